@@ -1,0 +1,1 @@
+"""Plain containers in which the rooms speak to each other."""

@@ -1,0 +1,77 @@
+"""What a network makes of stimuli."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bids_dnn.errors import MissingInputError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureGram:
+    """The inner products of one layer's features between stimuli, and what made them.
+
+    Parameters
+    ----------
+    stimuli : n_stimuli
+        Stimulus ids, in the order of the rows of `gram`; no id twice.
+    network, layer
+        Names, as in the config and in the tables.
+    gram : (n_stimuli, n_stimuli) float64
+        ``X X'``, not centred.
+    n_features : int
+        Columns of X.
+    identity
+        What the numbers depend on: weights hash, preprocessing, layer, precision, versions.
+
+    Raises
+    ------
+    ShapeError
+        If `gram` is not square with one row for each stimulus, or an id stands twice.
+    """
+
+    stimuli: tuple[str, ...]
+    network: str
+    layer: str
+    gram: NDArray[np.float64]
+    n_features: int
+    identity: dict[str, str]
+
+    def __post_init__(self) -> None:
+        n = len(self.stimuli)
+        if self.gram.shape != (n, n):
+            raise ShapeError(
+                f"gram has shape {self.gram.shape}, but there are {n} stimuli.",
+                mend="Give one row and one column for each stimulus.",
+            )
+        if len(set(self.stimuli)) != n:
+            raise ShapeError(
+                f"{n - len(set(self.stimuli))} stimulus id(s) stand twice among the features.",
+                mend="Give each stimulus once.",
+            )
+
+    def take(self, stimuli: Sequence[str]) -> NDArray[np.float64]:
+        """Return the Gram matrix of `stimuli` (n,) in that order, (n, n).
+
+        Raises
+        ------
+        MissingInputError
+            If a stimulus has no features.
+        """
+        place = {name: i for i, name in enumerate(self.stimuli)}
+        if missing := [name for name in stimuli if name not in place]:
+            raise MissingInputError(
+                f"{len(missing)} stimuli have no features of {self.network}, such as "
+                f"{missing[0]!r}.",
+                mend="Extract features for the stimuli folder that holds them.",
+            )
+        rows = np.array([place[name] for name in stimuli], dtype=np.intp)
+        return self.gram[np.ix_(rows, rows)]

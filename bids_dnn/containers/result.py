@@ -1,0 +1,89 @@
+"""What an analysis leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bids_dnn.errors import ShapeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from bids_dnn.containers.space import Space
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StatMap:
+    """One value for each unit.
+
+    Parameters
+    ----------
+    stat
+        Label of the ``stat-`` entity, such as ``pearson``.
+    values : (n_units,) float32
+        NaN where nothing was measured.
+    model
+        Label of the ``model-`` entity (network and layer), "" where there is none.
+    description
+        One sentence for the sidecar: what the value means, its unit and range.
+    """
+
+    stat: str
+    values: NDArray[np.float32]
+    model: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """A tidy table, maps, extra tables and arrays, and how they were made.
+
+    Parameters
+    ----------
+    analysis
+        ``decode`` or ``encode``.
+    table
+        One row an observation.
+    columns
+        Description of each column of `table`, for the sidecar.
+    maps
+        Each with as many values as `space` has units.
+    space
+        Of the maps; None where there are none.
+    meta
+        JSON-ready facts for the sidecar: folds, chance, permutations, seed, left-out counts.
+    extras
+        Further tidy tables by name, such as ``confusion``.
+
+    Raises
+    ------
+    ShapeError
+        If a map has another length than `space`, or `columns` misses a column of `table`.
+    """
+
+    analysis: str
+    table: pd.DataFrame
+    columns: dict[str, str]
+    maps: tuple[StatMap, ...] = ()
+    space: Space | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n_units = 0 if self.space is None else len(self.space)
+        for made in self.maps:
+            if made.values.shape != (n_units,):
+                raise ShapeError(
+                    f"Map {made.stat!r} has shape {made.values.shape}, its space has "
+                    f"{n_units} units.",
+                    mend="Give one value for each unit.",
+                )
+        if missing := sorted(set(self.table.columns) - set(self.columns)):
+            raise ShapeError(
+                f"The columns {missing} of the {self.analysis} table are not described.",
+                mend="Describe each column in `columns`.",
+            )
