@@ -1,0 +1,1 @@
+"""What the user may set, with every default once."""

@@ -1,0 +1,268 @@
+"""Defaults < analysis.toml < command line, as one frozen value."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from bids_dnn.config.schema import DEFAULT_NETWORK, Config
+from bids_dnn.errors import ConfigError, MissingInputError, nearest
+
+PATHS = (
+    ("run", "bids_filter_file"),
+    ("run", "bids_database_dir"),
+    ("run", "work_dir"),
+    ("run", "use_plugin"),
+    ("responses", "conditions"),
+)
+TABLES = ("networks", "regions")
+UNITS = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
+
+
+def load(
+    toml: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    weights: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the settings of a run.
+
+    Parameters
+    ----------
+    toml
+        ``analysis.toml``, or None. Paths in it count from its folder.
+    overrides
+        Nested like the file; what the command line says. Paths in it count from here.
+        ``networks`` and ``regions`` take the place of the file's.
+    weights
+        Of a network, by its name in [networks.*] or by what it is.
+
+    Raises
+    ------
+    MissingInputError
+        If `toml` does not exist.
+    ConfigError
+        If a name or a value does not exist; the nearest right name is offered.
+    """
+    told = {} if toml is None else _absolute(_read(toml), toml.resolve().parent)
+    replaced = {k: v for k, v in told.items() if k not in overrides or k not in TABLES}
+    merged = _merge(replaced, _absolute(dict(overrides), Path.cwd()))
+    if weights:
+        merged["networks"] = _weighted(merged.get("networks"), weights)
+    try:
+        config = Config.model_validate(merged)
+    except ValidationError as err:
+        raise _explain(err) from None
+    _check(config)
+    return config
+
+
+def dump(config: Config) -> str:
+    """Return the settings as TOML with every default filled in; `load` gives them back."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def gigabytes(text: str) -> float:
+    """Return gigabytes from a number with its suffix (K, M, G, T; a B or iB may follow).
+
+    Raises
+    ------
+    ConfigError
+        If the suffix is missing or unknown, or the number is not above zero.
+
+    Examples
+    --------
+    >>> gigabytes("512M")
+    0.512
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([KMGT])(i?B)?\s*", text, flags=re.IGNORECASE)
+    if not found or float(found[1]) <= 0:
+        raise ConfigError(
+            f"--mem {text!r} is not an amount of memory with its unit.",
+            mend="Type a number and a suffix, such as --mem 16G or --mem 8000M.",
+        )
+    return float(found[1]) * UNITS[found[2].upper()]
+
+
+def named(texts: Sequence[str], option: str) -> dict[str, str]:
+    """Split repeated ``NAME=VALUE`` of an option into a dict.
+
+    Raises
+    ------
+    ConfigError
+        If the equals sign is missing, or a name comes twice.
+    """
+    split: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise ConfigError(
+                f"{option} {text!r} has no name and value around an equals sign.",
+                mend=f"Type {option} NAME={text or 'PATH'}.",
+            )
+        if name in split:
+            raise ConfigError(f"{option} names {name!r} twice.", mend="Give each name once.")
+        split[name] = value
+    return split
+
+
+def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Turn ``--network NAME[@LAYER,...]`` into [networks.*].
+
+    A network that is a file is named by it, and by its factory where that says more.
+    """
+    networks: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        network, _, layers = text.partition("@")
+        networks[_label(network)] = {"network": network}
+        if layers:
+            networks[_label(network)]["layers"] = [name.strip() for name in layers.split(",")]
+    return networks
+
+
+def regions_of(texts: Sequence[str]) -> dict[str, str]:
+    """Turn ``--roi NAME=PATH[@SPACE]`` or ``--roi LABEL`` into [regions].
+
+    Raises
+    ------
+    ConfigError
+        If a name comes twice.
+    """
+    full = [text if "=" in text else f"{text}=mask:{text}" for text in texts]
+    return named(full, "--roi")
+
+
+def _label(network: str) -> str:
+    path, sign, factory = network.rpartition(":")
+    if sign and path.endswith(".py"):
+        stem = Path(path).stem
+        network = stem if factory in ("factory", "build", "main", stem) else f"{stem}+{factory}"
+    return re.sub(r"[^A-Za-z0-9+-]", "", network)
+
+
+def _weighted(networks: Any, weights: Mapping[str, str]) -> dict[str, Any]:
+    made = {k: dict(v) for k, v in (networks or {DEFAULT_NETWORK: {}}).items()}
+    if not networks:
+        made[DEFAULT_NETWORK]["network"] = DEFAULT_NETWORK
+    for name, path in weights.items():
+        meant = [k for k, v in made.items() if name in (k, v.get("network"))]
+        if not meant:
+            raise ConfigError(
+                f"--weights names {name!r}, which is no network of this run.",
+                mend=nearest(name, made),
+            )
+        for key in meant:
+            made[key]["weights"] = path if path == "random" else str(_from(Path.cwd(), path))
+    return made
+
+
+def _read(toml: Path) -> dict[str, Any]:
+    if not toml.is_file():
+        raise MissingInputError(
+            f"There is no file {toml}.", mend="Give --config an analysis.toml."
+        )
+    try:
+        return tomllib.loads(toml.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"{toml} is not TOML: {err}.", mend="Mend that line.") from err
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(old, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _absolute(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+    made = {k: dict(v) if isinstance(v, dict) else v for k, v in told.items()}
+    for section, key in PATHS:
+        if isinstance(made.get(section), dict) and made[section].get(key):
+            made[section][key] = str(_from(folder, made[section][key]))
+    run = made.get("run")
+    if isinstance(run, dict) and isinstance(run.get("derivatives"), dict):
+        run["derivatives"] = {k: str(_from(folder, v)) for k, v in run["derivatives"].items()}
+    if isinstance(made.get("regions"), dict):
+        made["regions"] = {k: _rule(folder, v) for k, v in made["regions"].items()}
+    if isinstance(made.get("networks"), dict):
+        made["networks"] = {k: _network(folder, v) for k, v in made["networks"].items()}
+    return made
+
+
+def _from(folder: Path, path: str | Path) -> Path:
+    return Path(folder, Path(path).expanduser())
+
+
+def _rule(folder: Path, rule: Any) -> Any:
+    if not isinstance(rule, str) or rule.startswith("mask:"):
+        return rule
+    return str(_from(folder, rule))
+
+
+def _network(folder: Path, told: Any) -> Any:
+    if not isinstance(told, dict):
+        return told
+    made = dict(told)
+    if isinstance(name := made.get("network"), str) and ".py:" in name:
+        made["network"] = str(_from(folder, name))
+    if isinstance(weights := made.get("weights"), str) and weights != "random":
+        made["weights"] = str(_from(folder, weights))
+    return made
+
+
+def _explain(err: ValidationError) -> ConfigError:
+    first = err.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section, name = first["loc"][:-1], str(first["loc"][-1])
+        known = _fields(section)
+        return ConfigError(f"The setting {where!r} does not exist.", mend=nearest(name, known))
+    if first["type"] == "literal_error":
+        choices = re.findall(r"'([^']+)'", str(first.get("ctx", {}).get("expected", "")))
+        return ConfigError(
+            f"The setting {where} is {first['input']!r}.",
+            mend=nearest(str(first["input"]), choices),
+        )
+    if first["type"] == "missing":
+        return ConfigError(f"The setting {where!r} is missing.", mend=f"Add {where} to the file.")
+    message = str(first["msg"])
+    return ConfigError(
+        f"The setting {where} is {first['input']!r}: {message[0].lower()}{message[1:]}.",
+        mend="bids_dnn --dry-run prints every setting with its default.",
+    )
+
+
+def _fields(section: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in section:
+        field = model.model_fields.get(str(part))
+        if field is None:  # a name that the user gave, as in [networks.NAME]
+            continue
+        inner = [t for t in (field.annotation, *get_args(field.annotation)) if isinstance(t, type)]
+        models = [t for t in inner if issubclass(t, BaseModel)]
+        model = models[-1] if models else model
+    return list(model.model_fields)
+
+
+def _check(config: Config) -> None:
+    if config.run.mem is not None:
+        gigabytes(config.run.mem)
+    for name in config.encode.networks:
+        if name not in config.networks:
+            raise ConfigError(
+                f"encode.networks names {name!r}, which no [networks.{name}] describes.",
+                mend=nearest(name, config.networks),
+            )
+    if config.responses.model == "lsa" and config.responses.standardize == "rest":
+        raise ConfigError(
+            "responses.standardize = 'rest' needs rest volumes, but responses.model is 'lsa'.",
+            mend="Take standardize = 'run', or model = 'block' or 'volumes'.",
+        )

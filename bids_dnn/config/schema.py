@@ -1,0 +1,154 @@
+"""The settings of a run, as frozen models: names, types, defaults, meanings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Analysis = Literal["decode", "encode"]
+DEFAULT_NETWORK = "alexnet"
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
+
+
+class Section(BaseModel):
+    """A table of ``analysis.toml``: values never change, unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class RunConfig(Section):
+    """Who, where, and with how much of the machine; each field is an option of the command."""
+
+    participant_label: tuple[str, ...] = Field((), description="Participants; all by default.")
+    session_label: tuple[str, ...] = Field((), description="Sessions; all by default.")
+    task_id: tuple[str, ...] = Field((), description="Tasks; all by default.")
+    run_id: tuple[str, ...] = Field((), description="Runs; all by default.")
+    space: str | None = Field(None, description="Space of the responses; T1w where there is one.")
+    derivatives: dict[str, Path] = Field({}, description="Derivative datasets by name.")
+    bids_filter_file: Path | None = Field(None, description="JSON of pybids filters.")
+    bids_database_dir: Path | None = Field(None, description="Where pybids keeps its index.")
+    skip_bids_validation: bool = Field(
+        default=False, description="Do not ask that BIDS_DIR has a dataset_description.json."
+    )
+    analysis: tuple[Analysis, ...] = Field(
+        (), description="Analyses; all that the data allow by default."
+    )
+    work_dir: Path | None = Field(
+        None, description="Where intermediate results are kept; OUTPUT_DIR/../work by default."
+    )
+    nprocs: int | None = Field(None, ge=1, description="Processes at once; all cores by default.")
+    omp_nthreads: int | None = Field(
+        None, ge=1, description="Threads of one process; cores / nprocs by default."
+    )
+    mem: str | None = Field(None, description="Memory to stay under, such as 16G.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
+    use_plugin: Path | None = Field(None, description="Nipype plugin settings (YAML or JSON).")
+    random_seed: int = Field(0, ge=0, description="Of everything that draws numbers.")
+    stop_on_first_crash: bool = Field(default=False, description="Stop all at the first failure.")
+
+
+class ResponsesConfig(Section):
+    """How responses are made from what is there."""
+
+    source: Literal["auto", "fmriprep", "spm"] = Field("auto", description="Which derivatives.")
+    model: Literal["lsa", "block", "volumes"] = Field(
+        "lsa",
+        description="lsa = one beta a trial (least squares all); block = mean volume of each "
+        "event; volumes = each volume within an event.",
+    )
+    hrf: Literal["spm", "glover"] = Field("spm", description="Hemodynamic response (lsa).")
+    high_pass_hz: float = Field(
+        0.0078125, gt=0, description="Cut-off of the cosine drift (lsa), in Hz."
+    )
+    confounds: Literal["none", "simple", "scrubbing", "compcor", "ica_aroma"] = Field(
+        "simple", description="nilearn's strategy."
+    )
+    standardize: Literal["none", "run", "session", "rest"] = Field(
+        "none", description="z-score each voxel over these samples; rest = by the rest volumes."
+    )
+    detrend: Literal["none", "linear"] = Field("linear", description="Of volumes and blocks.")
+    rest: tuple[str, ...] = Field(
+        ("rest", "fixation", "baseline"), description="Trial types that are no condition."
+    )
+    delay_s: float = Field(
+        5.0, description="From an event to the volumes that answer it (block, volumes)."
+    )
+    conditions: Path | None = Field(
+        None,
+        description="Table (name, stimulus, condition) of SPM regressors; "
+        "BIDS_DIR/stimuli/conditions.tsv by default.",
+    )
+
+
+class NetworkConfig(Section):
+    """A network, its layers and its weights."""
+
+    network: str = Field(description="alexnet, or FILE.py:FACTORY.")
+    layers: tuple[str, ...] = Field((), description="Module paths; the card's by default.")
+    weights: str | None = Field(None, description="A file, or random; published by default.")
+
+
+class DecodeConfig(Section):
+    """Multivariate pattern analysis."""
+
+    comparisons: tuple[str, ...] = Field(
+        ("pairs", "all"),
+        min_length=1,
+        description="'a vs b', 'name:a+b vs other:c+d', 'pairs' (each), 'all' (at once).",
+    )
+    classifier: Literal["svm-linear"] = Field("svm-linear", description="Linear SVM.")
+    c: float = Field(1.0, gt=0, description="Cost of the SVM.")
+    folds: Literal["run"] = Field("run", description="Leave one run out.")
+    permutations: int = Field(1000, ge=1, description="Of labels, within run.")
+
+
+class FoldsConfig(Section):
+    """How many folds of stimuli."""
+
+    stimulus: int = Field(5, ge=2, description="Outer folds; a stimulus is in one only.")
+    inner: int = Field(5, ge=2, description="Inner folds, on which alpha is chosen.")
+
+
+class EncodeConfig(Section):
+    """Encoding models."""
+
+    networks: tuple[str, ...] = Field((), description="Names of [networks.*]; all by default.")
+    estimator: Literal["ridge"] = Field("ridge", description="Ridge, alpha by voxel.")
+    folds: FoldsConfig = FoldsConfig()
+    alphas: tuple[float, ...] = Field(
+        tuple(10.0 ** (k / 2) for k in range(-8, 9)),
+        min_length=1,
+        description="Penalties, in multiples of the mean diagonal of the centered Gram matrix.",
+    )
+    ceiling: Literal["ncsnr", "split-half"] = Field(
+        "split-half", description="Noise ceiling from repeats."
+    )
+    bootstraps: int = Field(1000, ge=100, description="Resamplings of the images.")
+    permutations: int = Field(1000, ge=1, description="Shuffles of the images.")
+
+
+class GroupConfig(Section):
+    """Statistics over participants."""
+
+    tests: tuple[Literal["sign-flip", "t"], ...] = Field(
+        ("sign-flip", "t"), min_length=1, description="One-sided."
+    )
+    correct: Literal["fdr"] = Field("fdr", description="Over the family of an analysis.")
+
+
+class Config(Section):
+    """A whole run: every section of ``analysis.toml``."""
+
+    run: RunConfig = RunConfig()
+    responses: ResponsesConfig = ResponsesConfig()
+    regions: dict[Label, str] = Field(
+        {}, description="name = mask:LABEL, or PATH, or PATH@SPACE; every mask by default."
+    )
+    networks: dict[Label, NetworkConfig] = Field(
+        {DEFAULT_NETWORK: NetworkConfig(network=DEFAULT_NETWORK)}, min_length=1
+    )
+    decode: DecodeConfig = DecodeConfig()
+    encode: EncodeConfig = EncodeConfig()
+    group: GroupConfig = GroupConfig()
