@@ -1,0 +1,37 @@
+"""Gram matrices of features that may not fit into memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+TILE_BYTES = 64 << 20
+
+
+def gram_of(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Multiply features with themselves, a tile of columns at a time.
+
+    Parameters
+    ----------
+    features : (n_stimuli, p)
+        An array or a memory map, of which one tile is read at a time.
+
+    Returns
+    -------
+    gram : (n_stimuli, n_stimuli) float64
+        ``X X'``, symmetric to the bit, summed in float64. The width of a tile follows from
+        n_stimuli alone, so that the same features give the same bytes.
+
+    Examples
+    --------
+    >>> gram_of(np.array([[1.0, 2.0], [0.0, 3.0]], dtype=np.float32))
+    array([[5., 6.],
+           [6., 9.]])
+    """
+    n, p = features.shape
+    width = max(1, TILE_BYTES // (8 * max(n, 1)))
+    total = np.zeros((n, n))
+    for start in range(0, p, width):
+        tile = np.asarray(features[:, start : start + width], dtype=np.float64)
+        total += tile @ tile.T
+    return (total + total.T) / 2

@@ -1,0 +1,27 @@
+"""Small networks for tests that would not profit from a large one."""
+
+import torch
+
+from bids_dnn.containers.network import Card, Network
+from bids_dnn.features.models.weights import hash_of
+
+
+def small_network(seed=0, size_px=12, layers=("0", "2", "5")):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3),
+            torch.nn.ReLU(inplace=True),
+            torch.nn.Conv2d(4, 6, 3),
+            torch.nn.ReLU(inplace=True),
+            torch.nn.Flatten(),
+            torch.nn.Linear(6 * (size_px - 4) ** 2, 5),
+            torch.nn.ReLU(inplace=True),
+        )
+    module.eval().requires_grad_(requires_grad=False)
+    card = Card("small", layers, size_px=size_px)
+    return Network(module, card, f"random (seed {seed})", hash_of(module))
+
+
+def pictures(rng, n, size_px=12):
+    return {f"p{i:03}.png": rng.normal(size=(3, size_px, size_px)).astype("f4") for i in range(n)}

@@ -1,0 +1,76 @@
+"""features.models.custom: the card and the factory of the user's own file."""
+
+import pytest
+from torch import nn
+
+from bids_dnn.errors import ConfigError, UnreadableError
+from bids_dnn.features.models.custom import build, card, is_custom
+
+
+def written(tmp_path, text):
+    path = tmp_path / "net.py"
+    path.write_text(text)
+    return f"{path}:factory"
+
+
+def test_names_of_files_are_told_from_names_of_networks():
+    assert is_custom("a/b.py:factory")
+    assert is_custom("b.py")
+    assert not is_custom("alexnet")
+
+
+def test_the_card_of_the_file_wins_over_the_defaults(tmp_path):
+    name = written(tmp_path, "card = dict(name='mine', size_px=64, resize='center-crop')")
+    made = card(name)
+    assert (made.name, made.size_px, made.resize) == ("mine", 64, "center-crop")
+    assert made.mean == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("card = {'siz_px': 3}", "'siz_px'.*'size_px'"),
+        ("card = {'resize': 'crop'}", "resize = 'crop'"),
+        ("card = {'sd': (1, 1, 0)}", r"sd = \(1, 1, 0\)"),
+        ("card = {'mean': (1, 1)}", r"mean = \(1, 1\)"),
+    ],
+)
+def test_a_wrong_card_is_refused(tmp_path, text, told):
+    with pytest.raises(ConfigError, match=told):
+        card(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def factor():\n    pass", "no function 'factory'.*'factor'"),
+        ("def factory():\n    return 7", r"factory\(\) .* returned a int"),
+    ],
+)
+def test_a_wrong_factory_is_refused(tmp_path, text, told):
+    with pytest.raises(ConfigError, match=told):
+        build(written(tmp_path, text))
+
+
+def test_a_name_without_a_factory_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"PATH/file\.py:factory"):
+        card(written(tmp_path, "").removesuffix(":factory"))
+
+
+def test_a_file_that_is_not_python_is_refused(tmp_path):
+    with pytest.raises(UnreadableError, match=r"net\.py is not Python: .* line 2"):
+        card(written(tmp_path, "a = 1\nb = = 2\n"))
+
+
+def test_dataclasses_in_the_file_work(tmp_path):
+    text = """
+from __future__ import annotations
+from dataclasses import dataclass
+from torch import nn
+@dataclass
+class Sizes:
+    n: int = 2
+def factory():
+    return nn.Linear(Sizes().n, 1)
+"""
+    assert isinstance(build(written(tmp_path, text)), nn.Linear)

@@ -1,0 +1,127 @@
+"""features.models.load: cards, seeds, layers, refusals."""
+
+import pytest
+import torch
+
+from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
+from bids_dnn.features.models import card_of, layers_of, load_network
+from bids_dnn.features.models.torchvision import CARDS
+
+SMALL = """
+from torch import nn
+def factory():
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True), nn.Conv2d(2, 4, 3))
+def other():
+    return 7
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.py"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    return load_network("alexnet", weights="random", layers=None, seed=0)
+
+
+def test_alexnet_is_random_by_seed_and_leaves_the_state_of_torch_alone(alexnet):
+    before = torch.random.get_rng_state()
+    again = load_network("alexnet", weights="random", layers=None, seed=0)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert again.weights == "random (seed 0)"
+    assert again.weights_sha256 == alexnet.weights_sha256
+    assert not again.module.training
+
+
+def test_another_seed_gives_other_weights(small):
+    hashes = {
+        load_network(f"{small}:factory", weights="random", layers=["0"], seed=seed).weights_sha256
+        for seed in range(3)
+    }
+    assert len(hashes) == 3
+
+
+def test_the_layers_of_alexnet_are_before_the_nonlinearity(alexnet):
+    parts = dict(alexnet.module.named_modules())
+    kinds = {type(parts[layer]) for layer in CARDS["alexnet"].layers}
+    assert kinds == {torch.nn.Conv2d, torch.nn.Linear}
+    assert alexnet.card.layers == CARDS["alexnet"].layers
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("resnet18", "layer1"), ("squeezenet1_0", "features.0")]
+)
+def test_other_networks_of_torchvision_need_layers(name, layer):
+    with pytest.raises(ConfigError, match=f"No layer of {name}"):
+        load_network(name, weights="random", layers=None, seed=0)
+    made = load_network(name, weights="random", layers=[layer], seed=0)
+    assert layer in layers_of(made.module)
+    assert made.card.layers == (layer,)
+    assert made.card.size_px == 224
+
+
+def test_a_wrong_network_and_a_wrong_layer_are_met_with_the_nearest(small):
+    with pytest.raises(ConfigError, match=r"'alexnt'.*'alexnet'"):
+        load_network("alexnt", weights="random", layers=None, seed=0)
+    with pytest.raises(ConfigError, match=r"no layer '3'.*There are: 0, 1, 2"):
+        load_network(f"{small}:factory", weights=None, layers=["3"], seed=0)
+    with pytest.raises(ConfigError, match="twice"):
+        load_network(f"{small}:factory", weights=None, layers=["0", "0"], seed=0)
+
+
+def test_weights_from_a_file_go_in(small, tmp_path):
+    source = load_network(f"{small}:factory", weights="random", layers=["0"], seed=5)
+    torch.save(source.module.state_dict(), tmp_path / "w.pt")
+    torch.save({"state_dict": source.module.state_dict()}, tmp_path / "wrapped.pt")
+    for file in ("w.pt", "wrapped.pt"):
+        made = load_network(f"{small}:factory", weights=tmp_path / file, layers=["0"], seed=0)
+        assert made.weights == file
+        assert made.weights_sha256 == source.weights_sha256
+
+
+def test_weights_of_another_network_are_refused_by_the_first_mismatch(small, tmp_path):
+    state = load_network(
+        f"{small}:factory", weights=None, layers=["0"], seed=0
+    ).module.state_dict()
+    for change, told in [
+        ({"0.bias": None}, "lacks '0.bias'"),
+        ({"2.weight": torch.zeros(4, 2, 5, 5)}, r"'2.weight' with shape \(4, 2, 5, 5\)"),
+        ({"9.bias": torch.zeros(1)}, "has '9.bias', which"),
+    ]:
+        torch.save({k: v for k, v in {**state, **change}.items() if v is not None}, tmp_path / "w")
+        with pytest.raises(ShapeError, match=told):
+            load_network(f"{small}:factory", weights=tmp_path / "w", layers=["0"], seed=0)
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('this ran')",)
+
+
+@pytest.mark.parametrize("kind", ["code", "cut", "empty", "text", "list"])
+def test_what_is_no_state_dict_is_refused_and_not_run(small, tmp_path, kind):
+    path = tmp_path / "w.pt"
+    torch.save({"code": {"0.bias": Bomb()}, "list": [1]}.get(kind, {"a": torch.zeros(99)}), path)
+    if kind in {"cut", "empty"}:
+        path.write_bytes(path.read_bytes()[: 300 if kind == "cut" else 0])
+    if kind == "text":
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UnreadableError, match=r"w\.pt"):
+        load_network(f"{small}:factory", weights=path, layers=["0"], seed=0)
+
+
+def test_absent_files_are_refused(small, tmp_path):
+    with pytest.raises(MissingInputError, match=r"weights .*no\.pt"):
+        load_network(f"{small}:factory", weights=tmp_path / "no.pt", layers=["0"], seed=0)
+    with pytest.raises(MissingInputError, match=r"no file .*no\.py"):
+        card_of(f"{tmp_path}/no.py:factory")
+
+
+def test_without_weights_the_factory_has_the_word(small):
+    made = load_network(f"{small}:factory", weights=None, layers=["0"], seed=0)
+    assert made.weights == "as made by factory()"
+    assert (made.card.name, made.card.mean, made.card.sd) == ("small", (0.0,) * 3, (1.0,) * 3)
