@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from bids_dnn.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def choose_device(device: Device) -> str:
@@ -38,3 +41,36 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_gb() -> float:
+    """Return how much memory this process may use, in GB: the container's share, or all.
+
+    Reads the limit of the control group (version 2, then 1) and the machine's own memory, and
+    takes the smaller.
+    """
+    told = (
+        Path("/sys/fs/cgroup/memory.max"),
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+    )
+    texts = [path.read_text().strip() for path in told if path.is_file()]
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits += [int(text) for text in texts if text.isdigit()]
+    return min(limits) / 1e9
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Let BLAS, OpenMP and torch use `n` threads inside the block."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=n):
+        torch = sys.modules.get("torch")
+        before = torch.get_num_threads() if torch else None
+        if torch:
+            torch.set_num_threads(n)
+        try:
+            yield
+        finally:
+            if torch and before is not None:
+                torch.set_num_threads(before)

@@ -1,0 +1,1 @@
+"""The two doors: bids_dnn and bids_dnn_tools."""

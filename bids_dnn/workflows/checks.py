@@ -1,0 +1,91 @@
+"""What can be refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bids_dnn.errors import BidsDnnError, MissingInputError, NotEnoughDataError, OutputError
+from bids_dnn.files import write_text
+
+if TYPE_CHECKING:
+    from bids_dnn.ingest.inventory import Subject
+
+PROBE = ".bids_dnn_was_here"
+
+
+def check_output(output_dir: Path, *, inputs: Collection[Path]) -> None:
+    """Refuse an output directory that lies in an input, or cannot be written.
+
+    ``BIDS_DIR/derivatives/NAME`` is where BIDS wants it, and is no refusal.
+
+    Parameters
+    ----------
+    output_dir
+        Root of the output data set; made where it is missing.
+    inputs
+        Roots of the raw and derivative data sets.
+
+    Raises
+    ------
+    OutputError
+        If it lies inside an input, or cannot be written.
+    """
+    for root in inputs:
+        inside = output_dir.resolve().is_relative_to(root.resolve())
+        below = output_dir.resolve().parts[len(root.resolve().parts) :]
+        if inside and not (len(below) > 1 and below[0] == "derivatives"):
+            raise OutputError(
+                f"OUTPUT_DIR {output_dir} lies inside the input {root}.",
+                mend="Choose a folder outside, or BIDS_DIR/derivatives/NAME.",
+            )
+    probe = output_dir / PROBE
+    if output_dir.exists() and not output_dir.is_dir():
+        raise OutputError(f"OUTPUT_DIR {output_dir} is a file.", mend="Choose a folder.")
+    write_text(probe, "")
+    probe.unlink()
+
+
+def why_not_decode(subject: Subject) -> BidsDnnError | None:
+    """Tell why a participant cannot be decoded, None where nothing speaks against it."""
+    if subject.source != "fmriprep" or len(subject.runs) > 1:
+        return None
+    return NotEnoughDataError(
+        f"sub-{subject.participant} has {len(subject.runs)} run of task {subject.task}; leaving "
+        "one run out needs at least two.",
+        mend="Give more runs, or ask for --analysis encode only.",
+    )
+
+
+def why_not_encode(subject: Subject, catalog: Collection[str]) -> BidsDnnError | None:
+    """Tell why a participant cannot be encoded, None where nothing speaks against it."""
+    if not catalog:
+        return MissingInputError(
+            "There is no picture in the stimuli/ folder of BIDS_DIR.",
+            mend="Put the pictures that stim_file names there, or ask for --analysis decode.",
+        )
+    if subject.source != "fmriprep":
+        return None
+    names: set[str] = set()
+    for run in subject.runs:
+        if run.events is None:
+            continue
+        events = pd.read_csv(run.events, sep="\t", dtype=str, na_values="n/a")
+        column = next((c for c in ("stim_file", "stim_id") if c in events.columns), None)
+        if column is None:
+            return MissingInputError(
+                f"{run.events.name} has the columns {list(events.columns)}, but no stim_file, "
+                "which says what was shown.",
+                mend="Add the column stim_file (paths below stimuli/), or type --analysis decode.",
+            )
+        names |= set(events[column].dropna()) if column == "stim_file" else set()
+    if missing := sorted(names - set(catalog)):
+        return MissingInputError(
+            f"{len(missing)} of the {len(names)} stimuli that sub-{subject.participant}'s events "
+            f"name are not in stimuli/, such as {missing[0]!r}.",
+            mend="Put the files there, under the names that stim_file gives.",
+        )
+    return None

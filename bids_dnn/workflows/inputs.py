@@ -1,0 +1,73 @@
+"""Fingerprints of input files, remembered while size and time of the file stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bids_dnn.errors import MissingInputError
+from bids_dnn.files import fingerprint, read_json, write_json
+
+
+class Inputs:
+    """Content hashes of input files.
+
+    Parameters
+    ----------
+    memory
+        JSON in the work directory that keeps what was hashed before: large images are read
+        once, not at each run.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        self._known: dict[str, list[Any]] = _read(memory)
+        self._used: dict[str, str] = {}
+
+    def sha256(self, path: Path) -> str:
+        """Return the SHA-256 of a file's bytes.
+
+        Raises
+        ------
+        MissingInputError
+            If the file is not there, or a link that leads nowhere (data not fetched).
+        """
+        name = str(path)
+        if name in self._used:
+            return self._used[name]
+        try:
+            stat = path.stat()
+        except OSError as err:
+            what = f"{path} is not there."
+            if path.is_symlink():
+                what = f"{path} is a link to data that were not fetched."
+            raise MissingInputError(what, mend=f"Fetch it: datalad get {path}") from err
+        seen = [stat.st_size, stat.st_mtime_ns]
+        kept = self._known.get(name, [])
+        digest = str(kept[2]) if kept[:2] == seen else fingerprint(path)
+        self._known[name] = [*seen, digest]
+        self._used[name] = digest
+        return digest
+
+    def of(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Return the SHA-256 of each file by its path."""
+        return {str(path): self.sha256(path) for path in paths}
+
+    def used(self) -> dict[str, str]:
+        """Return every file that was asked for, for the log."""
+        return dict(sorted(self._used.items()))
+
+    def save(self) -> None:
+        """Remember what was hashed, for the next run."""
+        write_json(self._memory, self._known)
+
+
+def _read(memory: Path) -> dict[str, list[Any]]:
+    if not memory.is_file():
+        return {}
+    try:
+        known: dict[str, list[Any]] = read_json(memory)
+    except ValueError:  # cut short by a kill: hash anew
+        return {}
+    return known

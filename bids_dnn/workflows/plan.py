@@ -1,0 +1,357 @@
+"""What is to be done, decided before a node exists: jobs, their fingerprints, what is left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from bids_dnn import __version__
+from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.derivatives import names, provenance
+from bids_dnn.errors import BidsDnnError, ConfigError, nearest
+from bids_dnn.files import fingerprint_of
+from bids_dnn.ingest.inventory import Inventory, Subject
+from bids_dnn.workflows.checks import why_not_decode, why_not_encode
+from bids_dnn.workflows.inputs import Inputs
+
+STEPS = "bids_dnn.workflows.steps"
+WHOLE = "brain"  # the region that stands for all where no other mask was found
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One analysis of one participant.
+
+    Parameters
+    ----------
+    analysis
+        ``decode`` or ``encode``.
+    manifest
+        All that its step needs to know, JSON-ready.
+    fingerprint
+        Of all that its result depends on.
+    done
+        Its result is there, whole, with this fingerprint.
+    """
+
+    analysis: Analysis
+    manifest: Manifest
+    fingerprint: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectPlan:
+    """What is done for one participant in one task and space.
+
+    Parameters
+    ----------
+    subject
+        From the inventory.
+    name
+        Letters, digits and underscores: of its workflow and its folder in the work directory.
+    responses, regions
+        Manifests of the two first steps.
+    jobs
+        Those that the data allow.
+    problems
+        Why a job is left out that was asked for; its participant fails.
+    notes
+        What is left out without having been asked for.
+    """
+
+    subject: Subject
+    name: str
+    responses: Manifest
+    regions: Manifest
+    jobs: tuple[Job, ...]
+    problems: tuple[BidsDnnError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def waiting(self) -> tuple[Job, ...]:
+        """Return the jobs whose results are not there."""
+        return tuple(job for job in self.jobs if not job.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole participant-level run.
+
+    Parameters
+    ----------
+    subjects
+        In the order of labels.
+    networks
+        Manifests of feature extraction, by the network's name.
+    """
+
+    subjects: tuple[SubjectPlan, ...]
+    networks: dict[str, Manifest] = field(default_factory=dict)
+
+    def needs_features(self) -> bool:
+        """Tell whether an encoding job waits."""
+        return any(j.analysis == "encode" for s in self.subjects for j in s.waiting())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What every manifest needs to know of the run.
+
+    Parameters
+    ----------
+    config
+        The resolved settings.
+    inventory
+        What was found.
+    output_dir, work_dir
+        Where results and intermediate results go.
+    catalog
+        Stimulus id to file.
+    inputs
+        Content hashes.
+    """
+
+    config: Config
+    inventory: Inventory
+    output_dir: Path
+    work_dir: Path
+    catalog: Mapping[str, Path]
+    inputs: Inputs
+
+    def roots(self) -> dict[str, Path]:
+        """Return the root of each data set by the name that BIDS URIs use."""
+        return {"raw": self.inventory.bids_dir} | dict(self.inventory.datasets)
+
+
+def make_plan(scene: Scene) -> Plan:
+    """Decide what is done for whom.
+
+    Parameters
+    ----------
+    scene
+        Settings, what was found, and where things go.
+
+    Raises
+    ------
+    MissingInputError
+        If a stimulus or a file of weights is not there.
+    """
+    encodes = "encode" in _asked(scene.config)
+    networks = network_manifests(scene) if encodes and scene.catalog else {}
+    subjects = tuple(_plan_or_problem(scene, s, networks) for s in scene.inventory.participants)
+    return Plan(subjects, networks)
+
+
+def _plan_or_problem(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
+    """Plan one participant; what is wrong with this one does not stop the others."""
+    try:
+        return _plan_subject(scene, subject, networks)
+    except BidsDnnError as err:
+        return SubjectPlan(subject, _name(subject), {}, {}, (), (err,))
+
+
+def _name(subject: Subject) -> str:
+    parts = ("sub", subject.participant, subject.task, subject.space)
+    return "_".join("".join(c for c in part if c.isalnum()) for part in parts if part)
+
+
+def network_manifests(scene: Scene) -> dict[str, Manifest]:
+    """Describe the feature extraction of each network that encoding asks for."""
+    config = scene.config
+    chosen = config.encode.networks or tuple(config.networks)
+    made: dict[str, Manifest] = {}
+    digests = {name: scene.inputs.sha256(path) for name, path in scene.catalog.items()}
+    for name in chosen:
+        told = config.networks[name]
+        manifest: Manifest = {
+            "name": name,
+            "network": told.network,
+            "layers": list(told.layers),
+            "weights": told.weights,
+            "seed": config.run.random_seed,
+            "device": config.run.device,
+            "stimulus_sha256": digests,
+            "code": provenance.code_fingerprint(f"{STEPS}.features"),
+        } | _weights_identity(scene, told.network, told.weights)
+        made[name] = manifest | {
+            "key": fingerprint_of(manifest),
+            "stimuli": {key: str(path) for key, path in scene.catalog.items()},
+            "cache": str(scene.work_dir / "features"),
+        }
+    return made
+
+
+def _weights_identity(scene: Scene, network: str, weights: str | None) -> Manifest:
+    made: Manifest = {}
+    source, sign, _ = network.rpartition(":")
+    if sign and source.endswith(".py"):
+        made["source_sha256"] = scene.inputs.sha256(Path(source))
+    if weights is None:
+        from bids_dnn.features.models import load_network  # torch is loaded only here
+
+        made["weights_sha256"] = load_network(
+            network, weights=None, layers=None, seed=scene.config.run.random_seed
+        ).weights_sha256
+    elif weights != "random":
+        made["weights_sha256"] = scene.inputs.sha256(Path(weights))
+    return made
+
+
+def seed_of(seed: int, participant: str, analysis: str) -> int:
+    """Spawn the seed of one participant's analysis from the seed of the run.
+
+    Examples
+    --------
+    >>> seed_of(0, "01", "decode") == seed_of(0, "01", "decode") != seed_of(0, "02", "decode")
+    True
+    """
+    digest = hashlib.sha256(f"{seed}/{participant}/{analysis}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def _asked(config: Config) -> tuple[Analysis, ...]:
+    known: tuple[Analysis, ...] = get_args(Analysis)
+    return config.run.analysis or known
+
+
+def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
+    responses = _responses_manifest(scene, subject)
+    regions = _regions_manifest(scene, subject)
+    jobs: list[Job] = []
+    problems: list[BidsDnnError] = []
+    notes: list[str] = []
+    for analysis in _asked(scene.config):
+        why = (
+            why_not_decode(subject)
+            if analysis == "decode"
+            else why_not_encode(subject, scene.catalog)
+        )
+        if why is not None and (scene.config.run.analysis or len(_asked(scene.config)) == 1):
+            problems.append(why)
+        elif why is not None:
+            notes.append(f"{analysis} is left out: {why.what}")
+        else:
+            jobs.append(_job(scene, analysis, (subject, responses, regions), networks))
+    if not jobs and not problems:
+        problems.append(
+            ConfigError(
+                f"Nothing can be done for sub-{subject.participant}: {' '.join(notes)}",
+                mend="Mend one of these, then run again.",
+            )
+        )
+    return SubjectPlan(
+        subject, _name(subject), responses, regions, tuple(jobs), tuple(problems), tuple(notes)
+    )
+
+
+def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
+    told = scene.config.responses
+    files = list(subject.inputs())
+    conditions = told.conditions or scene.inventory.bids_dir / "stimuli" / "conditions.tsv"
+    settings: Manifest = told.model_dump(mode="json", exclude={"source", "conditions"})
+    if subject.source == "spm":
+        found = conditions.is_file() or told.conditions is not None
+        files += [conditions] if found else []
+        settings = {
+            "standardize": told.standardize,
+            "conditions": str(conditions) if found else None,
+        }
+    return {
+        "subject": subject.to_json(),
+        "settings": settings,
+        "stimuli": sorted(scene.catalog),
+        "inputs": scene.inputs.of(files),
+        "code": provenance.code_fingerprint(f"{STEPS}.responses"),
+    }
+
+
+def _regions_manifest(scene: Scene, subject: Subject) -> Manifest:
+    rules = _rules(scene.config.regions, subject)
+    files = [Path(rule["path"]) for rule in rules]
+    return {
+        "participant": subject.participant,
+        "output_dir": str(scene.output_dir),
+        "rules": rules,
+        "inputs": scene.inputs.of(files),
+        "sidecar": {
+            "Sources": provenance.sources(files, scene.roots()),
+            "GeneratedBy": f"bids_dnn {__version__}",
+        },
+        "code": provenance.code_fingerprint(f"{STEPS}.regions"),
+    }
+
+
+def _rules(regions: Mapping[str, str], subject: Subject) -> list[Manifest]:
+    """Return the masks that a participant's regions come from, as name, path, space, asked."""
+    here = {mask.name: mask for mask in subject.masks if mask.space == subject.space}
+    if not regions:
+        wanted = {name: mask for name, mask in here.items() if name != WHOLE} or here
+        return [{**mask.to_json(), "asked": False} for mask in wanted.values()]
+    made: list[Manifest] = []
+    for name, rule in regions.items():
+        if rule.startswith("mask:"):
+            label = rule.removeprefix("mask:")
+            if label not in here:
+                raise ConfigError(
+                    f"Region {name!r} asks for the mask {label!r}, which sub-"
+                    f"{subject.participant} does not have in space {subject.space}.",
+                    mend=nearest(label, here),
+                )
+            made.append({**here[label].to_json(), "name": name, "asked": True})
+            continue
+        path, _, space = rule.partition("@")
+        path = path.replace("{participant}", subject.participant)
+        known = names.entities_of(Path(path)).get("space", "")
+        if not (space or known):
+            raise ConfigError(
+                f"The space of region {name!r} ({path}) is not in its name.",
+                mend=f"Say it: --roi {name}={path}@{subject.space}",
+            )
+        made.append({"name": name, "path": path, "space": space or known, "asked": True})
+    return made
+
+
+def _job(
+    scene: Scene,
+    analysis: Analysis,
+    parts: tuple[Subject, Manifest, Manifest],
+    networks: dict[str, Manifest],
+) -> Job:
+    subject, responses, regions = parts
+    settings = getattr(scene.config, analysis).model_dump(mode="json")
+    seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
+    print_ = fingerprint_of(
+        {
+            "version": __version__,
+            "code": provenance.code_fingerprint(f"{STEPS}.{analysis}"),
+            "responses": responses,
+            "regions": {k: v for k, v in regions.items() if k != "output_dir"},
+            "settings": settings,
+            "seed": seed,
+            "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
+        }
+    )
+    entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
+    sidecar = {
+        "Sources": provenance.sources(map(Path, responses["inputs"]), scene.roots()),
+        "GeneratedBy": f"bids_dnn {__version__}",
+        "Settings": {"responses": responses["settings"], analysis: settings},
+        "RandomSeed": scene.config.run.random_seed,
+        provenance.FINGERPRINT: print_,
+    }
+    if names.needs_reference(subject.space) and subject.anat is not None:
+        sidecar["SpatialReference"] = provenance.sources([subject.anat], scene.roots())[0]
+    manifest = {
+        "output_dir": str(scene.output_dir),
+        "entities": entities,
+        "settings": settings,
+        "seed": seed,
+        "sidecar": sidecar,
+    }
+    table = names.path_of(scene.output_dir, "scores", **entities, analysis=analysis)
+    done = provenance.is_done(names.sidecar_of(table), print_)
+    return Job(analysis, manifest, print_, done)

@@ -1,0 +1,205 @@
+"""Run a graph with our settings, show how far it is, and name what failed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nipype import Workflow, config
+from nipype import logging as nipype_logging
+from nipype.pipeline.plugins import MultiProcPlugin
+
+from bids_dnn.errors import ConfigError, UnreadableError
+from bids_dnn.files import read_json
+from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.interfaces import ERROR_FILE
+
+Status = Callable[[str, str], None]
+KILLED = "A worker process was killed, most likely because the machine ran out of memory."
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node that failed.
+
+    Parameters
+    ----------
+    node
+        Full name: workflow, participant, step.
+    message
+        Two sentences where the user can mend it, else the last line of the traceback.
+    crash_file
+        The traceback, "" where the user can mend it.
+    """
+
+    node: str
+    message: str
+    crash_file: str
+
+
+class Pool(MultiProcPlugin):
+    """nipype's pool of processes, which does not wait forever for a killed worker."""
+
+    def _async_callback(self, args: Future[dict[str, Any]]) -> None:
+        try:
+            super()._async_callback(args)
+        except BrokenProcessPool:
+            for taskid, task in list(self._task_obj.items()):
+                if task is args:
+                    self._taskresult[taskid] = {
+                        "result": None,
+                        "traceback": [KILLED],
+                        "taskid": taskid,
+                    }
+
+
+def run(
+    flow: Workflow,
+    *,
+    resources: Resources,
+    status: Status,
+    plugin_file: Path | None = None,
+    stop_on_first_crash: bool = False,
+) -> list[Failure]:
+    """Run every node of a graph; a failed node does not stop those that do not need it.
+
+    Parameters
+    ----------
+    flow
+        With its ``base_dir`` set.
+    resources
+        Processes and memory.
+    status
+        Called with a node's full name and ``start``, ``end`` or ``exception``.
+    plugin_file
+        YAML or JSON: ``plugin`` and ``plugin_args`` of another nipype plugin.
+    stop_on_first_crash
+        Leave at the first failure.
+
+    Returns
+    -------
+    failures
+        Empty where all went well.
+
+    Raises
+    ------
+    ConfigError
+        If `plugin_file` names no plugin.
+    """
+    work_dir = Path(flow.base_dir)
+    apply_settings(work_dir, stop_on_first_crash=stop_on_first_crash)
+    flow.config = {}  # whatever a nipype.cfg said: ours are in nipype's own config
+    failed: list[Any] = []
+
+    def told(node: Any, state: str) -> None:
+        if state == "exception":
+            failed.append(node)
+        status(node.fullname, state)
+
+    arguments = {
+        "n_procs": resources.n_procs,
+        "memory_gb": resources.memory_gb,
+        "raise_insufficient": False,
+        "mp_context": "forkserver",
+        "status_callback": told,
+    }
+    plugin: Any
+    name, more = read_plugin(plugin_file)
+    arguments |= more
+    plugin = Pool(plugin_args=arguments) if name == "MultiProc" else name
+    with quiet_nipype():
+        try:
+            flow.run(plugin=plugin, plugin_args=arguments)
+        except RuntimeError:
+            if not failed:
+                raise
+    return [_failure(node, work_dir) for node in failed]
+
+
+def apply_settings(work_dir: Path, *, stop_on_first_crash: bool) -> None:
+    """Put our execution settings in place of those of any ``nipype.cfg`` that lies about."""
+    crashes = work_dir / "crashes"
+    crashes.mkdir(parents=True, exist_ok=True)
+    config.set_default_config()
+    config.update_config(
+        {
+            "execution": {
+                "crashdump_dir": str(crashes),
+                "crashfile_format": "txt",
+                "hash_method": "content",
+                "poll_sleep_duration": "0.05",
+                "check_version": "false",
+                "create_report": "false",
+                "stop_on_first_crash": str(stop_on_first_crash).lower(),
+                "remove_unnecessary_outputs": "false",
+                "keep_inputs": "true",
+                "parameterize_dirs": "true",
+            },
+            "logging": {"log_to_file": "false", "workflow_level": "WARNING"},
+            "monitoring": {"enabled": "false"},
+        }
+    )
+    os.environ["NIPYPE_NO_ET"] = "1"
+    os.environ["NIPYPE_CONFIG_DIR"] = str(work_dir / "nipype")
+
+
+def read_plugin(path: Path | None) -> tuple[str, dict[str, Any]]:
+    """Return name and arguments of a nipype plugin from its file; MultiProc where none is given.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there, or names no plugin.
+    """
+    if path is None:
+        return "MultiProc", {}
+    if not path.is_file():
+        raise ConfigError(f"There is no file {path}.", mend="Give --use-plugin a YAML file.")
+    import yaml
+
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(told, dict) or "plugin" not in told:
+        raise ConfigError(
+            f"{path} names no plugin.", mend="Write plugin: MultiProc, and plugin_args: below it."
+        )
+    return str(told["plugin"]), dict(told.get("plugin_args") or {})
+
+
+@contextmanager
+def quiet_nipype() -> Iterator[None]:
+    """Keep nipype's own lines for -vv: what matters of them is said in our words."""
+    names = ("nipype.workflow", "nipype.interface", "nipype.utils", "nipype")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    nipype_logging.update_logging(config)
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _failure(node: Any, work_dir: Path) -> Failure:
+    folder = Path(node.output_dir())
+    said = folder / ERROR_FILE
+    if said.is_file():
+        try:
+            told = read_json(said)
+        except ValueError as err:
+            raise UnreadableError(f"{said} is not JSON.", mend=f"Remove {folder}.") from err
+        return Failure(node.fullname, f"{told['what']} {told['mend']}", "")
+    crashes = sorted((work_dir / "crashes").glob(f"crash-*-{node.name}-*.txt"))
+    mine = [c for c in crashes if node.fullname in c.read_text(errors="replace")]
+    if not mine:
+        return Failure(node.fullname, KILLED + " Give --mem or a smaller --nprocs.", "")
+    lines = mine[-1].read_text(errors="replace").strip().splitlines()
+    return Failure(node.fullname, lines[-1] if lines else "unknown", str(mine[-1]))

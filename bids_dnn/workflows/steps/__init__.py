@@ -1,0 +1,1 @@
+"""Plain typed functions: read, call one pure function, write. No nipype here."""

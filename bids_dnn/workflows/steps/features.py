@@ -1,0 +1,70 @@
+"""Stimuli and a network -> Gram matrices of its layers, in the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bids_dnn.backend import choose_device
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.errors import UnreadableError
+from bids_dnn.features import store
+from bids_dnn.features.extract import extract_grams
+from bids_dnn.features.models import load_network
+from bids_dnn.files import read_json, write_json
+from bids_dnn.stimuli.load import load_picture
+
+BATCH_SIZE = 32  # fixed, so that the bytes are the same on every machine
+
+
+def features_step(manifest: Path, *, out_dir: Path) -> Path:
+    """Extract every layer in one pass, or take what the cache has; write where it lies."""
+    told = read_json(manifest)
+    cache = Path(told["cache"])
+    made = out_dir / "features.json"
+    keys = _known(cache, told["key"])
+    if keys is None:
+        weights = told["weights"]
+        network = load_network(
+            told["network"], weights=weights, layers=told["layers"] or None, seed=told["seed"]
+        )
+        files = {name: Path(path) for name, path in told["stimuli"].items()}
+        grams = extract_grams(
+            network,
+            list(files),
+            lambda name: load_picture(files[name], network.card),
+            layers=told["layers"] or network.card.layers,
+            device=choose_device(told["device"]),
+            batch_size=BATCH_SIZE,
+            scratch=out_dir / "scratch",
+            stimulus_sha256=told["stimulus_sha256"],
+        )
+        keys = [store.key(gram.identity) for gram in grams]
+        for key, gram in zip(keys, grams, strict=True):
+            store.write_gram(cache, key, gram)
+        write_json(cache / f"{told['key']}.json", keys)
+    return write_json(made, {"cache": str(cache), "name": told["name"], "keys": keys})
+
+
+def load_grams(index: Path) -> list[FeatureGram]:
+    """Return the Gram matrices that a `features_step` wrote or found.
+
+    Raises
+    ------
+    UnreadableError
+        If an entry of the cache is damaged.
+    """
+    told = read_json(index)
+    return [store.read_gram(Path(told["cache"]), key) for key in told["keys"]]
+
+
+def _known(cache: Path, key: str) -> list[str] | None:
+    index = cache / f"{key}.json"
+    if not index.is_file():
+        return None
+    keys: list[str] = read_json(index)
+    try:
+        for name in keys:
+            store.read_gram(cache, name)
+    except UnreadableError:
+        return None
+    return keys
