@@ -1,0 +1,396 @@
+"""Containers to BIDS derivatives: each file whole, the sidecar of the table last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn import imaging
+from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import Space
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.provenance import OUTPUTS
+from bids_dnn.files import fingerprint, json_text, read_json, write_json, write_text
+
+BIDS_VERSION = "1.11.1"
+ORIGINAL = "The grid of the responses, in the participant's own space as the source has it."
+# Facts of an analysis that have a place of their own in the sidecar; read.py turns them back.
+PROMOTED = {
+    "chance": "ChanceLevel",
+    "folds": "FoldScheme",
+    "n_permutations": "NumberOfPermutations",
+    "p_floor": "SmallestPossibleP",
+    "seed": "RandomSeed",
+    "networks": "Networks",
+    "weights_sha256": "WeightsSHA256",
+    "warnings": "Warnings",
+}
+# Columns of further tables, where the analysis itself does not describe them.
+COMMON_COLUMNS = {
+    "participant": "Label of the participant.",
+    "region": "Name of the region.",
+    "comparison": "What was told apart.",
+    "network": "Name of the network.",
+    "layer": "Module path of the layer.",
+    "true": "Condition that was shown.",
+    "predicted": "Condition that the classifier named.",
+    "n": "How often this happened.",
+    "count": "How often this happened.",
+}
+README = """\
+Output of bids_dnn
+==================
+
+This data set was written by bids_dnn, a BIDS App that relates deep networks to brain data.
+Open sub-*.html (one page a participant) and group.html in a browser; they need no network.
+
+Tables are sub-*/func/*_scores.tsv and group/*_scores.tsv, one row an observation; the JSON file
+of the same name describes each column and says from what the table was made. Maps are
+sub-*/func/*_statmap.nii.gz, regions sub-*/anat/*_mask.nii.gz. Each run keeps its settings under
+logs/. Files named in .bidsignore have names for which BIDS has no rule yet.
+"""
+
+
+def write_dataset(
+    out_dir: Path,
+    *,
+    version: str,
+    sources: Mapping[str, Path],
+    code_url: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Say at the root of the output what it is, and from which data sets it comes.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the output data set.
+    version
+        Of bids_dnn.
+    sources
+        Root of each data set by the name that BIDS URIs use for it, such as ``raw``.
+    code_url
+        Where this version's code is found; left out where empty.
+    environ
+        Where the container is named (``BIDS_DNN_DOCKER_TAG``, ``BIDS_DNN_SINGULARITY_URL``);
+        the process's own environment by default.
+
+    Returns
+    -------
+    paths
+        ``dataset_description.json``, ``.bidsignore`` and ``README``; one that already says
+        the same is left as it is.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    made_by: dict[str, Any] = {"Name": "bids_dnn", "Version": version}
+    if code_url:
+        made_by["CodeURL"] = code_url
+    if container := container_of(os.environ if environ is None else environ):
+        made_by["Container"] = container
+    links = {name: path.absolute().as_uri() for name, path in sorted(sources.items())}
+    description = {
+        "Name": "bids_dnn: deep networks and brain data",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [made_by],
+        "SourceDatasets": [_source(sources[name], links[name]) for name in links],
+        "DatasetLinks": links,
+    }
+    if authors := _authors(sources):
+        description["Authors"] = authors
+    texts = {
+        names.path_of(out_dir, "description"): json_text(description),
+        out_dir / ".bidsignore": "".join(f"{line}\n" for line in names.BIDSIGNORE),
+        names.path_of(out_dir, "readme"): README,
+    }
+    _write_changed(texts)
+    return list(texts)
+
+
+def write_participants(
+    out_dir: Path, *, bids_dir: Path, participants: Sequence[str]
+) -> list[Path]:
+    """Write ``participants.tsv`` and its description, as the input has them where it has.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the output data set.
+    bids_dir
+        Root of the input data set, whose ``participants.tsv`` is taken over.
+    participants
+        Labels without ``sub-``, for where the input has no such table.
+
+    Returns
+    -------
+    paths
+        ``participants.tsv`` and ``participants.json``; one that already says the same is left
+        as it is.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    given = names.path_of(bids_dir, "participants")
+    described = names.sidecar_of(given)
+    rows = "".join(f"sub-{label}\n" for label in sorted(set(participants)))
+    text = given.read_text("utf-8-sig") if given.is_file() else f"participant_id\n{rows}"
+    facts = read_json(described) if described.is_file() else {}
+    columns = text.splitlines()[0].split("\t")
+    words = {name: {"Description": f"{name}, as in the input."} for name in columns}
+    table = names.path_of(out_dir, "participants")
+    said = {"Description": "Participants of the input data set."} | words | facts
+    texts = {table: text, names.sidecar_of(table): json_text(said)}
+    _write_changed(texts)
+    return list(texts)
+
+
+def _write_changed(texts: dict[Path, str]) -> None:
+    for path, text in texts.items():
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_text(path, text)
+
+
+def container_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``GeneratedBy`` says of the container, empty where there is none.
+
+    Examples
+    --------
+    >>> container_of({"BIDS_DNN_DOCKER_TAG": "bids_dnn:0.1.0"})
+    {'Type': 'docker', 'Tag': 'bids_dnn:0.1.0'}
+    """
+    if tag := environ.get("BIDS_DNN_DOCKER_TAG"):
+        return {"Type": "docker", "Tag": tag}
+    if url := environ.get("BIDS_DNN_SINGULARITY_URL"):
+        return {"Type": "singularity", "URI": url}
+    return {}
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = names.path_of(folder, "description")
+    facts: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return facts
+
+
+def _authors(sources: Mapping[str, Path]) -> list[str]:
+    """Return the authors of the input data sets, each once, in their order."""
+    found = [
+        name for key in sorted(sources) for name in _description(sources[key]).get("Authors", [])
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _source(folder: Path, url: str) -> dict[str, str]:
+    facts = _description(folder)
+    made_by = facts.get("GeneratedBy") or [{}]
+    found = {"DOI": facts.get("DatasetDOI"), "Version": made_by[0].get("Version")}
+    return {"URL": url} | {key: str(value) for key, value in found.items() if value}
+
+
+def write_result(
+    result: Result, out_dir: Path, *, entities: dict[str, str], sidecar: dict[str, Any]
+) -> list[Path]:
+    """Write a result: tables, maps, the places of its units; the sidecar of its table last.
+
+    An older result under the same name is taken away first, so that a sidecar always stands
+    for files that belong to it.
+
+    Parameters
+    ----------
+    result
+        Of one participant, or of the group.
+    out_dir
+        Root of the output data set.
+    entities
+        ``participant`` (absent for the group), ``task`` and ``space``.
+    sidecar
+        Further fields: ``Sources`` (BIDS URIs), ``SpatialReference``, ``Fingerprint`` ...
+
+    Returns
+    -------
+    paths
+        All that was written; the last one is the sidecar of the table.
+
+    Raises
+    ------
+    ConfigError
+        If an entity is missing or holds a character that BIDS does not allow.
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    given = entities | {"analysis": result.analysis}
+    kind = "scores" if entities.get("participant") else "group_scores"
+    table = names.path_of(out_dir, kind, **given)
+    last = names.sidecar_of(table)
+    before = _take_away(last)
+    shared = _shared(entities["space"], sidecar)
+
+    written = [write_text(table, table_text(result.table))]
+    facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": None}
+    for name, extra in sorted(result.extras.items()):
+        path = names.path_of(out_dir, kind, **given, extra=name)
+        described = _described(extra, result.columns)
+        written += [write_text(path, table_text(extra))]
+        written += [write_json(names.sidecar_of(path), described | shared)]
+        facts["Tables"][name] = path.name
+    if result.maps and result.space is not None:
+        facts["Units"], paths = _write_units(result.space, out_dir, given, shared)
+        written += paths
+        for made in result.maps:
+            entry, paths = _write_map(made, result.space, out_dir, entities=given, shared=shared)
+            facts["Maps"].append(entry)
+            written += paths
+
+    for path in before - set(written):
+        path.unlink(missing_ok=True)
+    outputs = {p.name: {"SHA256": fingerprint(p), "Size": p.stat().st_size} for p in written}
+    fields = _described(result.table, result.columns) | _facts(result) | facts | sidecar
+    written.append(write_json(last, fields | {OUTPUTS: outputs}))
+    return written
+
+
+def write_region(
+    roi: Roi, out_dir: Path, *, entities: dict[str, str], sidecar: dict[str, Any]
+) -> list[Path]:
+    """Write a region as a mask, and its sidecar after it.
+
+    Parameters
+    ----------
+    roi
+        Its space and name are in the file name.
+    out_dir
+        Root of the output data set.
+    entities
+        ``participant``.
+    sidecar
+        Further fields: ``Sources``, ``SpatialReference`` ...
+
+    Returns
+    -------
+    paths
+        The mask and its sidecar.
+
+    Raises
+    ------
+    ConfigError
+        If an entity is missing or holds a character that BIDS does not allow.
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    given = entities | {"space": roi.space.name, "region": names.label_of(roi.name)}
+    given.pop("task", None)
+    path = names.path_of(out_dir, "region", **given)
+    names.sidecar_of(path).unlink(missing_ok=True)
+    imaging.write_mask(path, roi.space)
+    facts = {
+        "Description": f"Voxels of region {roi.name} that were analyzed.",
+        "Type": "ROI",
+        "Region": roi.name,
+        "Origin": roi.source,
+        "NumberOfVoxels": len(roi.space),
+        "NumberOfVoxelsBefore": roi.n_before,
+        OUTPUTS: {path.name: {"SHA256": fingerprint(path), "Size": path.stat().st_size}},
+    }
+    fields = facts | _shared(roi.space.name, sidecar) | sidecar
+    return [path, write_json(names.sidecar_of(path), fields)]
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return a table as BIDS TSV: ``n/a`` for what is missing or empty, nine digits.
+
+    Examples
+    --------
+    >>> table_text(pd.DataFrame({"p": [np.nan, 1 / 3]})).split()
+    ['p', 'n/a', '0.333333333']
+    """
+    shown = table.copy()
+    for column in shown.columns:
+        if shown[column].dtype == bool:
+            shown[column] = shown[column].map({True: "true", False: "false"})
+        elif not pd.api.types.is_numeric_dtype(shown[column]):
+            shown[column] = shown[column].astype(object).replace("", np.nan)
+    text: str = shown.to_csv(
+        sep="\t", index=False, na_rep="n/a", float_format="%.9g", lineterminator="\n"
+    )
+    return text
+
+
+def format_of(column: pd.Series[Any]) -> str:
+    """Return the BIDS word for what a column holds."""
+    if column.dtype == bool:
+        return "boolean"
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return "integer"
+    return "number" if pd.api.types.is_numeric_dtype(column.dtype) else "string"
+
+
+def _described(table: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
+    words = COMMON_COLUMNS | columns
+    return {
+        name: {
+            "Description": words.get(name, f"{name.replace('_', ' ').capitalize()}."),
+            "Format": format_of(table[name]),
+        }
+        for name in map(str, table.columns)
+    }
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    own = {PROMOTED[key]: value for key, value in result.meta.items() if key in PROMOTED}
+    rest = {key: value for key, value in result.meta.items() if key not in PROMOTED}
+    return {"Analysis": result.analysis, "Facts": rest} | own
+
+
+def _shared(space: str, sidecar: dict[str, Any]) -> dict[str, Any]:
+    passed_on = ("Sources", "SpatialReference")
+    fields: dict[str, Any] = {key: sidecar[key] for key in passed_on if key in sidecar}
+    if names.needs_reference(space):
+        fields.setdefault("SpatialReference", ORIGINAL)
+    return fields
+
+
+def _write_units(
+    space: Space, out_dir: Path, given: dict[str, str], shared: dict[str, Any]
+) -> tuple[str, list[Path]]:
+    path = names.path_of(out_dir, "units", **given)
+    imaging.write_mask(path, space)
+    said = {"Description": "Voxels for which the maps hold a value.", "Type": "ROI"}
+    return path.name, [path, write_json(names.sidecar_of(path), said | shared)]
+
+
+def _write_map(
+    made: StatMap,
+    space: Space,
+    out_dir: Path,
+    *,
+    entities: dict[str, str],
+    shared: dict[str, Any],
+) -> tuple[dict[str, str], list[Path]]:
+    path = names.path_of(out_dir, "statmap", **entities, stat=made.stat, model=made.model)
+    imaging.write_map(path, made.values, space)
+    entry = {"Statistic": made.stat, "Model": made.model, "Description": made.description}
+    said = write_json(names.sidecar_of(path), entry | shared)
+    return entry | {"Path": path.name}, [path, said]
+
+
+def _take_away(sidecar: Path) -> set[Path]:
+    """Remove the sidecar of an older result, and return the files that belonged to it."""
+    if not sidecar.is_file():
+        return set()
+    try:
+        outputs = read_json(sidecar).get(OUTPUTS, {})
+    except (ValueError, AttributeError):
+        outputs = {}
+    sidecar.unlink()
+    return {sidecar.parent / Path(name).name for name in outputs}

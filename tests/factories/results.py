@@ -1,0 +1,117 @@
+"""Small results, as the analyses leave them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.space import Space
+
+REGIONS = ("V1", "LOC", "FFA", "noise")
+LAYERS = ("features.0", "features.3", "features.6", "features.8", "features.10")
+CONDITIONS = ("body", "face", "house", "tool")
+DECODE_COLUMNS = {
+    "region": "Name of the region.",
+    "comparison": "What was told apart.",
+    "metric": "What score is.",
+    "score": "Mean accuracy.",
+    "chance": "Score expected by chance.",
+    "ci_low": "Lower end of the interval.",
+    "ci_high": "Upper end of the interval.",
+    "p": "Permutation p.",
+    "p_floor": "Smallest possible p.",
+    "p_corrected": "p corrected over the table.",
+    "n_samples": "Samples.",
+    "n_units": "Voxels.",
+}
+ENCODE_COLUMNS = {
+    "region": "Name of the region.",
+    "network": "Name of the network.",
+    "layer": "Module path.",
+    "metric": "What score is.",
+    "score": "Mean correlation over voxels.",
+    "ceiling": "Mean noise ceiling of the region.",
+    "normalized": "score / ceiling.",
+    "ci_low": "Lower end of the interval.",
+    "ci_high": "Upper end of the interval.",
+    "p": "Permutation p.",
+    "p_corrected": "p corrected over the table.",
+    "best": "Best layer of its region.",
+    "n_units": "Voxels.",
+}
+
+
+def make_space(n_units: int = 40, *, name: str = "T1w") -> Space:
+    rng = np.random.default_rng(1)
+    shape = (8, 9, 7)
+    index = np.sort(rng.choice(int(np.prod(shape)), n_units, replace=False)).astype(np.int64)
+    return Space(name, shape, np.diag([3.0, 3.0, 3.0, 1.0]), index)
+
+
+def make_decode(rng: np.random.Generator) -> Result:
+    pairs = [f"{a} vs {b}" for i, a in enumerate(CONDITIONS) for b in CONDITIONS[i + 1 :]]
+    rows = []
+    for region in REGIONS:
+        for comparison in (*pairs, "all"):
+            chance = 0.25 if comparison == "all" else 0.5
+            score = chance + (0.0 if region == "noise" else 0.25) + 0.05 * rng.normal()
+            p = 0.4 if region == "noise" else 0.001
+            rows.append(
+                (
+                    region, comparison, "accuracy", score, chance, score - 0.08, score + 0.08,
+                    p, 0.001, min(1.0, 2 * p), 96, 60,
+                )
+            )  # fmt: skip
+    table = pd.DataFrame(rows, columns=list(DECODE_COLUMNS))
+    counts = [
+        {"region": region, "comparison": "all", "true": a, "predicted": b,
+         "n": int(rng.integers(10, 20)) if a == b else int(rng.integers(0, 5))}
+        for region in REGIONS for a in CONDITIONS for b in CONDITIONS
+    ]  # fmt: skip
+    meta = {
+        "chance": {"pairs": 0.5, "all": 0.25},
+        "folds": "leave one run out",
+        "n_folds": 8,
+        "n_permutations": 1000,
+        "p_floor": 1 / 1001,
+        "seed": 0,
+    }
+    return Result(
+        "decode", table, DECODE_COLUMNS, meta=meta, extras={"confusion": pd.DataFrame(counts)}
+    )
+
+
+def make_encode(rng: np.random.Generator, *, n_units: int = 40) -> Result:
+    rows = []
+    for r, region in enumerate(REGIONS):
+        ceiling = 0.02 if region == "noise" else 0.7 - 0.05 * r
+        for i, layer in enumerate(LAYERS):
+            score = 0.5 - 0.1 * abs(i - 1.3 * r) if region != "noise" else 0.01 * rng.normal()
+            score = np.nan if (region, layer) == ("FFA", "features.0") else score
+            rows.append(
+                (
+                    region, "alexnet", layer, "pearson", score, ceiling, score / ceiling,
+                    score - 0.05, score + 0.05, 0.01, 0.02, False, n_units,
+                )
+            )  # fmt: skip
+    table = pd.DataFrame(rows, columns=list(ENCODE_COLUMNS))
+    table["best"] = table.groupby("region")["score"].transform("max") == table["score"]
+    space = make_space(n_units)
+    maps = [
+        StatMap(
+            "pearson",
+            rng.normal(0.2, 0.2, n_units).astype(np.float32),
+            "alexnet" + layer.replace("features.", "Features"),
+            f"Correlation of prediction and response, {layer} of alexnet.",
+        )
+        for layer in LAYERS
+    ]
+    maps.append(StatMap("ceiling", np.full(n_units, 0.7, np.float32), "", "Noise ceiling of r."))
+    meta = {
+        "folds": "by stimulus",
+        "n_folds": 5,
+        "seed": 0,
+        "networks": {"alexnet": {"weights": "random (seed 0)", "weights_sha256": "ab" * 32}},
+    }
+    return Result("encode", table, ENCODE_COLUMNS, tuple(maps), space, meta)
