@@ -1,0 +1,1 @@
+"""Scores, folds, leakage, noise ceilings and inference: plain functions of arrays."""

@@ -1,0 +1,179 @@
+"""The highest correlation that noise in the responses allows, from repeats of stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.errors import ShapeError
+
+Array = NDArray[np.floating[Any]]
+BLOCK = 4096
+
+
+def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
+    """Return the ceiling of Pearson's r from signal and noise variance.
+
+    The two variances are the components of a one-way analysis of variance (stimulus as random
+    factor), for any number of repeats of each stimulus. With s = SD of signal / SD of noise
+    (the ncsnr), the share of signal variance in the mean over n repeats is
+    s^2 / (s^2 + 1/n), and a perfect prediction of the signal correlates with that mean at the
+    square root of it. Where stimuli differ in repeats, 1/n is its mean over stimuli.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Single responses, in any unit.
+    stimuli : (n_samples,)
+        Stimulus of each sample.
+
+    Returns
+    -------
+    ceiling : (n_units,), in (0, 1]
+        Of r between a perfect prediction and the mean over repeats. NaN where nothing repeats
+        or the estimate of the signal variance is not above zero.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one stimulus for each row of `values`.
+
+    References
+    ----------
+    Allen et al. (2022), Nat. Neurosci. 25:116, doi:10.1038/s41593-021-00962-x (ncsnr).
+    Searle, Casella & McCulloch (1992), Variance Components, doi:10.1002/9780470316856
+    (section 3.6, unequal numbers).
+
+    Examples
+    --------
+    >>> values = np.array([[1.0, 0.0], [1.0, 1.0], [5.0, 1.0], [5.0, 0.0]])
+    >>> ncsnr(values, ["a", "a", "b", "b"])
+    array([ 1., nan])
+    """
+    which, counts = _groups(values, stimuli)
+    n, k = len(which), len(counts)
+    if k < 2 or n == k:
+        return np.full(values.shape[1], np.nan)
+    n0 = (n - (counts**2).sum() / n) / (k - 1)
+    out = np.empty(values.shape[1])
+    for start in range(0, values.shape[1], BLOCK):
+        block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
+        means = _sum_by(block, which, k) / counts[:, None]  # (k, n_block)
+        within = ((block - means[which]) ** 2).sum(axis=0) / (n - k)
+        between = (counts[:, None] * (means - block.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
+        signal = (between - within) / n0
+        share = signal / np.where(signal > 0, signal + within * (1 / counts).mean(), 1.0)
+        out[start : start + BLOCK] = np.where(signal > 0, share, np.nan)
+    return np.sqrt(out)
+
+
+def split_half(
+    values: Array, stimuli: Sequence[str], rng: np.random.Generator, *, n_splits: int = 50
+) -> NDArray[np.float64]:
+    """Return the ceiling of Pearson's r from how well random halves of the repeats agree.
+
+    The repeats of each stimulus that was shown more than once are split at random into two
+    halves of the same size (one repeat is left over where their number is odd); the
+    correlation of the two halves over stimuli, averaged over splits, is stepped up to all
+    repeats by Spearman and Brown's formula, and its square root is taken.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Single responses, in any unit.
+    stimuli : (n_samples,)
+        Stimulus of each sample.
+    rng
+        Draws the halves.
+    n_splits : int
+
+    Returns
+    -------
+    ceiling : (n_units,), in (0, 1]
+        Of r between a perfect prediction and the mean over repeats. NaN where fewer than three
+        stimuli repeat or the halves do not agree (r <= 0).
+
+    Raises
+    ------
+    ShapeError
+        If there is not one stimulus for each row of `values`.
+
+    References
+    ----------
+    Spearman (1910), Br. J. Psychol. 3:271, doi:10.1111/j.2044-8295.1910.tb00206.x.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0], [1.0], [5.0], [5.0], [2.0], [2.0]])
+    >>> split_half(values, list("aabbcc"), np.random.default_rng(0))
+    array([1.])
+    """
+    which, counts = _groups(values, stimuli)
+    half = counts // 2
+    n_units = values.shape[1]
+    if (half > 0).sum() < 3:
+        return np.full(n_units, np.nan)
+    ranks = [_deal(which, rng) for _ in range(n_splits)]
+    total = np.empty(n_units)
+    for start in range(0, n_units, BLOCK):
+        block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
+        sums = np.zeros(block.shape[1])
+        for rank in ranks:
+            sums += _agreement(block, which, rank, half)
+        total[start : start + BLOCK] = sums / n_splits
+    step = (1 / half[half > 0]).mean() / (1 / counts).mean()
+    full = step * total / np.where(total > 0, 1 + (step - 1) * total, 1.0)
+    return np.sqrt(np.where(total > 0, full, np.nan))
+
+
+def _groups(
+    values: Array, stimuli: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.float64 | np.intp]]:
+    if values.ndim != 2 or len(stimuli) != len(values):
+        raise ShapeError(
+            f"values have shape {values.shape}, but there are {len(stimuli)} stimuli.",
+            mend="Give one stimulus for each row of values.",
+        )
+    _, which, counts = np.unique(
+        np.asarray(stimuli, dtype=object).astype(str), return_inverse=True, return_counts=True
+    )
+    return which, counts
+
+
+def _sum_by(block: Array, which: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
+    order = np.argsort(which, kind="stable")
+    starts = np.searchsorted(which[order], np.arange(n_groups))
+    sums: NDArray[np.float64] = np.add.reduceat(block[order], starts, axis=0)
+    return sums
+
+
+def _deal(which: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return a random rank of each sample among the samples of its stimulus, (n_samples,)."""
+    order = np.lexsort((rng.random(len(which)), which))
+    starts = np.searchsorted(which[order], which[order])
+    rank = np.empty_like(which)
+    rank[order] = np.arange(len(which)) - starts
+    return rank
+
+
+def _agreement(
+    block: Array, which: NDArray[np.intp], rank: NDArray[np.intp], half: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Correlate the means of two halves over the stimuli that repeat, (n_units,); 0 if flat."""
+    repeats = half > 0
+    number = np.cumsum(repeats) - 1
+    means = []
+    for low in (0, half):
+        inside = (rank >= np.broadcast_to(low, half.shape)[which]) & (
+            rank < (np.broadcast_to(low, half.shape) + half)[which]
+        )
+        sums = _sum_by(block[inside], number[which[inside]], int(repeats.sum()))
+        mean = sums / half[repeats][:, None]
+        means.append(mean - mean.mean(axis=0))
+    a, b = means
+    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    r: NDArray[np.float64] = (a * b).sum(axis=0) / np.where(norm > 0, norm, 1.0)
+    return r

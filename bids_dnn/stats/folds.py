@@ -1,0 +1,123 @@
+"""Which samples train and which test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.errors import NotEnoughDataError, ShapeError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """One split of samples.
+
+    Parameters
+    ----------
+    name
+        What is left out, such as a run's id.
+    train, test : (n_samples,) bool
+        No sample in both, at least one in each.
+
+    Raises
+    ------
+    ShapeError
+        If the masks differ in length, overlap, or one is empty.
+    """
+
+    name: str
+    train: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        fits = self.train.shape == self.test.shape and self.train.ndim == 1
+        if (
+            not fits
+            or (self.train & self.test).any()
+            or not (self.train.any() and self.test.any())
+        ):
+            raise ShapeError(
+                f"Fold {self.name!r} has masks of shapes {self.train.shape} and "
+                f"{self.test.shape} that overlap, or one of them is empty.",
+                mend="Give two boolean masks over the same samples, with none in common.",
+            )
+
+
+def leave_one_run_out(runs: Sequence[str] | NDArray[np.object_]) -> list[Fold]:
+    """Make one fold for each run: tested on that run, trained on all others.
+
+    Parameters
+    ----------
+    runs : (n_samples,)
+        Run of each sample.
+
+    Returns
+    -------
+    folds : n_runs
+        Sorted by run.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than two runs.
+
+    Examples
+    --------
+    >>> [fold.name for fold in leave_one_run_out(["1", "1", "2"])]
+    ['1', '2']
+    """
+    labels = np.asarray([str(run) for run in runs], dtype=object)
+    names = sorted(set(labels))
+    if len(names) < 2:
+        found = f"one run ({names[0]!r})" if names else "no run"
+        raise NotEnoughDataError(
+            f"There is {found}, and leave-one-run-out needs two.",
+            mend="Add runs with --run-id or --session-label, or leave this analysis out.",
+        )
+    return [Fold(name, labels != name, labels == name) for name in names]
+
+
+def by_stimulus(stimuli: Sequence[str], n_folds: int, rng: np.random.Generator) -> list[Fold]:
+    """Deal stimuli at random onto folds of equal size; all samples of a stimulus go together.
+
+    The folds depend on the set of stimuli and on `rng` alone, not on the order of the samples.
+
+    Parameters
+    ----------
+    stimuli : (n_samples,)
+        Stimulus of each sample.
+    n_folds : int
+        At least 2.
+    rng
+        Draws the order of the stimuli.
+
+    Returns
+    -------
+    folds : n_folds
+        Named ``1``, ``2`` ...; the numbers of stimuli in two folds differ by one at most.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer stimuli than folds, or fewer than two folds are asked for.
+
+    Examples
+    --------
+    >>> folds = by_stimulus(["a", "b", "a", "c"], 3, np.random.default_rng(0))
+    >>> sorted(int(fold.test.sum()) for fold in folds)
+    [1, 1, 2]
+    """
+    names, which = np.unique(np.asarray(stimuli, dtype=object).astype(str), return_inverse=True)
+    if n_folds < 2 or len(names) < n_folds:
+        raise NotEnoughDataError(
+            f"There are {len(names)} stimuli for {n_folds} folds; each fold needs one, and "
+            "there must be two folds.",
+            mend="Ask for fewer folds (encode.folds in analysis.toml), or add stimuli.",
+        )
+    fold_of = np.empty(len(names), dtype=np.intp)
+    fold_of[rng.permutation(len(names))] = np.arange(len(names)) % n_folds
+    of_sample = fold_of[which]
+    return [Fold(str(k + 1), of_sample != k, of_sample == k) for k in range(n_folds)]

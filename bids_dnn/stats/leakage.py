@@ -1,0 +1,58 @@
+"""Stop a run in which training and test samples share what they must not share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from bids_dnn.errors import LeakageError, ShapeError
+from bids_dnn.stats.folds import Fold
+
+SHOWN = 5
+
+
+def check(folds: Sequence[Fold], *, groups: Sequence[Hashable], what: str) -> None:
+    """Raise where a group stands on both sides of a fold.
+
+    Parameters
+    ----------
+    folds
+        Splits of the same samples.
+    groups : (n_samples,)
+        What each sample belongs to, such as its stimulus or its run.
+    what
+        What the groups are, in the plural, for the message: ``stimuli``.
+
+    Raises
+    ------
+    LeakageError
+        If training and test samples of a fold share a group; names at most five of them.
+    ShapeError
+        If a fold has another number of samples than `groups`.
+
+    Examples
+    --------
+    >>> fold = Fold("1", np.array([True, False]), np.array([False, True]))
+    >>> check([fold], groups=["dog", "cat"], what="stimuli")
+    """
+    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+    code = np.array([number[group] for group in groups], dtype=np.intp)
+    names = list(number)
+    for fold in folds:
+        if fold.train.shape != code.shape:
+            raise ShapeError(
+                f"Fold {fold.name!r} has {fold.train.size} samples, but there are {code.size} "
+                f"{what}.",
+                mend="Give one group for each sample.",
+            )
+        shared = np.intersect1d(code[fold.train], code[fold.test])
+        if shared.size:
+            shown = ", ".join(str(names[k]) for k in shared[:SHOWN])
+            more = f" and {shared.size - SHOWN} more" if shared.size > SHOWN else ""
+            raise LeakageError(
+                f"Training and test samples of fold {fold.name!r} share {shared.size} {what}: "
+                f"{shown}{more}.",
+                mend=f"Split the samples so that all samples of one of the {what} are on one "
+                "side (stats.folds does).",
+            )
