@@ -1,0 +1,1 @@
+"""From the tables of participants to what holds for the group."""

@@ -1,0 +1,117 @@
+"""group.tests: agreement with scipy, enumeration, one participant, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.group import tests as group_tests
+from bids_dnn.group.stack import stack
+from tests.factories.results import make_decode, make_encode
+
+LABELS = ("01", "02", "03", "04", "05", "06")
+
+
+def stacked(make, n):
+    tables = {x: make(np.random.default_rng(i)).table for i, x in enumerate(LABELS[:n])}
+    return stack(tables, LABELS[:n])[0]
+
+
+@pytest.fixture
+def decode():
+    return stacked(make_decode, 6)
+
+
+def test_means_intervals_and_t_agree_with_scipy(decode):
+    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    part = decode[(decode["region"] == "LOC") & (decode["comparison"] == "all")]
+    row = made[(made["region"] == "LOC") & (made["comparison"] == "all")].iloc[0]
+    expected = stats.ttest_1samp(part["score"], 0.25, alternative="greater")
+    interval = stats.ttest_1samp(part["score"], 0.0).confidence_interval(0.95)
+    assert row["score"] == pytest.approx(part["score"].mean())
+    assert row["p_t"] == pytest.approx(expected.pvalue)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+    assert row["chance"] == 0.25
+    assert row["p"] == row["p_floor"] == 1 / 2**6
+
+
+def test_p_is_corrected_over_the_analysis(decode):
+    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    expected = stats.false_discovery_control(made["p"])
+    np.testing.assert_allclose(made["p_corrected"], expected)
+
+
+def test_order_of_participants_does_not_matter(decode):
+    one = group_tests.test_group(decode, analysis="decode", seed=0).table
+    mixed = pd.concat([decode[decode["participant"] == x] for x in LABELS[::-1]])
+    two = group_tests.test_group(mixed, analysis="decode", seed=0).table
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_encode_names_the_best_layer_and_keeps_order():
+    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode", seed=0).table
+    best = made[made["best"]].set_index("region")["layer"]
+    assert best["V1"] == "features.0"
+    assert made["layer"].tolist()[:3] == ["features.0", "features.3", "features.6"]
+    assert {"ceiling", "normalized", "p_floor"} <= set(made.columns)
+
+
+def test_scores_that_nobody_has_stay_missing():
+    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode", seed=0).table
+    row = made[(made["region"] == "FFA") & (made["layer"] == "features.0")].iloc[0]
+    assert row["n_participants"] == 0
+    assert np.isnan(row[["score", "p", "p_corrected", "ci_low"]].astype(float)).all()
+    assert row["missing"] == "01, 02, 03"
+    assert not row["best"]
+
+
+def test_missing_participants_are_named_in_each_row(decode):
+    short = decode[~((decode["participant"] == "03") & (decode["region"] == "V1"))]
+    result = group_tests.test_group(short, analysis="decode", seed=0, expected=[*LABELS, "07"])
+    missing = result.table.groupby("region")["missing"].unique()
+    assert missing["V1"].tolist() == ["03, 07"]
+    assert missing["LOC"].tolist() == ["07"]
+    assert result.meta["missing_participants"] == ["07"]
+
+
+def test_one_participant_gives_no_interval_and_a_warning():
+    result = group_tests.test_group(stacked(make_decode, 1), analysis="decode", seed=0)
+    assert result.table[["ci_low", "ci_high", "p_t"]].isna().all(axis=None)
+    assert (result.table["p_floor"] == 0.5).all()
+    assert result.meta["warnings"] == [
+        "One participant only: no interval over participants, and p cannot be < 0.5."
+    ]
+
+
+def test_few_participants_are_warned_of_the_floor():
+    result = group_tests.test_group(stacked(make_decode, 3), analysis="decode", seed=0)
+    assert "below 0.125" in result.meta["warnings"][0]
+
+
+def test_without_flips_there_is_no_p(decode):
+    made = group_tests.test_group(decode, analysis="decode", tests=["t"], correct="none", seed=0)
+    assert made.table["p"].isna().all()
+    assert made.table["p_t"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"analysis": "decod"}, "'decod'.*'decode'"),
+        ({"tests": ["sign-flp"]}, "'sign-flp'.*'sign-flip'"),
+        ({"correct": "fdx"}, "'fdx'.*'fdr'"),
+    ],
+)
+def test_wrong_names_are_refused(decode, changed, match):
+    with pytest.raises(ConfigError, match=match):
+        group_tests.test_group(decode, **{"analysis": "decode", "seed": 0} | changed)
+
+
+def test_tables_that_do_not_fit_are_refused(decode):
+    with pytest.raises(ShapeError, match=r"\['chance'\]"):
+        group_tests.test_group(decode.drop(columns="chance"), analysis="decode", seed=0)
+    with pytest.raises(ShapeError, match=r"42 row\(s\) twice.*'06'|row\(s\) twice"):
+        group_tests.test_group(pd.concat([decode, decode]), analysis="decode", seed=0)
