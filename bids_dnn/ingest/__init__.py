@@ -1,0 +1,1 @@
+"""The door: what lies on disk becomes `Responses`."""
