@@ -1,0 +1,251 @@
+"""One call of the App: take stock, plan, run, report, and say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bids_dnn.backend import cores, memory_gb
+from bids_dnn.config.load import dump, gigabytes
+from bids_dnn.config.schema import Config
+from bids_dnn.ingest.inventory import Inventory, take_inventory
+from bids_dnn.stimuli.catalog import read_catalog
+from bids_dnn.workflows import pages
+from bids_dnn.workflows.checks import check_output
+from bids_dnn.workflows.dry import describe
+from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.inputs import Inputs
+from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.plan import Plan, Scene, SubjectPlan, make_plan
+from bids_dnn.workflows.record import Log, describe_output
+from bids_dnn.workflows.runner import Failure
+from bids_dnn.workflows.screen import Screen, summary
+from bids_dnn.workflows.stage import Stages
+
+DONE, SOME_FAILED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was typed besides the settings.
+
+    Parameters
+    ----------
+    bids_dir, output_dir
+        Absolute.
+    level
+        ``participant`` or ``group``.
+    dry_run, reports_only
+        Run nothing; run the reports alone.
+    verbosity : int
+        -1 = quiet.
+    command
+        As typed.
+    """
+
+    bids_dir: Path
+    output_dir: Path
+    level: Literal["participant", "group"]
+    dry_run: bool
+    reports_only: bool
+    verbosity: int
+    command: tuple[str, ...]
+
+
+def execute(call: Call, config: Config) -> int:
+    """Do what was asked.
+
+    Parameters
+    ----------
+    call
+        What was typed.
+    config
+        The resolved settings.
+
+    Returns
+    -------
+    exit_code
+        0 = all done, 1 = some participant failed and the others are finished.
+
+    Raises
+    ------
+    BidsDnnError
+        If nothing can run, for a reason that the user can mend.
+    """
+    screen = Screen(call.verbosity)
+    if call.level == "group":
+        return _group(call, config, screen)
+    return _participants(call, config, screen)
+
+
+def resources_of(config: Config) -> Resources:
+    """Return processes, threads and memory: as asked for, or what this process may use."""
+    n_cores = cores()
+    n_procs = config.run.nprocs or n_cores
+    n_threads = config.run.omp_nthreads or max(1, n_cores // n_procs)
+    memory = gigabytes(config.run.mem) if config.run.mem else 0.9 * memory_gb()
+    return Resources(n_procs, n_threads, memory)
+
+
+def _participants(call: Call, config: Config, screen: Screen) -> int:
+    scene = _scene(call, config)
+    for note in scene.inventory.notes:
+        screen.warn(note)
+    plan = make_plan(scene)
+    _refuse_nothing(plan)
+    resources = resources_of(config)
+    if call.dry_run:
+        for line in describe(scene, plan, resources, dump(config)):
+            screen.say(line)
+        return DONE
+    check_output(call.output_dir, inputs=_inputs(scene.inventory))
+    waiting = [] if call.reports_only else [s for s in plan.subjects if s.waiting()]
+    if waiting and plan.needs_features():
+        _check_networks(plan)
+    describe_output(
+        call.output_dir,
+        sources=scene.roots(),
+        participants=sorted({s.subject.participant for s in plan.subjects}),
+    )
+    scene.inputs.save()
+    stages = _stages(call, config, screen, scene.inputs.used())
+    problems = _say_problems(plan, stages)
+    failures = stages.analyses(plan) if waiting else []
+    told = pages.Told(call.command, config, scene, plan)
+    made = pages.participant_pages(told, anew=call.reports_only)
+    failures += stages.independent("reports", "Report", made)
+    stages.log.cite(pages.facts_of(told))
+    failed = {*problems, *(_who(f, plan) for f in failures)}
+    _finish(plan, waiting, failures, pages.written(told), screen)
+    stages.log.add("end", failed=sorted(failed))
+    return SOME_FAILED if failed else DONE
+
+
+def _group(call: Call, config: Config, screen: Screen) -> int:
+    plan = plan_group(call.output_dir, config)
+    if call.dry_run:
+        for line in plan.lines():
+            screen.say(line)
+        return DONE
+    check_output(call.output_dir, inputs=[call.bids_dir] if call.bids_dir.is_dir() else [])
+    stages = _stages(call, config, screen, plan.inputs())
+    for warning in plan.warnings:
+        screen.warn(warning)
+    waiting = {} if call.reports_only else plan.waiting()
+    failures = stages.independent("group", "TestGroup", waiting)
+    told = pages.group_pages(plan, config, call.command, anew=call.reports_only)
+    failures += stages.independent("group_report", "ReportGroup", told)
+    for failure in failures:
+        screen.fail(_phrase(failure))
+    for line in summary(sorted(waiting), [], [str(p) for p in plan.pages() if p.is_file()]):
+        screen.say(line)
+    stages.log.add("end", failed=[failure.node for failure in failures])
+    return SOME_FAILED if failures else DONE
+
+
+def _stages(call: Call, config: Config, screen: Screen, inputs: Mapping[str, str]) -> Stages:
+    log = Log(call.output_dir)
+    log.begin(command=call.command, config=dump(config), inputs=inputs)
+    return Stages(
+        work_dir=_work_dir(config),
+        resources=resources_of(config),
+        screen=screen,
+        log=log,
+        plugin_file=config.run.use_plugin,
+        stop_on_first_crash=config.run.stop_on_first_crash,
+    )
+
+
+def _scene(call: Call, config: Config) -> Scene:
+    asked = config.run
+    inventory = take_inventory(
+        call.bids_dir,
+        derivatives=asked.derivatives,
+        participant_label=asked.participant_label,
+        session_label=asked.session_label,
+        task_id=asked.task_id,
+        run_id=asked.run_id,
+        space=asked.space,
+        source=config.responses.source,
+        bids_filter_file=asked.bids_filter_file,
+        bids_database_dir=asked.bids_database_dir,
+        validate=not asked.skip_bids_validation,
+    )
+    work_dir = _work_dir(config)
+    stimuli = call.bids_dir / "stimuli"
+    catalog = read_catalog(stimuli) if stimuli.is_dir() else {}
+    inputs = Inputs(work_dir / "fingerprints.json")
+    return Scene(config, inventory, call.output_dir, work_dir, catalog, inputs)
+
+
+def _work_dir(config: Config) -> Path:
+    return (config.run.work_dir or Path.cwd() / "work").absolute()
+
+
+def _inputs(inventory: Inventory) -> Sequence[Path]:
+    roots = [inventory.bids_dir, *inventory.datasets.values()]
+    return [root for root in roots if root.is_dir()]
+
+
+def _refuse_nothing(plan: Plan) -> None:
+    """Raise the first problem where no participant has anything to do."""
+    problems = [why for subject in plan.subjects for why in subject.problems]
+    if problems and not any(subject.jobs for subject in plan.subjects):
+        raise problems[0]
+
+
+def _check_networks(plan: Plan) -> None:
+    """Refuse weights and layers that do not exist before anything runs."""
+    from bids_dnn.features.models import load_network
+
+    for told in plan.networks.values():
+        load_network(
+            told["network"],
+            weights=told["weights"],
+            layers=told["layers"] or None,
+            seed=told["seed"],
+        )
+
+
+def _say_problems(plan: Plan, stages: Stages) -> set[str]:
+    failed: set[str] = set()
+    for subject in plan.subjects:
+        for note in subject.notes:
+            stages.screen.warn(f"sub-{subject.subject.participant}: {note}")
+        for why in subject.problems:
+            stages.screen.fail(f"sub-{subject.subject.participant}: {why}")
+            stages.log.add("problem", participant=subject.subject.participant, message=str(why))
+            failed.add(subject.subject.participant)
+    return failed
+
+
+def _who(failure: Failure, plan: Plan) -> str:
+    for subject in plan.subjects:
+        if f".{subject.name}" in failure.node:
+            return subject.subject.participant
+    return "all"
+
+
+def _phrase(failure: Failure) -> str:
+    where = f" (traceback: {failure.crash_file})" if failure.crash_file else ""
+    return f"{failure.node}: {failure.message}{where}"
+
+
+def _finish(
+    plan: Plan,
+    waiting: Sequence[SubjectPlan],
+    failures: Sequence[Failure],
+    reports: Sequence[Path],
+    screen: Screen,
+) -> None:
+    for failure in failures:
+        who = _who(failure, plan)
+        named = "every participant" if who == "all" else f"sub-{who}"
+        screen.fail(f"{named}: {_phrase(failure)}")
+    bad = {_who(f, plan) for f in failures}
+    made = [s.name for s in waiting if s.subject.participant not in bad and "all" not in bad]
+    left = [f"sub-{s.subject.participant}: {note}" for s in plan.subjects for note in s.notes]
+    for line in summary(made, left, [str(p) for p in reports if p.is_file()]):
+        screen.say(line)

@@ -1,0 +1,192 @@
+"""What is to be done over participants, from the derivatives alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from bids_dnn import __version__
+from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.derivatives import names, provenance, read
+from bids_dnn.errors import MissingInputError
+from bids_dnn.files import fingerprint, fingerprint_of
+from bids_dnn.workflows.plan import STEPS, Manifest, seed_of
+from bids_dnn.workflows.record import read_participants
+
+
+@dataclass(frozen=True, slots=True)
+class GroupJob:
+    """One analysis of one task in one space, over participants.
+
+    Parameters
+    ----------
+    analysis, task, space
+        Labels; `task` is "" where the names have none.
+    manifest
+        All that its step needs to know.
+    done
+        Its result is there, whole, made from these tables.
+    """
+
+    analysis: Analysis
+    task: str
+    space: str
+    manifest: Manifest
+    done: bool
+
+    def table(self) -> Path:
+        """Return where its table lies."""
+        return names.path_of(
+            Path(self.manifest["output_dir"]),
+            "group_scores",
+            **self.manifest["entities"],
+            analysis=self.analysis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A whole group-level run.
+
+    Parameters
+    ----------
+    output_dir
+        Root of the data set of derivatives.
+    jobs
+        One for each analysis, task and space.
+    warnings
+        Missing participants, by name.
+    """
+
+    output_dir: Path
+    jobs: tuple[GroupJob, ...]
+    warnings: tuple[str, ...]
+
+    def waiting(self) -> dict[str, Manifest]:
+        """Return the manifests of the jobs whose results are not there, by name."""
+        return {_name(job): job.manifest for job in self.jobs if not job.done}
+
+    def sets(self) -> tuple[tuple[str, str], ...]:
+        """Return each task and space, one report page each."""
+        return tuple(sorted({(job.task, job.space) for job in self.jobs}))
+
+    def page(self, task: str, space: str) -> Path:
+        """Return the report page of a task and space; ``group.html`` where there is one only."""
+        path = names.path_of(self.output_dir, "group_report")
+        if len(self.sets()) == 1:
+            return path
+        more = f"_task-{task}" if task else ""
+        return path.with_name(f"{path.stem}{more}_space-{space}.html")
+
+    def pages(self) -> list[Path]:
+        """Return every report page."""
+        return [self.page(task, space) for task, space in self.sets()]
+
+    def inputs(self) -> dict[str, str]:
+        """Return the SHA-256 of each table that is read."""
+        return {
+            path: digest for job in self.jobs for path, digest in job.manifest["inputs"].items()
+        }
+
+    def lines(self) -> list[str]:
+        """Say what was found and what would run, for ``--dry-run``."""
+        made = []
+        for job in self.jobs:
+            state = "done" if job.done else "waits"
+            found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
+            made.append(f"{_name(job)}: {state}; tables of {found}")
+        return made + [f"warning: {text}" for text in self.warnings]
+
+
+def plan_group(output_dir: Path, config: Config) -> GroupPlan:
+    """Decide what is tested over which participants.
+
+    Parameters
+    ----------
+    output_dir
+        Where the participant level wrote.
+    config
+        Of it, `group`, the analyses and the participants asked for, and the seed.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no finished participant-level table.
+    """
+    known: tuple[Analysis, ...] = get_args(Analysis)
+    wanted = set(config.run.participant_label)
+    jobs: list[GroupJob] = []
+    warnings: list[str] = []
+    for analysis in config.run.analysis or known:
+        sets: dict[tuple[str, str], dict[str, Path]] = {}
+        for label, paths in read.participants_with(output_dir, analysis).items():
+            if wanted and label not in wanted:
+                continue
+            for path in paths:
+                found = names.entities_of(path)
+                sets.setdefault((found.get("task", ""), found["space"]), {})[label] = path
+        for (task, space), tables in sorted(sets.items()):
+            expected = sorted(wanted or {*read_participants(output_dir), *tables})
+            if missing := sorted(set(expected) - set(tables)):
+                shown = ", ".join(f"sub-{name}" for name in missing)
+                warnings.append(
+                    f"{analysis}, task {task or 'none'}, space {space}: no finished table of "
+                    f"{shown}."
+                )
+            job = _job(output_dir, config, (analysis, task, space), (tables, expected))
+            jobs.append(job)
+    if not jobs:
+        raise MissingInputError(
+            f"There is no finished table of a participant in {output_dir}.",
+            mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
+        )
+    return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+
+
+def _job(
+    output_dir: Path,
+    config: Config,
+    place: tuple[Analysis, str, str],
+    found: tuple[dict[str, Path], list[str]],
+) -> GroupJob:
+    analysis, task, space = place
+    tables, expected = found
+    inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
+    settings = config.group.model_dump(mode="json")
+    seed = seed_of(config.run.random_seed, "group", analysis)
+    digest = fingerprint_of(
+        {
+            "version": __version__,
+            "code": provenance.code_fingerprint(f"{STEPS}.group"),
+            "tables": sorted(inputs.values()),
+            "expected": expected,
+            "settings": settings,
+            "seed": seed,
+        }
+    )
+    manifest: Manifest = {
+        "analysis": analysis,
+        "output_dir": str(output_dir),
+        "entities": {"task": task, "space": space},
+        "tables": {label: str(path) for label, path in tables.items()},
+        "inputs": inputs,
+        "expected": expected,
+        "settings": settings,
+        "seed": seed,
+        "sidecar": {
+            "Sources": provenance.sources(tables.values(), {"": output_dir}),
+            "GeneratedBy": f"bids_dnn {__version__}",
+            "Settings": {"group": settings},
+            "RandomSeed": config.run.random_seed,
+            provenance.FINGERPRINT: digest,
+        },
+    }
+    job = GroupJob(analysis, task, space, manifest, done=False)
+    done = provenance.is_done(names.sidecar_of(job.table()), digest)
+    return GroupJob(analysis, task, space, manifest, done)
+
+
+def _name(job: GroupJob) -> str:
+    parts = (job.analysis, job.task, job.space)
+    return "_".join("".join(c for c in part if c.isalnum()) for part in parts if part)

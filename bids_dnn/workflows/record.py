@@ -1,0 +1,127 @@
+"""What a run leaves about itself: logs, the data set's description, the participants."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import platform
+import shlex
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bids_dnn import __version__
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.write import write_dataset
+from bids_dnn.files import json_text, write_text
+from bids_dnn.report import methods
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "nibabel",
+    "nilearn",
+    "nipype",
+    "niworkflows",
+    "pybids",
+    "torch",
+    "torchvision",
+    "zarr",
+)
+logger = logging.getLogger(__name__)
+
+
+class Log:
+    """The folder ``logs/<run>`` of one run; the only place where dates stand.
+
+    Parameters
+    ----------
+    output_dir
+        Root of the output data set.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        self.run = f"{now}-{uuid.uuid4().hex[:8]}"
+        self._output_dir = output_dir
+        self._lines: list[str] = []
+        self._began = time.monotonic()
+
+    def path(self, file: str) -> Path:
+        """Return where a file of this run lies."""
+        return names.path_of(self._output_dir, "log", run=self.run, file=file)
+
+    def begin(self, *, command: Sequence[str], config: str, inputs: Mapping[str, str]) -> None:
+        """Write the command, the resolved settings, versions and inputs."""
+        write_text(self.path("command.txt"), shlex.join(command) + "\n")
+        write_text(self.path("config.toml"), config)
+        found = "".join(f"{name}=={number}\n" for name, number in versions().items())
+        write_text(self.path("versions.txt"), found)
+        table = io.StringIO()
+        writer = csv.writer(table, delimiter="\t", lineterminator="\n")
+        writer.writerow(("path", "sha256"))
+        writer.writerows(inputs.items())
+        write_text(self.path("inputs.tsv"), table.getvalue())
+
+    def add(self, event: str, **facts: Any) -> None:
+        """Add a line to ``log.jsonl``."""
+        seconds = round(time.monotonic() - self._began, 3)
+        line = json_text({"event": event, "seconds": seconds} | facts)
+        self._lines.append(" ".join(line.split()))
+        write_text(self.path("log.jsonl"), "\n".join(self._lines) + "\n")
+
+    def cite(self, facts: Mapping[str, Any]) -> None:
+        """Write the methods text and its references."""
+        for suffix, text in methods.boilerplate(facts).items():
+            write_text(self.path(f"CITATION.{suffix}"), text)
+
+
+def versions() -> dict[str, str]:
+    """Return the version of bids_dnn, of Python, and of the packages that it rests on."""
+    found = {"bids_dnn": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            logger.debug("%s is not installed as a package", name)
+    return found
+
+
+def describe_output(
+    output_dir: Path, *, sources: Mapping[str, Path], participants: Sequence[str]
+) -> None:
+    """Write what makes OUTPUT_DIR a BIDS derivative, and who should be in it.
+
+    ``participants.tsv`` is a copy of the raw one where there is one, so that runs for single
+    participants on a cluster agree on it.
+    """
+    write_dataset(output_dir, version=__version__, sources=sources)
+    target = names.path_of(output_dir, "participants")
+    raw = sources["raw"] / "participants.tsv"
+    if not raw.is_file():
+        known = read_participants(output_dir) if target.is_file() else ()
+        rows = sorted({*known, *participants})
+        write_text(target, "participant_id\n" + "".join(f"sub-{row}\n" for row in rows))
+        return
+    if not target.is_file() or target.read_bytes() != raw.read_bytes():
+        write_text(target, raw.read_text(encoding="utf-8"))
+    sidecar = raw.with_suffix(".json")
+    if sidecar.is_file() and not target.with_suffix(".json").is_file():
+        shutil.copyfile(sidecar, target.with_suffix(".json"))
+
+
+def read_participants(output_dir: Path) -> tuple[str, ...]:
+    """Return the labels in OUTPUT_DIR's ``participants.tsv``, without ``sub-``."""
+    path = names.path_of(output_dir, "participants")
+    if not path.is_file():
+        return ()
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t"))
+    return tuple(row["participant_id"].removeprefix("sub-") for row in rows)

@@ -1,0 +1,139 @@
+"""What the terminal shows: a line and a bar for each participant, warnings once, the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+DOING = {
+    "responses": "reading responses",
+    "regions": "building regions",
+    "decode": "decoding",
+    "encode": "encoding",
+    "features": "extracting features",
+}
+QUIET = -1
+
+
+class Screen:
+    """Says what goes on.
+
+    Parameters
+    ----------
+    verbosity : int
+        -1 = errors only, 0 = what matters, 1 = each node, 2 = everything.
+    """
+
+    def __init__(self, verbosity: int) -> None:
+        self.verbosity = verbosity
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._warned: set[str] = set()
+        level = {QUIET: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+        logging.basicConfig(
+            level=level.get(verbosity, logging.DEBUG),
+            format="%(message)s",
+            handlers=[RichHandler(console=self.errors, show_path=False, show_time=False)],
+        )
+
+    def say(self, text: str, *, least: int = 0) -> None:
+        """Print a line where the verbosity is at least `least`."""
+        if self.verbosity >= least:
+            self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a warning, once."""
+        if text not in self._warned and self.verbosity > QUIET:
+            self.errors.print(f"[yellow]warning:[/yellow] {text}", markup=True)
+        self._warned.add(text)
+
+    def fail(self, text: str) -> None:
+        """Print an error."""
+        self.errors.print("failed: " + text, style="red", markup=False)
+
+    def bars(self, totals: dict[str, int]) -> Bars:
+        """Return the bars of a stage, by name; used with ``with``."""
+        return Bars(self, totals)
+
+
+class Bars:
+    """A bar for each name, moved by the status of nodes.
+
+    Parameters
+    ----------
+    screen
+        Where it is drawn.
+    totals : name -> int
+        Steps of each bar.
+    """
+
+    def __init__(self, screen: Screen, totals: dict[str, int]) -> None:
+        self._screen = screen
+        self._progress = Progress(
+            TextColumn("{task.description}", justify="left"),
+            BarColumn(),
+            TextColumn("{task.fields[doing]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=screen.console,
+            disable=screen.verbosity <= QUIET or not screen.console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {
+            name: self._progress.add_task(name, total=n, doing="waiting")
+            for name, n in totals.items()
+        }
+        self._left = dict(totals)
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def status(self, node: str, state: str) -> None:
+        """Take the status of a node, by its full name ``workflow.[participant.]step``."""
+        parts = node.split(".")
+        name, step = (parts[1], parts[-1]) if len(parts) > 2 else (parts[-1], parts[-1])
+        if name not in self._tasks:
+            return
+        doing = DOING.get(step.split("_")[0], step)
+        if state == "start":
+            self._progress.update(self._tasks[name], doing=doing)
+            self._screen.say(f"{name}: {doing}", least=1)
+            return
+        self._left[name] -= 1
+        said = "failed" if state == "exception" else doing
+        self._progress.update(self._tasks[name], advance=1, doing=said)
+        if state == "exception":
+            self._screen.say(f"{name}: {doing} failed")
+        elif self._left[name] == 0:
+            self._progress.update(self._tasks[name], doing="done")
+            self._screen.say(f"{name}: done after {time.monotonic() - self._began:.0f} s")
+
+
+def summary(made: Sequence[str], left_out: Sequence[str], reports: Sequence[str]) -> list[str]:
+    """Phrase the end of a run: what was made, what was left out and why, where the report is."""
+    lines = [f"Made: {', '.join(made) if made else 'nothing new; all was there already'}."]
+    lines += [f"Left out: {text}" for text in left_out]
+    lines += [f"Report: {path}" for path in reports]
+    return lines

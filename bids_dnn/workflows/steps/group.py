@@ -1,0 +1,29 @@
+"""Participants' tables -> group statistics, as derivatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bids_dnn.derivatives.read import read_result
+from bids_dnn.derivatives.write import write_result
+from bids_dnn.files import read_json
+from bids_dnn.group.stack import stack
+from bids_dnn.group.tests import test_group
+
+
+def group_step(manifest: Path) -> Path:
+    """Test one analysis over participants; returns the sidecar, which is written last."""
+    told = read_json(manifest)
+    results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
+    table, _ = stack({name: made.table for name, made in results.items()}, told["expected"])
+    result = test_group(
+        table,
+        analysis=told["analysis"],
+        tests=tuple(told["settings"]["tests"]),
+        correct=told["settings"]["correct"],
+        seed=told["seed"],
+        expected=told["expected"],
+    )
+    return write_result(
+        result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
+    )[-1]

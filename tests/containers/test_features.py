@@ -1,0 +1,27 @@
+"""containers.features: rows by stimulus id."""
+
+import numpy as np
+import pytest
+
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.errors import MissingInputError, ShapeError
+
+
+def test_take_follows_the_ids(rng):
+    x = rng.normal(size=(3, 5))
+    gram = FeatureGram(("a", "b", "c"), "net", "layer", x @ x.T, 5, {})
+    chosen = x[[2, 0]]
+    np.testing.assert_allclose(gram.take(["c", "a"]), chosen @ chosen.T)
+
+
+def test_a_stimulus_without_features_is_named():
+    gram = FeatureGram(("a",), "net", "layer", np.eye(1), 5, {})
+    with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
+        gram.take(["a", "b"])
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ShapeError, match=r"\(2, 2\).*1 stimuli"):
+        FeatureGram(("a",), "net", "layer", np.eye(2), 5, {})
+    with pytest.raises(ShapeError, match=r"1 stimulus id"):
+        FeatureGram(("a", "a"), "net", "layer", np.eye(2), 5, {})

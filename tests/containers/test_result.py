@@ -1,0 +1,23 @@
+"""containers.result: maps fit their space, columns are described."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.space import Space
+from bids_dnn.errors import ShapeError
+
+TABLE = pd.DataFrame({"score": [0.5]})
+
+
+def test_a_map_of_another_length_is_refused():
+    space = Space("T1w", (4, 1, 1), np.eye(4), np.arange(4))
+    made = StatMap("pearson", np.zeros(3, dtype=np.float32), "", "r")
+    with pytest.raises(ShapeError, match=r"'pearson' has shape \(3,\).*4 units"):
+        Result("encode", TABLE, {"score": "r"}, maps=(made,), space=space)
+
+
+def test_a_column_without_a_word_is_refused():
+    with pytest.raises(ShapeError, match=r"\['score'\].*decode"):
+        Result("decode", TABLE, {})

@@ -1,0 +1,34 @@
+"""backend: devices, threads and memory as they are."""
+
+import numpy as np
+import pytest
+import threadpoolctl
+import torch
+
+from bids_dnn import backend
+from bids_dnn.errors import ConfigError
+
+
+def test_cpu_is_always_there():
+    assert backend.choose_device("cpu") == "cpu"
+    assert backend.choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"--device cuda.*--gpus all.*--nv"):
+        backend.choose_device("cuda")
+
+
+def test_threads_are_set_inside_and_given_back():
+    _ = np.ones((2, 2)) @ np.ones((2, 2))
+    before = torch.get_num_threads()
+    with backend.threads(1):
+        assert torch.get_num_threads() == 1
+        assert all(pool["num_threads"] == 1 for pool in threadpoolctl.threadpool_info())
+    assert torch.get_num_threads() == before
+
+
+def test_there_is_memory_and_a_core():
+    assert 0.1 < backend.memory_gb() < 1e5
+    assert backend.cores() >= 1
