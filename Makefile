@@ -42,8 +42,8 @@ $(STAMP): setup.cfg pyproject.toml
 	@echo "This takes about 6.3 GB of disk, most of it torch with its CUDA libraries (used where there is a GPU), and some minutes."
 	@rm -f $@
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip >= 24.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,doc]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade 'pip >= 24.1'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test,doc]'
 	@touch $@
 
 test: $(STAMP)  ## run the whole test suite
@@ -59,7 +59,7 @@ $(LOWEST)/.installed: setup.cfg pyproject.toml
 	@echo "Installing the oldest allowed dependencies into $(LOWEST), about 6.3 GB."
 	@rm -f $@
 	@$(LOWEST)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(LOWEST)
-	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check uv
 	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
 	@touch $@
 
