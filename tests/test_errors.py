@@ -7,10 +7,6 @@ import pytest
 from bids_dnn import errors
 
 FAMILY = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)]
-    kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.BidsDnnError)
-]
 
 
 @pytest.mark.parametrize("kind", FAMILY)

@@ -25,25 +25,8 @@ def test_fingerprint_of_ignores_the_order_of_keys_only():
 
 def test_json_takes_numpy_and_paths_and_nan():
     value = {"a": np.float64("nan"), "b": np.arange(2), "c": Path("x"), "d": (np.int64(3),)}
-    assert files.json_text(value).split() == (
-        [
-            "{",
-            '"a":',
-            "null,",
-            '"b":',
-            "[",
-            "0,",
-            "1",
-            "],",
-            '"c":',
-            '"x",',
-            '"d":',
-            "[",
-            "3",
-            "]",
-            "}",
-        ]
-    )
+    text = files.json_text(value)
+    assert "".join(text.split()) == '{"a":null,"b":[0,1],"c":"x","d":[3]}'
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
