@@ -1,0 +1,1 @@
+"""Families of analyses; each is pure functions from containers to a Result."""

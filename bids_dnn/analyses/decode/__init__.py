@@ -1,0 +1,1 @@
+"""Tell conditions apart from the pattern over a region's units."""

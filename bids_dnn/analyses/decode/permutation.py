@@ -1,0 +1,154 @@
+"""Labels exchanged within runs: all distinct ways where they are few, otherwise random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import factorial, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelings:
+    """Ways to label the samples.
+
+    Parameters
+    ----------
+    codes : (n_labelings, n_samples) intp
+        Class of each sample; the first row is the labeling as it was.
+    enumerated
+        Whether these are all distinct ones (then the first row is one of them); otherwise the
+        rows after the first are random.
+    """
+
+    codes: Codes
+    enumerated: bool
+
+    @property
+    def n_permutations(self) -> int:
+        """Count the labelings a p value rests on: all of them, or those drawn."""
+        return len(self.codes) if self.enumerated else len(self.codes) - 1
+
+
+def count_labelings(labels: Codes, runs: Codes) -> int:
+    """Count the distinct labelings that keep the number of each class in each run.
+
+    Two labelings that differ only in the names of classes train the same classifiers and so
+    give the same accuracy; classes whose numbers agree in every run can change names, and are
+    counted once. (For two classes in balanced runs: up to the swap of both.)
+
+    Parameters
+    ----------
+    labels, runs : (n_samples,)
+        Class and run of each sample, numbered from 0.
+
+    Examples
+    --------
+    >>> count_labelings(np.array([0, 1, 0, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2]))
+    4
+    """
+    counts = _counts(labels, runs)
+    ways = prod(
+        factorial(int(row.sum())) // prod(factorial(int(n)) for n in row) for row in counts
+    )
+    _, sizes = np.unique(counts, axis=1, return_counts=True)
+    return ways // prod(factorial(int(size)) for size in sizes)
+
+
+def list_labelings(labels: Codes, runs: Codes) -> Codes:
+    """List the distinct labelings that `count_labelings` counts; the given one comes first.
+
+    Parameters
+    ----------
+    labels, runs : (n_samples,)
+
+    Returns
+    -------
+    codes : (n_labelings, n_samples)
+    """
+    found = np.array(list(_walk(labels, runs)), dtype=np.intp)
+    first = np.flatnonzero((found == labels).all(axis=1))[0]
+    return np.concatenate([found[first : first + 1], np.delete(found, first, axis=0)])
+
+
+def draw_labelings(labels: Codes, runs: Codes, n: int, rng: np.random.Generator) -> Codes:
+    """Draw random labelings, each a shuffle within every run.
+
+    Parameters
+    ----------
+    labels, runs : (n_samples,)
+    n : int
+    rng
+
+    Returns
+    -------
+    codes : (n, n_samples)
+    """
+    by_run = np.argsort(runs, kind="stable")
+    out = np.empty((n, len(labels)), dtype=np.intp)
+    for row in out:
+        row[by_run] = labels[np.lexsort((rng.random(len(labels)), runs))]
+    return out
+
+
+def labelings(
+    labels: Codes, runs: Codes, *, n_permutations: int, rng: np.random.Generator
+) -> Labelings:
+    """Take all distinct labelings where there are at most `n_permutations`, else draw so many.
+
+    Parameters
+    ----------
+    labels, runs : (n_samples,)
+        Class and run of each sample, numbered from 0.
+    n_permutations : int
+    rng
+    """
+    if count_labelings(labels, runs) <= n_permutations:
+        return Labelings(list_labelings(labels, runs), enumerated=True)
+    drawn = draw_labelings(labels, runs, n_permutations, rng)
+    return Labelings(np.concatenate([labels[None], drawn]), enumerated=False)
+
+
+def _counts(labels: Codes, runs: Codes) -> NDArray[np.intp]:
+    counts = np.zeros((runs.max() + 1, labels.max() + 1), dtype=np.intp)
+    np.add.at(counts, (runs, labels), 1)
+    return counts
+
+
+def _walk(labels: Codes, runs: Codes) -> Iterator[list[int]]:
+    """Give each labeling once: interchangeable classes first appear in the given order."""
+    counts = _counts(labels, runs)
+    order = [int(code) for code in dict.fromkeys(labels.tolist())]  # by first appearance
+    group = np.unique(counts, axis=1, return_inverse=True)[1].ravel()
+    before: dict[int, int | None] = {}  # the class that must have appeared already
+    last: dict[int, int] = {}
+    for code in order:
+        before[code] = last.get(int(group[code]))
+        last[int(group[code])] = code
+
+    left = counts.copy()
+    seen = np.zeros(len(order), dtype=np.intp)
+    row: list[int] = []
+
+    def descend() -> Iterator[list[int]]:
+        if len(row) == len(labels):
+            yield row.copy()
+            return
+        run = runs[len(row)]
+        for code in order:
+            elder = before[code]
+            if not left[run, code] or (elder is not None and not seen[elder]):
+                continue
+            left[run, code] -= 1
+            seen[code] += 1
+            row.append(code)
+            yield from descend()
+            row.pop()
+            seen[code] -= 1
+            left[run, code] += 1
+
+    yield from descend()
