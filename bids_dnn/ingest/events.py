@@ -1,0 +1,139 @@
+"""What was shown when: events become the rows of a sample table."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.errors import MissingInputError, UnreadableError, nearest
+
+COLUMNS = ("onset", "duration", "trial_type")
+STIMULUS = ("stim_file", "stim_id")  # the second by BEP044
+MISSING = ("", "n/a", "nan")
+
+
+def read_events(path: Path) -> pd.DataFrame:
+    """Return the events of one run, by onset.
+
+    Parameters
+    ----------
+    path
+        A BIDS ``*_events.tsv``.
+
+    Returns
+    -------
+    events
+        Columns ``onset`` and ``duration`` (s; a duration of ``n/a`` is 0), ``trial_type`` and
+        the others as text; events whose trial type is ``n/a`` are left out.
+
+    Raises
+    ------
+    MissingInputError
+        If the file or one of the columns onset, duration, trial_type is not there.
+    UnreadableError
+        If an onset is no number, or the table is none.
+    """
+    if not path.is_file():
+        raise MissingInputError(
+            f"The events {path} do not exist, or were not fetched.",
+            mend=f"Copy the file there, or type: datalad get {path}",
+        )
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
+        raise UnreadableError(
+            f"{path} is no tab-separated table ({err}).", mend="Mend the file, or copy it again."
+        ) from err
+    for column in COLUMNS:
+        if column not in table:
+            there = ", ".join(map(str, table.columns))
+            raise MissingInputError(
+                f"{path} has no column {column!r}; there are: {there}.",
+                mend=f"{nearest(column, map(str, table.columns))} Rename or add the column "
+                f"{column!r}; trial_type names the condition of each event.",
+            )
+    table = table[~table["trial_type"].str.strip().str.lower().isin(MISSING)]
+    onset = pd.to_numeric(table["onset"], errors="coerce")
+    if onset.isna().any():
+        wrong = str(table.loc[onset.isna(), "onset"].iloc[0])
+        raise UnreadableError(
+            f"{path} has the onset {wrong!r}, a number of seconds was expected.",
+            mend="Mend that row of the table.",
+        )
+    duration = pd.to_numeric(table["duration"], errors="coerce").fillna(0.0)
+    table = table.assign(onset=onset.astype(float), duration=duration.astype(float))
+    return table.sort_values("onset", kind="stable").reset_index(drop=True)
+
+
+def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFrame:
+    """Return one row for each event: what it showed, and when.
+
+    Parameters
+    ----------
+    events
+        As `read_events` returns them.
+    session, run
+        Of all rows.
+
+    Returns
+    -------
+    samples
+        Columns ``stimulus`` (path below ``stimuli/``, "" where it is not known),
+        ``condition``, ``run``, ``session``, ``repeat`` (0; see `number_repeats`), ``trial``
+        (number within the run), ``onset_s`` and ``duration_s``.
+
+    Raises
+    ------
+    UnreadableError
+        If a stimulus lies outside ``stimuli/``.
+
+    Examples
+    --------
+    >>> events = pd.DataFrame({"onset": [0.0], "duration": [1.0], "trial_type": ["cat"]})
+    >>> sample_table(events, session="", run="01").loc[0, "condition"]
+    'cat'
+    """
+    column = next((name for name in STIMULUS if name in events), None)
+    stimulus = [""] * len(events) if column is None else [_stimulus(v) for v in events[column]]
+    return pd.DataFrame(
+        {
+            "stimulus": pd.array(stimulus, dtype=object),
+            "condition": events["trial_type"].astype(str).str.strip().to_numpy(dtype=object),
+            "run": run,
+            "session": session,
+            "repeat": 0,
+            "trial": np.arange(len(events)),
+            "onset_s": events["onset"].to_numpy(dtype=np.float64),
+            "duration_s": events["duration"].to_numpy(dtype=np.float64),
+        }
+    )
+
+
+def number_repeats(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with ``repeat`` counted over showings of each stimulus, in the order given.
+
+    Samples of one trial (volumes of a block) are one showing; where the stimulus is not known
+    the number is 0.
+    """
+    showing = samples.drop_duplicates(["run", "trial"])
+    number = showing.groupby("stimulus", sort=False).cumcount()
+    number = number.where(showing["stimulus"] != "", 0)
+    keys = zip(showing["run"], showing["trial"], strict=True)
+    repeat = dict(zip(keys, number, strict=True))
+    pairs = zip(samples["run"], samples["trial"], strict=True)
+    return samples.assign(repeat=[int(repeat[pair]) for pair in pairs])
+
+
+def _stimulus(value: str) -> str:
+    text = value.strip().replace("\\", "/")
+    if text.lower() in MISSING:
+        return ""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise UnreadableError(
+            f"The stimulus {value!r} of an event lies outside stimuli/.",
+            mend="Write stim_file as a path below stimuli/, such as face/01.png.",
+        )
+    return path.relative_to("stimuli").as_posix() if path.parts[0] == "stimuli" else str(path)

@@ -1,0 +1,85 @@
+"""Trends and confounds out of time courses; z-scores within groups of samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.errors import NotEnoughDataError
+
+Floats = NDArray[np.float32]
+
+
+def remove_trend(
+    series: Floats,
+    confounds: NDArray[np.float64],
+    *,
+    positions: NDArray[np.intp],
+    is_linear: bool,
+) -> Floats:
+    """Regress a linear trend and confounds out of time courses, all at once.
+
+    Parameters
+    ----------
+    series : (n_volumes, n_units)
+    confounds : (n_volumes, n_confounds)
+        May have no column.
+    positions : (n_volumes,)
+        Number of each volume in the run, as some may have been left out.
+    is_linear
+        Whether constant and slope go too; else the mean of each unit stays.
+
+    Returns
+    -------
+    cleaned : (n_volumes, n_units)
+        In the unit of `series`.
+    """
+    if not is_linear and not confounds.shape[1]:
+        return series
+    slope = (positions - positions.mean())[:, None] if is_linear else np.zeros((len(series), 0))
+    removed = np.column_stack([confounds - confounds.mean(axis=0), slope])
+    mean = series.mean(axis=0, dtype=np.float64)
+    centered = series - mean  # (n_volumes, n_units) float64
+    basis, strength, _ = np.linalg.svd(removed, full_matrices=False)
+    basis = basis[:, strength > 1e-10 * strength.max(initial=0.0)]
+    left = centered - basis @ (basis.T @ centered)
+    cleaned: Floats = (left if is_linear else left + mean).astype(np.float32)
+    return cleaned
+
+
+def by_group(values: Floats, groups: NDArray[np.str_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Z-score each unit within each group of samples.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+    groups : (n_samples,)
+        A run or session for each sample.
+
+    Returns
+    -------
+    scores : (n_samples, n_units)
+        In standard deviations (of the population, as in scikit-learn's StandardScaler).
+    flat : (n_units,) bool
+        Units that do not vary within some group; their scores there are 0.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If a group has a single sample.
+    """
+    scores = np.empty_like(values)
+    flat = np.zeros(values.shape[1], dtype=bool)
+    for group in np.unique(groups):
+        rows = groups == group
+        if rows.sum() < 2:
+            raise NotEnoughDataError(
+                f"{str(group)!r} has 1 sample, which cannot be z-scored.",
+                mend='Use responses.standardize = "none", or "session" in place of "run".',
+            )
+        part = values[rows].astype(np.float64)
+        sd = part.std(axis=0)
+        still = ~(sd > 0)
+        scores[rows] = (part - part.mean(axis=0)) / np.where(still, 1.0, sd)
+        flat |= still
+    return scores, flat
