@@ -15,8 +15,7 @@ from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import STEPS, Manifest, Plan, Scene, SubjectPlan
 from bids_dnn.workflows.record import versions
-
-MARK = "<!-- fingerprint {} -->\n"
+from bids_dnn.workflows.steps.about import MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ def group_pages(
     made: dict[str, Manifest] = {}
     for task, space in plan.sets():
         jobs = [job for job in plan.jobs if (job.task, job.space) == (task, space)]
-        tables = {job.analysis: job.table() for job in jobs if job.table().is_file()}
+        tables: dict[str, Path] = {
+            job.analysis: job.table() for job in jobs if job.table().is_file()
+        }
         if not tables:
             continue
         page = plan.page(task, space)
@@ -90,7 +91,10 @@ def group_pages(
             "page": str(page),
             "figures": str(names.path_of(plan.output_dir, "group_figures")),
             "task": task,
+            "space": space,
+            "output_dir": str(plan.output_dir),
             "tables": {name: str(path) for name, path in tables.items()},
+            "ran": {"group": config.group.model_dump(mode="json")},
             "config_toml": dump(config),
             "versions": versions(),
             "seed": config.run.random_seed,
@@ -103,13 +107,23 @@ def group_pages(
 
 
 def facts_of(told: Told) -> dict[str, Any]:
-    """Return what ran, for the methods text: settings, sources, networks."""
-    return {
-        "analyses": sorted({job.analysis for s in told.plan.subjects for job in s.jobs}),
-        "source": sorted({s.subject.source for s in told.plan.subjects}),
-        "settings": told.config.model_dump(mode="json", exclude={"run"}),
-        "versions": versions(),
-    }
+    """Return what ran, for the methods text; each section only where it ran."""
+    settings = told.config.model_dump(mode="json")
+    sources = sorted({s.subject.source for s in told.plan.subjects})
+    made: dict[str, Any] = {"source": sources[0], "responses": settings["responses"]}
+    for analysis in sorted({job.analysis for s in told.plan.subjects for job in s.jobs}):
+        made[analysis] = settings[analysis]
+    if "encode" in made:
+        made["networks"] = networks_of(told.plan)
+    return made
+
+
+def networks_of(plan: Plan) -> list[dict[str, Any]]:
+    """Return name, weights and layers of each network, as the config says them."""
+    return [
+        {key: told[key] for key in ("name", "network", "weights", "layers")}
+        for told in plan.networks.values()
+    ]
 
 
 def is_made(page: Path, mark: str) -> bool:
@@ -149,10 +163,8 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "tables": {name: str(path) for name, path in tables.items()},
         "background": str(subject.subject.anat) if subject.subject.anat else None,
         "stimuli": {key: str(path) for key, path in told.scene.catalog.items()},
-        "networks": [
-            {key: value for key, value in network.items() if key not in ("stimuli", "cache")}
-            for network in told.plan.networks.values()
-        ],
+        "ran": facts_of(told),
+        "networks": networks_of(told.plan),
         "inventory": list(told.scene.inventory.notes),
         "config_toml": dump(told.config),
         "versions": versions(),

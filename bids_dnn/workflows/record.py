@@ -7,7 +7,6 @@ import io
 import logging
 import platform
 import shlex
-import shutil
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 from bids_dnn import __version__
 from bids_dnn.derivatives import names
-from bids_dnn.derivatives.write import write_dataset
+from bids_dnn.derivatives.write import write_dataset, write_participants
 from bids_dnn.files import json_text, write_text
 from bids_dnn.report import methods
 
@@ -100,22 +99,12 @@ def describe_output(
 ) -> None:
     """Write what makes OUTPUT_DIR a BIDS derivative, and who should be in it.
 
-    ``participants.tsv`` is a copy of the raw one where there is one, so that runs for single
-    participants on a cluster agree on it.
+    ``participants.tsv`` is the raw one where there is one, so that runs for single participants
+    on a cluster agree on it; else it names whoever was run so far.
     """
+    everyone = [*read_participants(output_dir), *participants]
     write_dataset(output_dir, version=__version__, sources=sources)
-    target = names.path_of(output_dir, "participants")
-    raw = sources["raw"] / "participants.tsv"
-    if not raw.is_file():
-        known = read_participants(output_dir) if target.is_file() else ()
-        rows = sorted({*known, *participants})
-        write_text(target, "participant_id\n" + "".join(f"sub-{row}\n" for row in rows))
-        return
-    if not target.is_file() or target.read_bytes() != raw.read_bytes():
-        write_text(target, raw.read_text(encoding="utf-8"))
-    sidecar = raw.with_suffix(".json")
-    if sidecar.is_file() and not target.with_suffix(".json").is_file():
-        shutil.copyfile(sidecar, target.with_suffix(".json"))
+    write_participants(output_dir, bids_dir=sources["raw"], participants=everyone)
 
 
 def read_participants(output_dir: Path) -> tuple[str, ...]:

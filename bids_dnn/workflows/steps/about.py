@@ -9,6 +9,8 @@ from typing import Any
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 
+MARK = "<!-- fingerprint {} -->\n"  # the last line of a report page
+
 
 def with_facts(
     result: Result, *, ingest: dict[str, Any], warnings: Sequence[str], rois: Sequence[Roi]

@@ -6,14 +6,12 @@ from pathlib import Path
 
 from bids_dnn.backend import choose_device
 from bids_dnn.containers.features import FeatureGram
-from bids_dnn.errors import UnreadableError
+from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.features import store
 from bids_dnn.features.extract import extract_grams
 from bids_dnn.features.models import load_network
 from bids_dnn.files import read_json, write_json
 from bids_dnn.stimuli.load import load_picture
-
-BATCH_SIZE = 32  # fixed, so that the bytes are the same on every machine
 
 
 def features_step(manifest: Path, *, out_dir: Path) -> Path:
@@ -30,13 +28,11 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
         files = {name: Path(path) for name, path in told["stimuli"].items()}
         grams = extract_grams(
             network,
-            list(files),
+            told["stimulus_sha256"],
             lambda name: load_picture(files[name], network.card),
-            layers=told["layers"] or network.card.layers,
+            layers=network.card.layers,
             device=choose_device(told["device"]),
-            batch_size=BATCH_SIZE,
             scratch=out_dir / "scratch",
-            stimulus_sha256=told["stimulus_sha256"],
         )
         keys = [store.key(gram.identity) for gram in grams]
         for key, gram in zip(keys, grams, strict=True):
@@ -50,6 +46,8 @@ def load_grams(index: Path) -> list[FeatureGram]:
 
     Raises
     ------
+    MissingInputError
+        If an entry of the cache was removed.
     UnreadableError
         If an entry of the cache is damaged.
     """
@@ -65,6 +63,6 @@ def _known(cache: Path, key: str) -> list[str] | None:
     try:
         for name in keys:
             store.read_gram(cache, name)
-    except UnreadableError:
+    except (MissingInputError, UnreadableError):
         return None
     return keys
