@@ -1,0 +1,1 @@
+"""Predict each unit's responses to stimuli from what a network makes of them."""
