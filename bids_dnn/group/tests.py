@@ -28,7 +28,7 @@ COLUMNS = {
     "comparison": "What was told apart: two conditions or sets of them, or `all` at once.",
     "network": "Name of the network.",
     "layer": "Module path of the layer.",
-    "metric": "What `score` is.",
+    "metric": "What `score` is; several where participants differ.",
     "n_participants": "Participants with a score here.",
     "score": "Mean of the participants' scores.",
     "ci_low": "Lower end of the 95 % t interval of the mean over participants; n/a under two.",
@@ -143,7 +143,9 @@ def _check_names(analysis: str, tests: Sequence[str], correct: str) -> None:
 
 
 def _keys(table: pd.DataFrame, analysis: str) -> list[str]:
-    keys = [*KEYS[analysis], *(["metric"] if "metric" in table else [])]
+    # Which accuracy a comparison has, plain or balanced, may differ between participants.
+    apart = analysis == "encode" and "metric" in table
+    keys = [*KEYS[analysis], *(["metric"] if apart else [])]
     needed = ["participant", *keys, "score", *FURTHER[analysis]]
     if missing := [name for name in needed if name not in table]:
         raise ShapeError(
@@ -174,16 +176,23 @@ def _row(
     low, high = t_interval(scores)
     p, floor = sign_flip(above, seed=seed) if "sign-flip" in tests else (np.nan, np.nan)
     p_t = t_one_sided(above) if "t" in tests else np.nan
-    return {
-        "n_participants": len(scores),
-        "score": _mean(scores),
-        "ci_low": low,
-        "ci_high": high,
-        "p": p,
-        "p_floor": floor,
-        "p_t": p_t,
-        "missing": ", ".join(name for name in everyone if name not in set(part["participant"])),
-    } | {name: _mean(part[name].to_numpy(float)) for name in FURTHER[analysis]}
+    metrics = {"metric": ", ".join(sorted(set(part["metric"])))} if "metric" in part else {}
+    return (
+        metrics
+        | {
+            "n_participants": len(scores),
+            "score": _mean(scores),
+            "ci_low": low,
+            "ci_high": high,
+            "p": p,
+            "p_floor": floor,
+            "p_t": p_t,
+            "missing": ", ".join(
+                name for name in everyone if name not in set(part["participant"])
+            ),
+        }
+        | {name: _mean(part[name].to_numpy(float)) for name in FURTHER[analysis]}
+    )
 
 
 def _mean(values: Array) -> float:

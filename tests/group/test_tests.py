@@ -91,6 +91,13 @@ def test_few_participants_are_warned_of_the_floor():
     assert "below 0.125" in result.meta["warnings"][0]
 
 
+def test_a_metric_that_differs_between_participants_stays_one_row(decode):
+    decode.loc[decode["participant"] == "02", "metric"] = "balanced_accuracy"
+    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    assert len(made) == 28
+    assert set(made["metric"]) == {"accuracy, balanced_accuracy"}
+
+
 def test_without_flips_there_is_no_p(decode):
     made = group_tests.test_group(decode, analysis="decode", tests=["t"], correct="none", seed=0)
     assert made.table["p"].isna().all()
