@@ -6,12 +6,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bids_dnn.errors import MissingInputError, UnreadableError, nearest
 
 COLUMNS = ("onset", "duration", "trial_type")
 STIMULUS = ("stim_file", "stim_id")  # the second by BEP044
 MISSING = ("", "n/a", "nan")
+TOLERANCE_S = 1e-6
 
 
 def read_events(path: Path) -> pd.DataFrame:
@@ -124,6 +126,23 @@ def number_repeats(samples: pd.DataFrame) -> pd.DataFrame:
     repeat = dict(zip(keys, number, strict=True))
     pairs = zip(samples["run"], samples["trial"], strict=True)
     return samples.assign(repeat=[int(repeat[pair]) for pair in pairs])
+
+
+def covering(times_s: NDArray[np.float64], table: pd.DataFrame) -> NDArray[np.intp]:
+    """Return which event covers each time, (n_times,), -1 = none; of two, the later one.
+
+    Parameters
+    ----------
+    times_s : (n_times,) s
+    table
+        Columns ``onset_s`` and ``duration_s``, by onset.
+    """
+    found = np.full(len(times_s), -1, dtype=np.intp)
+    spans = zip(table["onset_s"], table["duration_s"], strict=True)
+    for row, (onset, duration) in enumerate(spans):
+        start, end = onset - TOLERANCE_S, onset + duration - TOLERANCE_S
+        found[(times_s >= start) & (times_s < end)] = row
+    return found
 
 
 def _stimulus(value: str) -> str:

@@ -21,14 +21,14 @@ from bids_dnn.errors import (
     nearest,
 )
 from bids_dnn.ingest import confounds as nuisance
-from bids_dnn.ingest.events import STIMULUS, number_repeats, read_events, sample_table
+from bids_dnn.ingest.events import STIMULUS, covering, number_repeats, read_events, sample_table
 from bids_dnn.ingest.records import Ingested, Run, Subject
 from bids_dnn.ingest.standardize import by_group, remove_trend
+from bids_dnn.ingest.summary import summarize
 from bids_dnn.ingest.trials import Hrf, design_trials, solve_trials
 
 Floats = NDArray[np.float32]
 INFLATED = 10.0  # variance inflation above which single trials are hardly told apart
-TOLERANCE_S = 1e-6
 CHUNK_UNITS = 16384  # solved at once: bounds memory, and is fixed so that sums repeat
 
 
@@ -76,9 +76,9 @@ def read_responses(subject: Subject, **settings: Unpack[Settings]) -> Ingested:
         From the inventory, with runs of preprocessed BOLD.
     **settings
         `model`: ``lsa`` = a general linear model with one regressor a trial, in percent of the
-        run's mean signal; ``block`` = mean over the volumes of an event; ``volumes`` = each volume of an
-        event. `hrf` and `high_pass_hz` (cut-off of the cosine drift, for ``lsa``; not used
-        where the confounds hold cosines). `confounds`: a named strategy. `standardize`: z-score
+        run's mean signal; ``block`` = mean over the volumes of an event; ``volumes`` = each
+        volume of an event. `hrf` and `high_pass_hz` (cut-off of the cosine drift, for ``lsa``;
+        not used where the confounds hold cosines). `confounds`: a named strategy. `standardize`: z-score
         within ``run`` or ``session`` over the samples, or on the ``rest`` volumes of each run
         (not for ``lsa``). `detrend`: ``linear`` for ``block`` and ``volumes``. `rest`: trial
         types that are no trials. `delay_s`: a volume belongs to the event that covers its
@@ -127,7 +127,7 @@ def read_responses(subject: Subject, **settings: Unpack[Settings]) -> Ingested:
         space.select(keep),
         scale if settings["standardize"] == "none" else "zscore",
     )
-    return Ingested(responses, _facts(subject, responses, settings, made, lost))
+    return Ingested(responses, _facts(responses, settings, made, lost))
 
 
 def _check(settings: Settings) -> None:
@@ -212,7 +212,7 @@ def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
         "confound_columns": list(found.names),
         "mean_framewise_displacement_mm": nuisance.mean_framewise_displacement(run.confounds),
         "tsnr": tsnr,
-        "has_stimuli": any(name in events for name in STIMULUS),
+        "has_stimulus_column": any(name in events for name in STIMULUS),
     }
     times = run.start_s + run.t_r_s * np.arange(len(series), dtype=np.float64)
     make = _trials if settings["model"] == "lsa" else _volumes
@@ -330,23 +330,6 @@ def _volumes(recorded: _Recorded, settings: Settings) -> _Made:
     return _Made(blocks, table.iloc[trials], {"constant at rest": flat}, facts)
 
 
-def covering(times_s: NDArray[np.float64], table: pd.DataFrame) -> NDArray[np.intp]:
-    """Return which event covers each time, (n_times,), -1 = none; of two, the later one.
-
-    Parameters
-    ----------
-    times_s : (n_times,) s
-    table
-        Columns ``onset_s`` and ``duration_s``, by onset.
-    """
-    found = np.full(len(times_s), -1, dtype=np.intp)
-    spans = zip(table["onset_s"], table["duration_s"], strict=True)
-    for row, (onset, duration) in enumerate(spans):
-        start, end = onset - TOLERANCE_S, onset + duration - TOLERANCE_S
-        found[(times_s >= start) & (times_s < end)] = row
-    return found
-
-
 def _also(
     lost: NDArray[np.bool_], keep: NDArray[np.bool_], flat: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
@@ -356,14 +339,11 @@ def _also(
 
 
 def _facts(
-    subject: Subject,
     responses: Responses,
     settings: Settings,
     made: list[_Made],
     lost: dict[str, NDArray[np.bool_]],
 ) -> dict[str, Any]:
-    samples = responses.samples
-    unknown = samples[samples["stimulus"] == ""]
     runs = [m.facts for m in made]
     inflated = [r["run"] for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
     messages = []
@@ -378,19 +358,8 @@ def _facts(
         "source": "fmriprep",
         **{name: value for name, value in settings.items() if name != "rest"},
         "rest": list(settings["rest"]),
-        "space": subject.space,
-        "scale": responses.scale,
-        "n_runs": len(runs),
-        "n_sessions": samples["session"].nunique(),
         "n_volumes": sum(r["n_volumes"] for r in runs),
-        "n_samples": len(samples),
-        "n_units": len(responses.space),
-        "left_out_units": int(np.any(list(lost.values()), axis=0).sum()),
-        "left_out_because": {name: int(which.sum()) for name, which in lost.items()},
-        "has_stimuli": any(r["has_stimuli"] for r in runs) and len(unknown) < len(samples),
-        "samples_without_stimulus": len(unknown),
-        "conditions_without_stimulus": sorted(set(unknown["condition"])),
-        "samples_by_condition": samples["condition"].value_counts().sort_index().to_dict(),
+        **summarize(responses, lost),
         "runs": runs,
         "warnings": messages,
     }

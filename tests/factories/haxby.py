@@ -6,7 +6,6 @@ reference, confounds) is made from what is there, so that the same code reads th
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def haxby_tree(real_data: Path, out: Path, *, onsets: str) -> Path:
         stem = f"{func}/{name}"
         bold = Path(f"{stem}_space-T1w_desc-preproc_bold.nii.gz")
         shutil.copyfile(folder / "bold_1slice.nii.gz", bold)
-        os.chmod(bold, 0o644)
+        bold.chmod(0o644)
         image = nib.load(bold)
         write_image(Path(f"{stem}_space-T1w_desc-brain_mask.nii.gz"), marked, image.affine)
         write_image(
