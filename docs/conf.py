@@ -1,0 +1,35 @@
+"""Sphinx settings; the pages are built without a network."""
+
+import sys
+from pathlib import Path
+
+from bids_dnn import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+project = "bids_dnn"
+author = "The bids_dnn developers"
+project_copyright = "The bids_dnn developers, Apache-2.0"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_click",
+    "config_tables",
+    "reference_lists",
+]
+exclude_patterns = ["_build", "extensions"]
+templates_path = ["templates"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_typehints = "signature"
+numpydoc_show_class_members = False
+
+html_theme = "alabaster"
+html_theme_options = {"description": "Deep networks and brain data, as a BIDS App"}
+html_show_sphinx = False
