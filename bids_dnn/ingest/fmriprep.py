@@ -77,12 +77,16 @@ def read_responses(subject: Subject, **settings: Unpack[Settings]) -> Ingested:
     **settings
         `model`: ``lsa`` = a general linear model with one regressor a trial, in percent of the
         run's mean signal; ``block`` = mean over the volumes of an event; ``volumes`` = each
-        volume of an event. `hrf` and `high_pass_hz` (cut-off of the cosine drift, for ``lsa``;
-        not used where the confounds hold cosines). `confounds`: a named strategy. `standardize`: z-score
-        within ``run`` or ``session`` over the samples, or on the ``rest`` volumes of each run
-        (not for ``lsa``). `detrend`: ``linear`` for ``block`` and ``volumes``. `rest`: trial
-        types that are no trials. `delay_s`: a volume belongs to the event that covers its
-        time less this delay (``block`` and ``volumes``).
+        volume of an event.
+        `hrf` and `high_pass_hz`: for ``lsa``; the latter is the cut-off of the cosine drift,
+        which is left out where the confounds hold cosines.
+        `confounds`: a named strategy.
+        `standardize`: z-score over the samples of a ``run`` or ``session``, or on the ``rest``
+        volumes of each run (not for ``lsa``).
+        `detrend`: ``linear`` or ``none``, for ``block`` and ``volumes``.
+        `rest`: trial types that are no trials.
+        `delay_s`: a volume belongs to the event that covers its time less this delay, for
+        ``block`` and ``volumes``.
 
     Returns
     -------
