@@ -5,8 +5,11 @@ from __future__ import annotations
 import configparser
 import importlib
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -70,6 +73,18 @@ def test_entry_points_resolve(metadata):
 
 def test_pyproject_holds_the_build_system_alone():
     assert set(tomllib.loads(read("pyproject.toml"))) == {"build-system"}
+
+
+def test_files_beside_the_code_are_shipped(metadata):
+    patterns = metadata["options.package_data"]["bids_dnn"].split()
+    package = TOP / "bids_dnn"
+    shipped = {path for pattern in patterns for path in package.glob(pattern)}
+    beside = {
+        path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+    assert beside - shipped == set()
 
 
 def test_licence_is_the_one_that_is_declared(metadata):
@@ -206,3 +221,58 @@ def test_ci_is_a_program():
     script = TOP / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert "set -euo pipefail" in script.read_text()
+
+
+# --- Make
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """Give a checkout's folder with nothing but what makes the environment."""
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(TOP / name, tmp_path)
+    return tmp_path
+
+
+def make(folder, *words):
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")  # of `make test`
+    env = {name: value for name, value in os.environ.items() if name not in outer}
+    return subprocess.run(
+        ["make", "-C", folder, *words], capture_output=True, text=True, check=False, env=env
+    )
+
+
+def test_make_alone_lists_its_targets(bare, targets):
+    done = make(bare)
+    assert done.returncode == 0
+    assert {"test", "demo", "check", "bench", "docs"} <= set(done.stdout.split()) & targets
+    assert not (bare / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("lacks", "says"),
+    [
+        ("version_info", "was not found or is older than 3.11"),
+        ("import venv", "lacks the module venv"),
+        ("import ensurepip", "lacks the module ensurepip"),
+    ],
+)
+def test_make_says_what_python_lacks(bare, lacks, says):
+    python = bare / "a-python"
+    python.write_text(f'#!/bin/sh\ncase "$2" in *"{lacks}"*) exit 1;; esac\n')
+    python.chmod(0o755)
+    done = make(bare, ".venv", f"PYTHON={python}")
+    assert done.returncode == 2
+    assert says in done.stdout
+    assert "make PYTHON=" in done.stdout
+    assert not (bare / ".venv" / ".installed").exists()
+
+
+def test_make_says_the_size_before_installing(bare):
+    python = bare / "a-python"
+    python.write_text('#!/bin/sh\ncase "$*" in *"-m venv"*) exit 1;; esac\n')
+    python.chmod(0o755)
+    done = make(bare, ".venv", f"PYTHON={python}")
+    assert done.returncode == 2
+    assert "about 6.3 GB" in done.stdout
+    assert not (bare / ".venv" / ".installed").exists()
