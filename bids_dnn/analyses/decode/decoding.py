@@ -133,7 +133,7 @@ def decode(
         )
     regions = region_units(responses, rois)
     condition = responses.samples["condition"].fillna("").astype(str).to_numpy(dtype=object)
-    conditions = sorted(set(condition) - {""})
+    conditions = sorted({str(one) for one in condition} - {""})
     runs = responses.samples["run"].astype(str).to_numpy(dtype=object)
     tasks = [
         _task(one, condition, runs, n_permutations=n_permutations, seed=seed)

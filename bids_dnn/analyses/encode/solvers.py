@@ -242,6 +242,35 @@ def predict_fold(
     return guess, mean
 
 
+def mix_penalties(found: Spectrum, alphas: Array) -> Array:
+    """Return the operator that predicts with all penalties at once, each in equal measure.
+
+    For a score that must not know which penalty the responses chose: the mean over `alphas` of
+    the operators from training responses to test predictions, each divided by its root mean
+    square over rows of unit variance. The predictions have mean zero over the test samples.
+
+    Parameters
+    ----------
+    found
+        Of a fold's training and test samples.
+    alphas : (n_alphas,), squared units of the features
+
+    Returns
+    -------
+    operator : (n_test, n_train)
+        Zero where the features do not vary.
+    """
+    test = found.test - found.test.mean(axis=0)  # (n_test, rank)
+    power = (test**2).sum(axis=0)  # (rank,)
+    weights = np.zeros_like(found.values)
+    for a in alphas:
+        shrink = 1 / (found.values + a)
+        norm = np.sqrt((power * shrink**2).sum() / len(test))
+        weights += shrink / (norm if norm > 0 else np.inf)
+    operator: Array = (test * (weights / len(alphas))) @ found.vectors.T
+    return operator
+
+
 def _batches(y: Values, fold: Fold, batch: int) -> Iterator[tuple[slice, Array, Array]]:
     """Give targets in blocks: where, training rows and test rows, less the training mean."""
     for start in range(0, y.shape[1], batch):

@@ -1,0 +1,158 @@
+"""What every layer is fitted to: responses to images, folds of images, noise ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.roi import Roi
+from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.stats import leakage
+from bids_dnn.stats.ceiling import ncsnr, split_half
+from bids_dnn.stats.folds import Fold, by_stimulus
+from bids_dnn.stats.regions import RegionUnits, region_units
+
+Array = NDArray[np.float64]
+BLOCK = 4096
+CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
+    "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
+    "split-half": lambda values, stimuli, seed: split_half(
+        values, stimuli, np.random.default_rng([seed, 2])
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What all layers are fitted to.
+
+    Parameters
+    ----------
+    truth : (n_stimuli, n_units) float32
+        Responses averaged over repeats, of the units of all regions.
+    stimuli : n_stimuli
+        Sorted.
+    folds
+        Over stimuli.
+    inner
+        For each fold, folds over its training stimuli.
+    regions
+        Each with its columns of `truth`.
+    units : (n_units,)
+        Columns of the responses that `truth` holds.
+    ceiling : (n_units,)
+        Noise ceiling of r; NaN where it cannot be told.
+    """
+
+    truth: NDArray[np.float32]
+    stimuli: tuple[str, ...]
+    folds: list[Fold]
+    inner: list[list[Fold]]
+    regions: list[tuple[RegionUnits, NDArray[np.intp]]]
+    units: NDArray[np.intp]
+    ceiling: Array
+
+
+def used_samples(
+    responses: Responses, grams: Sequence[FeatureGram], n_folds: int
+) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """Mark the samples whose image has features in every layer, and count the others.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than two such images for each fold.
+    """
+    shown = responses.samples["stimulus"].fillna("").astype(str)
+    known = set.intersection(*(set(gram.stimuli) for gram in grams))
+    used = shown.isin(known - {""}).to_numpy(dtype=np.bool_)
+    without = sorted(set(shown) - known - {""})
+    n = shown[used].nunique()
+    if n < 2 * n_folds:
+        raise NotEnoughDataError(
+            f"{n} images have both responses and features, and {n_folds} folds need "
+            f"{2 * n_folds}; {len(without)} images with responses lack features"
+            + (f", such as {without[0]!r}." if without else "."),
+            mend="Check the stim_file column of the events against the stimuli folder, or ask "
+            "for fewer folds (encode.folds in analysis.toml).",
+        )
+    return used, {
+        "samples_without_stimulus": int((shown == "").sum()),
+        "samples_without_features": int((~used).sum() - (shown == "").sum()),
+        "stimuli_without_features": without,
+        "stimuli_without_samples": len(known - set(shown)),
+    }
+
+
+def prepare(
+    responses: Responses,
+    rois: Sequence[Roi],
+    *,
+    n_folds: int,
+    n_inner: int,
+    ceiling: str,
+    seed: int,
+) -> Data:
+    """Average over repeats, deal images onto folds, and estimate noise ceilings.
+
+    Parameters
+    ----------
+    responses
+        Samples with a stimulus only.
+    rois
+        On the grid of the responses.
+    n_folds, n_inner : int
+    ceiling
+        A name of `CEILINGS`.
+    seed
+        Of the folds and of split halves.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer images than folds, or a region has no measured unit.
+    LeakageError
+        If a fold shares an image between training and test.
+    """
+    found = region_units(responses, rois)
+    units = np.unique(np.concatenate([region.units for region in found]))
+    shown = responses.samples["stimulus"].astype(str).to_list()
+    stimuli, which = np.unique(np.asarray(shown), return_inverse=True)
+    values = responses.values[:, units]
+    rng = np.random.default_rng([seed, 1])
+    names = [str(one) for one in stimuli]
+    folds = by_stimulus(names, n_folds, rng)
+    leakage.check(folds, groups=names, what="stimuli")
+    inner = []
+    for fold in folds:
+        teaching = [names[k] for k in np.flatnonzero(fold.train)]
+        inner.append(by_stimulus(teaching, n_inner, rng))
+        leakage.check(inner[-1], groups=teaching, what="stimuli")
+    return Data(
+        truth=_mean_by(values, which, len(names)),
+        stimuli=tuple(names),
+        folds=folds,
+        inner=inner,
+        regions=[(region, np.searchsorted(units, region.units)) for region in found],
+        units=units,
+        ceiling=CEILINGS[ceiling](values, shown, seed),
+    )
+
+
+def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
+    """Average over the repeats of each image, in double precision: (n, n_units)."""
+    order = np.argsort(which, kind="stable")
+    starts = np.searchsorted(which[order], np.arange(n))
+    counts = np.bincount(which, minlength=n)[:, None]
+    out = np.empty((n, values.shape[1]), dtype=np.float32)
+    for start in range(0, values.shape[1], BLOCK):
+        where = slice(start, start + BLOCK)
+        block = values[order, where].astype(np.float64)
+        out[:, where] = np.add.reduceat(block, starts, axis=0) / counts
+    return out

@@ -1,0 +1,96 @@
+"""The null of encoding: images exchanged before the model learns, not after.
+
+Exchanging predicted and measured images after the fit is too liberal. With k folds each image
+teaches the folds of the others, so that a chance relation of two images counts twice, once in
+each direction, in the score as it is, but in single, unrelated terms after the exchange: the
+SD of r under pure noise is about the square root of 2 of what that null says. Here the
+responses are exchanged before the fit, for training and test alike. With a fixed linear
+operator from responses to predictions, the mean over units of the covariance of prediction and
+response needs the responses' inner products between images only, so that each permutation
+costs (number of images) squared, whatever the number of units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.stats.folds import Fold
+
+Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
+BLOCK = 1024
+
+
+def draw_shuffles(folds: Sequence[Fold], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw exchanges of images within each test fold.
+
+    Parameters
+    ----------
+    folds
+        Each image is tested once.
+    n : int
+    rng
+
+    Returns
+    -------
+    shuffles : (n, n_stimuli)
+        Number of the image whose responses stand in the place of each.
+    """
+    out = np.tile(np.arange(len(folds[0].test)), (n, 1))
+    for fold in folds:
+        inside = np.flatnonzero(fold.test)
+        out[:, inside] = rng.permuted(np.tile(inside, (n, 1)), axis=1)
+    return out
+
+
+def similarity(truth: Values) -> Array:
+    """Return the mean over units of the products of standardized responses to two images.
+
+    Parameters
+    ----------
+    truth : (n_stimuli, n_units)
+
+    Returns
+    -------
+    similarity : (n_stimuli, n_stimuli)
+        Trace 1; units that do not vary are left out (all zero where none varies).
+    """
+    total = np.zeros((len(truth), len(truth)))
+    for start in range(0, truth.shape[1], BLOCK):
+        t = truth[:, start : start + BLOCK].astype(np.float64)
+        varies = np.ptp(t, axis=0) > 0
+        t = t[:, varies] - t[:, varies].mean(axis=0)
+        t /= np.sqrt((t**2).sum(axis=0))
+        total += t @ t.T
+    trace = np.trace(total)
+    return total / trace if trace > 0 else total
+
+
+def covariances(
+    operators: Sequence[Array], similarities: Sequence[Array], shuffles: NDArray[np.intp]
+) -> Array:
+    """Return the mean covariance of prediction and response for each exchange of images.
+
+    Parameters
+    ----------
+    operators : n_layers of (n_stimuli, n_stimuli)
+        From responses to predictions.
+    similarities : n_regions of (n_stimuli, n_stimuli)
+    shuffles : (n, n_stimuli)
+
+    Returns
+    -------
+    covariance : (n, n_regions, n_layers)
+    """
+    n_stimuli = shuffles.shape[1]
+    flat = np.stack([one.ravel() for one in operators])  # (n_layers, n_stimuli^2)
+    out = np.empty((len(shuffles), len(similarities), len(operators)))
+    for b, order in enumerate(shuffles):
+        cells = (order[:, None] * n_stimuli + order).ravel()
+        for r, one in enumerate(similarities):
+            out[b, r] = flat @ one.ravel()[cells]
+    return out

@@ -1,0 +1,168 @@
+"""What encoding leaves: rows, maps and facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.data import Data
+from bids_dnn.analyses.encode.layer import LayerFit
+from bids_dnn.analyses.encode.scores import bootstrap_mean
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.result import StatMap
+
+Array = NDArray[np.float64]
+
+COLUMNS = {
+    "region": "Name of the region",
+    "network": "Name of the network",
+    "layer": "Module path of the layer",
+    "metric": "pearson = correlation of predicted and measured responses over images",
+    "score": "Mean over the region's voxels of the signed out-of-fold correlation; -1 to 1",
+    "ceiling": "Mean noise ceiling of that correlation, over voxels that have one",
+    "normalized": "Mean correlation / mean noise ceiling, both over voxels that have a ceiling",
+    "r2": "Mean over voxels of 1 - SSE / SST, SST against the mean of the training images",
+    "ci_low": "Lower end of the 95 % percentile bootstrap interval of score over images",
+    "ci_high": "Upper end of that interval",
+    "p": "One-sided permutation p that predictions and responses covary: responses exchanged "
+    "among the images of a fold before the model learns",
+    "p_floor": "The smallest p that the permutations allow",
+    "p_corrected": "p corrected for all regions and layers of this table (maximum statistic)",
+    "n_permutations": "Exchanges of images",
+    "n_voxels": "Voxels of the region that have a score",
+    "n_voxels_ceiling": "Voxels among them that have a noise ceiling",
+    "n_stimuli": "Images, each predicted once",
+    "n_folds": "Folds of images",
+    "best": "Whether the score is the region's highest over layers",
+}
+
+
+def score_rows(
+    gram: FeatureGram, made: LayerFit, score: Array, data: Data, counts: Array
+) -> list[dict[str, Any]]:
+    """Score a layer in each region: one row of the table for each, but for what `fit` infers."""
+    rows = []
+    for region, columns in data.regions:
+        r, top = score[columns], data.ceiling[columns]
+        capped = np.isfinite(r) & np.isfinite(top)
+        low, high = bootstrap_mean(
+            data.truth[:, columns], made.guess[:, columns], data.folds, counts=counts
+        )
+        rows.append(
+            {
+                "region": region.name,
+                "network": gram.network,
+                "layer": gram.layer,
+                "metric": "pearson",
+                "score": _mean(r),
+                "ceiling": _mean(top[capped]),
+                "normalized": _mean(r[capped]) / _mean(top[capped]),
+                "r2": _mean(made.r2[columns]),
+                "ci_low": low,
+                "ci_high": high,
+                "n_voxels": int(np.isfinite(r).sum()),
+                "n_voxels_ceiling": int(capped.sum()),
+                "n_stimuli": len(data.stimuli),
+                "n_folds": len(data.folds),
+            }
+        )
+    return rows
+
+
+def layer_maps(gram: FeatureGram, made: LayerFit, score: Array, data: Data) -> list[StatMap]:
+    """Map a layer's scores over the units of all regions."""
+    where = f"{gram.layer} of {gram.network}"
+    told = {
+        "pearson": (
+            score,
+            f"Correlation of predicted and measured responses over images, from {where}; -1 to 1.",
+        ),
+        "rsquared": (
+            made.r2,
+            f"1 - SSE / SST against the training mean, predicted from {where}; at most 1.",
+        ),
+        "normalized": (
+            score / data.ceiling,
+            f"Correlation from {where} / noise ceiling; n/a where there is no ceiling.",
+        ),
+    }
+    return [
+        StatMap(stat, values.astype(np.float32), model_label(gram), text)
+        for stat, (values, text) in told.items()
+    ]
+
+
+def ceiling_map(data: Data, method: str) -> StatMap:
+    """Map the noise ceiling over the units of all regions."""
+    return StatMap(
+        "noiseceiling",
+        data.ceiling.astype(np.float32),
+        "",
+        f"Highest correlation that noise allows for the mean over repeats ({method}); 0 to 1, "
+        "n/a where it cannot be told.",
+    )
+
+
+def choices(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:
+    """Count how often each penalty was chosen, over voxels and folds."""
+    rows = []
+    for region, columns in data.regions:
+        values, counts = np.unique(made.alpha[:, columns].round(12), return_counts=True)
+        rows += [
+            (region.name, gram.network, gram.layer, float(value), int(count))
+            for value, count in zip(values, counts, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["region", "network", "layer", "alpha", "count"])
+
+
+def ceiling_table(data: Data) -> pd.DataFrame:
+    """Average the noise ceiling over the units of each region that have one."""
+    rows = []
+    for region, columns in data.regions:
+        top = data.ceiling[columns]
+        rows.append((region.name, _mean(top), int(np.isfinite(top).sum())))
+    return pd.DataFrame(rows, columns=["region", "ceiling", "n"])
+
+
+def network_facts(grams: Sequence[FeatureGram]) -> dict[str, dict[str, str]]:
+    """Keep what made the features of each network, but for what differs between its layers."""
+    out: dict[str, dict[str, str]] = {}
+    for gram in grams:
+        before = out.setdefault(gram.network, dict(gram.identity))
+        out[gram.network] = {k: v for k, v in before.items() if gram.identity.get(k) == v}
+    for name, identity in out.items():
+        identity["layers"] = ", ".join(gram.layer for gram in grams if gram.network == name)
+    return out
+
+
+def warnings_of(data: Data, left_out: dict[str, Any]) -> list[str]:
+    """Say what the reader of the results must know."""
+    out = []
+    without = left_out["stimuli_without_features"]
+    if without:
+        out.append(
+            f"{len(without)} images with responses lack features and are left out, such as "
+            f"{without[0]!r}."
+        )
+    for region, columns in data.regions:
+        if not np.isfinite(data.ceiling[columns]).any():
+            out.append(
+                f"{region.name} has no noise ceiling: no image repeats, or its repeats do not "
+                "agree."
+            )
+    return out
+
+
+def model_label(gram: FeatureGram) -> str:
+    """Return the ``model-`` label of a layer: network and layer, letters and digits only."""
+    return "+".join(re.sub(r"[^0-9A-Za-z]", "", part) for part in (gram.network, gram.layer))
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
