@@ -91,6 +91,8 @@ def resources_of(config: Config) -> Resources:
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:
     scene = _scene(call, config)
+    if not call.dry_run:
+        check_output(call.output_dir, inputs=_inputs(scene.inventory))
     for note in scene.inventory.notes:
         screen.warn(note)
     plan = make_plan(scene)
@@ -100,7 +102,6 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
         for line in describe(scene, plan, resources, dump(config)):
             screen.say(line)
         return DONE
-    check_output(call.output_dir, inputs=_inputs(scene.inventory))
     waiting = [] if call.reports_only else [s for s in plan.subjects if s.waiting()]
     if waiting and plan.needs_features():
         _check_networks(plan)

@@ -17,7 +17,7 @@ from nipype import logging as nipype_logging
 from nipype.pipeline.plugins import MultiProcPlugin
 
 from bids_dnn.errors import ConfigError, UnreadableError
-from bids_dnn.files import read_json
+from bids_dnn.files import read_json, write_text
 from bids_dnn.workflows.graph import Resources
 from bids_dnn.workflows.interfaces import ERROR_FILE
 
@@ -124,30 +124,44 @@ def run(
 
 
 def apply_settings(work_dir: Path, *, stop_on_first_crash: bool) -> None:
-    """Put our execution settings in place of those of any ``nipype.cfg`` that lies about."""
+    """Put our execution settings in place of those of any ``nipype.cfg`` that lies about.
+
+    Workers import nipype anew and read its file: they get one of ours, in the work directory.
+    """
     crashes = work_dir / "crashes"
     crashes.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "execution": {
+            "crashdump_dir": str(crashes),
+            "crashfile_format": "txt",
+            "hash_method": "content",
+            "poll_sleep_duration": "0.05",
+            "check_version": "false",
+            "create_report": "false",
+            "stop_on_first_crash": str(stop_on_first_crash).lower(),
+            "remove_unnecessary_outputs": "false",
+            "keep_inputs": "true",
+            "parameterize_dirs": "true",
+        },
+        "logging": {
+            "log_to_file": "false",
+            "workflow_level": "CRITICAL",
+            "utils_level": "CRITICAL",
+            "interface_level": "CRITICAL",
+        },
+        "monitoring": {"enabled": "false"},
+    }
     config.set_default_config()
-    config.update_config(
-        {
-            "execution": {
-                "crashdump_dir": str(crashes),
-                "crashfile_format": "txt",
-                "hash_method": "content",
-                "poll_sleep_duration": "0.05",
-                "check_version": "false",
-                "create_report": "false",
-                "stop_on_first_crash": str(stop_on_first_crash).lower(),
-                "remove_unnecessary_outputs": "false",
-                "keep_inputs": "true",
-                "parameterize_dirs": "true",
-            },
-            "logging": {"log_to_file": "false", "workflow_level": "WARNING"},
-            "monitoring": {"enabled": "false"},
-        }
-    )
+    config.update_config(settings)
+    home = work_dir / "nipype"
+    lines = [
+        line
+        for section, values in settings.items()
+        for line in (f"[{section}]", *(f"{key} = {value}" for key, value in values.items()))
+    ]
+    write_text(home / "nipype.cfg", "\n".join(lines) + "\n")
     os.environ["NIPYPE_NO_ET"] = "1"
-    os.environ["NIPYPE_CONFIG_DIR"] = str(work_dir / "nipype")
+    os.environ["NIPYPE_CONFIG_DIR"] = str(home)
 
 
 def read_plugin(path: Path | None) -> tuple[str, dict[str, Any]]:
@@ -198,8 +212,9 @@ def _failure(node: Any, work_dir: Path) -> Failure:
             raise UnreadableError(f"{said} is not JSON.", mend=f"Remove {folder}.") from err
         return Failure(node.fullname, f"{told['what']} {told['mend']}", "")
     crashes = sorted((work_dir / "crashes").glob(f"crash-*-{node.name}-*.txt"))
-    mine = [c for c in crashes if node.fullname in c.read_text(errors="replace")]
-    if not mine:
-        return Failure(node.fullname, KILLED + " Give --mem or a smaller --nprocs.", "")
-    lines = mine[-1].read_text(errors="replace").strip().splitlines()
-    return Failure(node.fullname, lines[-1] if lines else "unknown", str(mine[-1]))
+    texts = {path: path.read_text(errors="replace") for path in crashes}
+    mine = [path for path, text in texts.items() if node.fullname in text]
+    if not mine or KILLED in texts[mine[-1]]:
+        return Failure(node.fullname, f"{KILLED} Type a smaller --nprocs, or give more --mem.", "")
+    lines = texts[mine[-1]].strip().splitlines()
+    return Failure(node.fullname, lines[-1].strip(), str(mine[-1]))

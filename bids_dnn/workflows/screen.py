@@ -24,6 +24,8 @@ DOING = {
     "decode": "decoding",
     "encode": "encoding",
     "features": "extracting features",
+    "reports": "writing the report",
+    "group": "testing over participants",
 }
 QUIET = -1
 
@@ -113,7 +115,8 @@ class Bars:
     def status(self, node: str, state: str) -> None:
         """Take the status of a node, by its full name ``workflow.[participant.]step``."""
         parts = node.split(".")
-        name, step = (parts[1], parts[-1]) if len(parts) > 2 else (parts[-1], parts[-1])
+        name, step = parts[1], parts[2] if len(parts) > 2 else parts[0]
+        step = parts[1] if parts[1].startswith("features_") else step
         if name not in self._tasks:
             return
         doing = DOING.get(step.split("_")[0], step)

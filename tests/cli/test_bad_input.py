@@ -1,0 +1,197 @@
+"""What users type wrong: what was found, what to do, exit code 2, nothing written."""
+
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from bids_dnn.cli.app import main
+from tests.factories.trees import tiny_tree, write_json
+
+PICTURES = ("face/1.png", "face/2.png", "house/1.png", "house/2.png")
+
+
+def add_pictures(tree, names=PICTURES):
+    for number, name in enumerate(names):
+        path = tree / "stimuli" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 40 * number, dtype=np.uint8)).save(path)
+    return tree
+
+
+@pytest.fixture
+def tree(tmp_path, rng):
+    return add_pictures(tiny_tree(tmp_path / "data", rng))
+
+
+@pytest.fixture
+def call(tmp_path):
+    def run(bids_dir, *options, output=tmp_path / "out"):
+        args = [str(bids_dir), str(output), "participant", "--work-dir", str(tmp_path / "work")]
+        said = CliRunner().invoke(main, [*args, *options])
+        if said.exception is not None and not isinstance(said.exception, SystemExit):
+            raise said.exception
+        return said
+
+    return run
+
+
+def refused(said, *words):
+    assert said.exit_code == 2, said.output
+    assert "Traceback" not in said.output
+    for word in words:
+        assert word in said.output, said.output
+
+
+def test_a_plan_is_shown_and_nothing_runs(call, tree, tmp_path):
+    said = call(tree, "--dry-run", "--weights", "alexnet=random")
+    assert said.exit_code == 0, said.output
+    for word in (
+        "sub_01_objects_T1w",
+        "responses, regions, decode, encode",
+        "FFA",
+        "GB",
+        "c = 1.0",
+    ):
+        assert word in said.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_such_directory(call, tmp_path):
+    refused(call(tmp_path / "nowhere"), "nowhere")
+
+
+def test_not_a_bids_directory(call, tmp_path):
+    (tmp_path / "plain").mkdir()
+    refused(call(tmp_path / "plain"), "not a BIDS data set", "dataset_description.json")
+
+
+def test_no_derivatives(call, tmp_path):
+    write_json(
+        tmp_path / "raw" / "dataset_description.json", {"Name": "x", "BIDSVersion": "1.10.0"}
+    )
+    refused(call(tmp_path / "raw"), "derivatives", "fmriprep=")
+
+
+def test_a_participant_that_does_not_exist(call, tree):
+    refused(call(tree, "--participant-label", "sub-03"), "'03'", "There are: 01, 02")
+
+
+def test_a_space_that_does_not_exist(call, tree):
+    refused(call(tree, "--space", "MNI152NLin2009cAsym"), "MNI152NLin2009cAsym", "T1w")
+
+
+def test_a_mask_that_does_not_exist(call, tree):
+    refused(call(tree, "--roi", "FFB", "--analysis", "decode"), "'FFB'", "Did you mean 'FFA'")
+
+
+def test_a_mask_without_a_space(call, tree, tmp_path):
+    refused(
+        call(tree, "--roi", f"V1={tmp_path}/v1.nii.gz", "--analysis", "decode"),
+        "space of region 'V1'",
+        "@T1w",
+    )
+
+
+def test_derivatives_without_bold(call, tree):
+    for path in (tree / "derivatives").rglob("*_desc-preproc_bold.*"):
+        path.unlink()
+    refused(call(tree), "--level")
+
+
+def test_one_run_only(call, tmp_path, rng):
+    tree = add_pictures(tiny_tree(tmp_path / "data", rng, n_runs=1))
+    refused(call(tree, "--analysis", "decode"), "1 run", "at least two")
+
+
+def test_events_without_stim_file(call, tmp_path, rng):
+    tree = add_pictures(tiny_tree(tmp_path / "data", rng, event_columns=("trial_type",)))
+    refused(
+        call(tree, "--analysis", "encode", "--weights", "alexnet=random"),
+        "no stim_file",
+        "--analysis decode",
+    )
+
+
+def test_a_stimulus_file_that_is_missing(call, tree):
+    (tree / "stimuli" / "face" / "2.png").unlink()
+    refused(
+        call(tree, "--analysis", "encode", "--weights", "alexnet=random"),
+        "face/2.png",
+        "stimuli/",
+    )
+
+
+def test_no_pictures_at_all(call, tmp_path, rng):
+    tree = tiny_tree(tmp_path / "data", rng)
+    refused(call(tree, "--analysis", "encode", "--weights", "alexnet=random"), "no picture")
+
+
+def test_weights_that_cannot_be_had(call, tree, monkeypatch, tmp_path):
+    def offline(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    said = call(tree, "--analysis", "encode")
+    refused(said, "alexnet-owt-7be5be79.pth", str(tmp_path / "torch"), "--weights alexnet=")
+
+
+def test_weights_that_are_not_there(call, tree):
+    refused(call(tree, "--weights", "alexnet=/nowhere/w.pth"), "/nowhere/w.pth")
+
+
+def test_a_layer_that_does_not_exist(call, tree):
+    options = ("--network", "alexnet@features.00", "--weights", "alexnet=random")
+    refused(call(tree, "--analysis", "encode", *options), "'features.00'", "features.0")
+
+
+def test_output_inside_the_input(call, tree):
+    refused(call(tree, output=tree / "sub-01"), "inside the input", "derivatives")
+    refused(call(tree, output=tree), "inside the input")
+
+
+def test_output_that_is_a_file(call, tree, tmp_path):
+    (tmp_path / "file").write_text("")
+    refused(call(tree, "--analysis", "decode", output=tmp_path / "file"), "is a file")
+
+
+def test_an_unknown_setting(call, tree, tmp_path):
+    (tmp_path / "analysis.toml").write_text("[decode]\npermutation = 3\n")
+    refused(call(tree, "--config", str(tmp_path / "analysis.toml")), "Did you mean 'permutations'")
+
+
+def test_a_comparison_of_unknown_conditions_names_those_there_are(call, tree, tmp_path):
+    (tmp_path / "analysis.toml").write_text('[decode]\ncomparisons = ["face vs hose"]\n')
+    said = call(tree, "--config", str(tmp_path / "analysis.toml"), "--analysis", "decode")
+    assert said.exit_code in (1, 2), said.output
+    assert "house" in said.output
+
+
+def test_a_participant_with_a_problem_does_not_stop_the_dry_run_of_others(call, tree):
+    events = tree / "sub-02" / "func"
+    for path in events.glob("*_events.tsv"):
+        path.write_text(path.read_text().replace("stim_file", "picture"))
+    said = call(tree, "--dry-run", "--analysis", "encode", "--weights", "alexnet=random")
+    assert said.exit_code == 0
+    assert "problem" in said.output
+    assert "sub_01_objects_T1w: nodes responses, regions, encode" in said.output
+
+
+def test_settings_of_the_dry_run_are_a_valid_file(call, tree, tmp_path):
+    said = call(tree, "--dry-run", "--weights", "alexnet=random").output
+    toml = tmp_path / "analysis.toml"
+    toml.write_text(said.partition("# With which settings")[2])
+    again = call(tree, "--dry-run", "--config", str(toml)).output
+    assert (
+        again.partition("# With which settings")[2] == said.partition("# With which settings")[2]
+    )
+
+
+def test_the_memory_file_of_fingerprints_may_be_broken(call, tree, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "fingerprints.json").write_text('{"a": [1, ')
+    assert call(tree, "--dry-run", "--analysis", "decode").exit_code == 0

@@ -1,0 +1,88 @@
+"""workflows.runner: our settings, failures in words, no endless wait."""
+
+import logging
+
+import pytest
+from nipype import Node, Workflow
+
+from bids_dnn.errors import ConfigError
+from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.runner import read_plugin, run
+from tests.factories import steps
+
+RESOURCES = Resources(n_procs=2, n_threads=1, memory_gb=2.0)
+LIAR = """
+[execution]
+plugin = Linear
+stop_on_first_crash = true
+crashfile_format = pklz
+hash_method = timestamp
+poll_sleep_duration = 60
+"""
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source.txt"
+    path.write_text("a")
+    return path
+
+
+def flow_of(tmp_path, **nodes):
+    flow = Workflow(name="flow", base_dir=str(tmp_path / "work"))
+    flow.add_nodes([Node(made, name=name) for name, made in nodes.items()])
+    return flow
+
+
+def test_failures_are_named_and_the_others_finish(source, tmp_path, monkeypatch):
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd" / "nipype.cfg").write_text(LIAR)
+    monkeypatch.chdir(tmp_path / "cwd")
+    flow = flow_of(
+        tmp_path,
+        copy=steps.Copy(source=source),
+        refuse=steps.Refuse(source=source),
+        broken=steps.Break(source=source),
+    )
+    seen = []
+    failures = run(flow, resources=RESOURCES, status=lambda *told: seen.append(told))
+    assert ("flow.copy", "end") in seen
+    by_node = {failure.node: failure for failure in failures}
+    assert set(by_node) == {"flow.refuse", "flow.broken"}
+    assert by_node["flow.refuse"].message == "source.txt ends early. Copy it again."
+    assert "ZeroDivisionError" in by_node["flow.broken"].message
+    assert by_node["flow.broken"].crash_file.startswith(str(tmp_path / "work" / "crashes"))
+    assert by_node["flow.broken"].crash_file.endswith(".txt")
+
+
+def test_a_killed_worker_ends_the_run_in_words(source, tmp_path):
+    flow = flow_of(tmp_path, die=steps.Die(source=source))
+    (failure,) = run(flow, resources=RESOURCES, status=lambda *_: None)
+    assert failure.node == "flow.die"
+    assert "out of memory" in failure.message
+
+
+def test_a_plugin_of_the_users(source, tmp_path):
+    file = tmp_path / "plugin.yml"
+    file.write_text("plugin: Linear\n")
+    flow = flow_of(tmp_path, copy=steps.Copy(source=source))
+    seen = []
+    assert not run(
+        flow, resources=RESOURCES, status=lambda *told: seen.append(told), plugin_file=file
+    )
+    assert seen == [("flow.copy", "start"), ("flow.copy", "end")]
+
+
+def test_a_plugin_file_without_a_plugin(tmp_path):
+    (tmp_path / "p.yml").write_text("n_procs: 2\n")
+    with pytest.raises(ConfigError, match="names no plugin"):
+        read_plugin(tmp_path / "p.yml")
+    with pytest.raises(ConfigError, match="There is no file"):
+        read_plugin(tmp_path / "none.yml")
+    assert read_plugin(None) == ("MultiProc", {})
+
+
+def test_loggers_of_nipype_are_given_back(source, tmp_path):
+    before = logging.getLogger("nipype.workflow").level
+    run(flow_of(tmp_path, copy=steps.Copy(source=source)), resources=RESOURCES, status=print)
+    assert logging.getLogger("nipype.workflow").level == before
