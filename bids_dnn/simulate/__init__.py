@@ -1,0 +1,1 @@
+"""A BIDS data set whose truth is known: pictures, responses, and the trees that tools leave."""
