@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -131,7 +131,7 @@ Exit codes:
 def main(
     bids_dir: Path,
     output_dir: Path,
-    analysis_level: str,
+    analysis_level: Literal["participant", "group"],
     *,
     dry_run: bool,
     reports_only: bool,

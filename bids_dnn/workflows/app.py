@@ -245,8 +245,12 @@ def _finish(
         who = _who(failure, plan)
         named = "every participant" if who == "all" else f"sub-{who}"
         screen.fail(f"{named}: {_phrase(failure)}")
-    bad = {_who(f, plan) for f in failures}
-    made = [s.name for s in waiting if s.subject.participant not in bad and "all" not in bad]
+    made = [
+        f"{job.analysis} of {subject.name}"
+        for subject in waiting
+        for job in subject.waiting()
+        if job.is_there()
+    ]
     left = [f"sub-{s.subject.participant}: {note}" for s in plan.subjects for note in s.notes]
     for line in summary(made, left, [str(p) for p in reports if p.is_file()]):
         screen.say(line)

@@ -50,7 +50,7 @@ def participant_pages(told: Told, *, anew: bool) -> dict[str, Manifest]:
     """
     made: dict[str, Manifest] = {}
     for subject in told.plan.subjects:
-        tables = _tables(told, subject)
+        tables = _tables(subject)
         if not tables:
             continue
         manifest = _manifest(told, subject, tables)
@@ -136,15 +136,8 @@ def is_made(page: Path, mark: str) -> bool:
         return stream.read() == wanted
 
 
-def _tables(told: Told, subject: SubjectPlan) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for job in subject.jobs:
-        table = names.path_of(
-            told.scene.output_dir, "scores", **job.manifest["entities"], analysis=job.analysis
-        )
-        if provenance.is_done(names.sidecar_of(table), job.fingerprint):
-            found[job.analysis] = table
-    return found
+def _tables(subject: SubjectPlan) -> dict[str, Path]:
+    return {job.analysis: job.table() for job in subject.jobs if job.is_there()}
 
 
 def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:

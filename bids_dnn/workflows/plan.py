@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,13 +35,24 @@ class Job:
     fingerprint
         Of all that its result depends on.
     done
-        Its result is there, whole, with this fingerprint.
+        Its result was there when the plan was made.
     """
 
     analysis: Analysis
     manifest: Manifest
     fingerprint: str
     done: bool
+
+    def table(self) -> Path:
+        """Return where its table lies."""
+        told = self.manifest
+        return names.path_of(
+            Path(told["output_dir"]), "scores", **told["entities"], analysis=self.analysis
+        )
+
+    def is_there(self) -> bool:
+        """Tell whether its result is there now, whole, with this fingerprint."""
+        return provenance.is_done(names.sidecar_of(self.table()), self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +363,5 @@ def _job(
         "seed": seed,
         "sidecar": sidecar,
     }
-    table = names.path_of(scene.output_dir, "scores", **entities, analysis=analysis)
-    done = provenance.is_done(names.sidecar_of(table), print_)
-    return Job(analysis, manifest, print_, done)
+    job = Job(analysis, manifest, print_, done=False)
+    return replace(job, done=job.is_there())

@@ -98,6 +98,7 @@ class Bars:
             for name, n in totals.items()
         }
         self._left = dict(totals)
+        self._failed: set[str] = set()
         self._began = time.monotonic()
 
     def __enter__(self) -> Bars:
@@ -125,13 +126,15 @@ class Bars:
             self._screen.say(f"{name}: {doing}", least=1)
             return
         self._left[name] -= 1
+        self._failed |= {name} if state == "exception" else set()
         said = "failed" if state == "exception" else doing
         self._progress.update(self._tasks[name], advance=1, doing=said)
         if state == "exception":
             self._screen.say(f"{name}: {doing} failed")
-        elif self._left[name] == 0:
+        elif self._left[name] == 0 and name not in self._failed:
+            took = time.monotonic() - self._began
             self._progress.update(self._tasks[name], doing="done")
-            self._screen.say(f"{name}: done after {time.monotonic() - self._began:.0f} s")
+            self._screen.say(f"{name}: {doing} done after {took:.0f} s")
 
 
 def summary(made: Sequence[str], left_out: Sequence[str], reports: Sequence[str]) -> list[str]:
