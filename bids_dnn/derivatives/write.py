@@ -38,9 +38,8 @@ COMMON_COLUMNS = {
     "comparison": "What was told apart.",
     "network": "Name of the network.",
     "layer": "Module path of the layer.",
-    "true": "Condition that was shown.",
-    "predicted": "Condition that the classifier named.",
-    "n": "How often this happened.",
+    "truth": "Condition that was shown.",
+    "guess": "Condition that the classifier named.",
     "count": "How often this happened.",
 }
 README = """\

@@ -89,7 +89,7 @@ def test_maps_say_where_they_lie(tmp_path, rng):
     assert len(maps) == 6
     assert all("SpatialReference" in json.loads(p.read_text()) for p in maps)
     assert maps[0].name == (
-        "sub-01_task-objects_space-T1w_model-alexnetFeatures0_stat-pearson_desc-encode_statmap.json"
+        "sub-01_task-objects_space-T1w_model-alexnet+features0_stat-pearson_desc-encode_statmap.json"
     )
 
 

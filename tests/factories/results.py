@@ -23,7 +23,7 @@ DECODE_COLUMNS = {
     "p_floor": "Smallest possible p.",
     "p_corrected": "p corrected over the table.",
     "n_samples": "Samples.",
-    "n_units": "Voxels.",
+    "n_voxels": "Voxels.",
 }
 ENCODE_COLUMNS = {
     "region": "Name of the region.",
@@ -65,8 +65,8 @@ def make_decode(rng: np.random.Generator) -> Result:
             )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(DECODE_COLUMNS))
     counts = [
-        {"region": region, "comparison": "all", "true": a, "predicted": b,
-         "n": int(rng.integers(10, 20)) if a == b else int(rng.integers(0, 5))}
+        {"region": region, "comparison": "all", "truth": a, "guess": b,
+         "count": int(rng.integers(10, 20)) if a == b else int(rng.integers(0, 5))}
         for region in REGIONS for a in CONDITIONS for b in CONDITIONS
     ]  # fmt: skip
     meta = {
@@ -82,7 +82,9 @@ def make_decode(rng: np.random.Generator) -> Result:
     )
 
 
-def make_encode(rng: np.random.Generator, *, n_units: int = 40) -> Result:
+def make_encode(rng: np.random.Generator, *, space: Space | None = None) -> Result:
+    space = space or make_space()
+    n_units = len(space)
     rows = []
     for r, region in enumerate(REGIONS):
         ceiling = 0.02 if region == "noise" else 0.7 - 0.05 * r
@@ -97,12 +99,11 @@ def make_encode(rng: np.random.Generator, *, n_units: int = 40) -> Result:
             )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(ENCODE_COLUMNS))
     table["best"] = table.groupby("region")["score"].transform("max") == table["score"]
-    space = make_space(n_units)
     maps = [
         StatMap(
             "pearson",
             rng.normal(0.2, 0.2, n_units).astype(np.float32),
-            "alexnet" + layer.replace("features.", "Features"),
+            "alexnet+" + layer.replace(".", ""),
             f"Correlation of prediction and response, {layer} of alexnet.",
         )
         for layer in LAYERS

@@ -1,0 +1,1 @@
+"""Pages that a reader opens by a double click: what was found, and how."""

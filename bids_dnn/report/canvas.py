@@ -1,0 +1,62 @@
+"""An empty figure to draw on, whose PNG has the same bytes for the same drawing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bids_dnn.report.palette import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 144
+WIDTH_IN = 8.4
+
+
+@contextmanager
+def drawing(width: float, height: float, theme: Theme) -> Iterator[tuple[Figure, io.BytesIO]]:
+    """Give an empty figure of this size in inches; on leaving, its PNG is in the stream."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "font.family": ["DejaVu Sans"],
+        "font.size": 9.0,
+        "axes.facecolor": theme.paper,
+        "axes.edgecolor": theme.faint,
+        "axes.labelcolor": theme.ink,
+        "axes.titlecolor": theme.ink,
+        "axes.titlesize": 10.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "text.color": theme.ink,
+        "xtick.color": theme.ink,
+        "ytick.color": theme.ink,
+        "hatch.color": theme.faint,
+        "hatch.linewidth": 0.8,
+        "legend.frameon": False,
+    }
+    stream = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(style)
+        figure = Figure(figsize=(width, height), layout="constrained", facecolor=theme.paper)
+        FigureCanvasAgg(figure)
+        yield figure, stream
+        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def shorten(name: str, most: int = 28) -> str:
+    """Return a name that fits beside a chart; its middle gives way.
+
+    Examples
+    --------
+    >>> shorten("face:female+male+child vs vehicle:bike+car", 21)
+    'face:femal…e:bike+car'
+    """
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"

@@ -1,0 +1,249 @@
+"""The sections on what went in: data, regions, stimuli, networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.result import Result
+from bids_dnn.containers.roi import Roi
+from bids_dnn.report import slices
+from bids_dnn.report.methods import is_random
+from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of
+from bids_dnn.report.slices import Background
+
+Facts = Mapping[str, Any]
+# Columns of the table of runs, by their name among the facts.
+RUN_COLUMNS = {
+    "run": "Run, with its session where there are several.",
+    "n_volumes": "Volumes recorded.",
+    "n_volumes_left_out": "Volumes that the confounds strategy left out.",
+    "n_events": "Events listed.",
+    "n_samples": "Samples that came of them.",
+    "mean_framewise_displacement_mm": "Mean motion from volume to volume, in mm.",
+    "tsnr": "Median over voxels of temporal mean divided by standard deviation.",
+    "degrees_of_freedom": "Of the residuals of the model.",
+    "max_variance_inflation": "Of the trial that overlaps most with others; 1 = not at all.",
+}
+RUN_LABELS = {
+    "n_volumes_left_out": "left out",
+    "mean_framewise_displacement_mm": "mean motion (mm)",
+    "tsnr": "tSNR",
+    "degrees_of_freedom": "degrees of freedom",
+    "max_variance_inflation": "variance inflation",
+}
+NAMED = {  # lists among the facts that are printed by name
+    "missing_stimuli": "Stimuli of the events that have no file",
+    "stimuli_without_features": "Stimuli that were shown, but have no features",
+    "unused_stimuli": "Stimulus files that no sample showed",
+    "conditions_without_stimulus": "Conditions whose samples showed no known stimulus",
+}
+
+
+def input_section(facts: Facts, left_out: Sequence[str]) -> Section:
+    """Return the section on the data: runs, samples, motion, what found no partner."""
+    notes = [
+        (label, tuple(map(str, facts[key]))) for key, label in NAMED.items() if facts.get(key)
+    ]
+    if left_out:
+        notes.append(("Left out, and why", tuple(left_out)))
+    tables = []
+    if runs := runs_table(facts.get("runs", ())):
+        tables.append(runs)
+    if by_condition := facts.get("samples_by_condition"):
+        frame = pd.DataFrame(by_condition.items(), columns=["condition", "samples"])
+        words = {"condition": "As the events name it.", "samples": "How many there are."}
+        tables.append(table_of(frame, words, caption="Samples of each condition."))
+    return Section(
+        "input",
+        "What went in",
+        "Which data is this page made from, and what found no partner?",
+        input_answer(facts),
+        tables=tuple(tables),
+        how=" ".join(_choices(facts)),
+        notes=tuple(notes),
+    )
+
+
+def input_answer(facts: Facts) -> str:
+    """Return what went in, in one or two sentences."""
+    counts = (
+        ("n_sessions", "session"),
+        ("n_runs", "run"),
+        ("n_volumes", "volume"),
+        ("n_samples", "sample"),
+        ("n_units", "voxel"),
+    )
+    found = [counted(facts[key], noun) for key, noun in counts if facts.get(key)]
+    text = f"{', '.join(found)}." if found else "Counts of the input are not known."
+    if lost := facts.get("left_out_units"):
+        because = facts.get("left_out_because", {})
+        reasons = [f"{n:,} {name}" for name, n in because.items() if n]
+        text += f" {counted(lost, 'voxel')} left out ({', '.join(reasons)})."
+    if n := facts.get("samples_without_stimulus"):
+        text += f" {counted(n, 'sample')} showed no known stimulus."
+    elif "samples_without_stimulus" in facts:
+        text += " Every sample found its stimulus."
+    return text
+
+
+def runs_table(runs: Sequence[Facts]) -> Table | None:
+    """Return one row a run, with the facts that are known of any."""
+    known = [key for key in RUN_COLUMNS if any(run.get(key) is not None for run in runs)]
+    if not known:
+        return None
+    frame = pd.DataFrame([{key: run.get(key) for key in known} for run in runs])
+    words = {RUN_LABELS.get(key, key): RUN_COLUMNS[key] for key in known}
+    frame = frame.rename(columns=RUN_LABELS)
+    return table_of(frame, words, caption="One row a run.")
+
+
+def _choices(facts: Facts) -> list[str]:
+    names = ("source", "model", "hrf", "confounds", "standardize", "scale", "space")
+    said = [f"{name} = {facts[name]}" for name in names if facts.get(name)]
+    return [f"Responses: {', '.join(said)}."] if said else []
+
+
+def region_section(
+    rois: Sequence[Roi], colors: Mapping[str, str], background: Background | None
+) -> Section:
+    """Return the section on the regions: slices, sizes, overlaps."""
+    sizes = pd.DataFrame(
+        {
+            "region": [roi.name for roi in rois],
+            "voxels": [len(roi.space) for roi in rois],
+            "of the mask": [roi.n_before for roi in rois],
+            "volume (mm³)": [_volume_mm3(roi) for roi in rois],
+            "source": [Path(roi.source).name for roi in rois],
+        }
+    )
+    words = {
+        "voxels": "Voxels that were analyzed.",
+        "of the mask": "Voxels of the mask before those without data were left out.",
+        "source": "File or rule that the region comes from.",
+    }
+    tables = [table_of(sizes, words, caption="One row a region.")]
+    shared = slices.overlap_matrix(rois)
+    pairs = np.argwhere(np.triu(shared, 1) > 0)
+    if pairs.size:
+        frame = pd.DataFrame(shared, columns=[roi.name for roi in rois])
+        frame.insert(0, "region", [roi.name for roi in rois])
+        tables.append(table_of(frame, {}, caption="Voxels that two regions share."))
+    where = "axial slices over the anatomy" if background else "axial slices (no anatomy found)"
+    return Section(
+        "regions",
+        "Regions",
+        "Where are the regions, how large, and do they overlap?",
+        _region_answer(rois, shared, pairs),
+        (
+            picture(
+                "regions",
+                lambda theme: slices.region_slices(
+                    rois, colors, background=background, theme=theme
+                ),
+                alt=f"Axial slices with {counted(len(rois), 'region')} in color: "
+                f"{listed([roi.name for roi in rois])}.",
+                caption=f"Regions on {where}, left side of the brain on the left; where two "
+                "overlap, the later one is on top.",
+            ),
+        ),
+        tuple(tables),
+    )
+
+
+def _region_answer(rois: Sequence[Roi], shared: Any, pairs: Any) -> str:
+    sizes = [f"{roi.name} ({counted(len(roi.space), 'voxel')})" for roi in rois]
+    text = f"{counted(len(rois), 'region')} in space {rois[0].space.name}: {listed(sizes)}."
+    if not pairs.size:
+        return text + (" No two overlap." if len(rois) > 1 else "")
+    named = [f"{rois[i].name} and {rois[j].name} share {shared[i, j]}" for i, j in pairs]
+    return f"{text} Overlaps: {listed(named, 6)}."
+
+
+def _volume_mm3(roi: Roi) -> float:
+    return len(roi.space) * abs(float(np.linalg.det(roi.space.affine[:3, :3])))
+
+
+def stimuli_section(
+    stimuli: Sequence[tuple[str, Path]], networks: Sequence[Mapping[str, Any]], facts: Facts
+) -> Section:
+    """Return the section on stimuli and networks: contact sheet, weights, layers."""
+    pictures = []
+    if stimuli:
+        n_shown = min(len(stimuli), slices.MOST_STIMULI)
+        pictures.append(
+            picture(
+                "stimuli",
+                lambda theme: slices.contact_sheet(stimuli, theme=theme),
+                alt=f"Contact sheet of {counted(n_shown, 'stimulus', 'stimuli')}.",
+                caption=f"{counted(n_shown, 'stimulus', 'stimuli')}, evenly through the list.",
+            )
+        )
+    n_stimuli = int(facts.get("n_stimuli") or len(stimuli))
+    return Section(
+        "stimuli",
+        "Stimuli and networks",
+        "What was shown, and what was it turned into?",
+        stimuli_answer(n_stimuli, networks),
+        tuple(pictures),
+        (networks_table(networks),) if networks else (),
+    )
+
+
+def stimuli_answer(n_stimuli: int, networks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was shown and to which networks, in a sentence."""
+    shown = counted(n_stimuli, "stimulus", "stimuli") if n_stimuli else "Stimuli are not at hand"
+    if not networks:
+        return f"{shown}; no network was run."
+    said = [f"{one['name']} with {weights_text(one)}" for one in networks]
+    return f"{shown}, fed to {listed(said)}."
+
+
+def weights_text(network: Mapping[str, Any]) -> str:
+    """Return what is said of a network's weights; random ones loudly."""
+    if is_random(network):
+        return "RANDOM weights (untrained)"
+    return f"weights {network['weights']}" if network.get("weights") else "published weights"
+
+
+def networks_table(networks: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row a network."""
+    frame = pd.DataFrame(
+        {
+            "network": [one["name"] for one in networks],
+            "weights": [weights_text(one) for one in networks],
+            "SHA-256": [str(one.get("weights_sha256") or "n/a")[:16] for one in networks],
+            "layers": [_layers_text(one.get("layers")) for one in networks],
+            "reference": [str(one.get("reference") or "") for one in networks],
+        }
+    )
+    words = {"SHA-256": "First 16 digits of the hash of the weights."}
+    return table_of(frame, words, caption="One row a network.")
+
+
+def _layers_text(layers: Any) -> str:
+    return layers if isinstance(layers, str) else ", ".join(map(str, layers or ()))
+
+
+def networks_of(
+    given: Sequence[Mapping[str, Any]], results: Mapping[str, Result]
+) -> tuple[dict[str, Any], ...]:
+    """Return the networks that were given, with what the results know of their weights.
+
+    Parameters
+    ----------
+    given
+        From the settings, ``name`` at least.
+    results
+        Whose ``meta["networks"]`` holds facts by name.
+    """
+    known: dict[str, Mapping[str, Any]] = {}
+    for made in results.values():
+        known |= made.meta.get("networks", {})
+    own = {str(one["name"]): dict(one) for one in given}
+    names = list(dict.fromkeys([*own, *known]))
+    return tuple({"name": name} | own.get(name, {}) | dict(known.get(name, {})) for name in names)

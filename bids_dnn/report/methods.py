@@ -1,0 +1,306 @@
+"""The methods text: paragraphs chosen by what ran, and the works they cite."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.report.references import REFERENCES, Reference
+
+Ran = Mapping[str, Any]
+CITE = re.compile(r"\[(@[\w; @]+)\]")
+
+_DENOISE = {
+    "none": "no confound was regressed out",
+    "simple": "head motion and the mean signals of white matter and cerebrospinal fluid were "
+    "regressed out",
+    "scrubbing": "head motion and tissue signals were regressed out and volumes with high motion "
+    "left out",
+    "compcor": "head motion and CompCor components were regressed out",
+    "ica_aroma": "ICA-AROMA's noise components were regressed out",
+}
+_STANDARDIZE = {
+    "run": "Responses of each voxel were z-scored within each run.",
+    "session": "Responses of each voxel were z-scored within each session.",
+    "rest": "Responses of each voxel were z-scored by the rest volumes of their run.",
+}
+_MODELS = {
+    "lsa": "The response to each trial was estimated with a general linear model that has one "
+    "regressor a trial (least squares all) [@mumford2012; @abdulrahman2016], convolved with the "
+    "{hrf} hemodynamic response, beside the confounds and cosine drift; {denoise} [@abraham2014].",
+    "block": "The response to each event was the mean of its volumes, {delay_s:g} s after onset; "
+    "{denoise} [@abraham2014].",
+    "volumes": "Each volume within an event, {delay_s:g} s after onset, was one sample; {denoise} "
+    "[@abraham2014].",
+}
+_CEILINGS = {
+    "split-half": "from the correlation of halves of the repeats",
+    "ncsnr": "from signal and noise variance over repeats [@allen2022]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of the methods text, and when it is printed.
+
+    Parameters
+    ----------
+    needs
+        Key of what must have run.
+    write
+        Makes the text from what ran; "" = nothing to say.
+    """
+
+    needs: str
+    write: Callable[[Ran], str]
+
+
+def _general(_: Ran) -> str:
+    return (
+        "Results were computed with bids_dnn, a BIDS App [@gorgolewski2016; @gorgolewski2017] "
+        "built on Nipype [@gorgolewski2011]."
+    )
+
+
+def _source(ran: Ran) -> str:
+    settings = ran.get("responses", {})
+    after = _STANDARDIZE.get(settings.get("standardize", "none"), "")
+    if ran["source"] == "spm":
+        text = (
+            "Responses were the parameter estimates of a first-level model fitted with SPM "
+            f"[@friston1994]. {after}"
+        )
+        return text.strip()
+    text = "BOLD series had been preprocessed with fMRIPrep [@esteban2019]. "
+    if model := _MODELS.get(settings.get("model", "")):
+        denoise = _DENOISE.get(settings.get("confounds", ""), "confounds were regressed out")
+        hrf = {"spm": "canonical (SPM)", "glover": "Glover"}.get(
+            settings.get("hrf", ""), "canonical"
+        )
+        text += model.format(hrf=hrf, denoise=denoise, delay_s=settings.get("delay_s", 0.0))
+    return f"{text} {after}".strip()
+
+
+def _decode(ran: Ran) -> str:
+    told = ran["decode"]
+    return (
+        "Conditions were decoded from the pattern over the voxels of each region [@haxby2001] "
+        f"with a linear support vector machine (C = {told.get('c', 1):g}) [@chang2011; "
+        "@pedregosa2011], leaving one run out. Intervals are 95 % percentile bootstrap intervals "
+        "over runs. The null distribution came from exchanging labels within runs "
+        f"[@ojala2010] ({told.get('permutations', 0)} times, or every distinct labeling where "
+        "there are fewer); p counts the labeling as observed among them [@phipson2010]. "
+        "Corrected p control the family of all regions and comparisons by the maximum statistic "
+        "[@westfall1993; @nichols2002]."
+    )
+
+
+def _networks(ran: Ran) -> str:
+    parts = []
+    for one in ran["networks"]:
+        if is_random(one):
+            parts.append(f"{one['name']} with RANDOM, untrained weights")
+        else:
+            parts.append(f"{one['name']}{_cited_network(one)}")
+    if not parts:
+        return ""
+    return (
+        f"Features of the stimuli were taken from the layers of {', '.join(parts)}, run in "
+        "PyTorch [@paszke2019]."
+    )
+
+
+def _cited_network(network: Mapping[str, Any]) -> str:
+    if "alexnet" in f"{network.get('name')} {network.get('network')}":
+        return " [@krizhevsky2017; @krizhevsky2014]"
+    return f" ({network['reference']})" if network.get("reference") else ""
+
+
+def is_random(network: Mapping[str, Any]) -> bool:
+    """Tell whether a network's weights are random.
+
+    Examples
+    --------
+    >>> is_random({"name": "alexnet", "weights": "random (seed 0)"})
+    True
+    """
+    return str(network.get("weights") or "").startswith("random")
+
+
+def _encode(ran: Ran) -> str:
+    told = ran["encode"]
+    folds = told.get("folds", {})
+    ceiling = _CEILINGS.get(told.get("ceiling", ""), "from repeats")
+    return (
+        "Each voxel's mean response to each stimulus was predicted from each layer by ridge "
+        "regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a voxel chosen "
+        f"on {folds.get('inner', 5)} inner folds. Scores are from {folds.get('stimulus', 5)} "
+        "outer folds; no stimulus was in training and test. The score is the signed Pearson "
+        "correlation of predicted and measured responses, averaged over the voxels of a region. "
+        f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
+        "ceiling [@schoppe2016]. Intervals are 95 % bootstrap intervals over stimuli "
+        f"({told.get('bootstraps', 0)} resamplings). p say whether predictions and responses "
+        "covary: responses were exchanged among the stimuli of a fold before the fit "
+        f"({told.get('permutations', 0)} times), the observed order counted among them "
+        "[@phipson2010]; corrected p control the family of all regions and layers by the maximum "
+        "statistic [@westfall1993; @nichols2002]."
+    )
+
+
+def _group(ran: Ran) -> str:
+    told = ran["group"]
+    text = (
+        "Over participants, the mean of each score was tested one-sided (decoding against chance, "
+        "encoding against zero)"
+    )
+    if "sign-flip" in told.get("tests", ()):
+        text += (
+            " by flipping signs [@nichols2002], with all flips enumerated for small groups, so "
+            "that the smallest possible p is one over their number"
+        )
+    if "t" in told.get("tests", ()):
+        text += "; one-sided t tests are given for reference"
+    text += ". Intervals are 95 % t intervals of the mean over participants."
+    if told.get("correct") == "fdr":
+        text += (
+            " Corrected p control the false discovery rate over the rows of an analysis "
+            "[@benjamini1995]."
+        )
+    return text
+
+
+PARAGRAPHS = (
+    Paragraph("", _general),
+    Paragraph("source", _source),
+    Paragraph("decode", _decode),
+    Paragraph("networks", _networks),
+    Paragraph("encode", _encode),
+    Paragraph("group", _group),
+)
+
+
+def sentences(ran: Ran) -> list[str]:
+    """Return the paragraphs that what ran asks for.
+
+    Parameters
+    ----------
+    ran
+        ``source`` (``fmriprep`` or ``spm``), the settings of ``responses``, ``decode``,
+        ``encode`` and ``group``, and ``networks``; each only where it ran.
+
+    Returns
+    -------
+    paragraphs
+        Citations stand as ``[@key; @key]``.
+
+    Examples
+    --------
+    >>> len(sentences({}))
+    1
+    """
+    texts = [one.write(ran) for one in PARAGRAPHS if not one.needs or ran.get(one.needs)]
+    return [text for text in texts if text]
+
+
+def cited(paragraphs: Iterable[str]) -> list[str]:
+    """Return the keys that paragraphs cite, in order, each once.
+
+    Examples
+    --------
+    >>> cited(["One [@b; @a].", "Two [@a]."])
+    ['b', 'a']
+    """
+    found = [
+        key.strip().lstrip("@")
+        for text in paragraphs
+        for group in CITE.findall(text)
+        for key in group.split(";")
+    ]
+    return list(dict.fromkeys(found))
+
+
+def references(keys: Sequence[str]) -> list[Reference]:
+    """Return the works of these keys, in their order.
+
+    Parameters
+    ----------
+    keys
+        As `cited` returns them.
+
+    Returns
+    -------
+    works
+
+    Raises
+    ------
+    ConfigError
+        If a key is not in the table.
+    """
+    if unknown := [key for key in keys if key not in REFERENCES]:
+        raise ConfigError(
+            f"There is no reference {unknown[0]!r}.", mend=nearest(unknown[0], REFERENCES)
+        )
+    return [REFERENCES[key] for key in keys]
+
+
+def linked(paragraph: str, numbers: Mapping[str, int]) -> str:
+    """Return a paragraph as HTML, its citations as numbers that lead to the list.
+
+    Parameters
+    ----------
+    paragraph
+        Plain text with ``[@key]``; what is HTML in it is escaped.
+    numbers
+        Of each key in the list of references.
+
+    Returns
+    -------
+    text
+
+    Examples
+    --------
+    >>> linked("A < B [@a].", {"a": 1})
+    'A &lt; B [<a href="#ref-a">1</a>].'
+    """
+
+    def numbered(found: re.Match[str]) -> str:
+        keys = [key.strip().lstrip("@") for key in found.group(1).split(";")]
+        links = [f'<a href="#ref-{key}">{numbers[key]}</a>' for key in keys]
+        return f"[{', '.join(links)}]"
+
+    return CITE.sub(numbered, html.escape(paragraph, quote=False))
+
+
+def boilerplate(ran: Ran) -> dict[str, str]:
+    """Return the methods text with its references, to be copied into a paper.
+
+    Parameters
+    ----------
+    ran
+        As for `sentences`.
+
+    Returns
+    -------
+    texts
+        By file suffix: ``md`` (for pandoc), ``html`` and ``bib``.
+    """
+    paragraphs = sentences(ran)
+    works = references(cited(paragraphs))
+    numbers = {work.key: n for n, work in enumerate(works, start=1)}
+    items = "\n".join(
+        f'<li id="ref-{work.key}">{html.escape(work.text())} '
+        f'<a href="{work.link}">{work.link}</a></li>'
+        for work in works
+    )
+    body = "\n".join(f"<p>{linked(text, numbers)}</p>" for text in paragraphs)
+    listed = "\n".join(f"{n}. {work.text()} <{work.link}>" for n, work in enumerate(works, 1))
+    return {
+        "md": "\n\n".join([*paragraphs, "## References", listed]) + "\n",
+        "html": f'<!doctype html>\n<meta charset="utf-8">\n<title>Methods</title>\n{body}\n'
+        f"<h2>References</h2>\n<ol>\n{items}\n</ol>\n",
+        "bib": "\n\n".join(work.bibtex() for work in works) + "\n",
+    }

@@ -1,0 +1,310 @@
+"""One page a participant and one for the group: standing alone, readable offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from bids_dnn import __version__
+from bids_dnn.containers.result import Result
+from bids_dnn.containers.roi import Roi
+from bids_dnn.files import writing
+from bids_dnn.report import found, methods, scores
+from bids_dnn.report.palette import region_colors
+from bids_dnn.report.parts import Number, Section, counted, listed
+from bids_dnn.report.scores import Shown
+from bids_dnn.report.slices import Background
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_BYTES = 15_000_000  # of a page; above it the figures for dark are left out
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParticipantReport:
+    """What a participant's page shows.
+
+    Parameters
+    ----------
+    participant
+        Label without ``sub-``.
+    results
+        By a name that the page uses, such as ``decode``.
+    ran
+        What ran, for the methods text (see `methods.sentences`).
+    task, space
+        "" where there is none.
+    facts
+        Those of `Ingested`; unknown ones are ignored.
+    rois
+        All on one grid.
+    background
+        Volume (x, y, z) and affine (4, 4) behind regions and maps.
+    stimuli
+        Id and file of each.
+    networks
+        ``name``, ``weights``, ``weights_sha256``, ``layers``, ``reference`` of each.
+    tables
+        Where the table of each result lies, from the page.
+    command, config_toml, versions, seed
+        What a reader needs to run it again.
+    warnings, left_out
+        Sentences.
+    """
+
+    participant: str
+    results: Mapping[str, Result]
+    ran: Facts
+    task: str = ""
+    space: str = ""
+    facts: Facts = field(default_factory=dict)
+    rois: tuple[Roi, ...] = ()
+    background: Background | None = None
+    stimuli: tuple[tuple[str, Path], ...] = ()
+    networks: tuple[Facts, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    config_toml: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupReport:
+    """What the group's page shows.
+
+    Parameters
+    ----------
+    results
+        Of the group, by a name that the page uses, such as ``decode``.
+    ran
+        What ran, for the methods text (see `methods.sentences`).
+    participants, missing
+        Labels of those who are in, and of those who should have been.
+    task, space
+        "" where there is none.
+    networks
+        ``name``, ``weights``, ``weights_sha256``, ``layers``, ``reference`` of each.
+    tables
+        Where the table of each result lies, from the page.
+    command, config_toml, versions, seed
+        What a reader needs to run it again.
+    warnings, left_out
+        Sentences.
+    """
+
+    results: Mapping[str, Result]
+    ran: Facts
+    participants: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    task: str = ""
+    space: str = ""
+    networks: tuple[Facts, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    config_toml: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
+    """Return a participant's page, and write its figures.
+
+    Parameters
+    ----------
+    data
+        What the page shows.
+    figures_dir
+        Where each figure is written as a PNG (as on the light page).
+
+    Returns
+    -------
+    text
+        HTML that needs no other file; under 15 MB.
+
+    Raises
+    ------
+    OutputError
+        If a figure cannot be written.
+    """
+    named = [roi.name for roi in data.rois]
+    shown = _shown(data.results, data.tables, named, background=data.background)
+    networks = found.networks_of(data.networks, data.results)
+    facts = dict(data.facts)
+    for made in data.results.values():
+        facts = made.meta.get("left_out", {}) | facts
+    body = [found.input_section(facts, data.left_out)]
+    if data.rois:
+        colors = region_colors([*named, *_regions(data.results)])
+        body.append(found.region_section(data.rois, colors, data.background))
+    if data.stimuli or networks:
+        body.append(found.stimuli_section(data.stimuli, networks, data.facts))
+    body += [scores.sections(one) for one in shown]
+    what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
+    return _render(
+        data,
+        title=f"sub-{data.participant}",
+        answer=f"{what}: {found.input_answer(data.facts)}",
+        shown=shown,
+        body=body,
+        figures_dir=figures_dir,
+    )
+
+
+def render_group(data: GroupReport, figures_dir: Path) -> str:
+    """Return the group's page, and write its figures.
+
+    Parameters
+    ----------
+    data
+        What the page shows.
+    figures_dir
+        Where each figure is written as a PNG (as on the light page).
+
+    Returns
+    -------
+    text
+        HTML that needs no other file; under 15 MB.
+
+    Raises
+    ------
+    OutputError
+        If a figure cannot be written.
+    """
+    shown = _shown(data.results, data.tables, (), background=None)
+    body = [_participants_section(data)]
+    if networks := found.networks_of(data.networks, data.results):
+        body.append(found.stimuli_section((), networks, {}))
+    body += [scores.sections(one) for one in shown]
+    people = counted(len(data.participants), "participant")
+    what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
+    return _render(
+        data,
+        title="Group",
+        answer=f"{what} of {people}{_missing_text(data.missing)}.",
+        shown=shown,
+        body=body,
+        figures_dir=figures_dir,
+    )
+
+
+def _shown(
+    results: Mapping[str, Result],
+    tables: Mapping[str, str],
+    first: Iterable[str],
+    *,
+    background: Background | None,
+) -> list[Shown]:
+    colors = region_colors([*first, *_regions(results)])
+    return [
+        Shown(name, made, colors, tables.get(name, ""), background)
+        for name, made in results.items()
+    ]
+
+
+def _regions(results: Mapping[str, Result]) -> list[str]:
+    return [name for made in results.values() for name in made.table["region"]]
+
+
+def _titles(results: Mapping[str, Result]) -> str:
+    words = {"decode": "decoding", "encode": "encoding"}
+    names = dict.fromkeys(words.get(made.analysis, made.analysis) for made in results.values())
+    return " and ".join(names).capitalize() or "No analysis"
+
+
+def _participants_section(data: GroupReport) -> Section:
+    return Section(
+        "input",
+        "What went in",
+        "Who is in this group, and who is missing?",
+        f"{counted(len(data.participants), 'participant')}{_missing_text(data.missing)}.",
+        how="The group level reads the participants' finished tables only.",
+        notes=tuple(
+            (label, tuple(names))
+            for label, names in (
+                ("Participants", data.participants),
+                ("Missing", data.missing),
+                ("Left out, and why", data.left_out),
+            )
+            if names
+        ),
+    )
+
+
+def _missing_text(missing: Sequence[str]) -> str:
+    return f"; missing: {listed(list(missing))}" if missing else "; none is missing"
+
+
+def _render(
+    data: ParticipantReport | GroupReport,
+    *,
+    title: str,
+    answer: str,
+    shown: Sequence[Shown],
+    body: Sequence[Section],
+    figures_dir: Path,
+) -> str:
+    prefix = "".join(
+        f"{key}-{value}_" for key, value in (("task", data.task), ("space", data.space)) if value
+    )
+    for section in body:
+        for picture in section.pictures:
+            with writing(figures_dir / f"{prefix}{picture.name}.png") as aside:
+                aside.write_bytes(picture.light)
+    networks = found.networks_of(data.networks, data.results)
+    paragraphs = methods.sentences({**data.ran, "networks": networks})
+    works = methods.references(methods.cited(paragraphs))
+    numbers = {work.key: n for n, work in enumerate(works, start=1)}
+    fields: dict[str, Any] = {
+        "title": title,
+        "labels": [x for x in (_label("task", data.task), _label("space", data.space)) if x],
+        "version": __version__,
+        "answer": answer,
+        "numbers": _numbers(shown),
+        "random": [one["name"] for one in networks if methods.is_random(one)],
+        "warnings": data.warnings,
+        "sections": body,
+        "paragraphs": [Markup(methods.linked(text, numbers)) for text in paragraphs],  # noqa: S704
+        "works": works,
+        "bibtex": "\n\n".join(work.bibtex() for work in works),
+        "data": data,
+    }
+    page = _template().render(fields, has_dark=True)
+    if len(page.encode()) > MOST_BYTES:
+        page = _template().render(fields, has_dark=False)
+    return page
+
+
+def _label(key: str, value: str) -> str:
+    return f"{key} {value}" if value else ""
+
+
+def _numbers(shown: Sequence[Shown]) -> list[Number]:
+    made = [number for one in shown for number in scores.numbers(one)]
+    return made[: scores.MOST_NUMBERS]
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return env.get_template("page.html")
