@@ -1,0 +1,92 @@
+"""stats.ceiling: simulated truth with known variances, laws, refusals."""
+
+import numpy as np
+import pytest
+
+from bids_dnn.errors import ShapeError
+from bids_dnn.stats.ceiling import ncsnr, split_half
+from bids_dnn.stats.metrics import pearson
+
+SIGNAL, NOISE = 1.0, 2.0  # variances
+
+
+def by_halves(values, stimuli):
+    return split_half(values, stimuli, np.random.default_rng(3), n_splits=20)
+
+
+METHODS = pytest.mark.parametrize("method", [ncsnr, by_halves])
+
+
+def simulate(rng, repeats, n_units=300):
+    """Give responses of known signal and noise variance, and the ceiling they ought to have."""
+    stimuli = np.repeat([f"s{k:03}" for k in range(len(repeats))], repeats)
+    which = np.repeat(np.arange(len(repeats)), repeats)
+    signal = np.sqrt(SIGNAL) * rng.normal(size=(len(repeats), n_units))
+    values = signal[which] + np.sqrt(NOISE) * rng.normal(size=(len(which), n_units))
+    means = np.array([values[which == k].mean(axis=0) for k in range(len(repeats))])
+    expected = np.sqrt(SIGNAL / (SIGNAL + NOISE * np.mean(1 / np.asarray(repeats))))
+    return values, stimuli, expected, pearson(means, signal)
+
+
+@METHODS
+@pytest.mark.parametrize("repeats", [[4] * 100, [3] * 100, [2, 3, 4, 5] * 25, [1, 2, 4, 6] * 25])
+def test_the_ceiling_is_what_the_true_signal_reaches(rng, method, repeats):
+    values, stimuli, expected, reached = simulate(rng, repeats)
+    found = method(values, stimuli)
+    error = found.std() / np.sqrt(len(found))
+    assert abs(found.mean() - expected) < 0.01 + 3 * error  # the root is a little concave
+    assert abs(found.mean() - reached.mean()) < 0.01 + 3 * error
+
+
+@METHODS
+def test_the_order_of_samples_and_the_scale_do_not_matter(rng, method):
+    values, stimuli, _, _ = simulate(rng, [2] * 40, n_units=20)
+    once = method(values, stimuli)
+    np.testing.assert_allclose(method(3 * values + 7, stimuli), once)
+    if method is ncsnr:  # halves are drawn for samples in their order
+        order = rng.permutation(len(values))
+        np.testing.assert_allclose(method(values[order], stimuli[order]), once)
+
+
+@METHODS
+def test_noise_alone_has_no_ceiling_in_half_of_the_units(rng, method):
+    values = rng.normal(size=(100, 1000))
+    missing = np.isnan(method(values, np.repeat(np.arange(50), 2).astype(str))).mean()
+    assert abs(missing - 0.5) < 0.1
+
+
+@METHODS
+def test_without_repeats_there_is_no_ceiling(rng, method):
+    values = rng.normal(size=(20, 3))
+    assert np.isnan(method(values, [f"s{k}" for k in range(20)])).all()
+    assert np.isnan(method(values, ["s"] * 20)).all()
+
+
+@METHODS
+def test_repeats_that_agree_have_ceiling_one(rng, method):
+    signal = rng.normal(size=(10, 2))
+    found = method(np.tile(signal, (3, 1)), list("abcdefghij") * 3)
+    np.testing.assert_allclose(found, 1.0)
+
+
+@METHODS
+def test_units_that_do_not_vary_have_no_ceiling(method):
+    assert np.isnan(method(np.zeros((20, 2)), list("abcdefghij") * 2)).all()
+
+
+def test_both_methods_agree(rng):
+    values, stimuli, _, _ = simulate(rng, [4] * 150, n_units=100)
+    assert np.nanmean(np.abs(ncsnr(values, stimuli) - by_halves(values, stimuli))) < 0.02
+
+
+def test_blocks_of_units_do_not_matter(rng, monkeypatch):
+    values, stimuli, _, _ = simulate(rng, [3] * 20, n_units=10)
+    whole = ncsnr(values, stimuli), by_halves(values, stimuli)
+    monkeypatch.setattr("bids_dnn.stats.ceiling.BLOCK", 3)
+    np.testing.assert_allclose((ncsnr(values, stimuli), by_halves(values, stimuli)), whole)
+
+
+@METHODS
+def test_another_number_of_stimuli_is_refused(method):
+    with pytest.raises(ShapeError, match=r"\(4, 2\).*3 stimuli"):
+        method(np.zeros((4, 2)), ["a", "b", "c"])

@@ -1,0 +1,34 @@
+"""stats.leakage: what is shared is named."""
+
+import numpy as np
+import pytest
+
+from bids_dnn.errors import LeakageError, ShapeError
+from bids_dnn.stats.folds import Fold, by_stimulus
+from bids_dnn.stats.leakage import check
+
+
+def half(n):
+    first = np.arange(n) < n // 2
+    return Fold("1", first, ~first)
+
+
+def test_folds_by_stimulus_do_not_leak(rng):
+    stimuli = list(rng.choice(list("abcdefg"), size=60))
+    check(by_stimulus(stimuli, 3, rng), groups=stimuli, what="stimuli")
+
+
+def test_what_is_shared_is_named():
+    with pytest.raises(LeakageError, match=r"fold '1' share 1 stimuli: dog[.]"):
+        check([half(4)], groups=["dog", "cat", "dog", "car"], what="stimuli")
+
+
+def test_five_names_at_most_are_shown():
+    groups = [f"s{k}" for k in range(8)] * 2
+    with pytest.raises(LeakageError, match="8 stimuli: s0, s1, s2, s3, s4 and 3 more"):
+        check([half(16)], groups=groups, what="stimuli")
+
+
+def test_groups_of_another_length_are_refused():
+    with pytest.raises(ShapeError, match=r"4 samples.*3 runs"):
+        check([half(4)], groups=[1, 2, 3], what="runs")
