@@ -13,7 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError, nearest
+from bids_dnn.errors import (
+    ConfigError,
+    MissingInputError,
+    NotEnoughDataError,
+    UnreadableError,
+    nearest,
+)
 from bids_dnn.imaging import require_file
 
 Strategy = Literal["none", "simple", "scrubbing", "compcor", "ica_aroma"]
@@ -85,6 +91,8 @@ def read_confounds(
         If the table, its JSON (CompCor), or a column that the strategy needs is not there.
     UnreadableError
         If the table has another number of rows than the image has volumes.
+    NotEnoughDataError
+        If no volume is left.
 
     References
     ----------
@@ -110,6 +118,11 @@ def read_confounds(
     keep = np.ones(n_volumes, dtype=bool)
     if volumes is not None:
         keep = np.isin(np.arange(n_volumes), volumes)
+    if not keep.any():
+        raise NotEnoughDataError(
+            f"All {n_volumes} volumes of {bold.name} are marked as motion by {strategy!r}.",
+            mend='Leave the run out with --run-id, or use responses.confounds = "simple".',
+        )
     names = tuple(map(str, chosen.columns))
     return Confounds(np.asarray(chosen, dtype=np.float64), names, keep)
 
