@@ -102,13 +102,14 @@ def _read(text: str, known: Sequence[str]) -> list[Comparison]:
         return [_comparison([(a, (a,)), (b, (b,))]) for a, b in combinations(known, 2)]
     if text == ALL:
         return [_comparison([(one, (one,)) for one in known], name=ALL)]
-    sides = [_side(part.strip(), text, known) for part in re.split(r"\s+vs\.?\s+", text.strip())]
-    if len(sides) < 2:
+    parts = [part.strip() for part in re.split(r"\s+vs\.?\s+", text.strip())]
+    if len(parts) < 2:
         raise ConfigError(
             f"The comparison {text!r} has one side; two are needed.",
             mend="Type 'pairs', 'all', 'a vs b' or 'name:a+b vs other:c+d'. "
             + nearest(text, [*known, PAIRS, ALL]),
         )
+    sides = [_side(part, text, known) for part in parts]
     members = [one for _, side in sides for one in side]
     labels = [name for name, _ in sides]
     for what, found in (("condition", members), ("side", labels)):

@@ -1,0 +1,191 @@
+"""analyses.decode.decoding: planted effects, noise, scikit-learn, refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.svm import SVC
+
+from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.errors import ConfigError, NotEnoughDataError
+from tests.factories.responses import make_patterns, make_responses, make_roi
+
+
+def run(responses, rois=(), *, comparisons=("pairs", "all"), n_permutations=20, seed=0, c=1.0):
+    return decode(
+        responses, rois, comparisons=comparisons, c=c, n_permutations=n_permutations, seed=seed
+    )
+
+
+@pytest.fixture
+def planted(rng):
+    """Three conditions in the first 20 units, noise in the last 20."""
+    responses = make_patterns(rng, conditions=("a", "b", "c"), n_units=40, effect=0.8)
+    values = responses.values.copy()
+    values[:, 20:] = rng.normal(size=(len(values), 20))
+    responses = replace(responses, values=values)
+    rois = [make_roi("signal", responses, range(20)), make_roi("noise", responses, range(20, 40))]
+    return responses, rois
+
+
+def test_a_planted_effect_is_found_and_noise_is_not(planted):
+    table = run(*planted, n_permutations=200).table.set_index(["region", "comparison"])
+    assert (table.loc["signal", "p_corrected"] < 0.05).all()
+    assert (table.loc["noise", "p_corrected"] > 0.05).all()
+    assert table.loc[("signal", "all"), "chance"] == 1 / 3
+    assert (table.loc["signal", "ci_low"] > table.loc["signal", "chance"]).all()
+    assert (table["p_corrected"] >= table["p"]).all()
+    assert (table["p"] >= table["p_floor"]).all()
+
+
+def test_scores_and_confusion_are_those_of_scikit_learn(planted):
+    responses, rois = planted
+    result = run(responses, rois, comparisons=("all",), n_permutations=1)
+    truth = responses.samples["condition"].to_numpy()
+    for name, units in (("signal", slice(20)), ("noise", slice(20, 40))):
+        guess = cross_val_predict(
+            SVC(kernel="linear"),
+            responses.values[:, units].astype(np.float64),
+            truth,
+            groups=responses.samples["run"],
+            cv=LeaveOneGroupOut(),
+        )
+        row = result.table.set_index("region").loc[name]
+        np.testing.assert_allclose(row["score"], np.mean(guess == truth))
+        confusion = result.extras["confusion"]
+        found = confusion[confusion["region"] == name].pivot(
+            index="truth", columns="guess", values="count"
+        )
+        pd.testing.assert_frame_equal(
+            found, pd.crosstab(truth, guess), check_names=False, check_dtype=False
+        )
+
+
+def test_p_is_uniform_under_noise(rng):
+    p = []
+    for k in range(150):
+        responses = make_patterns(rng, n_runs=4, n_each=3, n_units=6, effect=0.0)
+        p.append(run(responses, comparisons=("all",), n_permutations=19, seed=k).table["p"][0])
+    for level in (0.1, 0.3, 0.5):  # ties of accuracies push p up, never down
+        error = np.sqrt(level * (1 - level) / len(p))
+        assert -0.2 < np.mean(np.array(p) <= level) - level < 3 * error
+
+
+def test_the_same_seed_gives_the_same_table(planted):
+    once, again = run(*planted, seed=3), run(*planted, seed=3)
+    pd.testing.assert_frame_equal(once.table, again.table)
+    assert not once.table["p"].equals(run(*planted, seed=4).table["p"])
+
+
+def test_a_comparison_does_not_depend_on_the_others(planted):
+    columns = ["region", "comparison", "score", "ci_low", "ci_high", "p"]
+    whole = run(*planted).table[columns]
+    alone = run(*planted, comparisons=("c vs a",)).table[columns]
+    part = whole[whole["comparison"] == "a vs c"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, alone)
+
+
+def test_few_labelings_are_enumerated_and_their_floor_is_told(rng):
+    responses = make_patterns(rng, n_runs=4, n_each=1, effect=5.0)
+    result = run(responses, n_permutations=1000)
+    row = result.table.iloc[0]
+    assert (row["n_permutations"], row["p_floor"], row["p"]) == (8, 1 / 8, 1 / 8)
+    assert row["p_corrected"] >= 1 / 8
+    assert result.meta["enumerated"] == ["a vs b"]
+    assert any("8 distinct labelings" in line for line in result.meta["warnings"])
+
+
+def test_sides_of_other_sizes_are_scored_balanced(planted):
+    responses, rois = planted
+    result = run(responses, rois, comparisons=("x:a+b vs c", "a vs b"))
+    assert result.table["metric"].tolist() == ["balanced_accuracy", "accuracy"] * 2
+    assert result.table["chance"].tolist() == [0.5] * 4
+    counts = result.extras["confusion"].query("region == 'signal' and comparison == 'c vs x'")
+    right = counts[counts["truth"] == counts["guess"]].set_index("truth")["count"]
+    of = counts.groupby("truth")["count"].sum()
+    np.testing.assert_allclose(result.table["score"][0], (right / of).mean())
+
+
+def test_two_runs_have_no_interval(rng):
+    table = run(make_patterns(rng, n_runs=2)).table
+    assert table[["ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def test_a_condition_may_be_missing_in_a_run(planted):
+    responses, rois = planted
+    samples = responses.samples
+    keep = ~((samples["condition"] == "c") & (samples["run"] == "0")).to_numpy()
+    table = run(responses.select(keep), rois).table.set_index(["region", "comparison"])
+    assert table.loc[("signal", "all"), "n_samples"] == keep.sum()
+    assert table.loc[("signal", "all"), "metric"] == "balanced_accuracy"
+
+
+def test_samples_without_condition_and_units_without_values_are_left_out(planted):
+    responses, rois = planted
+    values, samples = responses.values.copy(), responses.samples.copy()
+    values[0, 3] = np.nan
+    samples.loc[:1, "condition"] = ""
+    result = run(replace(responses, values=values, samples=samples), rois)
+    assert result.meta["units_left_out"] == {"signal": 1, "noise": 0}
+    assert result.meta["samples_without_condition"] == 2
+    assert result.meta["conditions"] == ["a", "b", "c"]
+    assert result.table["n_voxels"].tolist() == [19] * 4 + [20] * 4
+
+
+def test_stimuli_of_several_runs_are_told(rng):
+    responses = make_patterns(rng, n_each=1)
+    samples = responses.samples.assign(stimulus=["x.png", "y.png"] + ["x.png", ""] * 4)
+    result = run(replace(responses, samples=samples))
+    assert result.meta["warnings"][0].startswith("1 of 2 stimuli occur")
+
+
+def test_progress_names_each_comparison(planted):
+    told = []
+    decode(
+        *planted, comparisons=("all", "a vs b"), c=1.0, n_permutations=1, seed=0,
+        progress=told.append,
+    )  # fmt: skip
+    assert told == ["decode all (1 of 2)", "decode a vs b (2 of 2)"]
+
+
+def test_one_run_is_refused(rng):
+    with pytest.raises(NotEnoughDataError, match="one run"):
+        run(make_patterns(rng, n_runs=1))
+
+
+def test_a_condition_of_one_run_is_refused(rng):
+    responses = make_responses(
+        rng.normal(size=(6, 4)), conditions=list("abcabb"), runs=[1, 1, 1, 2, 2, 2]
+    )
+    with pytest.raises(NotEnoughDataError, match="Without run '1' no sample of 'c'"):
+        run(responses, comparisons=("all",))
+
+
+@pytest.mark.parametrize(("c", "n"), [(0.0, 10), (1.0, 0)])
+def test_settings_that_are_not_above_zero_are_refused(planted, c, n):
+    with pytest.raises(ConfigError, match=f"c is {c} and n_permutations is {n}"):
+        run(*planted, c=c, n_permutations=n)
+
+
+@pytest.mark.real
+def test_haxby_single_volumes(real_data):
+    nibabel = pytest.importorskip("nibabel")
+    folder = real_data / "haxby2001" / "joined"
+    inside = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
+    bold = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, dtype=np.float64)[inside].T
+    told = pd.read_csv(folder / "attributes_literal.txt", sep=" ", names=["label", "run"])
+    for number in told["run"].unique():
+        rows = (told["run"] == number).to_numpy()
+        ramp = np.vander(np.arange(rows.sum()), 2)
+        part = bold[rows] - ramp @ np.linalg.lstsq(ramp, bold[rows])[0]
+        rest = part[(told["label"][rows] == "rest").to_numpy()]
+        bold[rows] = (part - rest.mean(axis=0)) / rest.std(axis=0)
+    shown = (told["label"] != "rest").to_numpy()
+    responses = make_responses(
+        bold[shown], conditions=told["label"][shown], runs=told["run"][shown]
+    )
+    row = run(responses, comparisons=("all",), n_permutations=1).table.iloc[0]
+    assert row["n_voxels"] == 530
+    np.testing.assert_allclose(row["score"], 0.571, atol=0.005)

@@ -1,0 +1,83 @@
+"""analyses.decode.permutation: counted, listed and drawn labelings."""
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from bids_dnn.analyses.decode.permutation import (
+    count_labelings,
+    draw_labelings,
+    labelings,
+    list_labelings,
+)
+
+DESIGNS = {
+    "two classes, one a run": ([0, 1] * 4, [0, 0, 1, 1, 2, 2, 3, 3]),
+    "two classes, two a run": ([0, 0, 1, 1] * 2, [0] * 4 + [1] * 4),
+    "three classes, one a run": ([0, 1, 2] * 3, [0] * 3 + [1] * 3 + [2] * 3),
+    "one class larger": ([0, 1, 1] * 3, [0] * 3 + [1] * 3 + [2] * 3),
+    "missing in a run": ([0, 1, 2, 0, 1], [0, 0, 0, 1, 1]),
+    "runs mixed": ([1, 0, 0, 1, 1, 0], [1, 0, 1, 0, 2, 2]),
+}
+EACH = pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS.keys())
+
+
+def brute(labels, runs):
+    """List every labeling by trying all orders of each run, one for each renaming of classes."""
+    where = [np.flatnonzero(runs == run) for run in np.unique(runs)]
+    counts = np.zeros((runs.max() + 1, labels.max() + 1), dtype=int)
+    np.add.at(counts, (runs, labels), 1)
+    renames = [
+        names
+        for names in permutations(range(counts.shape[1]))
+        if (counts[:, list(names)] == counts).all()
+    ]
+    found = set()
+    for parts in product(*(set(permutations(labels[inside])) for inside in where)):
+        row = np.empty_like(labels)
+        for inside, part in zip(where, parts, strict=True):
+            row[inside] = part
+        found.add(min(tuple(np.array(names)[row]) for names in renames))
+    return found, renames
+
+
+@EACH
+def test_counted_and_listed_labelings_are_those_of_brute_force(design):
+    labels, runs = map(np.array, design)
+    expected, renames = brute(labels, runs)
+    found = list_labelings(labels, runs)
+    assert count_labelings(labels, runs) == len(found) == len(expected)
+    assert {min(tuple(np.array(n)[row]) for n in renames) for row in found} == expected
+    np.testing.assert_array_equal(found[0], labels)
+
+
+@EACH
+def test_drawn_labelings_keep_the_counts_of_each_run(rng, design):
+    labels, runs = map(np.array, design)
+    for row in draw_labelings(labels, runs, 20, rng):
+        for run in np.unique(runs):
+            assert sorted(row[runs == run]) == sorted(labels[runs == run])
+
+
+def test_drawn_labelings_are_even(rng):
+    labels, runs = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    drawn = draw_labelings(labels, runs, 4000, rng)
+    _, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert len(counts) == 4
+    assert (abs(counts - 1000) < 4 * np.sqrt(4000 * 0.25 * 0.75)).all()
+
+
+def test_few_labelings_are_enumerated_and_many_are_drawn(rng):
+    labels, runs = np.tile([0, 1], 5), np.repeat(np.arange(5), 2)
+    few = labelings(labels, runs, n_permutations=16, rng=rng)
+    assert (few.enumerated, few.n_permutations) == (True, 16)
+    many = labelings(labels, runs, n_permutations=15, rng=rng)
+    assert (many.enumerated, many.n_permutations, len(many.codes)) == (False, 15, 16)
+    np.testing.assert_array_equal(many.codes[0], labels)
+
+
+def test_a_design_beyond_enumeration_is_counted_at_once(rng):
+    labels, runs = np.tile(np.repeat(np.arange(8), 9), 12), np.repeat(np.arange(12), 72)
+    assert count_labelings(labels, runs) > 10**100
+    assert not labelings(labels, runs, n_permutations=3, rng=rng).enumerated
