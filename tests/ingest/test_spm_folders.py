@@ -1,0 +1,70 @@
+"""ingest.spm_folders: where the first level of a participant lies."""
+
+from pathlib import Path
+
+import pytest
+
+from bids_dnn.ingest.match import Found
+from bids_dnn.ingest.spm_folders import UNKNOWN, find_spm, name_space
+from tests.factories.trees import affine_of, tiny_mask, write_image
+
+
+@pytest.mark.parametrize("below", ["", "glm", "task-x/glm"])
+def test_the_only_model_is_found(tmp_path, below):
+    path = tmp_path / "sub-01" / below / "SPM.mat"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert find_spm(tmp_path, "01", tasks=()) == (path, "")
+
+
+@pytest.mark.parametrize(
+    ("folder", "given"),
+    [
+        ("01/glm", "{participant}/glm"),
+        ("sub-01/glm", "{participant}/glm"),
+        ("s01", "s{participant}"),
+    ],
+)
+def test_the_place_of_the_participant_may_be_named(tmp_path, folder, given):
+    path = tmp_path / folder / "SPM.mat"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert find_spm(tmp_path / given, "01", tasks=())[0] == path
+    assert find_spm(tmp_path / given / "SPM.mat", "01", tasks=())[0] == path
+
+
+def test_of_several_models_the_task_tells(tmp_path):
+    for task in ("x", "y"):
+        (tmp_path / "sub-01" / f"task-{task}").mkdir(parents=True)
+        (tmp_path / "sub-01" / f"task-{task}" / "SPM.mat").touch()
+    assert find_spm(tmp_path, "01", tasks=("y",))[0].parent.name == "task-y"
+    path, reason = find_spm(tmp_path, "01", tasks=())
+    assert path is None
+    assert "has 2 SPM.mat (in task-x, task-y), one was expected" in reason
+
+
+def test_nothing_is_said_in_words(tmp_path):
+    assert "there is no" in find_spm(tmp_path, "01", tasks=())[1]
+    (tmp_path / "sub-01").mkdir()
+    assert find_spm(tmp_path, "01", tasks=())[1].endswith("sub-01 has no SPM.mat")
+
+
+@pytest.mark.real
+def test_real_betas_without_spm_mat(real_data):
+    path, reason = find_spm(real_data / "spm_god", "01", tasks=())
+    assert path is None
+    assert "but no SPM.mat, which says what each beta stands for" in reason
+
+
+def test_space_is_asked_named_or_told_by_masks(tmp_path):
+    path = tmp_path / "sub-01" / "SPM.mat"
+    write_image(path.parent / "mask.nii", tiny_mask(), affine_of())
+    same = write_image(tmp_path / "same.nii.gz", tiny_mask(), affine_of())
+    other = write_image(tmp_path / "other.nii.gz", tiny_mask(), affine_of(2.0))
+    kind = {"suffix": "mask", "extension": ".nii.gz", "subject": "01"}
+    made = [Found(same, {**kind, "space": "T1w"}), Found(other, {**kind, "space": "MNI"})]
+    assert name_space(path, "01", asked="MNI:res-2", made=made) == ("MNI", "")
+    assert name_space(path, "01", asked=None, made=made)[0] == "T1w"
+    assert name_space(path, "02", asked=None, made=made)[0] == UNKNOWN
+    assert name_space(path, "01", asked=None, made=[])[0] == UNKNOWN
+    assert name_space(Path("a_space-MNI_b/SPM.mat"), "01", asked=None, made=[])[0] == "MNI"

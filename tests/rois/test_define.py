@@ -1,0 +1,94 @@
+"""rois.define: regions on the grid of the responses."""
+
+import numpy as np
+import pytest
+
+from bids_dnn import imaging
+from bids_dnn.containers.space import Space
+from bids_dnn.errors import (
+    ConfigError,
+    MissingInputError,
+    NotEnoughDataError,
+    SpaceError,
+)
+from bids_dnn.rois.define import left_out, read_region
+from tests.factories.trees import write_image
+
+MNI = "MNI152NLin2009cAsym"
+
+
+@pytest.fixture
+def like():
+    return Space("T1w", (4, 4, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.arange(48))
+
+
+@pytest.fixture
+def mask(tmp_path, like):
+    return imaging.write_mask(tmp_path / "FFA_mask.nii.gz", like.select(np.arange(10, 20)))
+
+
+def test_region_holds_the_voxels_of_its_mask(mask, like):
+    region, warnings = read_region("FFA", mask, mask_space="T1w", like=like)
+    np.testing.assert_array_equal(region.space.index, np.arange(10, 20))
+    assert (region.name, region.n_before, region.source) == ("FFA", 10, str(mask))
+    assert warnings == []
+
+
+def test_another_grid_is_resampled_with_a_warning(tmp_path, like):
+    fine = np.zeros((8, 8, 6), dtype=np.uint8)
+    fine[2:4, 2:4, 2:4] = 1  # the voxel (1, 1, 1) of the responses
+    affine = np.diag([1.5, 1.5, 1.5, 1.0])
+    affine[:3, 3] = -0.75
+    path = write_image(tmp_path / "fine.nii.gz", fine, affine)
+    region, warnings = read_region("V1", path, mask_space="T1w", like=like)
+    assert region.space.has_grid_of(like)
+    assert region.space.index.tolist() == [np.ravel_multi_index((1, 1, 1), (4, 4, 3))]
+    assert "from its grid (8, 8, 6)" in warnings[0]
+    assert "8 voxels became 1" in warnings[0]
+
+
+def test_another_space_is_refused_with_the_transform(mask, like):
+    expected = rf"lies in {MNI}, the responses in T1w.*from-{MNI}_to-T1w_mode-image_xfm\.h5"
+    with pytest.raises(SpaceError, match=expected):
+        read_region("FFA", mask, mask_space=MNI, like=like)
+
+
+@pytest.mark.parametrize(("space", "code"), [("T1w", 4), (MNI, 1)])
+def test_the_header_only_warns(tmp_path, like, space, code):
+    there = Space(space, like.shape, like.affine, like.index)
+    path = write_image(
+        tmp_path / "mask.nii.gz", np.ones((4, 4, 3), np.uint8), like.affine, code=code
+    )
+    region, warnings = read_region("V1", path, mask_space=space, like=there)
+    assert region.n_before == 48
+    assert f"sform code {code}), but it was taken to lie in {space}" in warnings[0]
+
+
+def test_empty_mask_is_refused(tmp_path, like):
+    path = write_image(tmp_path / "none.nii.gz", np.zeros((4, 4, 3), np.uint8), like.affine)
+    with pytest.raises(NotEnoughDataError, match=r"none\.nii\.gz has no voxel"):
+        read_region("V1", path, mask_space="T1w", like=like)
+
+
+def test_absent_mask_and_wrong_name_are_refused(tmp_path, like):
+    with pytest.raises(MissingInputError, match=r"absent\.nii\.gz does not exist"):
+        read_region("V1", tmp_path / "absent.nii.gz", mask_space="T1w", like=like)
+    with pytest.raises(ConfigError, match=r"'V1-fovea' holds more.*Call it 'V1fovea'"):
+        read_region("V1-fovea", tmp_path / "x.nii.gz", mask_space="T1w", like=like)
+
+
+def test_unmeasured_voxels_are_left_out_and_counted(mask, like):
+    region, _ = read_region("FFA", mask, mask_space="T1w", like=like)
+    rest = left_out(region, like.select(np.arange(15, 40)))
+    assert rest.space.index.tolist() == [15, 16, 17, 18, 19]
+    assert rest.n_before == 10
+    assert len(left_out(region, like).space) == 10
+
+
+def test_region_outside_what_was_measured_is_refused(mask, like):
+    region, _ = read_region("FFA", mask, mask_space="T1w", like=like)
+    with pytest.raises(NotEnoughDataError, match=r"None of the 10 voxels of region 'FFA'"):
+        left_out(region, like.select(np.arange(5)))
+    other = Space("T1w", (5, 4, 3), like.affine, like.index)
+    with pytest.raises(SpaceError, match=r"grid \(4, 4, 3\).*\(5, 4, 3\)"):
+        left_out(region, other)
