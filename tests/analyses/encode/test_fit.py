@@ -1,0 +1,220 @@
+"""analyses.encode.fit: planted layers, noise, invariances, refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_dnn.analyses.encode.fit import encode
+from bids_dnn.errors import ConfigError, NotEnoughDataError
+from tests.factories.responses import make_gram, make_responses, make_roi
+
+ALPHAS = np.logspace(-4, 4, 9)
+SETTINGS = {
+    "n_folds": 5,
+    "n_inner": 4,
+    "alphas": ALPHAS,
+    "ceiling": "ncsnr",
+    "n_bootstraps": 100,
+    "n_permutations": 99,
+    "seed": 0,
+}
+N_REPEATS = 4
+
+
+def run(responses, rois, grams, **other):
+    return encode(responses, rois, grams, **(SETTINGS | other))
+
+
+def make(rng, *, n=100, n_units=30, n_repeats=N_REPEATS, noise=1.0):
+    """Plant ten components of the second of three layers; the last third is noise alone."""
+    stimuli = [f"s{k:03}.png" for k in range(n)]
+    features = [rng.normal(size=(n, p)) for p in (20, 10, 50)]
+    signal = features[1] @ rng.normal(size=(10, n_units))
+    signal /= signal.std(axis=0)
+    signal[:, 2 * n_units // 3 :] = 0
+    values = np.tile(signal, (n_repeats, 1))
+    values = values + noise * rng.normal(size=values.shape)
+    runs = np.repeat(np.arange(n_repeats), n)
+    responses = make_responses(values, stimuli=stimuli * n_repeats, runs=runs)
+    grams = [make_gram(x, stimuli, layer=f"conv.{k}") for k, x in enumerate(features)]
+    third = n_units // 3
+    rois = [
+        make_roi("one", responses, range(2 * third)),
+        make_roi("half", responses, range(third)),  # its voxels are in two regions
+        make_roi("noise", responses, range(2 * third, n_units)),
+    ]
+    return responses, rois, grams
+
+
+def test_the_planted_layer_is_found(rng):
+    result = run(*make(rng))
+    table = result.table.set_index(["region", "layer"])
+    assert table["best"].xs("conv.1", level="layer")[["one", "half"]].all()
+    assert table.groupby("region")["best"].sum().tolist() == [1, 1, 1]
+    ceiling = np.sqrt(1 / (1 + 1 / N_REPEATS))
+    row = table.loc[("one", "conv.1")]
+    assert abs(row["ceiling"] - ceiling) < 0.03
+    assert ceiling - 0.07 < row["score"] < ceiling + 0.02  # ten weights from eighty images
+    np.testing.assert_allclose(row["normalized"], row["score"] / row["ceiling"])
+    assert row["ci_low"] < row["score"] < row["ci_high"]
+    assert row["p_corrected"] == row["p"] == row["p_floor"] == 0.01
+    assert (table.loc["noise", "p_corrected"] > 0.05).all()
+
+
+def test_maps_cover_the_regions_together(rng):
+    responses, rois, grams = make(rng)
+    result = run(responses, rois[1:], grams)
+    np.testing.assert_array_equal(result.space.index, [*range(10), *range(20, 30)])
+    made = {(one.stat, one.model): one.values for one in result.maps}
+    assert len(made) == 3 * 3 + 1
+    score = made["pearson", "net+conv1"]
+    row = result.table.set_index(["region", "layer"]).loc[("half", "conv.1")]
+    np.testing.assert_allclose(score[:10].mean(), row["score"], rtol=1e-6)
+    np.testing.assert_allclose(made["rsquared", "net+conv1"][:10].mean(), row["r2"], rtol=1e-6)
+    np.testing.assert_allclose(
+        made["normalized", "net+conv1"], score / made["noiseceiling", ""], rtol=1e-5
+    )
+
+
+def test_noise_has_no_score_and_uniform_p(rng):
+    scores, p = [], []
+    for seed in range(120):
+        features = rng.normal(size=(30, 8))
+        stimuli = [f"s{k:02}" for k in range(30)]
+        shared = rng.normal(size=(30, 1))
+        responses = make_responses(shared + rng.normal(size=(30, 4)), stimuli=stimuli)
+        grams = [make_gram(features, stimuli)]
+        row = run(responses, [], grams, seed=seed, n_bootstraps=1).table.iloc[0]
+        scores.append(row["score"])
+        p.append(row["p"])
+    assert abs(np.mean(scores)) < 3 * np.std(scores) / np.sqrt(len(scores))
+    for level in (0.05, 0.2, 0.5):
+        error = np.sqrt(level * (1 - level) / len(p))
+        assert abs(np.mean(np.array(p) <= level + 1e-9) - level) < 3 * error
+
+
+def test_the_scale_of_features_does_not_matter(rng):
+    responses, rois, grams = make(rng, n=40)
+    scaled = [replace(one, gram=1e6 * one.gram) for one in grams]
+    once, again = run(responses, rois, grams).table, run(responses, rois, scaled).table
+    pd.testing.assert_frame_equal(once, again, rtol=1e-4)
+
+
+def test_the_order_of_samples_does_not_matter(rng):
+    responses, rois, grams = make(rng, n=40)
+    order = rng.permutation(len(responses.samples))
+    once = run(responses, rois, grams).table
+    pd.testing.assert_frame_equal(once, run(responses.select(order), rois, grams).table, rtol=1e-4)
+
+
+def test_other_regions_and_layers_do_not_change_a_score(rng):
+    responses, rois, grams = make(rng, n=40)
+    columns = ["score", "ceiling", "r2", "ci_low", "ci_high", "p"]
+    whole = run(responses, rois, grams).table.set_index(["region", "layer"])
+    alone = run(responses, rois[:1], grams[1:2]).table.iloc[0]
+    np.testing.assert_allclose(
+        whole.loc[("one", "conv.1"), columns].astype(float), alone[columns].astype(float)
+    )
+
+
+def test_the_same_seed_gives_the_same_bytes(rng):
+    given = make(rng, n=40)
+    once = run(*given, ceiling="split-half")
+    again = run(*given, ceiling="split-half")
+    pd.testing.assert_frame_equal(once.table, again.table)
+    for one, two in zip(once.maps, again.maps, strict=True):
+        assert one.values.tobytes() == two.values.tobytes()
+
+
+@pytest.mark.parametrize("ceiling", ["ncsnr", "split-half"])
+def test_without_repeats_there_is_no_ceiling(rng, ceiling):
+    result = run(*make(rng, n=40, n_repeats=1), ceiling=ceiling)
+    assert result.table[["ceiling", "normalized"]].isna().all(axis=None)
+    assert (result.table["n_voxels_ceiling"] == 0).all()
+    assert "half has no noise ceiling" in " ".join(result.meta["warnings"])
+
+
+def test_repeats_need_not_be_of_one_number(rng):
+    responses, rois, grams = make(rng)
+    keep = np.arange(len(responses.samples)) < 250  # 3 or 2 repeats
+    row = run(responses.select(keep), rois, grams).table.set_index(["region", "layer"])
+    assert (
+        abs(row.loc[("one", "conv.1"), "ceiling"] - np.sqrt(1 / (1 + (1 / 3 + 1 / 2) / 2))) < 0.03
+    )
+
+
+def test_what_has_no_partner_is_left_out_and_counted(rng):
+    responses, rois, grams = make(rng, n=40)
+    samples = responses.samples.copy()
+    samples.loc[:1, "stimulus"] = ""
+    samples.loc[2, "stimulus"] = "unknown.png"
+    values = responses.values.copy()
+    values[5, 3] = np.nan
+    result = run(replace(responses, samples=samples, values=values), rois, grams)
+    assert result.meta["left_out"] == {
+        "samples_without_stimulus": 2,
+        "samples_without_features": 1,
+        "stimuli_without_features": ["unknown.png"],
+        "stimuli_without_samples": 0,
+        "units": {"one": 1, "half": 1, "noise": 0},
+    }
+    assert "'unknown.png'" in result.meta["warnings"][0]
+    assert result.table["n_voxels"].tolist() == [19] * 3 + [9] * 3 + [10] * 3
+
+
+def test_what_made_the_features_is_kept(rng):
+    responses, rois, grams = make(rng, n=40)
+    assert run(responses, rois, grams).meta["networks"] == {
+        "net": {
+            "weights": "random",
+            "weights_sha256": "0" * 64,
+            "layers": "conv.0, conv.1, conv.2",
+        }
+    }
+
+
+def test_penalties_are_counted(rng):
+    result = run(*make(rng, n=40))
+    counts = result.extras["alphas"].groupby(["region", "layer"])["count"].sum()
+    assert set(counts["one"]) == {20 * 5}
+    assert set(result.extras["alphas"]["alpha"]) <= set(ALPHAS)
+
+
+def test_progress_names_each_layer(rng):
+    told = []
+    run(*make(rng, n=40), progress=told.append)
+    assert told[0] == "encode net conv.0 (1 of 3)"
+    assert len(told) == 3
+
+
+def test_few_images_are_refused(rng):
+    responses, rois, grams = make(rng, n=9)
+    with pytest.raises(NotEnoughDataError, match=r"9 images .* 5 folds need 10"):
+        run(responses, rois, grams)
+
+
+def test_images_without_features_are_named_where_too_few_are_left(rng):
+    responses, rois, grams = make(rng, n=40)
+    samples = responses.samples.assign(stimulus="other.png")
+    with pytest.raises(NotEnoughDataError, match=r"0 images .* such as 'other.png'"):
+        run(replace(responses, samples=samples), rois, grams)
+
+
+def test_another_ceiling_is_refused(rng):
+    with pytest.raises(ConfigError, match=r"'splithalf'.*Did you mean 'split-half'"):
+        run(*make(rng, n=40), ceiling="splithalf")
+
+
+@pytest.mark.parametrize("other", [{"alphas": []}, {"alphas": [0.0]}, {"n_permutations": 0}])
+def test_settings_that_are_not_above_zero_are_refused(rng, other):
+    with pytest.raises(ConfigError, match="must be above zero"):
+        run(*make(rng, n=40), **other)
+
+
+@pytest.mark.parametrize("which", [[], [0, 0]])
+def test_no_layer_or_one_twice_is_refused(rng, which):
+    responses, rois, grams = make(rng, n=40)
+    with pytest.raises(ConfigError, match="encoding needs one, and each once"):
+        run(responses, rois, [grams[k] for k in which])

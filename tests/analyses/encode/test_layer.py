@@ -1,0 +1,81 @@
+"""analyses.encode.layer: nested folds against himalaya, laws of scale."""
+
+import numpy as np
+
+from bids_dnn.analyses.encode.layer import fit_layer
+from bids_dnn.stats.folds import by_stimulus
+from bids_dnn.stats.metrics import r2
+
+ALPHAS = np.logspace(-3, 3, 7)
+
+
+def make(rng, *, n=50, n_units=12):
+    x = rng.normal(size=(n, 20)) * np.linspace(3, 0.1, 20) + 1.0
+    y = x @ rng.normal(size=(20, n_units)) + 4 * rng.normal(size=(n, n_units))
+    names = [f"{k:02}" for k in range(n)]
+    folds = by_stimulus(names, 5, rng)
+    inner = [by_stimulus([names[k] for k in np.flatnonzero(f.train)], 4, rng) for f in folds]
+    return x, y, folds, inner
+
+
+def test_nested_folds_agree_with_himalaya(rng):
+    from himalaya.kernel_ridge import KernelRidgeCV
+
+    x, y, folds, inner = make(rng)
+    k = x @ x.T
+    found = fit_layer(k, y, folds=folds, inner=inner, alphas=ALPHAS)
+    for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
+        x0 = x[fold.train] - x[fold.train].mean(axis=0)
+        scale = (x0**2).sum() / len(x0)
+        peer = KernelRidgeCV(
+            alphas=ALPHAS * scale,
+            kernel="precomputed",
+            fit_intercept=True,
+            cv=[(np.flatnonzero(s.train), np.flatnonzero(s.test)) for s in splits],
+        ).fit(k[np.ix_(fold.train, fold.train)], y[fold.train])
+        np.testing.assert_allclose(found.alpha[f] * scale, peer.best_alphas_, rtol=1e-6)
+        expected = peer.predict(k[np.ix_(fold.test, fold.train)])
+        np.testing.assert_allclose(found.guess[fold.test], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_r2_is_against_the_training_mean(rng):
+    x, y, folds, inner = make(rng)
+    found = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    baseline = np.empty_like(y)
+    for fold in folds:
+        baseline[fold.test] = y[fold.train].mean(axis=0)
+    expected = r2(y, found.guess.astype(np.float64), baseline=baseline)
+    np.testing.assert_allclose(found.r2, expected, rtol=1e-5)
+
+
+def test_the_scale_and_offset_of_features_do_not_matter(rng):
+    x, y, folds, inner = make(rng)
+    moved = 1000 * x + 50
+    once = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    again = fit_layer(moved @ moved.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    np.testing.assert_allclose(again.alpha, once.alpha, rtol=1e-6)
+    np.testing.assert_allclose(again.guess, once.guess, rtol=1e-4)
+    np.testing.assert_allclose(again.operator, once.operator, atol=1e-8)
+
+
+def test_the_operator_is_zero_within_a_fold(rng):
+    x, y, folds, inner = make(rng)
+    operator = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS).operator
+    for fold in folds:
+        assert not operator[np.ix_(fold.test, fold.test)].any()
+        np.testing.assert_allclose(operator[fold.test].sum(axis=0), 0, atol=1e-8)
+    np.testing.assert_allclose(operator.sum(axis=1), 0, atol=1e-8)
+
+
+def test_features_that_do_not_vary_explain_nothing(rng):
+    _, y, folds, inner = make(rng)
+    found = fit_layer(np.ones((50, 50)), y, folds=folds, inner=inner, alphas=ALPHAS)
+    np.testing.assert_allclose(found.r2, 0, atol=1e-6)
+    assert not found.operator.any()
+
+
+def test_a_unit_that_does_not_vary_has_no_r2(rng):
+    x, y, folds, inner = make(rng)
+    y[:, 3] = 0.1
+    found = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    assert np.flatnonzero(np.isnan(found.r2)).tolist() == [3]

@@ -1,0 +1,48 @@
+"""analyses.encode.permutation: exchanges within folds, products instead of fits."""
+
+import numpy as np
+
+from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
+from bids_dnn.stats.folds import by_stimulus
+
+
+def make_folds(rng, n=30, n_folds=3):
+    return by_stimulus([f"{k:02}" for k in range(n)], n_folds, rng)
+
+
+def test_images_are_exchanged_within_folds(rng):
+    folds = make_folds(rng)
+    shuffles = draw_shuffles(folds, 50, rng)
+    for row in shuffles:
+        for fold in folds:
+            assert set(row[fold.test]) == set(np.flatnonzero(fold.test))
+    assert len(np.unique(shuffles, axis=0)) == 50
+
+
+def test_similarity_is_the_gram_matrix_of_standardized_responses(rng):
+    truth = rng.normal(size=(30, 8)) * np.arange(1, 9) + 5
+    z = (truth - truth.mean(axis=0)) / truth.std(axis=0)
+    np.testing.assert_allclose(similarity(truth), z @ z.T / (30 * 8))
+
+
+def test_units_that_do_not_vary_are_no_part_of_the_similarity(rng):
+    truth = rng.normal(size=(30, 8))
+    with_flat = np.concatenate([truth, np.full((30, 2), 0.1)], axis=1)
+    np.testing.assert_allclose(similarity(with_flat), similarity(truth))
+    assert not similarity(np.ones((30, 2))).any()
+
+
+def test_covariances_are_those_of_exchanged_responses(rng):
+    folds = make_folds(rng)
+    shuffles = draw_shuffles(folds, 6, rng)
+    operators = rng.normal(size=(2, 30, 30))
+    operators -= operators.mean(axis=2, keepdims=True)
+    regions = [rng.normal(size=(30, 8)), rng.normal(size=(30, 5))]
+    found = covariances(operators, [similarity(one) for one in regions], shuffles)
+    for b, order in enumerate(shuffles):
+        for r, truth in enumerate(regions):
+            z = (truth - truth.mean(axis=0)) / truth.std(axis=0) / np.sqrt(30)
+            for k, operator in enumerate(operators):
+                guess = operator @ z[order]
+                expected = (guess * z[order]).sum(axis=0).mean()
+                np.testing.assert_allclose(found[b, r, k], expected)
