@@ -72,10 +72,12 @@ def score_bars(
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for axes, region in zip(panels.flat, regions, strict=False):
             rows = table[table["region"] == region].set_index("comparison").reindex(comparisons)
-            _bars(axes, rows, color=colors[region], theme=theme)
             if points is not None:
                 own = points[points["region"] == region]
+                own = own[own["comparison"].isin(comparisons)]
                 _dots(axes, own["score"], own["comparison"].map(comparisons.index), theme)
+                rows["highest"] = own.groupby("comparison")["score"].max().reindex(comparisons)
+            _bars(axes, rows, color=colors[region], theme=theme)
             axes.set_title(region, loc="left", fontweight="bold")
             axes.set_yticks(range(len(comparisons)), [shorten(name) for name in comparisons])
             axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -108,6 +110,8 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
         low, high = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)
         axes.hlines(places, low, high, color=theme.ink, lw=1.2, zorder=3)
         ends = np.fmax(ends, high)
+    if "highest" in rows:
+        ends = np.fmax(ends, rows["highest"].to_numpy(float))
     chance = rows["chance"].to_numpy(float)
     axes.vlines(
         chance, places - 0.5, places + 0.5, color=theme.ink, ls=(0, (3, 2)), lw=1, zorder=4
@@ -121,7 +125,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
 
 
 def _dots(axes: Axes, x: pd.Series[float], y: pd.Series[float], theme: Theme) -> None:
-    axes.scatter(x, y, s=14, facecolor=theme.paper, edgecolor=theme.ink, lw=0.8, zorder=5)
+    axes.scatter(x, y, s=9, facecolor=theme.paper, edgecolor=theme.ink, lw=0.7, zorder=5)
 
 
 def _known(table: pd.DataFrame, *names: str) -> list[str]:

@@ -14,7 +14,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.report import slices
 from bids_dnn.report.methods import is_random
 from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of
-from bids_dnn.report.slices import Background
+from bids_dnn.report.slices import Backdrop
 
 Facts = Mapping[str, Any]
 # Columns of the table of runs, by their name among the facts.
@@ -42,6 +42,9 @@ NAMED = {  # lists among the facts that are printed by name
     "unused_stimuli": "Stimulus files that no sample showed",
     "conditions_without_stimulus": "Conditions whose samples showed no known stimulus",
 }
+
+
+REASONS = {"nan": "not a number (NaN)", "constant": "without variance"}
 
 
 def input_section(facts: Facts, left_out: Sequence[str]) -> Section:
@@ -82,7 +85,7 @@ def input_answer(facts: Facts) -> str:
     text = f"{', '.join(found)}." if found else "Counts of the input are not known."
     if lost := facts.get("left_out_units"):
         because = facts.get("left_out_because", {})
-        reasons = [f"{n:,} {name}" for name, n in because.items() if n]
+        reasons = [f"{n:,} {REASONS.get(name, name)}" for name, n in because.items() if n]
         text += f" {counted(lost, 'voxel')} left out ({', '.join(reasons)})."
     if n := facts.get("samples_without_stimulus"):
         text += f" {counted(n, 'sample')} showed no known stimulus."
@@ -109,7 +112,7 @@ def _choices(facts: Facts) -> list[str]:
 
 
 def region_section(
-    rois: Sequence[Roi], colors: Mapping[str, str], background: Background | None
+    rois: Sequence[Roi], colors: Mapping[str, str], backdrop: Backdrop | None
 ) -> Section:
     """Return the section on the regions: slices, sizes, overlaps."""
     sizes = pd.DataFrame(
@@ -133,7 +136,7 @@ def region_section(
         frame = pd.DataFrame(shared, columns=[roi.name for roi in rois])
         frame.insert(0, "region", [roi.name for roi in rois])
         tables.append(table_of(frame, {}, caption="Voxels that two regions share."))
-    where = "axial slices over the anatomy" if background else "axial slices (no anatomy found)"
+    where = "axial slices over the anatomy" if backdrop else "axial slices (no anatomy found)"
     return Section(
         "regions",
         "Regions",
@@ -142,9 +145,7 @@ def region_section(
         (
             picture(
                 "regions",
-                lambda theme: slices.region_slices(
-                    rois, colors, background=background, theme=theme
-                ),
+                lambda theme: slices.region_slices(rois, colors, backdrop=backdrop, theme=theme),
                 alt=f"Axial slices with {counted(len(rois), 'region')} in color: "
                 f"{listed([roi.name for roi in rois])}.",
                 caption=f"Regions on {where}, left side of the brain on the left; where two "
@@ -184,10 +185,15 @@ def stimuli_section(
             )
         )
     n_stimuli = int(facts.get("n_stimuli") or len(stimuli))
+    if not stimuli:
+        title, question = "Networks", "Which networks ran, and with which weights?"
+    else:
+        title = "Stimuli and networks" if networks else "Stimuli"
+        question = "What was shown, and what was it turned into?"
     return Section(
         "stimuli",
-        "Stimuli and networks",
-        "What was shown, and what was it turned into?",
+        title,
+        question,
         stimuli_answer(n_stimuli, networks),
         tuple(pictures),
         (networks_table(networks),) if networks else (),
@@ -196,11 +202,11 @@ def stimuli_section(
 
 def stimuli_answer(n_stimuli: int, networks: Sequence[Mapping[str, Any]]) -> str:
     """Return what was shown and to which networks, in a sentence."""
-    shown = counted(n_stimuli, "stimulus", "stimuli") if n_stimuli else "Stimuli are not at hand"
-    if not networks:
-        return f"{shown}; no network was run."
-    said = [f"{one['name']} with {weights_text(one)}" for one in networks]
-    return f"{shown}, fed to {listed(said)}."
+    shown = counted(n_stimuli, "stimulus", "stimuli")
+    said = listed([f"{one['name']} with {weights_text(one)}" for one in networks])
+    if not n_stimuli:
+        return f"{said}."
+    return f"{shown}, fed to {said}." if networks else f"{shown}; no network was run."
 
 
 def weights_text(network: Mapping[str, Any]) -> str:
@@ -221,6 +227,7 @@ def networks_table(networks: Sequence[Mapping[str, Any]]) -> Table:
             "reference": [str(one.get("reference") or "") for one in networks],
         }
     )
+    frame = frame.loc[:, (frame != "").any()]
     words = {"SHA-256": "First 16 digits of the hash of the weights."}
     return table_of(frame, words, caption="One row a network.")
 

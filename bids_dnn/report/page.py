@@ -18,7 +18,7 @@ from bids_dnn.report import found, methods, scores
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.scores import Shown
-from bids_dnn.report.slices import Background
+from bids_dnn.report.slices import Backdrop, Background, make_backdrop
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -140,7 +140,8 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         If a figure cannot be written.
     """
     named = [roi.name for roi in data.rois]
-    shown = _shown(data.results, data.tables, named, background=data.background)
+    backdrop = _backdrop(data)
+    shown = _shown(data.results, data.tables, named, backdrop=backdrop)
     networks = found.networks_of(data.networks, data.results)
     facts = dict(data.facts)
     for made in data.results.values():
@@ -148,7 +149,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     body = [found.input_section(facts, data.left_out)]
     if data.rois:
         colors = region_colors([*named, *_regions(data.results)])
-        body.append(found.region_section(data.rois, colors, data.background))
+        body.append(found.region_section(data.rois, colors, backdrop))
     if data.stimuli or networks:
         body.append(found.stimuli_section(data.stimuli, networks, data.facts))
     body += [scores.sections(one) for one in shown]
@@ -183,7 +184,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     OutputError
         If a figure cannot be written.
     """
-    shown = _shown(data.results, data.tables, (), background=None)
+    shown = _shown(data.results, data.tables, (), backdrop=None)
     body = [_participants_section(data)]
     if networks := found.networks_of(data.networks, data.results):
         body.append(found.stimuli_section((), networks, {}))
@@ -200,17 +201,24 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     )
 
 
+def _backdrop(data: ParticipantReport) -> Backdrop | None:
+    grids = [roi.space for roi in data.rois]
+    grids += [made.space for made in data.results.values() if made.space is not None]
+    if data.background is None or not grids:
+        return None
+    return make_backdrop(data.background, grids[0])
+
+
 def _shown(
     results: Mapping[str, Result],
     tables: Mapping[str, str],
     first: Iterable[str],
     *,
-    background: Background | None,
+    backdrop: Backdrop | None,
 ) -> list[Shown]:
     colors = region_colors([*first, *_regions(results)])
     return [
-        Shown(name, made, colors, tables.get(name, ""), background)
-        for name, made in results.items()
+        Shown(name, made, colors, tables.get(name, ""), backdrop) for name, made in results.items()
     ]
 
 

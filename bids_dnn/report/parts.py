@@ -12,11 +12,12 @@ import pandas as pd
 
 from bids_dnn.report.palette import DARK, LIGHT, Theme
 
+LONG = 48  # characters above which a cell's text is wrapped
 LABELS = {
     "ci_low": "95 % low",
     "ci_high": "95 % high",
     "p_corrected": "p corrected",
-    "p_floor": "smallest possible p",
+    "p_floor": "p floor",
     "p_t": "p (t test)",
     "normalized": "of ceiling",
 }
@@ -58,6 +59,13 @@ class Cell:
     order: str
     is_number: bool = False
 
+    @property
+    def look(self) -> str:
+        """Class in the style sheet."""
+        if self.is_number:
+            return "n"
+        return "long" if len(self.text) > LONG else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -79,6 +87,10 @@ class Table:
     heads: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Cell, ...], ...]
     link: str = ""
+
+    def look(self, column: int) -> str:
+        """Class of a column's head: as of its first cell."""
+        return self.rows[0][column].look if self.rows else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +199,17 @@ def cell(column: str, value: Any) -> Cell:
 
 
 def decimals(value: float, n_digits: int = 3) -> str:
-    """Return a number with fixed decimals, never ``-0.000``.
+    """Return a number with fixed decimals, fewer where it is large, never ``-0.000``.
 
     Examples
     --------
-    >>> decimals(-0.0001), decimals(12345.6)
-    ('0.000', '12,346')
+    >>> decimals(-0.0001), decimals(54.0), decimals(12345.6)
+    ('0.000', '54.0', '12,346')
     """
     if math.isnan(value):
         return "n/a"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
     text = f"{value:.{n_digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
 

@@ -12,7 +12,7 @@ import pandas as pd
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.report import figures, slices
 from bids_dnn.report.parts import Number, Picture, Section, counted, decimals, picture, table_of
-from bids_dnn.report.slices import Background
+from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
 MOST_NUMBERS = 6
@@ -37,7 +37,7 @@ class Shown:
         Of each region.
     link
         Where the table lies, from the page; "" = nowhere.
-    background
+    backdrop
         Anatomy behind maps; None = none.
     """
 
@@ -45,7 +45,7 @@ class Shown:
     result: Result
     colors: Mapping[str, str]
     link: str = ""
-    background: Background | None = None
+    backdrop: Backdrop | None = None
 
     @property
     def is_group(self) -> bool:
@@ -127,13 +127,13 @@ def _metric(row: pd.Series[float]) -> str:
 
 def _encoded(row: pd.Series[float]) -> Number:
     share = float(row.get("normalized", np.nan))
-    known = np.isfinite(share)
-    value = f"{share:.2f} of ceiling" if known else f"r = {row['score']:.2f}"
-    detail = f"r = {row['score']:.2f}; " if known else "no noise ceiling; "
-    return Number(
-        value, f"{row['region']}: best layer {row['layer']} of {row['network']}",
-        (detail + _p_text(row)).removesuffix("; "),
-    )  # fmt: skip
+    r = f"r = {decimals(row['score'], 2)}"
+    if np.isfinite(share) and is_significant(row):
+        value, detail = f"{share:.2f} of ceiling", r
+    else:
+        value, detail = r, "" if np.isfinite(share) else "no noise ceiling"
+    label = f"{row['region']}: best layer {row['layer']} of {row['network']}"
+    return Number(value, label, "; ".join(part for part in (detail, _p_text(row)) if part))
 
 
 def decoding(shown: Shown) -> Section:
@@ -251,9 +251,12 @@ def encoding_answer(table: pd.DataFrame) -> str:
     parts = []
     for _, row in best.iterrows():
         share = row.get("normalized", np.nan)
+        r = decimals(row["score"], 2)
+        if not is_significant(row):
+            parts.append(f"{row['region']}: {row['layer']} (r = {r}, not significant)")
+            continue
         ceiling = f", {share:.2f} of its ceiling" if np.isfinite(share) else ""
-        weak = "" if is_significant(row) else ", not significant"
-        parts.append(f"{row['region']}: {row['layer']} (r = {row['score']:.2f}{ceiling}{weak})")
+        parts.append(f"{row['region']}: {row['layer']} (r = {r}{ceiling})")
     return f"Best layers: {'; '.join(parts)}."
 
 
@@ -306,11 +309,11 @@ def _map_picture(shown: Shown) -> list[Picture]:
         picture(
             f"{shown.name}_maps",
             lambda theme: slices.map_slices(
-                shown_maps, space, background=shown.background, label="Pearson's r", theme=theme
+                shown_maps, space, backdrop=shown.backdrop, label="Pearson's r", theme=theme
             ),
             alt=f"Axial slices with maps of {', '.join(title for title, _ in shown_maps)}.",
-            caption="Maps of the best layers on axial slices, left side of the brain on the left; "
-            "values below zero have the color of zero, no color: not measured.",
+            caption="Maps of the best layers on axial slices around the regions, left side of the "
+            "brain on the left; values below zero have the color of zero, no color: not measured.",
         )
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,77 @@ from bids_dnn.report.palette import LIGHT, SCALE, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Background = tuple[Array, Array]
+Box = tuple[slice, slice]
 N_SLICES = 7
-FINER = 3  # background samples along a voxel's side
+FINE_MM = 1.0  # wanted side of a background sample
+GAP = 0.06  # between slices, in widths of a slice
 MOST_STIMULI = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backdrop:
+    """The anatomy on the slices of a grid.
+
+    Parameters
+    ----------
+    volume : (x * finer, y * finer, z) float32
+        From black 0 to white 1.
+    finer : int
+        Samples along a voxel's side.
+    """
+
+    volume: NDArray[np.float32]
+    finer: int
+
+    def slab(self, box: Box, z: int) -> NDArray[np.float32]:
+        """Return what lies behind these voxels of slice `z`."""
+        x, y = (slice(part.start * self.finer, part.stop * self.finer) for part in box)
+        return self.volume[x, y, z]
+
+    def fits(self, grid: Space) -> bool:
+        """Tell whether it was made for this grid."""
+        width, depth, height = grid.shape
+        return self.volume.shape == (width * self.finer, depth * self.finer, height)
+
+
+def make_backdrop(background: Background, grid: Space) -> Backdrop:
+    """Sample a volume on the slices of a grid of the same space.
+
+    Parameters
+    ----------
+    background
+        Volume (x, y, z) and its affine (4, 4).
+    grid
+        Of the units; its slices are kept, within a slice the samples are finer.
+    """
+    from scipy import ndimage
+
+    volume = np.nan_to_num(np.asarray(background[0], dtype=np.float32))
+    zooms = np.linalg.norm(grid.affine[:3, :3], axis=0)
+    finer = int(np.clip(round(float(zooms[0] / FINE_MM)), 1, 4))
+    steps = (np.arange(finer) + 0.5) / finer - 0.5
+    x = (np.arange(grid.shape[0])[:, None] + steps).ravel()
+    y = (np.arange(grid.shape[1])[:, None] + steps).ravel()
+    there = np.linalg.inv(background[1]) @ grid.affine  # voxel of the grid -> of the background
+    made = np.empty((x.size, y.size, grid.shape[2]), dtype=np.float32)
+    for z in range(grid.shape[2]):
+        places = np.stack(np.broadcast_arrays(x[:, None], y[None, :], float(z), 1.0))
+        at = np.einsum("ab,bxy->axy", there, places)[:3]
+        made[:, :, z] = ndimage.map_coordinates(volume, at, order=1)
+    bright = made[made > 0]
+    top = float(np.percentile(bright, 99)) if bright.size else 1.0
+    return Backdrop(np.clip(made / top, 0, 1), finer)
 
 
 def region_slices(
     rois: Sequence[Roi],
     colors: Mapping[str, str],
     *,
-    background: Background | None,
+    backdrop: Backdrop | None,
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw regions on axial slices through all of them, over the anatomy.
@@ -39,8 +98,8 @@ def region_slices(
         All on one grid.
     colors
         Of each region.
-    background
-        Volume (x, y, z) and its affine (4, 4), on any grid of the same space; None = none.
+    backdrop
+        The anatomy on that grid; None = none.
     theme
         Light or dark.
 
@@ -50,15 +109,17 @@ def region_slices(
         Where two regions overlap, the one named later is on top.
     """
     grid = rois[0].space
-    volumes = {roi.name: _volume(np.ones(len(roi.space)), roi.space) for roi in rois}
-    inside = np.asarray(np.isfinite(np.stack(list(volumes.values()))).any(axis=0))
-    with drawing(WIDTH_IN, 1.75, theme) as (figure, stream):
-        panels = figure.subplots(1, N_SLICES, squeeze=False)[0]
-        for axes, z in zip(panels, _cuts(inside), strict=False):
-            _anatomy(axes, grid, z, background=background, theme=theme)
-            for name, volume in volumes.items():
-                _overlay(axes, volume[:, :, z], colors=colors[name])
-        _hide(panels, len(_cuts(inside)))
+    volumes = [(roi.name, _volume(np.ones(len(roi.space)), roi.space)) for roi in rois]
+    inside = np.zeros(grid.shape, dtype=bool)
+    for _, volume in volumes:
+        inside |= np.isfinite(volume)
+    sheet = _Sheet(grid, cuts(inside), _whole(grid, backdrop), 1)
+    with drawing(WIDTH_IN, sheet.height_in + 0.3, theme) as (figure, stream):
+        axes = _frame(figure, sheet)
+        for column in range(len(sheet.cuts)):
+            sheet.anatomy(axes, 0, column, backdrop, theme)
+            for name, volume in volumes:
+                sheet.overlay(axes, volume, (0, column), cmap=_single(colors[name]))
         _legend(figure, colors, [roi.name for roi in rois])
     return stream.getvalue()
 
@@ -67,7 +128,7 @@ def map_slices(
     maps: Sequence[tuple[str, Array]],
     space: Space,
     *,
-    background: Background | None,
+    backdrop: Backdrop | None,
     label: str,
     theme: Theme = LIGHT,
 ) -> bytes:
@@ -78,9 +139,9 @@ def map_slices(
     maps
         Title and values (n_units,) of each; NaN is not drawn.
     space
-        Of the units.
-    background
-        Volume (x, y, z) and its affine (4, 4), on any grid of the same space; None = none.
+        Of the units; the picture is cut to their surroundings.
+    backdrop
+        The anatomy on the grid of `space`; None = none.
     label
         Of the color scale, with unit.
     theme
@@ -91,23 +152,20 @@ def map_slices(
     png
         Values under zero have the color of zero.
     """
-    volumes = [_volume(values, space) for _, values in maps]
     inside = np.isfinite(_volume(np.ones(len(space)), space))
     known = np.concatenate([values[np.isfinite(values)] for _, values in maps])
     top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
-    scale = {"vmin": 0.0, "vmax": top, "cmap": SCALE}
-    image = None
-    with drawing(WIDTH_IN, 1.45 * len(maps) + 0.1, theme) as (figure, stream):
-        panels = figure.subplots(len(maps), N_SLICES, squeeze=False)
-        for line, volume, (title, _) in zip(panels, volumes, maps, strict=True):
-            for axes, z in zip(line, _cuts(inside), strict=False):
-                _anatomy(axes, space, z, background=background, theme=theme)
-                image = _overlay(axes, volume[:, :, z], scale=scale)
-            line[0].text(0, 1.2, title, transform=line[0].transAxes, fontsize=9,
-                         fontweight="bold", va="bottom")  # fmt: skip
-            _hide(line, len(_cuts(inside)))
-        if image is not None:
-            figure.colorbar(image, ax=panels, label=label, fraction=0.03, pad=0.02)
+    sheet = _Sheet(space, cuts(inside), _around(inside), len(maps))
+    image: Any = None
+    with drawing(WIDTH_IN, sheet.height_in, theme) as (figure, stream):
+        axes = _frame(figure, sheet)
+        for row, (title, values) in enumerate(maps):
+            volume = _volume(values, space)
+            sheet.title(axes, row, title)
+            for column in range(len(sheet.cuts)):
+                sheet.anatomy(axes, row, column, backdrop, theme)
+                image = sheet.overlay(axes, volume, (row, column), cmap=SCALE, vmax=top)
+        figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=18)
     return stream.getvalue()
 
 
@@ -132,21 +190,29 @@ def contact_sheet(stimuli: Sequence[tuple[str, Path]], *, theme: Theme = LIGHT) 
     theme
         Light or dark.
     """
+    from matplotlib.patches import Rectangle
+
     shown = evenly(list(stimuli), MOST_STIMULI)
-    columns = min(8, len(shown))
+    columns = max(6, min(8, len(shown)))
     lines = -(-len(shown) // columns)
-    side = WIDTH_IN / columns
-    with drawing(WIDTH_IN, lines * (side + 0.22), theme) as (figure, stream):
-        panels = figure.subplots(lines, columns, squeeze=False)
-        for axes, (name, path) in zip(panels.flat, shown, strict=False):
+    with drawing(WIDTH_IN, lines * 1.2 * WIDTH_IN / columns, theme) as (figure, stream):
+        axes = figure.subplots()
+        for place, (name, path) in enumerate(shown):
+            left, top = float(place % columns), -1.2 * (place // columns)
             picture = _thumbnail(path)
             if picture is not None:
-                axes.imshow(picture, interpolation="nearest")
-            axes.set_xlabel(shorten(Path(name).name, 17), fontsize=7)
-            axes.set(xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set(visible=True, color=theme.faint)
-        _hide(panels.flat, len(shown))
+                height, width = (
+                    side / max(picture.shape[:2]) * 0.46 for side in picture.shape[:2]
+                )
+                extent = (left + 0.5 - width, left + 0.5 + width, top - 0.5 - height,
+                          top - 0.5 + height)  # fmt: skip
+                axes.imshow(picture, extent=extent, interpolation="antialiased")
+            axes.add_patch(Rectangle((left + 0.04, top - 0.96), 0.92, 0.92, fill=False,
+                                     edgecolor=theme.faint, lw=0.6))  # fmt: skip
+            axes.text(left + 0.5, top - 0.99, shorten(_stem(name), 19), ha="center", va="top",
+                      fontsize=6.5)  # fmt: skip
+        axes.set(xlim=(0, columns), ylim=(-1.2 * lines, 0), aspect="auto")
+        axes.set_axis_off()
     return stream.getvalue()
 
 
@@ -163,6 +229,119 @@ def evenly(items: list[Any], most: int) -> list[Any]:
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
+def cuts(inside: NDArray[np.bool_]) -> list[int]:
+    """Return the slices to show: evenly spaced through those that hold a voxel."""
+    return evenly(np.flatnonzero(inside.any(axis=(0, 1))).tolist(), N_SLICES)
+
+
+class _Sheet:
+    """Slices side by side, in rows, on one pair of axes; a slice is one unit wide."""
+
+    def __init__(self, grid: Space, cuts: list[int], box: Box, n_rows: int) -> None:
+        self.grid, self.cuts, self.box = grid, cuts, box
+        zooms = np.linalg.norm(grid.affine[:3, :3], axis=0)
+        sides = [(part.stop - part.start) * z for part, z in zip(box, zooms, strict=False)]
+        self.tall = float(sides[1] / sides[0])  # height of a slice over its width
+        self.titled = 0.3 if n_rows > 1 else 0.0
+        self.step = self.tall + 0.2 + self.titled
+        self.n_rows = n_rows
+        self.width = N_SLICES * (1 + GAP)
+
+    @property
+    def height_in(self) -> float:
+        return self.n_rows * self.step * WIDTH_IN * 0.92 / self.width + 0.1
+
+    def extent(self, row: int, column: int) -> tuple[float, float, float, float]:
+        left, bottom = column * (1 + GAP), -(row + 1) * self.step
+        return left, left + 1, bottom, bottom + self.tall
+
+    def anatomy(
+        self, axes: Axes, row: int, column: int, backdrop: Backdrop | None, theme: Theme
+    ) -> None:
+        z = self.cuts[column]
+        left, _, _, top = self.extent(row, column)
+        slab = np.full((1, 1), 0.5)
+        if backdrop is not None and backdrop.fits(self.grid):
+            slab = backdrop.slab(self.box, z).astype(float)
+        self._show(axes, slab, (row, column), cmap="gray", vmax=1.0, smooth=True)
+        middle = [(part.start + part.stop) / 2 for part in self.box]
+        height = (self.grid.affine @ [*middle, z, 1])[2]
+        axes.text(left + 0.5, top + 0.02, f"z = {height:.0f} mm", ha="center", va="bottom",
+                  fontsize=6.5, color=theme.ink)  # fmt: skip
+
+    def overlay(
+        self, axes: Axes, volume: Array, place: tuple[int, int], *, cmap: Any, vmax: float = 1.0
+    ) -> Any:
+        slab = np.ma.masked_invalid(volume[(*self.box, self.cuts[place[1]])])
+        return self._show(axes, slab, place, cmap=cmap, vmax=vmax, smooth=False)
+
+    def title(self, axes: Axes, row: int, text: str) -> None:
+        left, _, _, top = self.extent(row, 0)
+        axes.text(left, top + 0.2, text, fontsize=8.5, fontweight="bold", va="bottom")
+
+    def _show(
+        self,
+        axes: Axes,
+        slab: Any,
+        place: tuple[int, int],
+        *,
+        cmap: Any,
+        vmax: float,
+        smooth: bool,
+    ) -> Any:
+        # The left side of the brain is on the left, whichever way the grid runs.
+        turned = slab[::-1] if self.grid.affine[0, 0] < 0 else slab
+        return axes.imshow(
+            turned.T,
+            origin="lower",
+            extent=self.extent(*place),
+            cmap=cmap,
+            vmin=0.0,
+            vmax=vmax,
+            interpolation="bilinear" if smooth else "nearest",
+        )
+
+
+def _frame(figure: Figure, sheet: _Sheet) -> Axes:
+    axes = figure.subplots()
+    axes.set(xlim=(0, sheet.width), ylim=(-sheet.n_rows * sheet.step, 0))
+    axes.set_autoscale_on(False)
+    axes.set_axis_off()
+    return axes
+
+
+def _single(color: str) -> Any:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([color])
+
+
+def _whole(grid: Space, backdrop: Backdrop | None) -> Box:
+    """Return the box of the head, or of the whole grid where there is no anatomy."""
+    full = (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
+    if backdrop is None or not backdrop.fits(grid):
+        return full
+    seen = backdrop.volume[:: backdrop.finer, :: backdrop.finer] > 0.1
+    return _around(seen, margin=1) if seen.any() else full
+
+
+def _around(inside: NDArray[np.bool_], margin: int = 0) -> Box:
+    """Return the box of what is inside, with a fifth of its size around it."""
+    parts = []
+    for axis, others in ((0, (1, 2)), (1, (0, 2))):
+        places = np.flatnonzero(inside.any(axis=others))
+        more = margin or 2 + (places[-1] - places[0]) // 5
+        parts.append(slice(max(0, int(places[0] - more)),
+                           min(inside.shape[axis], int(places[-1] + more + 1))))  # fmt: skip
+    return parts[0], parts[1]
+
+
+def _volume(values: Array, space: Space) -> Array:
+    flat = np.full(int(np.prod(space.shape)), np.nan)
+    flat[space.index] = values
+    return flat.reshape(space.shape)
+
+
 def _thumbnail(path: Path, side_px: int = 160) -> NDArray[np.uint8] | None:
     from PIL import Image, UnidentifiedImageError
 
@@ -175,81 +354,14 @@ def _thumbnail(path: Path, side_px: int = 160) -> NDArray[np.uint8] | None:
         return None
 
 
-def _volume(values: NDArray[np.floating[Any]], space: Space) -> Array:
-    flat = np.full(int(np.prod(space.shape)), np.nan)
-    flat[space.index] = values
-    return flat.reshape(space.shape)
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0] if "." in name.rsplit("/", 1)[-1] else name
 
 
-def _cuts(inside: NDArray[np.bool_]) -> list[int]:
-    """Return the slices to show: evenly spaced through those that hold a voxel."""
-    return evenly(np.flatnonzero(inside.any(axis=(0, 1))).tolist(), N_SLICES)
-
-
-def _anatomy(
-    axes: Axes, grid: Space, z: int, *, background: Background | None, theme: Theme
-) -> None:
-    width, depth = grid.shape[:2]
-    extent = (-0.5, width - 0.5, -0.5, depth - 0.5)
-    if background is None:
-        empty = np.full((depth, width), 0.5)
-        axes.imshow(empty, cmap="gray", vmin=0, vmax=1, extent=extent, origin="lower")
-    else:
-        volume, affine = background
-        slab = _sampled(volume, affine, grid, z)
-        top = float(np.percentile(volume[volume > 0], 99)) if (volume > 0).any() else 1.0
-        axes.imshow(slab.T, cmap="gray", vmin=0, vmax=top, extent=extent, origin="lower",
-                    interpolation="bilinear")  # fmt: skip
-    height = (grid.affine @ [width / 2, depth / 2, z, 1])[2]
-    axes.set_title(f"z = {height:.0f} mm", fontsize=7, pad=2, color=theme.ink)
-    axes.set_axis_off()
-    if grid.affine[0, 0] < 0:  # show the right side of the brain on the right
-        axes.set_xlim(width - 0.5, -0.5)
-    zooms = np.linalg.norm(grid.affine[:3, :3], axis=0)
-    axes.set_aspect(float(zooms[1] / zooms[0]))
-
-
-def _sampled(volume: Array, affine: Array, grid: Space, z: int) -> Array:
-    """Return the background on slice `z` of the grid, `FINER` samples along a voxel's side."""
-    from scipy import ndimage
-
-    steps = (np.arange(FINER) + 0.5) / FINER - 0.5
-    x = (np.arange(grid.shape[0])[:, None] + steps).ravel()
-    y = (np.arange(grid.shape[1])[:, None] + steps).ravel()
-    places = np.stack(np.broadcast_arrays(x[:, None], y[None, :], float(z), 1.0))
-    there = np.linalg.inv(affine) @ grid.affine  # voxel of the grid -> voxel of the background
-    at = np.einsum("ab,bxy->axy", there, places)[:3]
-    sampled: Array = ndimage.map_coordinates(np.nan_to_num(volume), at, order=1)
-    return sampled
-
-
-def _overlay(
-    axes: Axes, slab: Array, *, colors: str | None = None, scale: dict[str, Any] | None = None
-) -> Any:
-    from matplotlib.colors import ListedColormap
-
-    shown = np.ma.masked_invalid(slab.T)
-    width, depth = slab.shape
-    look: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": ListedColormap([colors or "none"])}
-    return axes.imshow(
-        shown,
-        origin="lower",
-        extent=(-0.5, width - 0.5, -0.5, depth - 0.5),
-        interpolation="nearest",
-        alpha=0.85,
-        **(scale or look),
-    )
-
-
-def _legend(figure: Any, colors: Mapping[str, str], names: Sequence[str]) -> None:
+def _legend(figure: Figure, colors: Mapping[str, str], names: Sequence[str]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(color=colors[name], label=name) for name in names]
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(8, len(names)), fontsize=8
     )
-
-
-def _hide(panels: Any, n_used: int) -> None:
-    for axes in list(panels)[n_used:]:
-        axes.set_visible(False)

@@ -90,11 +90,13 @@ def make_encode(rng: np.random.Generator, *, space: Space | None = None) -> Resu
         ceiling = 0.02 if region == "noise" else 0.7 - 0.05 * r
         for i, layer in enumerate(LAYERS):
             score = 0.5 - 0.1 * abs(i - 1.3 * r) if region != "noise" else 0.01 * rng.normal()
+            p = (0.4, 0.9) if region == "noise" else (0.01, 0.02)
             score = np.nan if (region, layer) == ("FFA", "features.0") else score
             rows.append(
                 (
                     region, "alexnet", layer, "pearson", score, ceiling, score / ceiling,
-                    score - 0.05, score + 0.05, 0.01, 0.02, False, n_units,
+                    score - 0.05, score + 0.05, *p,
+                    False, n_units,
                 )
             )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(ENCODE_COLUMNS))
