@@ -107,7 +107,7 @@ def find_derivatives(
         If two data sets have one name.
     """
     if given:
-        return {name: _checked(name, Path(path)) for name, path in given.items()}, []
+        return {name: _checked(name, Path(path).absolute()) for name, path in given.items()}, []
     home = bids_dir / "derivatives"
     folders = sorted(p for p in home.iterdir() if p.is_dir()) if home.is_dir() else []
     found: dict[str, Path] = {}

@@ -241,15 +241,19 @@ def _unusable(
     series: Floats, kept: NDArray[np.bool_]
 ) -> tuple[dict[str, NDArray[np.bool_]], float | None]:
     """Mark the units that are NaN or do not vary, and return the median tSNR of the others."""
-    used = series[kept]
+    used = _kept(series, kept)
     is_nan = ~np.isfinite(used).all(axis=0)
-    clean = np.where(is_nan, 0, used)
+    clean = np.where(is_nan, 0, used) if is_nan.any() else used
     sd = clean.std(axis=0, dtype=np.float64)
     mean = clean.mean(axis=0, dtype=np.float64)
     flat = (sd <= 1e-7 * np.abs(mean)) & ~is_nan
     good = ~is_nan & ~flat
     tsnr = float(np.median(mean[good] / sd[good])) if good.any() else None
     return {"nan": is_nan, "constant": flat}, tsnr
+
+
+def _kept(series: Floats, keep: NDArray[np.bool_]) -> Floats:
+    return series if keep.all() else series[keep]  # no copy of what may be large
 
 
 def _trials(recorded: _Recorded, settings: Settings) -> _Made:
@@ -273,7 +277,7 @@ def _trials(recorded: _Recorded, settings: Settings) -> _Made:
         high_pass_hz=cutoff or None,
     )
     solver = solve_trials(design, keep=found.keep, run=str(run))
-    used = recorded.series[found.keep]
+    used = _kept(recorded.series, found.keep)
     mean = used.mean(axis=0, dtype=np.float64)
     grand = float(mean[recorded.is_good].mean()) if recorded.is_good.any() else 1.0
     if not grand > 0:
@@ -303,7 +307,7 @@ def _volumes(recorded: _Recorded, settings: Settings) -> _Made:
     event = covering(times_s, table)[found.keep]  # (n_kept,), -1 = none
     resting = (event < 0) | is_rest[event]
     values = remove_trend(
-        recorded.series[found.keep],
+        _kept(recorded.series, found.keep),
         found.values[found.keep],
         positions=np.flatnonzero(found.keep),
         is_linear=settings["detrend"] == "linear",

@@ -83,6 +83,7 @@ def take_inventory(bids_dir: Path, **asked: Unpack[Asked]) -> Inventory:
         If a JSON file is damaged.
     """
     query = _Query(**asked)
+    bids_dir = bids_dir.absolute()  # steps run in other folders
     check_raw(bids_dir, validate=query.validate)
     datasets, notes = find_derivatives(bids_dir, query.derivatives)
     source = _choose_source(query.source, datasets)

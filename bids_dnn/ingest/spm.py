@@ -133,7 +133,7 @@ def t_map(folder: Path, contrast: NDArray[np.floating]) -> tuple[NDArray[np.floa
 
     References
     ----------
-    Friston et al. (1995), Hum. Brain Mapp. 2:189, doi:10.1002/hbm.460020402; equation 3.
+    Friston et al. (1995), Human Brain Mapping 2:189, doi:10.1002/hbm.460020402; equation 3.
     """
     design = read_design(folder / "SPM.mat")
     if contrast.shape != (len(design.names),):

@@ -102,9 +102,10 @@ def match_volumes(
                     "--level full.",
                 )
             notes.append(f"{lacking}, and was left out.")
+        near = [[f for f in fs if f.get("subject") in ("", participant)] for fs in (raw, made)]
         for task in labels(own, "task"):
             runs = [f for f in own if f.get("task") == task]
-            subject, more = _subject(request, runs, raw=raw, made=made)
+            subject, more = _subject(request, runs, raw=near[0], made=near[1])
             subjects.append(subject)
             notes += more
     return subjects, notes

@@ -17,7 +17,7 @@ from bids_dnn.errors import (
     UnreadableError,
 )
 from bids_dnn.ingest.fmriprep import read_responses
-from bids_dnn.ingest.inventory import take_inventory
+from bids_dnn.ingest.inventory import Subject, take_inventory
 from bids_dnn.ingest.trials import design_trials
 from tests.factories.haxby import haxby_tree
 from tests.factories.trees import T_R_S, tiny_tree
@@ -34,14 +34,17 @@ SETTINGS = {
 }
 
 
-def read(tree, **settings):
-    return read_responses(take_inventory(tree).participants[0], **{**SETTINGS, **settings})
+def read(where, **settings):
+    subject = where if isinstance(where, Subject) else take_inventory(where).participants[0]
+    return read_responses(subject, **{**SETTINGS, **settings})
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
+    """The first participant of a tree with two sessions of two runs; never altered."""
     rng = np.random.default_rng(0)
-    return tiny_tree(tmp_path_factory.mktemp("tree") / "data", rng, sessions=("a", "b"))
+    out = tiny_tree(tmp_path_factory.mktemp("tree") / "data", rng, sessions=("a", "b"))
+    return take_inventory(out).participants[0]
 
 
 @pytest.fixture
@@ -188,7 +191,7 @@ def test_standardized_samples_have_mean_0_and_sd_1(tree, model, group):
 
 
 def test_rest_volumes_set_the_scale(tree):
-    subject = take_inventory(tree).participants[0]
+    subject = tree
     settings = {**SETTINGS, "model": "volumes", "rest": ("house",), "detrend": "none"}
     found = read_responses(subject, **{**settings, "delay_s": 0.0, "standardize": "rest"})
     assert set(found.responses.samples["condition"]) == {"face"}

@@ -91,8 +91,8 @@ def test_wrong_filters_are_refused(tmp_path):
     write_json(path, {"bold": ["session"]})
     with pytest.raises(UnreadableError, match=r"object of objects"):
         read_filters(path)
-    write_json(path, {"bold": {"sesion": "a"}})
-    with pytest.raises(ConfigError, match=r"'sesion'.*Did you mean 'session'"):
+    write_json(path, {"bold": {"sessio": "a"}})
+    with pytest.raises(ConfigError, match=r"'sessio'.*Did you mean 'session'"):
         read_filters(path)
 
 
