@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 WORKERS ?= 2
 NPROCS ?= 2
+PERMUTATIONS ?= 200
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -83,7 +84,7 @@ fast: $(STAMP)
 timed = @echo; echo "\$$ $(1)"; start=$$(date +%s); $(1) || exit $$?; echo "($$(( $$(date +%s) - start )) s)"
 
 demo: $(STAMP) demo/.simulated  ## simulate a data set and run the whole App on it, offline
-	$(call timed,$(BIN)/bids_dnn demo/bids demo/out participant --weights alexnet=random --work-dir demo/work --nprocs $(NPROCS) --omp-nthreads 1)
+	$(call timed,$(BIN)/bids_dnn demo/bids demo/out participant --weights alexnet=random --work-dir demo/work --nprocs $(NPROCS) --omp-nthreads 1 --n-permutations $(PERMUTATIONS))
 	$(call timed,$(BIN)/bids_dnn demo/bids demo/out group --work-dir demo/work)
 	@test -f demo/out/group.html
 	@echo; echo "The group report is $(CURDIR)/demo/out/group.html; the participants' reports lie beside it."

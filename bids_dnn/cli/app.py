@@ -47,7 +47,8 @@ Exit codes:
     "--derivatives",
     multiple=True,
     metavar="NAME=PATH",
-    help="A derivative dataset: fmriprep, spm, or any that holds masks. By default those under BIDS_DIR/derivatives. {participant} in an spm path stands for the label.",
+    help="A derivative dataset: fmriprep, spm, or any that holds masks. By default those under "
+    "BIDS_DIR/derivatives. {participant} in an spm path stands for the label.",
 )
 @click.option(
     "--bids-filter-file",

@@ -16,6 +16,11 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
     """Build the regions, leave out units that were not measured, write the masks.
 
     A region that was found but not asked for, and has no voxel, is left out with a warning.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If a region that was asked for has no measured voxel, or no region has one.
     """
     told = read_json(manifest)
     space = load_responses(responses)[0].space
