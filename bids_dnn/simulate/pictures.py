@@ -94,7 +94,8 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def _car(pen: Pen, rng: np.random.Generator) -> None:
-    body, glass, hub = _color(rng), _color(rng), _color(rng)
+    body = _color(rng, 0.62, (0.4, 1.0), (0.15, 0.6))
+    glass, hub = _color(rng), _color(rng)
     pen.block((-0.5, -0.02), (0.5, 0.2), body)
     pen.shape([(-0.3, 0.0), (-0.18, -0.22), (0.2, -0.22), (0.33, 0.0)], body)
     pen.shape([(-0.22, -0.02), (-0.14, -0.18), (0.16, -0.18), (0.24, -0.02)], glass)
@@ -104,10 +105,10 @@ def _car(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def _face(pen: Pen, rng: np.random.Generator) -> None:
-    skin = _color(rng, 0.08, (0.2, 0.6), (0.4, 1.0))
+    skin = _color(rng, 0.06, (0.3, 0.7), (0.3, 0.75))
     shade = (round(0.8 * skin[0]), round(0.8 * skin[1]), round(0.8 * skin[2]))
     width, apart, iris = rng.uniform(0.28, 0.4), rng.uniform(0.1, 0.18), _color(rng)
-    pen.disc((0, -0.1), (width + 0.05, 0.4), _color(rng))
+    pen.disc((0, -0.1), (width + 0.05, 0.4), _color(rng, brightness=(0.1, 0.6)))
     pen.disc((0, 0.04), (width, 0.44), skin)
     for x in (-apart, apart):
         pen.disc((x, -0.07), (0.07, 0.05), (250, 250, 250))
@@ -117,7 +118,8 @@ def _face(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def _house(pen: Pen, rng: np.random.Generator) -> None:
-    wall, roof, window = _color(rng), _color(rng), _color(rng)
+    wall = _color(rng, 0.12, (0.05, 0.5), (0.6, 1.0))
+    roof, window = _color(rng, 0.02, (0.4, 0.9), (0.4, 0.9)), _color(rng)
     floor = rng.uniform(0.3, 0.48)
     pen.block((-0.42, -0.1), (0.42, floor), wall)
     pen.shape([(-0.5, -0.1), (0.5, -0.1), (rng.uniform(-0.2, 0.2), -0.48)], roof)

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 NETWORK = "alexnet"
 WEIGHTS = "random"
 NETWORK_SEED = 0
-N_VOXELS = 60
+N_VOXELS = 80
 DECIMALS = 4  # scores are rounded, so that the last bit of a product cannot reach a file
 
 
@@ -34,8 +34,8 @@ class Planted:
     layer
         Of the network; "" for a region of pure noise.
     first : int
-        The first principal component that it answers to, 1 = the largest. What all layers
-        share lies in the first one, so that leaving it out tells layers apart.
+        The first principal component that it answers to, 1 = the largest. The largest are much
+        the same in neighboring layers, so that leaving them out tells layers apart.
     n_components : int
         How many components from there on, at most 10.
     ceiling : float
@@ -56,8 +56,8 @@ class Planted:
 # The layers are three and more apart among AlexNet's convolutions and linear maps.
 PLAN = (
     Planted("early", "features.0", 1, 10, 0.85, (7.5, 4.0, 5.0)),
-    Planted("middle", "features.10", 2, 10, 0.93, (4.0, 9.0, 5.0)),
-    Planted("late", "classifier.6", 2, 10, 0.9, (11.0, 9.0, 5.0)),
+    Planted("middle", "features.10", 3, 8, 0.95, (4.0, 9.0, 5.0)),
+    Planted("late", "classifier.6", 3, 10, 0.94, (11.0, 9.0, 5.0)),
     Planted("noise", "", 0, 0, 0.0, (7.5, 13.5, 6.0)),
 )
 
