@@ -118,7 +118,8 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
     )
     if "p_corrected" in rows:
         for place, end, p in zip(places, ends, rows["p_corrected"], strict=True):
-            axes.text(end + 0.02, place + 0.12, stars_of(p), va="center", fontsize=9)
+            axes.text(end + 0.02, place + 0.12, stars_of(p), va="center", fontsize=9,
+                      in_layout=False)  # fmt: skip
     axes.tick_params(length=0)
     axes.set_axisbelow(True)
     axes.grid(axis="x", color=theme.band, lw=0.8)
@@ -203,7 +204,7 @@ def _cells(axes: Axes, values: NDArray[np.float64], *, scale: dict[str, Any], th
                 ink = "#ffffff" if is_dark else "#000000"
                 text = f"{value:.2f}".replace("-0.00", "0.00")
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8,
-                          zorder=4)  # fmt: skip
+                          zorder=4, in_layout=False)  # fmt: skip
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -155,7 +155,7 @@ def decoding(shown: Shown) -> Section:
         "Which conditions can be told apart, and where?",
         decoding_answer(table, regions),
         tuple(pictures),
-        (table_of(table, shown.result.columns, caption="One row a region and comparison.",
+        (table_of(ordered(table), shown.result.columns, caption="One row a region and comparison.",
                   link=shown.link),),
         how,
     )  # fmt: skip
@@ -237,8 +237,8 @@ def encoding(shown: Shown) -> Section:
         "Which layer of which network predicts each region best, and how near its ceiling?",
         encoding_answer(shown.result.table),
         tuple(pictures),
-        (table_of(shown.result.table, shown.result.columns, caption="One row a region and layer.",
-                  link=shown.link),),
+        (table_of(ordered(shown.result.table), shown.result.columns,
+                  caption="One row a region and layer.", link=shown.link),),
         _encode_how(shown),
     )  # fmt: skip
 
@@ -316,6 +316,18 @@ def _map_picture(shown: Shown) -> list[Picture]:
             "brain on the left; values below zero have the color of zero, no color: not measured.",
         )
     ]
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as it is shown: the corrected p before the plain one, `best` in front."""
+    names = list(table.columns)
+    if {"p", "p_corrected"} <= set(names):
+        names.remove("p_corrected")
+        names.insert(names.index("p"), "p_corrected")
+    if {"best", "score"} <= set(names):
+        names.remove("best")
+        names.insert(names.index("score"), "best")
+    return table[names]
 
 
 def best_maps(result: Result, most: int = 4) -> list[tuple[str, StatMap]]:

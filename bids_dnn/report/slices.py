@@ -210,7 +210,7 @@ def contact_sheet(stimuli: Sequence[tuple[str, Path]], *, theme: Theme = LIGHT) 
             axes.add_patch(Rectangle((left + 0.04, top - 0.96), 0.92, 0.92, fill=False,
                                      edgecolor=theme.faint, lw=0.6))  # fmt: skip
             axes.text(left + 0.5, top - 0.99, shorten(_stem(name), 19), ha="center", va="top",
-                      fontsize=6.5)  # fmt: skip
+                      fontsize=6.5, in_layout=False)  # fmt: skip
         axes.set(xlim=(0, columns), ylim=(-1.2 * lines, 0), aspect="auto")
         axes.set_axis_off()
     return stream.getvalue()
@@ -267,7 +267,7 @@ class _Sheet:
         middle = [(part.start + part.stop) / 2 for part in self.box]
         height = (self.grid.affine @ [*middle, z, 1])[2]
         axes.text(left + 0.5, top + 0.02, f"z = {height:.0f} mm", ha="center", va="bottom",
-                  fontsize=6.5, color=theme.ink)  # fmt: skip
+                  fontsize=6.5, color=theme.ink, in_layout=False)  # fmt: skip
 
     def overlay(
         self, axes: Axes, volume: Array, place: tuple[int, int], *, cmap: Any, vmax: float = 1.0
@@ -277,7 +277,8 @@ class _Sheet:
 
     def title(self, axes: Axes, row: int, text: str) -> None:
         left, _, _, top = self.extent(row, 0)
-        axes.text(left, top + 0.2, text, fontsize=8.5, fontweight="bold", va="bottom")
+        axes.text(left, top + 0.2, text, fontsize=8.5, fontweight="bold", va="bottom",
+                  in_layout=False)  # fmt: skip
 
     def _show(
         self,
@@ -299,6 +300,7 @@ class _Sheet:
             vmin=0.0,
             vmax=vmax,
             interpolation="bilinear" if smooth else "nearest",
+            in_layout=False,
         )
 
 

@@ -1,0 +1,74 @@
+"""report.scores: answers are computed from the table, and say what is not significant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bids_dnn.report import scores
+from tests.factories.results import make_decode, make_encode
+
+
+@pytest.fixture
+def decode(rng):
+    return make_decode(rng)
+
+
+@pytest.fixture
+def encode(rng):
+    return make_encode(rng)
+
+
+def test_the_best_comparison_is_measured_from_chance(decode):
+    table = decode.table
+    table["score"] = table["chance"]
+    table.loc[table["comparison"] == "all", "score"] = 0.7  # 0.6 of the way
+    table.loc[table.index[0], "score"] = 0.75  # 0.5 of the way
+    assert scores.best_comparison(table)["comparison"] == "all"
+    table["score"] = np.nan
+    assert scores.best_comparison(table) is None
+    assert scores.decoding_answer(table, ["V1"]) == "No score could be computed."
+
+
+def test_the_decoding_answer_counts_by_region(decode):
+    answer = scores.decoding_answer(decode.table, ["V1", "noise"])
+    assert "7 of 7 in V1, 0 of 7 in noise" in answer
+
+
+def test_the_encoding_answer_names_best_layers_and_what_is_weak(encode):
+    answer = scores.encoding_answer(encode.table)
+    assert "V1: features.0 (r = 0.50, 0.71 of its ceiling)" in answer
+    assert "LOC: features.3" in answer
+    assert "not significant" in answer.split("noise:")[1]
+    encode.table["score"] = np.nan
+    assert scores.encoding_answer(encode.table) == "No score could be computed."
+
+
+def test_rows_of_other_metrics_are_not_drawn(encode):
+    table = encode.table
+    table.loc[table.index[::2], "metric"] = "r2"
+    assert set(scores.main_rows(table)["metric"]) == {"pearson"}
+
+
+def test_best_maps_are_those_of_the_best_layers(encode):
+    made = scores.best_maps(encode)
+    assert made[0][0] == "alexnet features.0, best in V1"
+    assert made[0][1].model == "alexnet+features0"
+    assert len(made) == len({m.model for _, m in made})
+
+
+def test_numbers_say_what_matters(decode, encode):
+    one = scores.numbers(scores.Shown("decode", decode, {}))
+    assert len(one) == 1
+    assert "chance" in one[0].detail
+    several = scores.numbers(scores.Shown("encode", encode, {}))
+    assert several[0].value == "0.71 of ceiling"
+    assert several[-1].value.startswith("r = ")
+    assert "not significant" in several[-1].detail
+
+
+def test_corrected_p_stand_before_plain_ones(decode, encode):
+    for table in (decode.table, encode.table):
+        names = list(scores.ordered(table).columns)
+        assert names.index("p_corrected") + 1 == names.index("p")
+        assert sorted(names) == sorted(table.columns)
