@@ -91,7 +91,7 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
 
     References
     ----------
-    Nichols & Holmes (2002), Hum. Brain Mapp. 15:1, doi:10.1002/hbm.1058.
+    Nichols & Holmes (2002), Human Brain Mapping 15:1, doi:10.1002/hbm.1058.
     Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57:289,
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
