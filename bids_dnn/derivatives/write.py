@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.containers.result import Result, StatMap
@@ -16,6 +14,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Space
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.provenance import OUTPUTS
+from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.files import fingerprint, json_text, read_json, write_json, write_text
 
 BIDS_VERSION = "1.11.1"
@@ -31,17 +30,7 @@ PROMOTED = {
     "weights_sha256": "WeightsSHA256",
     "warnings": "Warnings",
 }
-# Columns of further tables, where the analysis itself does not describe them.
-COMMON_COLUMNS = {
-    "participant": "Label of the participant.",
-    "region": "Name of the region.",
-    "comparison": "What was told apart.",
-    "network": "Name of the network.",
-    "layer": "Module path of the layer.",
-    "truth": "Condition that was shown.",
-    "guess": "Condition that the classifier named.",
-    "count": "How often this happened.",
-}
+HALF_WRITTEN = re.compile(r"^\.[0-9a-f]{12}\.")  # how files.writing names what is not done
 README = """\
 Output of bids_dnn
 ==================
@@ -232,14 +221,14 @@ def write_result(
     kind = "scores" if entities.get("participant") else "group_scores"
     table = names.path_of(out_dir, kind, **given)
     last = names.sidecar_of(table)
-    before = _take_away(last)
+    last.unlink(missing_ok=True)
     shared = _shared(entities["space"], sidecar)
 
     written = [write_text(table, table_text(result.table))]
     facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": None}
     for name, extra in sorted(result.extras.items()):
         path = names.path_of(out_dir, kind, **given, extra=name)
-        described = _described(extra, result.columns)
+        described = describe(extra, result.columns)
         written += [write_text(path, table_text(extra))]
         written += [write_json(names.sidecar_of(path), described | shared)]
         facts["Tables"][name] = path.name
@@ -251,10 +240,10 @@ def write_result(
             facts["Maps"].append(entry)
             written += paths
 
-    for path in before - set(written):
+    for path in _belonging(table) - set(written):
         path.unlink(missing_ok=True)
     outputs = {p.name: {"SHA256": fingerprint(p), "Size": p.stat().st_size} for p in written}
-    fields = _described(result.table, result.columns) | _facts(result) | facts | sidecar
+    fields = describe(result.table, result.columns) | _facts(result) | facts | sidecar
     written.append(write_json(last, fields | {OUTPUTS: outputs}))
     return written
 
@@ -305,46 +294,6 @@ def write_region(
     return [path, write_json(names.sidecar_of(path), fields)]
 
 
-def table_text(table: pd.DataFrame) -> str:
-    """Return a table as BIDS TSV: ``n/a`` for what is missing or empty, nine digits.
-
-    Examples
-    --------
-    >>> table_text(pd.DataFrame({"p": [np.nan, 1 / 3]})).split()
-    ['p', 'n/a', '0.333333333']
-    """
-    shown = table.copy()
-    for column in shown.columns:
-        if shown[column].dtype == bool:
-            shown[column] = shown[column].map({True: "true", False: "false"})
-        elif not pd.api.types.is_numeric_dtype(shown[column]):
-            shown[column] = shown[column].astype(object).replace("", np.nan)
-    text: str = shown.to_csv(
-        sep="\t", index=False, na_rep="n/a", float_format="%.9g", lineterminator="\n"
-    )
-    return text
-
-
-def format_of(column: pd.Series[Any]) -> str:
-    """Return the BIDS word for what a column holds."""
-    if column.dtype == bool:
-        return "boolean"
-    if pd.api.types.is_integer_dtype(column.dtype):
-        return "integer"
-    return "number" if pd.api.types.is_numeric_dtype(column.dtype) else "string"
-
-
-def _described(table: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
-    words = COMMON_COLUMNS | columns
-    return {
-        name: {
-            "Description": words.get(name, f"{name.replace('_', ' ').capitalize()}."),
-            "Format": format_of(table[name]),
-        }
-        for name in map(str, table.columns)
-    }
-
-
 def _facts(result: Result) -> dict[str, Any]:
     own = {PROMOTED[key]: value for key, value in result.meta.items() if key in PROMOTED}
     rest = {key: value for key, value in result.meta.items() if key not in PROMOTED}
@@ -383,13 +332,18 @@ def _write_map(
     return entry | {"Path": path.name}, [path, said]
 
 
-def _take_away(sidecar: Path) -> set[Path]:
-    """Remove the sidecar of an older result, and return the files that belonged to it."""
-    if not sidecar.is_file():
-        return set()
-    try:
-        outputs = read_json(sidecar).get(OUTPUTS, {})
-    except (ValueError, AttributeError):
-        outputs = {}
-    sidecar.unlink()
-    return {sidecar.parent / Path(name).name for name in outputs}
+def _belonging(table: Path) -> set[Path]:
+    """Return all files of this analysis beside its table, half-written ones among them.
+
+    Further tables are named by a capital after the analysis, so no analysis may be named so.
+    """
+    own = names.entities_of(table)
+    same = ("participant", "task", "space")
+    found = set()
+    for path in table.parent.iterdir():
+        other = names.entities_of(Path(HALF_WRITTEN.sub("", path.name)))
+        rest = other.get("desc", "").removeprefix(own["desc"])
+        is_own = other.get("desc", "").startswith(own["desc"]) and not rest[:1].islower()
+        if is_own and all(own.get(key) == other.get(key) for key in same):
+            found.add(path)
+    return found

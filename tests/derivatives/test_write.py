@@ -15,6 +15,7 @@ import pytest
 
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives import provenance, write
+from bids_dnn.derivatives.tables import table_text
 from bids_dnn.errors import OutputError
 from tests.factories.results import make_decode, make_encode, make_space
 
@@ -95,10 +96,25 @@ def test_maps_say_where_they_lie(tmp_path, rng):
 
 def test_an_older_result_leaves_nothing_behind(tmp_path, rng):
     full = make_encode(rng)
-    write.write_result(full, tmp_path, entities=ENTITIES, sidecar=SIDECAR)
+    made = write.write_result(full, tmp_path, entities=ENTITIES, sidecar=SIDECAR)
+    made[-1].unlink()  # as if the next run had been killed on its way
+    made[0].with_name(f".0123456789ab.{made[0].name}").write_text("half")
     fewer = dataclasses.replace(full, maps=full.maps[:1])
     paths = write.write_result(fewer, tmp_path, entities=ENTITIES, sidecar=SIDECAR)
     assert set(bytes_of(tmp_path)) == {p.relative_to(tmp_path) for p in paths}
+
+
+def test_files_of_others_stay(tmp_path, rng):
+    others = [
+        ENTITIES | {"participant": "02"}, ENTITIES | {"task": "loc"}, {"space": "T1w", "task": ""}
+    ]  # fmt: skip
+    for given in others:
+        write.write_result(make_decode(rng), tmp_path, entities=given, sidecar=SIDECAR)
+    write.write_result(make_encode(rng), tmp_path, entities=ENTITIES, sidecar=SIDECAR)
+    before = bytes_of(tmp_path)
+    write.write_result(make_decode(rng), tmp_path, entities=ENTITIES, sidecar=SIDECAR)
+    after = bytes_of(tmp_path)
+    assert {name: after[name] for name in before} == before
 
 
 def test_a_write_that_breaks_leaves_no_sidecar(tmp_path, rng, monkeypatch):
@@ -117,7 +133,7 @@ def test_table_text_is_bids():
     table = pd.DataFrame(
         {"region": ["V1", ""], "p": [1 / 3, np.nan], "n": [1, 2], "best": [True, False]}
     )
-    assert write.table_text(table) == (
+    assert table_text(table) == (
         "region\tp\tn\tbest\nV1\t0.333333333\t1\ttrue\nn/a\tn/a\t2\tfalse\n"
     )
 
