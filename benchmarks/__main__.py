@@ -1,0 +1,50 @@
+"""``python -m benchmarks [NAME...]``: one line a comparison, name ours_s peer_s ratio target."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+import click
+
+from benchmarks import Device, Row, Size
+from bids_dnn.errors import BidsDnnError, ConfigError, nearest
+
+NAMES = {"encode_ridge": ("cpu",), "decode_svm": ("cpu",)}  # with the devices each knows
+
+
+def measure(name: str, *, size: Size, device: Device) -> list[Row]:
+    """Run one benchmark; where it knows no GPU path, on the CPU.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such benchmark.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"There is no benchmark {name!r}.", mend=nearest(name, NAMES))
+    used = device if device in NAMES[name] else "cpu"
+    rows: list[Row] = import_module(f"benchmarks.{name}").run(size, used)
+    return rows
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--size", type=click.Choice(["small", "full"]), default="small", show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def main(names: tuple[str, ...], size: str, device: str) -> None:
+    """Compare answers, then times, with other packages; NAMES are all by default.
+
+    Prints one line a comparison: name ours_s peer_s ratio target ok|short, where ratio is how
+    many times faster ours is.
+    """
+    try:
+        for name in names or NAMES:
+            for row in measure(name, size=cast(Size, size), device=cast(Device, device)):
+                click.echo(row.line())
+    except BidsDnnError as err:
+        raise click.UsageError(str(err)) from err
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""python -m benchmarks: lines, verdicts, refusals."""
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import Row, decode_svm, encode_ridge, time_both
+from benchmarks.__main__ import NAMES, main, measure
+from bids_dnn.errors import ConfigError
+
+
+@pytest.mark.parametrize(("target", "verdict"), [(2.0, "ok"), (2.1, "short")])
+def test_a_row_is_one_line(target, verdict):
+    row = Row("x", 0.5, 1.0, target)
+    assert row.line() == f"x 0.500 1.000 2.00 {target:.2f} {verdict}"
+
+
+def test_both_are_run_in_turns():
+    calls = []
+    times = time_both(lambda: calls.append("a"), lambda: calls.append("b"), n_repeats=2)
+    assert calls == list("abab")
+    assert min(times) >= 0
+
+
+def test_the_command_prints_a_line_for_each_case(monkeypatch):
+    monkeypatch.setattr(encode_ridge, "SIZES", {"small": ((30, 10, 5),)})
+    monkeypatch.setattr(decode_svm, "SIZES", {"small": ((2, 2, 10, 2), (3, 1, 10, 2))})
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == 0, done.output
+    lines = [line.split() for line in done.output.splitlines()]
+    assert [len(line) for line in lines] == [6] * 3
+    assert {line[0].partition("[")[0] for line in lines} == set(NAMES)
+    assert {line[-1] for line in lines} <= {"ok", "short"}
+
+
+def test_another_name_is_refused():
+    with pytest.raises(ConfigError, match=r"'encode'.*encode_ridge"):
+        measure("encode", size="small", device="cpu")
+    done = CliRunner().invoke(main, ["encode"])
+    assert done.exit_code == 2
+    assert "encode_ridge" in done.output
