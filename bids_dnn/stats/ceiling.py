@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from bids_dnn.errors import ShapeError
 
 Array = NDArray[np.floating[Any]]
-BLOCK = 4096
+BLOCK = 1024
 
 
 def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
@@ -58,10 +59,11 @@ def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
     if k < 2 or n == k:
         return np.full(values.shape[1], np.nan)
     n0 = (n - (counts**2).sum() / n) / (k - 1)
+    average = averages(which, k)
     out = np.empty(values.shape[1])
     for start in range(0, values.shape[1], BLOCK):
         block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
-        means = _sum_by(block, which, k) / counts[:, None]  # (k, n_block)
+        means = average @ block  # (k, n_block)
         within = ((block - means[which]) ** 2).sum(axis=0) / (n - k)
         between = (counts[:, None] * (means - block.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
         signal = (between - within) / n0
@@ -116,13 +118,13 @@ def split_half(
     n_units = values.shape[1]
     if (half > 0).sum() < 3:
         return np.full(n_units, np.nan)
-    ranks = [_deal(which, rng) for _ in range(n_splits)]
+    splits = [_halves(which, half, rng) for _ in range(n_splits)]
     total = np.empty(n_units)
     for start in range(0, n_units, BLOCK):
         block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
         sums = np.zeros(block.shape[1])
-        for rank in ranks:
-            sums += _agreement(block, which, rank, half)
+        for first, second in splits:
+            sums += _agreement(first @ block, second @ block)
         total[start : start + BLOCK] = sums / n_splits
     step = (1 / half[half > 0]).mean() / (1 / counts).mean()
     full = step * total / np.where(total > 0, 1 + (step - 1) * total, 1.0)
@@ -143,37 +145,53 @@ def _groups(
     return which, counts
 
 
-def _sum_by(block: Array, which: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
-    order = np.argsort(which, kind="stable")
-    starts = np.searchsorted(which[order], np.arange(n_groups))
-    sums: NDArray[np.float64] = np.add.reduceat(block[order], starts, axis=0)
-    return sums
+def averages(
+    which: NDArray[np.intp], n_groups: int, *, keep: NDArray[np.bool_] | None = None
+) -> csr_array:
+    """Return the matrix that takes samples to the means of their groups.
+
+    Parameters
+    ----------
+    which : (n_samples,)
+        Group of each sample, from 0.
+    n_groups : int
+    keep : (n_samples,) bool
+        Samples that count; all of them by default.
+
+    Returns
+    -------
+    matrix : (n_groups, n_samples), sparse
+        Rows of groups without a sample are empty.
+
+    Examples
+    --------
+    >>> averages(np.array([0, 1, 0]), 2) @ np.array([1.0, 5.0, 3.0])
+    array([2., 5.])
+    """
+    columns = np.arange(len(which)) if keep is None else np.flatnonzero(keep)
+    rows = which[columns]
+    weights = 1 / np.bincount(rows, minlength=n_groups)[rows]
+    return csr_array((weights, (rows, columns)), shape=(n_groups, len(which)))
 
 
-def _deal(which: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return a random rank of each sample among the samples of its stimulus, (n_samples,)."""
+def _halves(
+    which: NDArray[np.intp], half: NDArray[Any], rng: np.random.Generator
+) -> tuple[csr_array, csr_array]:
+    """Draw two halves of the repeats: what averages each, over the stimuli that repeat."""
     order = np.lexsort((rng.random(len(which)), which))
-    starts = np.searchsorted(which[order], which[order])
-    rank = np.empty_like(which)
-    rank[order] = np.arange(len(which)) - starts
-    return rank
+    rank = np.empty_like(which)  # random, among the samples of a stimulus
+    rank[order] = np.arange(len(which)) - np.searchsorted(which[order], which[order])
+    size = half[which]
+    repeats = np.flatnonzero(half)
+    first = averages(which, len(half), keep=rank < size)
+    second = averages(which, len(half), keep=(rank >= size) & (rank < 2 * size))
+    return first[repeats], second[repeats]
 
 
-def _agreement(
-    block: Array, which: NDArray[np.intp], rank: NDArray[np.intp], half: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Correlate the means of two halves over the stimuli that repeat, (n_units,); 0 if flat."""
-    repeats = half > 0
-    number = np.cumsum(repeats) - 1
-    means = []
-    for low in (0, half):
-        inside = (rank >= np.broadcast_to(low, half.shape)[which]) & (
-            rank < (np.broadcast_to(low, half.shape) + half)[which]
-        )
-        sums = _sum_by(block[inside], number[which[inside]], int(repeats.sum()))
-        mean = sums / half[repeats][:, None]
-        means.append(mean - mean.mean(axis=0))
-    a, b = means
-    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    r: NDArray[np.float64] = (a * b).sum(axis=0) / np.where(norm > 0, norm, 1.0)
+def _agreement(a: Array, b: Array) -> NDArray[np.float64]:
+    """Correlate the means of two halves over stimuli, (n_units,); 0 where one is flat."""
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    product = np.einsum("ij,ij->j", a, b)
+    norm = np.sqrt(np.einsum("ij,ij->j", a, a) * np.einsum("ij,ij->j", b, b))
+    r: NDArray[np.float64] = product / np.where(norm > 0, norm, 1.0)
     return r

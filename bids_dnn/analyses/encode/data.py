@@ -14,12 +14,12 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
-from bids_dnn.stats.ceiling import ncsnr, split_half
+from bids_dnn.stats.ceiling import averages, ncsnr, split_half
 from bids_dnn.stats.folds import Fold, by_stimulus
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
-BLOCK = 4096
+BLOCK = 1024
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
     "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
     "split-half": lambda values, stimuli, seed: split_half(
@@ -147,12 +147,9 @@ def prepare(
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
     """Average over the repeats of each image, in double precision: (n, n_units)."""
-    order = np.argsort(which, kind="stable")
-    starts = np.searchsorted(which[order], np.arange(n))
-    counts = np.bincount(which, minlength=n)[:, None]
+    average = averages(which, n)
     out = np.empty((n, values.shape[1]), dtype=np.float32)
     for start in range(0, values.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
-        block = values[order, where].astype(np.float64)
-        out[:, where] = np.add.reduceat(block, starts, axis=0) / counts
+        out[:, where] = average @ values[:, where].astype(np.float64)
     return out
