@@ -83,8 +83,7 @@ def score_bars(
             axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         for axes in panels.flat[len(regions) :]:
             axes.set_visible(False)
-        top = float(np.nanmax(table[["score", *_known(table, "ci_high")]].to_numpy(float)))
-        panels[0, 0].set_xlim(0, max(1.02, top + 0.1))
+        panels[0, 0].set_xlim(0, 1.13)
         panels[0, 0].set_ylim(len(comparisons) - 0.4, -0.6)
         figure.supxlabel(label, fontsize=9)
     return stream.getvalue()
@@ -117,7 +116,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
         chance, places - 0.5, places + 0.5, color=theme.ink, ls=(0, (3, 2)), lw=1, zorder=4
     )
     if "p_corrected" in rows:
-        for place, end, p in zip(places, ends, rows["p_corrected"], strict=True):
+        for place, end, p in zip(places, np.fmin(ends, 1.0), rows["p_corrected"], strict=True):
             axes.text(end + 0.02, place + 0.12, stars_of(p), va="center", fontsize=9,
                       in_layout=False)  # fmt: skip
     axes.tick_params(length=0)

@@ -33,7 +33,7 @@ RUN_LABELS = {
     "n_volumes_left_out": "left out",
     "mean_framewise_displacement_mm": "mean motion (mm)",
     "tsnr": "tSNR",
-    "degrees_of_freedom": "degrees of freedom",
+    "degrees_of_freedom": "residual df",
     "max_variance_inflation": "variance inflation",
 }
 NAMED = {  # lists among the facts that are printed by name
@@ -170,9 +170,13 @@ def _volume_mm3(roi: Roi) -> float:
 
 
 def stimuli_section(
-    stimuli: Sequence[tuple[str, Path]], networks: Sequence[Mapping[str, Any]], facts: Facts
+    stimuli: Sequence[tuple[str, Path]], networks: Sequence[Mapping[str, Any]], n_stimuli: int
 ) -> Section:
-    """Return the section on stimuli and networks: contact sheet, weights, layers."""
+    """Return the section on stimuli and networks: contact sheet, weights, layers.
+
+    `n_stimuli` counts all that were shown, of which `stimuli` may be a part.
+    """
+    n_all = max(n_stimuli, len(stimuli))
     pictures = []
     if stimuli:
         n_shown = min(len(stimuli), slices.MOST_STIMULI)
@@ -181,10 +185,10 @@ def stimuli_section(
                 "stimuli",
                 lambda theme: slices.contact_sheet(stimuli, theme=theme),
                 alt=f"Contact sheet of {counted(n_shown, 'stimulus', 'stimuli')}.",
-                caption=f"{counted(n_shown, 'stimulus', 'stimuli')}, evenly through the list.",
+                caption=f"{n_shown} of {counted(n_all, 'stimulus', 'stimuli')}, evenly through "
+                "the list.",
             )
         )
-    n_stimuli = int(facts.get("n_stimuli") or len(stimuli))
     if not stimuli:
         title, question = "Networks", "Which networks ran, and with which weights?"
     else:
@@ -194,7 +198,7 @@ def stimuli_section(
         "stimuli",
         title,
         question,
-        stimuli_answer(n_stimuli, networks),
+        stimuli_answer(n_all, networks),
         tuple(pictures),
         (networks_table(networks),) if networks else (),
     )

@@ -151,7 +151,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         colors = region_colors([*named, *_regions(data.results)])
         body.append(found.region_section(data.rois, colors, backdrop))
     if data.stimuli or networks:
-        body.append(found.stimuli_section(data.stimuli, networks, data.facts))
+        body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
     body += [scores.sections(one) for one in shown]
     what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
     return _render(
@@ -187,7 +187,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     shown = _shown(data.results, data.tables, (), backdrop=None)
     body = [_participants_section(data)]
     if networks := found.networks_of(data.networks, data.results):
-        body.append(found.stimuli_section((), networks, {}))
+        body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
     people = counted(len(data.participants), "participant")
     what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
@@ -224,6 +224,12 @@ def _shown(
 
 def _regions(results: Mapping[str, Result]) -> list[str]:
     return [name for made in results.values() for name in made.table["region"]]
+
+
+def _n_stimuli(results: Mapping[str, Result]) -> int:
+    """Return how many stimuli an analysis used, 0 where none says."""
+    tables = [made.table for made in results.values() if "n_stimuli" in made.table]
+    return max((int(table["n_stimuli"].max()) for table in tables), default=0)
 
 
 def _titles(results: Mapping[str, Result]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,19 @@ def is_significant(row: pd.Series[float]) -> bool:
     return bool(p < ALPHA)
 
 
+def floor_of(table: pd.DataFrame) -> float:
+    """Return the smallest p that any row can have, NaN where that is not known."""
+    return float(table["p_floor"].min()) if "p_floor" in table else math.nan
+
+
+def nothing_can_be(table: pd.DataFrame) -> str:
+    """Say that no row can be significant where that is so, else ""."""
+    floor = floor_of(table)
+    if not floor >= ALPHA:
+        return ""
+    return f"No p can fall below {floor:.3g} here, so significance cannot be told. "
+
+
 def best_comparison(table: pd.DataFrame) -> pd.Series[float] | None:
     """Return the row that lies highest between chance and perfect; None where all are NaN."""
     above = (table["score"] - table["chance"]) / (1 - table["chance"])
@@ -109,6 +123,8 @@ def _p_text(row: pd.Series[float]) -> str:
     p = row.get("p_corrected", np.nan)
     if not np.isfinite(p):
         return ""
+    if row.get("p_floor", 0.0) >= ALPHA:
+        return f"corrected p = {p:.2g}, cannot be below {row['p_floor']:.3g}"
     return f"corrected p = {p:.2g}" + ("" if p < ALPHA else ", not significant")
 
 
@@ -128,7 +144,8 @@ def _metric(row: pd.Series[float]) -> str:
 def _encoded(row: pd.Series[float]) -> Number:
     share = float(row.get("normalized", np.nan))
     r = f"r = {decimals(row['score'], 2)}"
-    if np.isfinite(share) and is_significant(row):
+    is_told = is_significant(row) or row.get("p_floor", 0.0) >= ALPHA
+    if np.isfinite(share) and is_told:
         value, detail = f"{share:.2f} of ceiling", r
     else:
         value, detail = r, "" if np.isfinite(share) else "no noise ceiling"
@@ -144,11 +161,7 @@ def decoding(shown: Shown) -> Section:
     confusion = shown.result.extras.get("confusion")
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
-    floors = table["p_floor"].dropna() if "p_floor" in table else pd.Series(dtype=float)
-    how = _decode_how(shown)
-    if not floors.empty:
-        how += f" The smallest p that can come out is {floors.min():.2g}"
-        how += f" to {floors.max():.2g}." if floors.max() > floors.min() * 1.01 else "."
+    how = _decode_how(shown) + _floor_text(table)
     return Section(
         shown.name,
         "Decoding",
@@ -166,16 +179,18 @@ def decoding_answer(table: pd.DataFrame, regions: list[str]) -> str:
     best = best_comparison(table)
     if best is None:
         return "No score could be computed."
+    told = (
+        f"Best: {best['comparison']} in {best['region']}, {_metric(best)} {best['score']:.2f} "
+        f"(chance {best['chance']:.2f})."
+    )
+    if weak := nothing_can_be(table):
+        return weak + told
     hits = table[table.apply(is_significant, axis=1)]
     parts = [
         f"{(hits['region'] == name).sum()} of {(table['region'] == name).sum()} in {name}"
         for name in regions
     ]
-    text = f"Comparisons above chance (corrected p < {ALPHA:g}): {', '.join(parts)}."
-    return (
-        f"{text} Best: {best['comparison']} in {best['region']}, {_metric(best)} "
-        f"{best['score']:.2f} (chance {best['chance']:.2f})."
-    )
+    return f"Comparisons above chance (corrected p < {ALPHA:g}): {', '.join(parts)}. {told}"
 
 
 def _decode_how(shown: Shown) -> str:
@@ -189,6 +204,16 @@ def _decode_how(shown: Shown) -> str:
         "A linear support vector machine was trained on all runs but one and tested on that one, "
         "each run in turn. p come from exchanging labels within runs; corrected p control the "
         "whole table (maximum statistic)."
+    )
+
+
+def _floor_text(table: pd.DataFrame) -> str:
+    low = floor_of(table)
+    if math.isnan(low):
+        return ""
+    high = float(table["p_floor"].max())
+    return f" The smallest p that can come out is {low:.2g}" + (
+        f" to {high:.2g}, by row." if high > low * 1.01 else "."
     )
 
 
@@ -239,7 +264,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),),
-        _encode_how(shown),
+        _encode_how(shown) + _floor_text(shown.result.table),
     )  # fmt: skip
 
 
@@ -249,15 +274,16 @@ def encoding_answer(table: pd.DataFrame) -> str:
     if best.empty:
         return "No score could be computed."
     parts = []
+    weak = nothing_can_be(table)
     for _, row in best.iterrows():
         share = row.get("normalized", np.nan)
         r = decimals(row["score"], 2)
-        if not is_significant(row):
+        if not (weak or is_significant(row)):
             parts.append(f"{row['region']}: {row['layer']} (r = {r}, not significant)")
             continue
         ceiling = f", {share:.2f} of its ceiling" if np.isfinite(share) else ""
         parts.append(f"{row['region']}: {row['layer']} (r = {r}{ceiling})")
-    return f"Best layers: {'; '.join(parts)}."
+    return f"{weak}Best layers: {'; '.join(parts)}."
 
 
 def _encode_how(shown: Shown) -> str:

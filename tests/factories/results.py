@@ -36,6 +36,7 @@ ENCODE_COLUMNS = {
     "ci_low": "Lower end of the interval.",
     "ci_high": "Upper end of the interval.",
     "p": "Permutation p.",
+    "p_floor": "Smallest possible p.",
     "p_corrected": "p corrected over the table.",
     "best": "Best layer of its region.",
     "n_units": "Voxels.",
@@ -90,7 +91,7 @@ def make_encode(rng: np.random.Generator, *, space: Space | None = None) -> Resu
         ceiling = 0.02 if region == "noise" else 0.7 - 0.05 * r
         for i, layer in enumerate(LAYERS):
             score = 0.5 - 0.1 * abs(i - 1.3 * r) if region != "noise" else 0.01 * rng.normal()
-            p = (0.4, 0.9) if region == "noise" else (0.01, 0.02)
+            p = (0.4, 0.001, 0.9) if region == "noise" else (0.01, 0.001, 0.02)
             score = np.nan if (region, layer) == ("FFA", "features.0") else score
             rows.append(
                 (

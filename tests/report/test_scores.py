@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,20 @@ def test_the_encoding_answer_names_best_layers_and_what_is_weak(encode):
     assert "not significant" in answer.split("noise:")[1]
     encode.table["score"] = np.nan
     assert scores.encoding_answer(encode.table) == "No score could be computed."
+
+
+def test_where_nothing_can_be_significant_that_is_said(decode, encode):
+    for table, answer in (
+        (decode.table, scores.decoding_answer(decode.table.assign(p_floor=0.25), ["V1"])),
+        (encode.table, scores.encoding_answer(encode.table.assign(p_floor=0.25))),
+    ):
+        assert answer.startswith("No p can fall below 0.25 here")
+        assert "not significant" not in answer
+        assert scores.nothing_can_be(table.assign(p_floor=0.001)) == ""
+    shown = dataclasses.replace(encode, table=encode.table.assign(p_floor=0.25))
+    one = scores.numbers(scores.Shown("encode", shown, {}))[0]
+    assert one.value == "0.71 of ceiling"
+    assert "cannot be below 0.25" in one.detail
 
 
 def test_rows_of_other_metrics_are_not_drawn(encode):
