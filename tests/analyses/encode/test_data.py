@@ -1,0 +1,63 @@
+"""analyses.encode.data: averages over repeats, folds by image, what is left out."""
+
+import numpy as np
+import pytest
+
+from bids_dnn.analyses.encode import data
+from bids_dnn.analyses.encode.data import prepare, used_samples
+from bids_dnn.errors import NotEnoughDataError
+from tests.factories.responses import make_gram, make_responses, make_roi
+
+STIMULI = [f"s{k:02}.png" for k in range(12)]
+
+
+def make(rng, *, n_repeats=3):
+    values = rng.normal(size=(12 * n_repeats, 6))
+    return make_responses(values, stimuli=STIMULI * n_repeats)
+
+
+def prepared(responses, rois=(), *, seed=0):
+    return prepare(responses, rois, n_folds=3, n_inner=2, ceiling="ncsnr", seed=seed)
+
+
+@pytest.mark.parametrize("block", [2, 1024])
+def test_responses_are_averaged_over_repeats(rng, monkeypatch, block):
+    monkeypatch.setattr(data, "BLOCK", block)
+    responses = make(rng)
+    found = prepared(responses)
+    assert found.stimuli == tuple(STIMULI)
+    expected = responses.values.reshape(3, 12, 6).mean(axis=0)
+    np.testing.assert_allclose(found.truth, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_folds_hold_each_image_once_and_inner_ones_only_training_images(rng):
+    found = prepared(make(rng))
+    assert (sum(fold.test.astype(int) for fold in found.folds) == 1).all()
+    for fold, inner in zip(found.folds, found.inner, strict=True):
+        assert [one.test.size for one in inner] == [fold.train.sum()] * 2
+
+
+def test_a_unit_of_two_regions_stands_once(rng):
+    responses = make(rng)
+    rois = [make_roi("a", responses, [1, 4]), make_roi("b", responses, [4, 5])]
+    found = prepared(responses, rois)
+    assert found.units.tolist() == [1, 4, 5]
+    assert [columns.tolist() for _, columns in found.regions] == [[0, 1], [1, 2]]
+
+
+def test_images_must_have_features_in_every_layer(rng):
+    responses = make(rng)
+    grams = [
+        make_gram(np.eye(12), STIMULI),
+        make_gram(np.eye(11), [*STIMULI[:10], "new.png"], layer="conv2"),
+    ]
+    used, left_out = used_samples(responses, grams, 3)
+    assert used.sum() == 10 * 3
+    assert left_out["stimuli_without_features"] == STIMULI[10:]
+    assert left_out["samples_without_features"] == 6
+    assert left_out["stimuli_without_samples"] == 0
+
+
+def test_each_fold_needs_two_images(rng):
+    with pytest.raises(NotEnoughDataError, match=r"12 images .* 7 folds need 14"):
+        used_samples(make(rng), [make_gram(np.eye(12), STIMULI)], 7)
