@@ -162,3 +162,7 @@ def main(
             command=tuple(sys.argv),
         )
         sys.exit(execute(call, config))
+
+
+if __name__ == "__main__":
+    main()

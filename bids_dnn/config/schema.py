@@ -36,7 +36,7 @@ class RunConfig(Section):
         (), description="Analyses; all that the data allow by default."
     )
     work_dir: Path | None = Field(
-        None, description="Where intermediate results are kept; OUTPUT_DIR/../work by default."
+        None, description="Where intermediate results are kept; ./work by default."
     )
     nprocs: int | None = Field(None, ge=1, description="Processes at once; all cores by default.")
     omp_nthreads: int | None = Field(

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bids_dnn.backend import cores, memory_gb
-from bids_dnn.config.load import dump, gigabytes
+from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Config
 from bids_dnn.ingest.inventory import Inventory, take_inventory
 from bids_dnn.stimuli.catalog import read_catalog
 from bids_dnn.workflows import pages
 from bids_dnn.workflows.checks import check_output
 from bids_dnn.workflows.dry import describe
-from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.inputs import Inputs
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.plan import Plan, Scene, SubjectPlan, make_plan
 from bids_dnn.workflows.record import Log, describe_output
-from bids_dnn.workflows.runner import Failure
+from bids_dnn.workflows.resources import resources_of
 from bids_dnn.workflows.screen import Screen, summary
 from bids_dnn.workflows.stage import Stages
 
@@ -78,15 +77,6 @@ def execute(call: Call, config: Config) -> int:
     if call.level == "group":
         return _group(call, config, screen)
     return _participants(call, config, screen)
-
-
-def resources_of(config: Config) -> Resources:
-    """Return processes, threads and memory: as asked for, or what this process may use."""
-    n_cores = cores()
-    n_procs = config.run.nprocs or n_cores
-    n_threads = config.run.omp_nthreads or max(1, n_cores // n_procs)
-    memory = gigabytes(config.run.mem) if config.run.mem else 0.9 * memory_gb()
-    return Resources(n_procs, n_threads, memory)
 
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,9 @@ from bids_dnn.derivatives.provenance import code_fingerprint
 from bids_dnn.files import write_json
 from bids_dnn.workflows import interfaces
 from bids_dnn.workflows.plan import STEPS, Manifest, Plan, SubjectPlan
+from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
 
 ANALYSES = {"decode": interfaces.Decode, "encode": interfaces.Encode}
-GB_FEATURES = 2.0  # a network, a batch, and a tile of the scratch file
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What one run may use.
-
-    Parameters
-    ----------
-    n_procs : int
-        Processes at once.
-    n_threads : int
-        Of one process.
-    memory_gb : GB
-        Of all processes together.
-    """
-
-    n_procs: int
-    n_threads: int
-    memory_gb: float
 
 
 def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Workflow:
@@ -147,17 +127,6 @@ def init_single_wf(
         nodes.append(node)
     flow.add_nodes(nodes)
     return flow
-
-
-def memory_of(plan: SubjectPlan) -> float:
-    """Return roughly how much memory a participant's responses take, in GB.
-
-    Compressed images are taken to hold four times their size, as float32, twice.
-    """
-    sizes = [run.bold.stat().st_size for run in plan.subject.runs if run.bold.exists()]
-    if plan.subject.spm is not None:
-        sizes = [p.stat().st_size for p in plan.subject.inputs() if p.exists()]
-    return 0.5 + 8.0 * sum(sizes) / 1e9
 
 
 def node_names(flow: Workflow) -> Sequence[str]:

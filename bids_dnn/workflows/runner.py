@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,13 @@ from nipype.pipeline.plugins import MultiProcPlugin
 
 from bids_dnn.errors import ConfigError, UnreadableError
 from bids_dnn.files import read_json, write_text
-from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.interfaces import ERROR_FILE
+from bids_dnn.workflows.resources import Resources
 
 Status = Callable[[str, str], None]
+PRELOAD = "bids_dnn.workflows.interfaces"
 KILLED = "A worker process was killed, most likely because the machine ran out of memory."
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A node that failed.
-
-    Parameters
-    ----------
-    node
-        Full name: workflow, participant, step.
-    message
-        Two sentences where the user can mend it, else the last line of the traceback.
-    crash_file
-        The traceback, "" where the user can mend it.
-    """
-
-    node: str
-    message: str
-    crash_file: str
 
 
 class Pool(MultiProcPlugin):
@@ -95,6 +78,7 @@ def run(
     """
     work_dir = Path(flow.base_dir)
     apply_settings(work_dir, stop_on_first_crash=stop_on_first_crash)
+    multiprocessing.set_forkserver_preload([PRELOAD])  # workers start with all imports done
     flow.config = {}  # whatever a nipype.cfg said: ours are in nipype's own config
     failed: list[Any] = []
 

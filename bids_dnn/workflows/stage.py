@@ -1,23 +1,24 @@
-"""Stages of a run: a graph, its bars, its log, its failures."""
+"""Stages of a run: a graph, its bars, its log, its failures.
+
+nipype and torch are imported only where a stage has nodes to run, so that a call on finished
+results answers at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nipype import Workflow
-
-from bids_dnn.workflows.graph import (
-    Resources,
-    init_analysis_wf,
-    init_single_wf,
-    node_names,
-)
+from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.plan import Manifest, Plan
 from bids_dnn.workflows.record import Log
-from bids_dnn.workflows.runner import Failure, run
+from bids_dnn.workflows.resources import Resources
 from bids_dnn.workflows.screen import Screen
+
+if TYPE_CHECKING:
+    from nipype import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Stages:
 
     def analyses(self, plan: Plan) -> list[Failure]:
         """Run every waiting analysis of every participant."""
+        from bids_dnn.workflows.graph import init_analysis_wf, node_names
+
         flow = init_analysis_wf(plan, work_dir=self.work_dir, resources=self.resources)
         totals: dict[str, int] = {}
         for name in node_names(flow):
@@ -60,6 +63,8 @@ class Stages:
         """Run nodes of one kind that do not need each other: reports, or group tests."""
         if not manifests:
             return []
+        from bids_dnn.workflows.graph import init_single_wf
+
         flow = init_single_wf(
             name,
             kind,
@@ -70,6 +75,8 @@ class Stages:
         return self._run(flow, dict.fromkeys(manifests, 1))
 
     def _run(self, flow: Workflow, totals: dict[str, int]) -> list[Failure]:
+        from bids_dnn.workflows.runner import run
+
         with self.screen.bars(totals) as bars:
 
             def status(node: str, state: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from nipype import Node, Workflow
 
 from bids_dnn.errors import ConfigError
-from bids_dnn.workflows.graph import Resources
+from bids_dnn.workflows.resources import Resources
 from bids_dnn.workflows.runner import read_plugin, run
 from tests.factories import steps
 

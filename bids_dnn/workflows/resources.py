@@ -1,0 +1,51 @@
+"""What a run may use, and what its parts take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bids_dnn.backend import cores, memory_gb
+from bids_dnn.config.load import gigabytes
+from bids_dnn.config.schema import Config
+from bids_dnn.workflows.plan import SubjectPlan
+
+GB_FEATURES = 2.0  # a network, a batch, and a tile of the scratch file
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one run may use.
+
+    Parameters
+    ----------
+    n_procs : int
+        Processes at once.
+    n_threads : int
+        Of one process.
+    memory_gb : GB
+        Of all processes together.
+    """
+
+    n_procs: int
+    n_threads: int
+    memory_gb: float
+
+
+def resources_of(config: Config) -> Resources:
+    """Return processes, threads and memory: as asked for, or what this process may use."""
+    n_cores = cores()
+    n_procs = config.run.nprocs or n_cores
+    n_threads = config.run.omp_nthreads or max(1, n_cores // n_procs)
+    memory = gigabytes(config.run.mem) if config.run.mem else 0.9 * memory_gb()
+    return Resources(n_procs, n_threads, memory)
+
+
+def memory_of(plan: SubjectPlan) -> float:
+    """Return roughly how much memory a participant's responses take, in GB.
+
+    Compressed images are taken to hold four times their size, as float32, twice.
+    """
+    sizes = [run.bold.stat().st_size for run in plan.subject.runs if run.bold.exists()]
+    if plan.subject.spm is not None:
+        sizes = [p.stat().st_size for p in plan.subject.inputs() if p.exists()]
+    return 0.5 + 8.0 * sum(sizes) / 1e9
