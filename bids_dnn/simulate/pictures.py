@@ -94,7 +94,7 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def _car(pen: Pen, rng: np.random.Generator) -> None:
-    body = _color(rng, 0.62, (0.4, 1.0), (0.15, 0.6))
+    body = _color(rng, 0.62, (0.4, 1.0), (0.1, 0.5))
     glass, hub = _color(rng), _color(rng)
     pen.block((-0.5, -0.02), (0.5, 0.2), body)
     pen.shape([(-0.3, 0.0), (-0.18, -0.22), (0.2, -0.22), (0.33, 0.0)], body)
@@ -135,7 +135,7 @@ def _tree(pen: Pen, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(5, 14))):
         center = (rng.uniform(-0.3, 0.3), rng.uniform(-0.4, 0.12))
         radius = rng.uniform(0.1, 0.22)
-        pen.disc(center, (radius, radius), _color(rng, 0.33, (0.4, 1.0), (0.2, 0.8)))
+        pen.disc(center, (radius, radius), _color(rng, 0.3, (0.5, 1.0), (0.45, 0.95)))
 
 
 PAINTERS: dict[str, Callable[[Pen, np.random.Generator], None]] = {

@@ -33,11 +33,11 @@ class Planted:
         As in the file names.
     layer
         Of the network; "" for a region of pure noise.
-    first : int
-        The first principal component that it answers to, 1 = the largest. The largest are much
-        the same in neighboring layers, so that leaving them out tells layers apart.
     n_components : int
-        How many components from there on, at most 10.
+        How many leading principal components move it, at most 10.
+    is_equal
+        Whether each component weighs the same, rather than by its variance in the layer. The
+        largest are much the same in neighboring layers, so that equal weights tell them apart.
     ceiling : float
         Correlation that a perfect model reaches with the mean over both repeats, after the
         single-trial betas were estimated.
@@ -47,18 +47,18 @@ class Planted:
 
     region: str
     layer: str
-    first: int
     n_components: int
+    is_equal: bool
     ceiling: float
     center: tuple[float, float, float]
 
 
 # The layers are three and more apart among AlexNet's convolutions and linear maps.
 PLAN = (
-    Planted("early", "features.0", 1, 10, 0.85, (7.5, 4.0, 5.0)),
-    Planted("middle", "features.10", 3, 8, 0.95, (4.0, 9.0, 5.0)),
-    Planted("late", "classifier.6", 3, 10, 0.94, (11.0, 9.0, 5.0)),
-    Planted("noise", "", 0, 0, 0.0, (7.5, 13.5, 6.0)),
+    Planted("early", "features.0", 10, False, 0.88, (7.5, 4.0, 5.0)),
+    Planted("middle", "features.10", 8, True, 0.95, (4.0, 9.0, 5.0)),
+    Planted("late", "classifier.6", 10, True, 0.94, (11.0, 9.0, 5.0)),
+    Planted("noise", "", 0, False, 0.0, (7.5, 13.5, 6.0)),
 )
 
 
@@ -75,8 +75,7 @@ def score_components(pictures: Mapping[str, Path], scratch: Path) -> dict[str, A
     Returns
     -------
     scores : for each region with a layer (n_stimuli, n_components)
-        Principal component scores of the layer's centered features, in units of the standard
-        deviation of the first one returned, the largest in absolute value positive.
+        As `components` gives them.
     """
     planted = [plan for plan in PLAN if plan.layer]
     layers = [plan.layer for plan in planted]
@@ -90,40 +89,41 @@ def score_components(pictures: Mapping[str, Path], scratch: Path) -> dict[str, A
         scratch=scratch,
     )
     return {
-        plan.region: components(gram.gram, first=plan.first, n_components=plan.n_components)
+        plan.region: components(gram.gram, n_components=plan.n_components, is_equal=plan.is_equal)
         for plan, gram in zip(planted, grams, strict=True)
     }
 
 
-def components(gram: Array, *, first: int, n_components: int) -> Array:
-    """Return principal component scores from a Gram matrix.
+def components(gram: Array, *, n_components: int, is_equal: bool) -> Array:
+    """Return the leading principal component scores from a Gram matrix.
 
     Parameters
     ----------
     gram : (n, n)
         Not centered.
-    first : int
-        The first component wanted, 1 = the largest.
     n_components : int
+    is_equal
+        Whether every component gets standard deviation 1, rather than its share of the first.
 
     Returns
     -------
     scores : (n, n_components)
-        Centered; the first has standard deviation 1, the others their share of it.
+        Centered; the first has standard deviation 1; the largest in absolute value of each is
+        positive.
 
     Examples
     --------
     >>> x = np.array([[3.0], [-1.0], [-2.0]])
-    >>> components(x @ x.T, first=1, n_components=1).round(2).ravel()
+    >>> components(x @ x.T, n_components=1, is_equal=False).round(2).ravel()
     array([ 1.39, -0.46, -0.93])
     """
     n = len(gram)
     centering = np.eye(n) - 1 / n
     power, vectors = np.linalg.eigh(centering @ gram @ centering)
-    chosen = slice(n - first - n_components + 1, n - first + 1)
-    power, vectors = power[chosen][::-1], vectors[:, chosen][:, ::-1]
+    power, vectors = power[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     peak = vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)]
-    scores = vectors * np.sign(peak) * np.sqrt(n * np.maximum(power, 0) / power[0])
+    share = np.ones(n_components) if is_equal else np.maximum(power, 0) / power[0]
+    scores = vectors * np.sign(peak) * np.sqrt(n * share)
     return np.asarray(scores.round(DECIMALS))
 
 
@@ -172,8 +172,8 @@ def truth_table(participants: Sequence[str]) -> list[dict[str, str]]:
             "network": NETWORK if plan.layer else "n/a",
             "weights": f"{WEIGHTS} (seed {NETWORK_SEED})" if plan.layer else "n/a",
             "layer": plan.layer or "n/a",
-            "first_component": str(plan.first) if plan.layer else "n/a",
             "n_components": str(plan.n_components),
+            "weighting": ("equal" if plan.is_equal else "variance") if plan.layer else "n/a",
             "ceiling": str(plan.ceiling) if plan.layer else "n/a",
             "n_voxels": str(N_VOXELS),
         }
