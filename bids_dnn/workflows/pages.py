@@ -137,7 +137,13 @@ def is_made(page: Path, mark: str) -> bool:
 
 
 def _tables(subject: SubjectPlan) -> dict[str, Path]:
-    return {job.analysis: job.table() for job in subject.jobs if job.is_there()}
+    """Return the finished tables, those of other settings or code too."""
+    tables = {str(job.analysis): job.table() for job in subject.jobs}
+    return {
+        name: path
+        for name, path in tables.items()
+        if path.is_file() and names.sidecar_of(path).is_file()
+    }
 
 
 def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:
@@ -145,7 +151,14 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
     page = page_of(told, subject)
     done = {job.analysis for job in subject.jobs if job.analysis in tables}
     left = [*subject.notes, *map(str, subject.problems)]
-    left += [f"{j.analysis} failed; see the log." for j in subject.jobs if j.analysis not in done]
+    left += [
+        f"{j.analysis} has no result; see the log." for j in subject.jobs if j.analysis not in done
+    ]
+    left += [
+        f"{j.analysis} is shown as it was made with other inputs, settings or code; run it again."
+        for j in subject.jobs
+        if j.analysis in done and not j.is_there()
+    ]
     manifest: Manifest = {
         "page": str(page),
         "figures": str(names.path_of(told.scene.output_dir, "figures", participant=label)),

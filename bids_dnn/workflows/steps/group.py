@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
@@ -24,6 +26,11 @@ def group_step(manifest: Path) -> Path:
         seed=told["seed"],
         expected=told["expected"],
     )
+    known: dict[str, Any] = {}
+    for made in results.values():
+        known |= made.meta.get("networks", {})
+    if known:  # what they are, for the page; they are the same for each participant
+        result = replace(result, meta=result.meta | {"networks": known})
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]

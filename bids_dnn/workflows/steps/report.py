@@ -62,6 +62,8 @@ def group_report_step(manifest: Path) -> Path:
     data = GroupReport(
         results,
         told["ran"],
+        task=told["task"],
+        space=told["space"],
         participants=tuple(sorted(set(people))),
         missing=tuple(sorted(set(missing))),
         tables=_links(told),
@@ -100,7 +102,7 @@ def _networks(
     """Return the networks with what the encoding results say of their weights and layers."""
     if "encode" not in results:
         return ()
-    known = results["encode"].meta.get("features", {})
+    known = results["encode"].meta.get("networks", {})
     return tuple(network | known.get(network["name"], {}) for network in told)
 
 
