@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from bids_dnn.features.models import load_network
 from bids_dnn.stimuli.load import load_picture
 
 Array = NDArray[np.float64]
+Weighting = Literal["variance", "equal"]
 NETWORK = "alexnet"
 WEIGHTS = "random"
 NETWORK_SEED = 0
@@ -35,9 +37,9 @@ class Planted:
         Of the network; "" for a region of pure noise.
     n_components : int
         How many leading principal components move it, at most 10.
-    is_equal
-        Whether each component weighs the same, rather than by its variance in the layer. The
-        largest are much the same in neighboring layers, so that equal weights tell them apart.
+    weighting
+        ``variance`` = each component weighs as in the layer; ``equal`` = all weigh the same:
+        the largest ones are shared by neighboring layers, so that this tells them apart.
     ceiling : float
         Correlation that a perfect model reaches with the mean over both repeats, after the
         single-trial betas were estimated.
@@ -48,17 +50,17 @@ class Planted:
     region: str
     layer: str
     n_components: int
-    is_equal: bool
+    weighting: Weighting
     ceiling: float
     center: tuple[float, float, float]
 
 
 # The layers are three and more apart among AlexNet's convolutions and linear maps.
 PLAN = (
-    Planted("early", "features.0", 10, False, 0.88, (7.5, 4.0, 5.0)),
-    Planted("middle", "features.10", 8, True, 0.95, (4.0, 9.0, 5.0)),
-    Planted("late", "classifier.6", 10, True, 0.94, (11.0, 9.0, 5.0)),
-    Planted("noise", "", 0, False, 0.0, (7.5, 13.5, 6.0)),
+    Planted("early", "features.0", 10, "variance", 0.88, (7.5, 4.0, 5.0)),
+    Planted("middle", "features.10", 8, "equal", 0.95, (4.0, 9.0, 5.0)),
+    Planted("late", "classifier.6", 10, "equal", 0.94, (11.0, 9.0, 5.0)),
+    Planted("noise", "", 0, "equal", 0.0, (7.5, 13.5, 6.0)),
 )
 
 
@@ -89,12 +91,14 @@ def score_components(pictures: Mapping[str, Path], scratch: Path) -> dict[str, A
         scratch=scratch,
     )
     return {
-        plan.region: components(gram.gram, n_components=plan.n_components, is_equal=plan.is_equal)
+        plan.region: components(
+            gram.gram, n_components=plan.n_components, weighting=plan.weighting
+        )
         for plan, gram in zip(planted, grams, strict=True)
     }
 
 
-def components(gram: Array, *, n_components: int, is_equal: bool) -> Array:
+def components(gram: Array, *, n_components: int, weighting: Weighting) -> Array:
     """Return the leading principal component scores from a Gram matrix.
 
     Parameters
@@ -102,8 +106,9 @@ def components(gram: Array, *, n_components: int, is_equal: bool) -> Array:
     gram : (n, n)
         Not centered.
     n_components : int
-    is_equal
-        Whether every component gets standard deviation 1, rather than its share of the first.
+    weighting
+        ``equal`` = every component gets standard deviation 1, ``variance`` = its share of that
+        of the first.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def components(gram: Array, *, n_components: int, is_equal: bool) -> Array:
     Examples
     --------
     >>> x = np.array([[3.0], [-1.0], [-2.0]])
-    >>> components(x @ x.T, n_components=1, is_equal=False).round(2).ravel()
+    >>> components(x @ x.T, n_components=1, weighting="equal").round(2).ravel()
     array([ 1.39, -0.46, -0.93])
     """
     n = len(gram)
@@ -122,7 +127,7 @@ def components(gram: Array, *, n_components: int, is_equal: bool) -> Array:
     power, vectors = np.linalg.eigh(centering @ gram @ centering)
     power, vectors = power[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     peak = vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)]
-    share = np.ones(n_components) if is_equal else np.maximum(power, 0) / power[0]
+    share = np.ones(n_components) if weighting == "equal" else np.maximum(power, 0) / power[0]
     scores = vectors * np.sign(peak) * np.sqrt(n * share)
     return np.asarray(scores.round(DECIMALS))
 
@@ -173,7 +178,7 @@ def truth_table(participants: Sequence[str]) -> list[dict[str, str]]:
             "weights": f"{WEIGHTS} (seed {NETWORK_SEED})" if plan.layer else "n/a",
             "layer": plan.layer or "n/a",
             "n_components": str(plan.n_components),
-            "weighting": ("equal" if plan.is_equal else "variance") if plan.layer else "n/a",
+            "weighting": plan.weighting if plan.layer else "n/a",
             "ceiling": str(plan.ceiling) if plan.layer else "n/a",
             "n_voxels": str(N_VOXELS),
         }

@@ -7,12 +7,12 @@ from bids_dnn.features.models.torchvision import CARDS
 from bids_dnn.simulate.truth import N_VOXELS, PLAN, components, mix, noise_for, truth_table
 
 
-@pytest.mark.parametrize("is_equal", [True, False])
-def test_components_are_those_of_a_singular_value_decomposition(rng, is_equal):
+@pytest.mark.parametrize("weighting", ["equal", "variance"])
+def test_components_are_those_of_a_singular_value_decomposition(rng, weighting):
     x = rng.normal(size=(12, 30))
     u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    made = components(x @ x.T, n_components=3, is_equal=is_equal)
-    expected = u[:, :3] * (1 if is_equal else s[:3] / s[0]) * np.sqrt(12)
+    made = components(x @ x.T, n_components=3, weighting=weighting)
+    expected = u[:, :3] * (1 if weighting == "equal" else s[:3] / s[0]) * np.sqrt(12)
     signs = np.sign((made * expected).sum(axis=0))
     np.testing.assert_allclose(made, expected * signs, atol=1e-4)
 
@@ -21,8 +21,8 @@ def test_components_do_not_see_an_offset_or_a_scale(rng):
     x = rng.normal(size=(12, 30))
     other = 3 * (x + rng.normal(size=30))
     np.testing.assert_allclose(
-        components(x @ x.T, n_components=4, is_equal=False),
-        components(other @ other.T, n_components=4, is_equal=False),
+        components(x @ x.T, n_components=4, weighting="variance"),
+        components(other @ other.T, n_components=4, weighting="variance"),
         atol=2e-4,
     )
 
