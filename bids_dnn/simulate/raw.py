@@ -57,7 +57,7 @@ def write_dataset(root: Path, labels: Sequence[str], stimuli: Mapping[str, str])
             "BIDSVersion": BIDS_VERSION,
             "DatasetType": "raw",
             "License": "CC0",
-            "Authors": ["The bids_dnn developers"],
+            "Authors": ["The bids_dnn developers", "bids_dnn_tools simulate"],
             "GeneratedBy": [{"Name": TOOL, "Description": "Simulated."}],
         },
     )

@@ -70,7 +70,7 @@ def describe(root: Path, name: str, *, tool: str, extra: Mapping[str, Any], igno
             "DatasetType": "derivative",
             "GeneratedBy": [{"Name": tool, "Description": told, **extra}],
             "License": "CC0",
-            "Authors": ["The bids_dnn developers"],
+            "Authors": ["The bids_dnn developers", "bids_dnn_tools simulate"],
             "HowToAcknowledge": told,
         },
     )
