@@ -19,7 +19,7 @@ from bids_dnn.stats.folds import Fold, by_stimulus
 Array = NDArray[np.float64]
 SIZES = {  # n_stimuli, n_features, n_voxels
     "small": ((200, 1000, 2000), (400, 2000, 1000)),
-    "full": ((1000, 4000, 10_000), (2000, 4000, 2000)),
+    "full": ((1000, 4000, 5000), (2000, 4000, 1000)),
 }
 REPEATS = {"small": 3, "full": 1}
 ALPHAS = np.logspace(-4, 4, 17)
