@@ -101,7 +101,7 @@ def max_statistic(observed: Array, null: Array) -> NDArray[np.float64]:
     References
     ----------
     Westfall & Young (1993), Resampling-Based Multiple Testing, ISBN 978-0-471-55761-6.
-    Nichols & Holmes (2002), Hum. Brain Mapp. 15:1, doi:10.1002/hbm.1058.
+    Nichols & Holmes (2002), Human Brain Mapping 15:1, doi:10.1002/hbm.1058.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def sign_flip(values: Array, seed: int) -> tuple[float, float]:
 
     References
     ----------
-    Nichols & Holmes (2002), Hum. Brain Mapp. 15:1, doi:10.1002/hbm.1058.
+    Nichols & Holmes (2002), Human Brain Mapping 15:1, doi:10.1002/hbm.1058.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def pearson(truth: Array, guess: Array) -> Array:
 
     References
     ----------
-    Pearson (1895), Proc. R. Soc. Lond. 58:240, doi:10.1098/rspl.1895.0041.
+    Pearson (1895), Proc. R. Soc. London 58:240, doi:10.1098/rspl.1895.0041.
 
     Examples
     --------
