@@ -1,4 +1,4 @@
-"""The highest correlation that noise in the responses allows, from repeats of stimuli."""
+"""How reliable responses are, and the highest correlation that their noise allows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,32 @@ Array = NDArray[np.floating[Any]]
 BLOCK = 1024
 
 
+def ceiling_of(reliability: Array) -> NDArray[np.float64]:
+    """Return the highest Pearson r that a prediction can reach with responses so reliable.
+
+    Parameters
+    ----------
+    reliability : (n_units,), at most 1
+        Share of the variance of the mean over repeats that is signal; an estimate can fall
+        below zero.
+
+    Returns
+    -------
+    ceiling : (n_units,), in (0, 1]
+        The square root; NaN where the reliability is NaN or not above zero.
+
+    Examples
+    --------
+    >>> ceiling_of(np.array([0.81, -0.1, np.nan]))
+    array([0.9, nan, nan])
+    """
+    share = np.asarray(reliability, dtype=np.float64)
+    above = share > 0
+    return np.where(above, np.sqrt(np.where(above, share, 0.0)), np.nan)
+
+
 def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
-    """Return the ceiling of Pearson's r from signal and noise variance.
+    """Return the reliability of the mean over repeats from signal and noise variance.
 
     The two variances are the components of a one-way analysis of variance (stimulus as random
     factor), for any number of repeats of each stimulus. With s = SD of signal / SD of noise
@@ -33,9 +57,10 @@ def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
 
     Returns
     -------
-    ceiling : (n_units,), in (0, 1]
-        Of r between a perfect prediction and the mean over repeats. NaN where nothing repeats
-        or the estimate of the signal variance is not above zero.
+    reliability : (n_units,), in [-1, 1]
+        Share of signal in the variance of the mean over repeats; below zero where the
+        estimated signal variance is, by the same formula on its size, so that the mean over
+        units of noise is zero. NaN where nothing repeats or nothing varies.
 
     Raises
     ------
@@ -52,7 +77,7 @@ def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
     --------
     >>> values = np.array([[1.0, 0.0], [1.0, 1.0], [5.0, 1.0], [5.0, 0.0]])
     >>> ncsnr(values, ["a", "a", "b", "b"])
-    array([ 1., nan])
+    array([ 1. , -0.5])
     """
     which, counts = _groups(values, stimuli)
     n, k = len(which), len(counts)
@@ -67,20 +92,20 @@ def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
         within = ((block - means[which]) ** 2).sum(axis=0) / (n - k)
         between = (counts[:, None] * (means - block.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
         signal = (between - within) / n0
-        share = signal / np.where(signal > 0, signal + within * (1 / counts).mean(), 1.0)
-        out[start : start + BLOCK] = np.where(signal > 0, share, np.nan)
-    return np.sqrt(out)
+        total = np.abs(signal) + within * (1 / counts).mean()
+        out[start : start + BLOCK] = signal / np.where(total > 0, total, np.nan)
+    return out
 
 
 def split_half(
     values: Array, stimuli: Sequence[str], rng: np.random.Generator, *, n_splits: int = 50
 ) -> NDArray[np.float64]:
-    """Return the ceiling of Pearson's r from how well random halves of the repeats agree.
+    """Return the reliability of the mean over repeats from how well their halves agree.
 
     The repeats of each stimulus that was shown more than once are split at random into two
     halves of the same size (one repeat is left over where their number is odd); the
     correlation of the two halves over stimuli, averaged over splits, is stepped up to all
-    repeats by Spearman and Brown's formula, and its square root is taken.
+    repeats by Spearman and Brown's formula.
 
     Parameters
     ----------
@@ -94,9 +119,10 @@ def split_half(
 
     Returns
     -------
-    ceiling : (n_units,), in (0, 1]
-        Of r between a perfect prediction and the mean over repeats. NaN where fewer than three
-        stimuli repeat or the halves do not agree (r <= 0).
+    reliability : (n_units,), in [-1, 1]
+        Share of signal in the variance of the mean over repeats; below zero where the halves
+        disagree, by the same formula on the size, so that the mean over units of noise is zero.
+        NaN where fewer than three stimuli repeat.
 
     Raises
     ------
@@ -127,8 +153,8 @@ def split_half(
             sums += _agreement(first @ block, second @ block)
         total[start : start + BLOCK] = sums / n_splits
     step = (1 / half[half > 0]).mean() / (1 / counts).mean()
-    full = step * total / np.where(total > 0, 1 + (step - 1) * total, 1.0)
-    return np.sqrt(np.where(total > 0, full, np.nan))
+    full: NDArray[np.float64] = step * total / (1 + (step - 1) * np.abs(total))
+    return full
 
 
 def _groups(

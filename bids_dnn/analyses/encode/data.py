@@ -14,7 +14,7 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
-from bids_dnn.stats.ceiling import averages, ncsnr, split_half
+from bids_dnn.stats.ceiling import averages, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold, by_stimulus
 from bids_dnn.stats.regions import RegionUnits, region_units
 
@@ -46,8 +46,8 @@ class Data:
         Each with its columns of `truth`.
     units : (n_units,)
         Columns of the responses that `truth` holds.
-    ceiling : (n_units,)
-        Noise ceiling of r; NaN where it cannot be told.
+    reliability : (n_units,)
+        Share of signal in the variance of `truth`; NaN where it cannot be told.
     """
 
     truth: NDArray[np.float32]
@@ -56,7 +56,20 @@ class Data:
     inner: list[list[Fold]]
     regions: list[tuple[RegionUnits, NDArray[np.intp]]]
     units: NDArray[np.intp]
-    ceiling: Array
+    reliability: Array
+
+    def ceiling(self) -> Array:
+        """Return the noise ceiling of r for each unit; NaN where there is none."""
+        return ceiling_of(self.reliability)
+
+    def ceiling_in(self, columns: NDArray[np.intp]) -> float:
+        """Return the noise ceiling of a region: of its units' mean reliability.
+
+        Units whose estimate falls below zero count, so that a region of noise has no ceiling.
+        """
+        known = self.reliability[columns]
+        known = known[np.isfinite(known)]
+        return float(ceiling_of(known.mean(keepdims=True))[0]) if known.size else np.nan
 
 
 def used_samples(
@@ -141,7 +154,7 @@ def prepare(
         inner=inner,
         regions=[(region, np.searchsorted(units, region.units)) for region in found],
         units=units,
-        ceiling=CEILINGS[ceiling](values, shown, seed),
+        reliability=CEILINGS[ceiling](values, shown, seed),
     )
 
 

@@ -24,8 +24,9 @@ COLUMNS = {
     "layer": "Module path of the layer",
     "metric": "pearson = correlation of predicted and measured responses over images",
     "score": "Mean over the region's voxels of the signed out-of-fold correlation; -1 to 1",
-    "ceiling": "Mean noise ceiling of that correlation, over voxels that have one",
-    "normalized": "Mean correlation / mean noise ceiling, both over voxels that have a ceiling",
+    "ceiling": "Noise ceiling of that correlation, of the voxels' mean reliability; n/a where "
+    "the repeats agree no better than noise",
+    "normalized": "score / ceiling",
     "r2": "Mean over voxels of 1 - SSE / SST, SST against the mean of the training images",
     "ci_low": "Lower end of the 95 % percentile bootstrap interval of score over images",
     "ci_high": "Upper end of that interval",
@@ -35,7 +36,7 @@ COLUMNS = {
     "p_corrected": "p corrected for all regions and layers of this table (maximum statistic)",
     "n_permutations": "Exchanges of images",
     "n_voxels": "Voxels of the region that have a score",
-    "n_voxels_ceiling": "Voxels among them that have a noise ceiling",
+    "n_voxels_ceiling": "Voxels among them that have a noise ceiling of their own",
     "n_stimuli": "Images, each predicted once",
     "n_folds": "Folds of images",
     "best": "Whether the score is the region's highest over layers",
@@ -46,10 +47,10 @@ def score_rows(
     gram: FeatureGram, made: LayerFit, score: Array, data: Data, counts: Array
 ) -> list[dict[str, Any]]:
     """Score a layer in each region: one row of the table for each, but for what `fit` infers."""
-    rows = []
+    rows, tops = [], data.ceiling()
     for region, columns in data.regions:
-        r, top = score[columns], data.ceiling[columns]
-        capped = np.isfinite(r) & np.isfinite(top)
+        r, top = score[columns], data.ceiling_in(columns)
+        capped = np.isfinite(r) & np.isfinite(tops[columns])
         low, high = bootstrap_mean(
             data.truth[:, columns], made.guess[:, columns], data.folds, counts=counts
         )
@@ -60,8 +61,8 @@ def score_rows(
                 "layer": gram.layer,
                 "metric": "pearson",
                 "score": _mean(r),
-                "ceiling": _mean(top[capped]),
-                "normalized": _mean(r[capped]) / _mean(top[capped]),
+                "ceiling": top,
+                "normalized": _mean(r) / top,
                 "r2": _mean(made.r2[columns]),
                 "ci_low": low,
                 "ci_high": high,
@@ -87,7 +88,7 @@ def layer_maps(gram: FeatureGram, made: LayerFit, score: Array, data: Data) -> l
             f"1 - SSE / SST against the training mean, predicted from {where}; at most 1.",
         ),
         "normalized": (
-            score / data.ceiling,
+            score / data.ceiling(),
             f"Correlation from {where} / noise ceiling; n/a where there is no ceiling.",
         ),
     }
@@ -101,7 +102,7 @@ def ceiling_map(data: Data, method: str) -> StatMap:
     """Map the noise ceiling over the units of all regions."""
     return StatMap(
         "noiseceiling",
-        data.ceiling.astype(np.float32),
+        data.ceiling().astype(np.float32),
         "",
         f"Highest correlation that noise allows for the mean over repeats ({method}); 0 to 1, "
         "n/a where it cannot be told.",
@@ -121,11 +122,12 @@ def choices(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:
 
 
 def ceiling_table(data: Data) -> pd.DataFrame:
-    """Average the noise ceiling over the units of each region that have one."""
-    rows = []
-    for region, columns in data.regions:
-        top = data.ceiling[columns]
-        rows.append((region.name, _mean(top), int(np.isfinite(top).sum())))
+    """Give the noise ceiling of each region, and how many of its units have one."""
+    tops = data.ceiling()
+    rows = [
+        (region.name, data.ceiling_in(columns), int(np.isfinite(tops[columns]).sum()))
+        for region, columns in data.regions
+    ]
     return pd.DataFrame(rows, columns=["region", "ceiling", "n"])
 
 
@@ -150,7 +152,7 @@ def warnings_of(data: Data, left_out: dict[str, Any]) -> list[str]:
             f"{without[0]!r}."
         )
     for region, columns in data.regions:
-        if not np.isfinite(data.ceiling[columns]).any():
+        if not np.isfinite(data.reliability[columns]).any():
             out.append(
                 f"{region.name} has no noise ceiling: no image repeats, or its repeats do not "
                 "agree."
