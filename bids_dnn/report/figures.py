@@ -24,7 +24,7 @@ STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
 def stars_of(p: float) -> str:
-    """Return the stars of a corrected p: * < 0.05, ** < 0.01, *** < 0.001.
+    """Return the stars of a corrected p: ``*`` < 0.05, ``**`` < 0.01, ``***`` < 0.001.
 
     Examples
     --------
