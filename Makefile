@@ -13,7 +13,7 @@ LOWEST := .venv-lowest
 # Tests run side by side, so each worker gets one BLAS and one torch thread.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
-SPREAD := -n $(WORKERS) --dist loadgroup
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

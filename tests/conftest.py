@@ -17,6 +17,11 @@ REAL = Path(
 ).resolve()
 
 
+def pytest_collection_modifyitems(items):
+    """Let the one whole run start first: it takes longest, and files stay on one worker."""
+    items.sort(key=lambda item: item.get_closest_marker("whole") is None)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

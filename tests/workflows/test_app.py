@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.containers.features import FeatureGram
@@ -19,7 +20,7 @@ from bids_dnn.files import fingerprint
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from tests.workflows.conftest import N_PERMUTATIONS, invoke
 
-pytestmark = [pytest.mark.whole, pytest.mark.xdist_group("whole")]
+pytestmark = pytest.mark.whole
 KEPT_LIST = Path(__file__).with_name("expected_files.txt")
 SIGNAL = {"early": "features.0", "middle": "features.10", "late": "classifier.6"}
 STEM = "sub-01/func/sub-01_task-objects_space-T1w_desc-{}_scores.tsv"
@@ -332,3 +333,42 @@ def test_spm_without_raw_data(whole, tmp_path):
     found = pd.read_csv(next((tmp_path / "out").rglob("*_desc-decode_scores.tsv")), sep="\t")
     assert set(found["region"]) == {"early"}
     assert np.isfinite(found["score"]).all()
+
+
+NETWORK = """
+import torch
+
+card = {"name": "edges", "size_px": 32, "layers": ["0"]}
+
+
+def factory():
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, stride=2), torch.nn.ReLU())
+"""
+
+
+def test_the_users_own_network(whole, tmp_path):
+    source, weights = tmp_path / "edges.py", tmp_path / "edges.pt"
+    source.write_text(NETWORK)
+    space = {}
+    exec(compile(NETWORK, str(source), "exec"), space)  # noqa: S102  (the same text)
+    torch.manual_seed(0)
+    torch.save(space["factory"]().state_dict(), weights)
+    said = invoke(
+        *(whole.bids, tmp_path / "out", "participant", "--work-dir", tmp_path / "work"),
+        *(
+            "--analysis",
+            "encode",
+            "--network",
+            f"{source}:factory",
+            "--weights",
+            f"edges={weights}",
+        ),
+        *("--participant-label", "01", "--n-permutations", "9", "--roi", "early"),
+    )
+    assert said.exit_code == 0, said.output
+    found = table(tmp_path / "out", "encode")
+    assert list(found["layer"].astype(str)) == ["0"]
+    assert list(found["network"]) == ["edges"]
+    assert found["score"].item() > 0.3
+    sidecar = (tmp_path / "out" / STEM.format("encode")).with_suffix(".json")
+    assert "edges.pt" in sidecar.read_text()
