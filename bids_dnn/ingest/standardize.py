@@ -40,6 +40,10 @@ def remove_trend(
     removed = np.column_stack([confounds - confounds.mean(axis=0), slope])
     mean = series.mean(axis=0, dtype=np.float64)
     centered = series - mean  # (n_volumes, n_units) float64
+    norm = np.linalg.norm(removed, axis=0)
+    size = np.abs(confounds).max(axis=0, initial=0.0)  # what is left of a constant is rounding
+    flat = np.concatenate([norm[: len(size)] <= 1e-12 * size, norm[len(size) :] == 0])
+    removed = removed[:, ~flat] / norm[~flat]  # else small columns would fall below the cut
     basis, strength, _ = np.linalg.svd(removed, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength.max(initial=0.0)]
     left = centered - basis @ (basis.T @ centered)

@@ -25,6 +25,26 @@ def test_confounds_agree_with_least_squares(rng):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("is_linear", [True, False])
+def test_the_unit_of_a_confound_does_not_matter(rng, is_linear):
+    confounds = rng.normal(size=(30, 3))
+    series = (confounds @ rng.normal(size=(3, 5)) + rng.normal(size=(30, 5))).astype(np.float32)
+    options = {"positions": np.arange(30), "is_linear": is_linear}
+    expected = remove_trend(series, confounds, **options)
+    found = remove_trend(series, confounds * [1e6, 1e-8, 1], **options)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    centered = confounds - confounds.mean(axis=0)
+    np.testing.assert_allclose(centered.T @ found, 0, atol=1e-4)
+
+
+def test_a_constant_confound_changes_nothing(rng):
+    series = rng.normal(size=(30, 5)).astype(np.float32)
+    confounds = np.column_stack([rng.normal(size=30), np.full(30, 0.1), np.zeros(30)])
+    options = {"positions": np.arange(30), "is_linear": True}
+    expected = remove_trend(series, confounds[:, :1], **options)
+    np.testing.assert_array_equal(remove_trend(series, confounds, **options), expected)
+
+
 def test_mean_stays_without_a_trend(rng):
     series = rng.normal(size=(30, 5)).astype(np.float32) + 7
     confounds = rng.normal(size=(30, 2))
