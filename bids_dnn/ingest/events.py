@@ -16,8 +16,8 @@ MISSING = ("", "n/a", "nan")
 TOLERANCE_S = 1e-6
 
 
-def read_events(path: Path) -> pd.DataFrame:
-    """Return the events of one run, by onset.
+def read_events(path: Path) -> tuple[pd.DataFrame, int]:
+    """Return the events of one run, by onset, and how many have no type.
 
     Parameters
     ----------
@@ -29,13 +29,15 @@ def read_events(path: Path) -> pd.DataFrame:
     events
         Columns ``onset`` and ``duration`` (s; a duration of ``n/a`` is 0), ``trial_type`` and
         the others as text; events whose trial type is ``n/a`` are left out.
+    n_untyped : int
+        Events that were left out.
 
     Raises
     ------
     MissingInputError
         If the file or one of the columns onset, duration, trial_type is not there.
     UnreadableError
-        If an onset is no number, or the table is none.
+        If an onset is no number, a duration is negative, or the table is none.
     """
     if not path.is_file():
         raise MissingInputError(
@@ -56,7 +58,8 @@ def read_events(path: Path) -> pd.DataFrame:
                 mend=f"{nearest(column, map(str, table.columns))} Rename or add the column "
                 f"{column!r}; trial_type names the condition of each event.",
             )
-    table = table[~table["trial_type"].str.strip().str.lower().isin(MISSING)]
+    is_untyped = table["trial_type"].str.strip().str.lower().isin(MISSING)
+    table = table[~is_untyped]
     onset = pd.to_numeric(table["onset"], errors="coerce")
     if onset.isna().any():
         wrong = str(table.loc[onset.isna(), "onset"].iloc[0])
@@ -65,8 +68,15 @@ def read_events(path: Path) -> pd.DataFrame:
             mend="Mend that row of the table.",
         )
     duration = pd.to_numeric(table["duration"], errors="coerce").fillna(0.0)
+    if (duration < 0).any():
+        raise UnreadableError(
+            f"{path} has the duration {duration[duration < 0].iloc[0]:g} s, which is negative; 0 "
+            "or more was expected.",
+            mend="Mend that row of the table; the duration of an impulse is 0.",
+        )
     table = table.assign(onset=onset.astype(float), duration=duration.astype(float))
-    return table.sort_values("onset", kind="stable").reset_index(drop=True)
+    events = table.sort_values("onset", kind="stable").reset_index(drop=True)
+    return events, int(is_untyped.sum())
 
 
 def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFrame:
@@ -75,7 +85,7 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     Parameters
     ----------
     events
-        As `read_events` returns them.
+        As `read_events` returns them first.
     session, run
         Of all rows.
 

@@ -24,11 +24,10 @@ from bids_dnn.ingest import confounds as nuisance
 from bids_dnn.ingest.events import STIMULUS, covering, number_repeats, read_events, sample_table
 from bids_dnn.ingest.records import Ingested, Run, Subject
 from bids_dnn.ingest.standardize import by_group, remove_trend
-from bids_dnn.ingest.summary import summarize
+from bids_dnn.ingest.summary import SCOPE, summarize, warnings_of
 from bids_dnn.ingest.trials import Hrf, design_trials, solve_trials
 
 Floats = NDArray[np.float32]
-INFLATED = 10.0  # variance inflation above which single trials are hardly told apart
 CHUNK_UNITS = 16384  # solved at once: bounds memory, and is fixed so that sums repeat
 
 
@@ -194,7 +193,7 @@ def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
             f"{run.bold.name} has no events (*_events.tsv) in the raw data set.",
             mend="Write them, or leave the run out with --run-id or --task-id.",
         )
-    events = read_events(run.events)
+    events, n_untyped = read_events(run.events)
     series = imaging.read_units(run.bold, space)  # (n_volumes, n_units)
     found = nuisance.read_confounds(
         run.confounds, run.bold, strategy=settings["confounds"], n_volumes=len(series)
@@ -213,6 +212,7 @@ def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
         "start_from": run.start_from,
         "n_events": len(table),
         "n_rest_events": int(is_rest.sum()),
+        "n_events_without_type": n_untyped,
         "confound_columns": list(found.names),
         "mean_framewise_displacement_mm": nuisance.mean_framewise_displacement(run.confounds),
         "tsnr": tsnr,
@@ -285,19 +285,22 @@ def _trials(recorded: _Recorded, settings: Settings) -> _Made:
             f"The mean signal of run {run} is {grand:.3g}, so there is no percent signal change.",
             mend="Give preprocessed BOLD from which the mean was not taken (desc-preproc).",
         )
-    percent = np.zeros((design.n_trials, used.shape[1]), dtype=np.float32)
+    percent = np.zeros((len(solver.weights), used.shape[1]), dtype=np.float32)
     for start in range(0, used.shape[1], CHUNK_UNITS):
         part = slice(start, start + CHUNK_UNITS)
         centered = used[:, part] - mean[part]  # float64; the constant in the design allows it
         percent[:, part] = 100 / grand * (solver.weights @ centered)
+    inside, ratio = trials[design.inside], solver.variance_ratio
     facts = {
         "drift": drift,
         "mean_signal": grand,
         "degrees_of_freedom": solver.degrees_of_freedom,
         "max_variance_inflation": float(solver.inflation.max(initial=1.0)),
+        "max_variance_ratio": float(ratio[np.isfinite(ratio)].max(initial=1.0)),
+        "barely_estimated_onsets_s": inside["onset_s"][~solver.estimated].tolist(),
         "events_outside_run": int((~design.inside).sum()),
     }
-    return _Made(percent, trials[design.inside], {}, facts)
+    return _Made(percent, inside[solver.estimated], {}, facts)
 
 
 def _volumes(recorded: _Recorded, settings: Settings) -> _Made:
@@ -353,21 +356,15 @@ def _facts(
     lost: dict[str, NDArray[np.bool_]],
 ) -> dict[str, Any]:
     runs = [m.facts for m in made]
-    inflated = [r["run"] for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
-    messages = []
-    if inflated:
-        messages.append(
-            f"Trials overlap much (variance inflation above {INFLATED:g}) in the runs "
-            f"{', '.join(inflated)}: their estimates are noisy."
-        )
-    if outside := sum(r["events_outside_run"] for r in runs):
-        messages.append(f"{outside} events have no volume in their run and were left out.")
+    group = settings["standardize"]
+    sizes = responses.samples.groupby(group).size() if group in ("run", "session") else None
     return {
         "source": "fmriprep",
         **{name: value for name, value in settings.items() if name != "rest"},
         "rest": list(settings["rest"]),
+        **({} if sizes is None else {"standardize_scope": SCOPE}),
         "n_volumes": sum(r["n_volumes"] for r in runs),
         **summarize(responses, lost),
         "runs": runs,
-        "warnings": messages,
+        "warnings": warnings_of(runs, smallest_group=None if sizes is None else int(sizes.min())),
     }

@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bids_dnn.ingest.trials import BARELY
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from bids_dnn.containers.responses import Responses
+
+
+INFLATED = 10.0  # variance inflation above which single trials are hardly told apart
+FEW = 4  # samples, under which a standard deviation says little
+NAMED = 10  # trials that a warning names one by one
+SCOPE = (
+    "Mean and standard deviation are those of all samples of a run or session, and use no label. "
+    "Where whole groups are left out for testing, none is shared with what is learnt; in encoding "
+    "by stimulus, those of a group come from the test images too."
+)
 
 
 def summarize(responses: Responses, lost: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
@@ -48,3 +60,47 @@ def summarize(responses: Responses, lost: Mapping[str, NDArray[np.bool_]]) -> di
         "conditions_without_stimulus": sorted(set(unknown["condition"])),
         "samples_by_condition": {str(name): int(n) for name, n in counts.items()},
     }
+
+
+def warnings_of(runs: Sequence[Mapping[str, Any]], *, smallest_group: int | None) -> list[str]:
+    """Return what a user should know of the runs, one sentence each.
+
+    Parameters
+    ----------
+    runs
+        Facts of each run.
+    smallest_group : int
+        Samples of the smallest group over which values were z-scored; None = they were not.
+    """
+    messages = []
+    inflated = [r["run"] for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
+    if inflated:
+        messages.append(
+            f"Trials overlap much (variance inflation above {INFLATED:g}) in the runs "
+            f"{', '.join(inflated)}: their estimates are noisy."
+        )
+    hardly = [
+        f"{onset:g} s in run {r['run']}"
+        for r in runs
+        for onset in r.get("barely_estimated_onsets_s", ())
+    ]
+    if hardly:
+        more = f" and {len(hardly) - NAMED} more" if len(hardly) > NAMED else ""
+        messages.append(
+            f"{len(hardly)} trials were left out, as the volumes that count hardly determine "
+            f"them (error variance above {BARELY:g} times the median of the run): "
+            f"{', '.join(hardly[:NAMED])}{more}."
+        )
+    if outside := sum(r["events_outside_run"] for r in runs):
+        messages.append(f"{outside} events have no volume in their run and were left out.")
+    if untyped := sum(r["n_events_without_type"] for r in runs):
+        where = ", ".join(r["run"] for r in runs if r["n_events_without_type"])
+        messages.append(
+            f"{untyped} events have the trial_type n/a and were left out (in the runs {where})."
+        )
+    if smallest_group is not None and smallest_group < FEW:
+        messages.append(
+            f"Responses are z-scored over as few as {smallest_group} samples, which says little "
+            "of their spread."
+        )
+    return messages

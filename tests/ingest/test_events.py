@@ -18,7 +18,8 @@ def test_events_are_sorted_and_incomplete_ones_left_out(tmp_path):
         tmp_path / "e.tsv",
         "onset duration trial_type stim_file\n5 1 face a.png\n1 n/a house n/a\n3 1 n/a b.png\n",
     )
-    events = read_events(path)
+    events, n_untyped = read_events(path)
+    assert n_untyped == 1
     assert events["trial_type"].tolist() == ["house", "face"]
     assert events["duration"].tolist() == [0.0, 1.0]
     samples = sample_table(events, session="a", run="ax01")
@@ -86,6 +87,9 @@ def test_damaged_events_are_refused(tmp_path):
         read_events(write(tmp_path / "empty.tsv", ""))
     path = write(tmp_path / "e.tsv", "onset duration trial_type\nsoon 1 face\n")
     with pytest.raises(UnreadableError, match=r"the onset 'soon'"):
+        read_events(path)
+    path = write(tmp_path / "e.tsv", "onset duration trial_type\n1 -1.5 face\n")
+    with pytest.raises(UnreadableError, match=r"e\.tsv has the duration -1\.5 s.*negative"):
         read_events(path)
 
 

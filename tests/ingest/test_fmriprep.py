@@ -5,8 +5,6 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
-from sklearn.svm import SVC
 
 from bids_dnn import imaging
 from bids_dnn.errors import (
@@ -19,7 +17,6 @@ from bids_dnn.errors import (
 from bids_dnn.ingest.fmriprep import read_responses
 from bids_dnn.ingest.inventory import Subject, take_inventory
 from bids_dnn.ingest.trials import design_trials
-from tests.factories.haxby import haxby_tree
 from tests.factories.trees import T_R_S, tiny_tree
 
 SETTINGS = {
@@ -116,6 +113,38 @@ def test_much_overlap_is_warned_of(small):
     assert facts["runs"][0]["max_variance_inflation"] < 10
     assert facts["runs"][1]["max_variance_inflation"] > 10
     assert "variance inflation above 10) in the runs 02" in facts["warnings"][0]
+
+
+def test_trials_that_are_hardly_seen_are_left_out_and_named(small):
+    events = sorted((small / "sub-01" / "func").glob("*events.tsv"))[1]
+    events.write_text(events.read_text() + "76.5\t0\tface\tface/1.png\n")
+    found = read(small)
+    assert found.responses.values.shape == (12, 12)
+    assert found.facts["runs"][0]["barely_estimated_onsets_s"] == []
+    assert found.facts["runs"][1]["barely_estimated_onsets_s"] == [76.5]
+    assert any(
+        "1 trials were left out" in w and "76.5 s in run 02" in w for w in found.facts["warnings"]
+    )
+    assert json.loads(json.dumps(found.facts)) == found.facts
+
+
+def test_events_without_a_type_are_counted(small):
+    events = sorted((small / "sub-01" / "func").glob("*events.tsv"))[1]
+    events.write_text(events.read_text() + "60\t1\tn/a\tface/1.png\n")
+    facts = read(small).facts
+    assert [run["n_events_without_type"] for run in facts["runs"]] == [0, 1]
+    assert facts["warnings"] == [
+        "1 events have the trial_type n/a and were left out (in the runs 02)."
+    ]
+
+
+def test_few_samples_to_a_group_are_warned_of(small):
+    for path in (small / "sub-01" / "func").glob("*events.tsv"):
+        path.write_text("\n".join(path.read_text().splitlines()[:4]) + "\n")
+    facts = read(small, standardize="run").facts
+    assert "z-scored over as few as 3 samples" in facts["warnings"][0]
+    assert "no label" in facts["standardize_scope"]
+    assert not read(small, standardize="session").facts["warnings"]
 
 
 def test_cosines_of_the_table_stand_for_the_drift_model(small):
@@ -357,41 +386,3 @@ def test_volumes_without_a_mean_give_no_percent(small):
         rewrite(path, lambda values: values - 100.5)
     with pytest.raises(UnreadableError, match=r"mean signal of run 01 is -0\.\d+"):
         read(small)
-
-
-@pytest.fixture(scope="module")
-def haxby(real_data, tmp_path_factory):
-    home = tmp_path_factory.mktemp("haxby")
-    return {
-        onsets: haxby_tree(real_data, home / onsets, onsets=onsets) for onsets in ("labels", "hrf")
-    }
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("onsets", "model", "standardize", "low", "high"),
-    [
-        ("labels", "volumes", "rest", 0.551, 0.591),
-        ("labels", "block", "rest", 0.709, 0.749),
-        ("hrf", "lsa", "none", 0.70, 1.0),
-        ("hrf", "lsa", "run", 0.78, 1.0),
-    ],
-)
-def test_haxby_categories_are_told_apart(haxby, onsets, model, standardize, low, high):
-    found = read(
-        haxby[onsets],
-        model=model,
-        standardize=standardize,
-        high_pass_hz=1 / 128,
-        delay_s=0.0,
-    )
-    responses = found.responses
-    assert responses.values.shape == (864 if model == "volumes" else 96, 530)
-    accuracy = cross_val_score(
-        SVC(kernel="linear", C=1),
-        responses.values,
-        responses.samples["condition"],
-        groups=responses.samples["run"],
-        cv=LeaveOneGroupOut(),
-    ).mean()
-    assert low <= accuracy <= high
