@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bids_dnn import files
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.network import Network
-from bids_dnn.errors import NotEnoughDataError, OutputError, ShapeError
+from bids_dnn.errors import NotEnoughDataError, OutputError, ShapeError, UnreadableError
 from bids_dnn.features.capture import capture
 from bids_dnn.features.gram import gram_of
 
@@ -28,7 +28,12 @@ BATCH_SIZE = 32
 
 
 def identity_of(
-    network: Network, layer: str, stimuli: Mapping[str, str], *, batch_size: int = BATCH_SIZE
+    network: Network,
+    layer: str,
+    stimuli: Mapping[str, str],
+    *,
+    device: str,
+    batch_size: int = BATCH_SIZE,
 ) -> dict[str, str]:
     """Name everything that the Gram matrix of a layer depends on, before it is made.
 
@@ -40,6 +45,8 @@ def identity_of(
         Module path.
     stimuli
         Stimulus id to the SHA-256 of its file, in the order of the rows.
+    device
+        ``cpu`` or ``cuda``, which differ in the last bits.
     batch_size : int
         Pictures shown at a time, which can alter the last bit.
 
@@ -59,6 +66,7 @@ def identity_of(
         f"sd {list(card.sd)}",
         "stimuli": f"{len(stimuli)}, sha256 {hashlib.sha256(listed.encode()).hexdigest()}",
         "precision": "float32 without TF32, Gram in float64",
+        "device": device,
         "batch_size": str(batch_size),
         "torch": torch.__version__,
     }
@@ -114,6 +122,8 @@ def extract_grams(
         If a layer does not exist or cannot be captured.
     ShapeError
         If a picture has another shape than the network takes.
+    UnreadableError
+        If a layer puts out NaN or infinite values.
     """
     ids = tuple(stimuli)
     passes = _batches(
@@ -144,7 +154,7 @@ def extract_grams(
             rows = np.memmap(
                 folder / f"{i}.f32", dtype=np.float32, mode="r", shape=(len(ids), widths[layer])
             )
-            identity = identity_of(network, layer, stimuli, batch_size=batch_size)
+            identity = identity_of(network, layer, stimuli, device=device, batch_size=batch_size)
             made.append(
                 FeatureGram(ids, network.card.name, layer, gram_of(rows), widths[layer], identity)
             )
@@ -184,6 +194,8 @@ def extract_features(
         If a layer does not exist or cannot be captured.
     ShapeError
         If a picture has another shape than the network takes.
+    UnreadableError
+        If a layer puts out NaN or infinite values.
     """
     made: dict[str, Array] = {}
     done = 0
@@ -235,11 +247,26 @@ def _batches(
                         mend="Load it with stimuli.load.load_picture and the network's card.",
                     )
                 pictures[row] = picture
-            yield capture(network.module, pictures, layers=layers, device=device)
+            features = capture(network.module, pictures, layers=layers, device=device)
+            _check_finite(features, names, network=network.card.name)
+            yield features
             if progress is not None:
                 progress(start + len(names), len(ids))
     finally:
         network.module.to("cpu")
+
+
+def _check_finite(features: Mapping[str, Array], names: Sequence[str], *, network: str) -> None:
+    for layer, part in features.items():
+        is_whole = np.isfinite(part).all(axis=1)
+        if not is_whole.all():
+            row = int(np.argmin(is_whole))
+            bad = int((~np.isfinite(part[row])).sum())
+            raise UnreadableError(
+                f"Layer {layer!r} of {network} answers {names[row]!r} with {bad} NaN or infinite "
+                f"values among {part.shape[1]} features; finite ones were expected.",
+                mend="Check the weights of the network and that picture, or leave the layer out.",
+            )
 
 
 @contextmanager

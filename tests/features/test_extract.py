@@ -6,7 +6,13 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from bids_dnn.errors import ConfigError, NotEnoughDataError, OutputError, ShapeError
+from bids_dnn.errors import (
+    ConfigError,
+    NotEnoughDataError,
+    OutputError,
+    ShapeError,
+    UnreadableError,
+)
 from bids_dnn.features import extract
 from bids_dnn.features.extract import extract_features, extract_grams, identity_of
 from tests.factories.networks import pictures, small_network
@@ -98,16 +104,31 @@ def test_no_stimulus_and_no_such_layer_are_refused(shown, tmp_path):
         grams(shown, tmp_path, layers=["8"])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(shown, tmp_path, value):
+    shown["p005.png"] = np.full_like(shown["p005.png"], value)
+    with pytest.raises(
+        UnreadableError, match=r"Layer '2' of small answers 'p005\.png' with 384 NaN"
+    ):
+        grams(shown, tmp_path)
+    with pytest.raises(UnreadableError, match=r"'p005\.png'"):
+        extract_features(
+            small_network(), list(shown), shown.__getitem__, layers=LAYERS, device="cpu"
+        )
+    assert not list(tmp_path.iterdir())
+
+
 def test_identity_tells_all_that_the_numbers_depend_on(shown):
     network, names = small_network(), hashes(shown)
-    base = identity_of(network, "0", names)
-    assert base == identity_of(small_network(), "0", dict(names))
+    base = identity_of(network, "0", names, device="cpu")
+    assert base == identity_of(small_network(), "0", dict(names), device="cpu")
     others = [
-        identity_of(network, "2", names),
-        identity_of(small_network(seed=1), "0", names),
-        identity_of(small_network(size_px=16), "0", names),
-        identity_of(network, "0", {**names, "p003.png": "other bytes"}),
-        identity_of(network, "0", dict(reversed(names.items()))),
+        identity_of(network, "2", names, device="cpu"),
+        identity_of(network, "0", names, device="cuda"),
+        identity_of(small_network(seed=1), "0", names, device="cpu"),
+        identity_of(small_network(size_px=16), "0", names, device="cpu"),
+        identity_of(network, "0", {**names, "p003.png": "other bytes"}, device="cpu"),
+        identity_of(network, "0", dict(reversed(names.items())), device="cpu"),
     ]
     assert all(other != base for other in others)
     assert all(isinstance(value, str) for value in base.values())
@@ -115,4 +136,6 @@ def test_identity_tells_all_that_the_numbers_depend_on(shown):
 
 def test_the_identity_is_carried_by_the_gram(shown, tmp_path):
     made = grams(shown, tmp_path)[1]
-    assert made.identity == identity_of(small_network(), "0", hashes(shown), batch_size=4)
+    assert made.identity == identity_of(
+        small_network(), "0", hashes(shown), device="cpu", batch_size=4
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from bids_dnn.features import gram
 from bids_dnn.features.gram import gram_of
@@ -26,3 +27,12 @@ def test_sums_do_not_lose_what_float32_would(rng):
 def test_the_order_of_columns_does_not_matter(rng):
     x = rng.normal(size=(5, 40)).astype(np.float32)
     np.testing.assert_allclose(gram_of(x), gram_of(x[:, rng.permutation(40)]), rtol=1e-12)
+
+
+def test_the_number_of_threads_does_not_matter(rng):
+    x = rng.normal(size=(97, 20_011)).astype(np.float32)
+    made = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            made.append(gram_of(x).tobytes())
+    assert made[0] == made[1]

@@ -46,14 +46,14 @@ def test_the_key_changes_with_pixel_weight_layer_and_preprocessing():
     stimuli = {"a.png": "1", "b.png": "2"}
     network = small_network()
     keys = {
-        store.key(identity_of(network, "0", stimuli)),
-        store.key(identity_of(network, "2", stimuli)),
-        store.key(identity_of(network, "0", {**stimuli, "b.png": "3"})),
-        store.key(identity_of(small_network(seed=1), "0", stimuli)),
-        store.key(identity_of(small_network(size_px=16), "0", stimuli)),
+        store.key(identity_of(network, "0", stimuli, device="cpu")),
+        store.key(identity_of(network, "2", stimuli, device="cpu")),
+        store.key(identity_of(network, "0", {**stimuli, "b.png": "3"}, device="cpu")),
+        store.key(identity_of(small_network(seed=1), "0", stimuli, device="cpu")),
+        store.key(identity_of(small_network(size_px=16), "0", stimuli, device="cpu")),
     }
     assert len(keys) == 5
-    assert store.key(identity_of(network, "0", stimuli)) in keys
+    assert store.key(identity_of(network, "0", stimuli, device="cpu")) in keys
 
 
 def test_an_absent_entry_is_refused(tmp_path):

@@ -19,7 +19,9 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     told = read_json(manifest)
     cache = Path(told["cache"])
     made = out_dir / "features.json"
-    keys = _known(cache, told["key"])
+    device = choose_device(told["device"])
+    index = cache / f"{told['key']}-{device}.json"  # GPU and CPU differ in the last bits
+    keys = _known(cache, index)
     if keys is None:
         weights = told["weights"]
         network = load_network(
@@ -31,13 +33,13 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             told["stimulus_sha256"],
             lambda name: load_picture(files[name], network.card),
             layers=network.card.layers,
-            device=choose_device(told["device"]),
+            device=device,
             scratch=out_dir / "scratch",
         )
         keys = [store.key(gram.identity) for gram in grams]
         for key, gram in zip(keys, grams, strict=True):
             store.write_gram(cache, key, gram)
-        write_json(cache / f"{told['key']}.json", keys)
+        write_json(index, keys)
     return write_json(made, {"cache": str(cache), "name": told["name"], "keys": keys})
 
 
@@ -55,8 +57,7 @@ def load_grams(index: Path) -> list[FeatureGram]:
     return [store.read_gram(Path(told["cache"]), key) for key in told["keys"]]
 
 
-def _known(cache: Path, key: str) -> list[str] | None:
-    index = cache / f"{key}.json"
+def _known(cache: Path, index: Path) -> list[str] | None:
     if not index.is_file():
         return None
     keys: list[str] = read_json(index)
