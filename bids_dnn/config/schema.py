@@ -125,7 +125,6 @@ class EncodeConfig(Section):
     ceiling: Literal["ncsnr", "split-half"] = Field(
         "split-half", description="Noise ceiling from repeats."
     )
-    bootstraps: int = Field(1000, ge=100, description="Resamplings of the images.")
     permutations: int = Field(1000, ge=1, description="Shuffles of the images.")
 
 

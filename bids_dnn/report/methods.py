@@ -85,15 +85,28 @@ def _source(ran: Ran) -> str:
     return f"{text} {after}".strip()
 
 
+def _cost(ran: Ran) -> str:
+    settings = ran.get("responses", {})
+    is_raw = ran.get("source") != "spm" and settings.get("model") != "lsa"
+    if settings.get("standardize", "none") != "none" or is_raw:
+        return ""
+    return (
+        ", scaled in each training set as for voxels of unit variance, by the number of voxels "
+        "over the mean diagonal of the centered Gram matrix"
+    )
+
+
 def _decode(ran: Ran) -> str:
     told = ran["decode"]
     return (
         "Conditions were decoded from the pattern over the voxels of each region [@haxby2001] "
-        f"with a linear support vector machine (C = {told.get('c', 1):g}) [@chang2011; "
-        "@pedregosa2011], leaving one run out. Intervals are 95 % percentile bootstrap intervals "
-        "over runs. The null distribution came from exchanging labels within runs "
-        f"[@ojala2010] ({told.get('permutations', 0)} times, or every distinct labeling where "
-        "there are fewer); p counts the labeling as observed among them [@phipson2010]. "
+        f"with a linear support vector machine (C = {told.get('c', 1):g}{_cost(ran)}) "
+        "[@chang2011; @pedregosa2011], leaving one run out. Intervals are 95 % corrected "
+        "resampled t intervals over the runs left out [@nadeau2003]. The null distribution came "
+        "from exchanging labels of trials within runs, all samples of a trial together "
+        "[@ojala2010] "
+        f"({told.get('permutations', 0)} times, or every distinct labeling where there are fewer)"
+        "; p counts the labeling as observed among them [@phipson2010]. "
         "Corrected p control the family of all regions and comparisons by the maximum statistic "
         "[@westfall1993; @nichols2002]."
     )
@@ -140,14 +153,16 @@ def _encode(ran: Ran) -> str:
         "regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a voxel chosen "
         f"on {folds.get('inner', 5)} inner folds. Scores are from {folds.get('stimulus', 5)} "
         "outer folds; no stimulus was in training and test. The score is the signed Pearson "
-        "correlation of predicted and measured responses, averaged over the voxels of a region. "
+        "correlation of predicted and measured responses, averaged over the voxels of a region; "
+        "predictions and responses were centered, and predictions scaled to unit variance, within "
+        "each test fold before they were pooled, which is close to the mean of the folds' r. "
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
-        "ceiling [@schoppe2016]. Intervals are 95 % bootstrap intervals over stimuli "
-        f"({told.get('bootstraps', 0)} resamplings). p say whether predictions and responses "
-        "covary: responses were exchanged among the stimuli of a fold before the fit "
-        f"({told.get('permutations', 0)} times), the observed order counted among them "
-        "[@phipson2010]; corrected p control the family of all regions and layers by the maximum "
-        "statistic [@westfall1993; @nichols2002]."
+        "ceiling [@schoppe2016]. Intervals are 95 % corrected resampled t intervals over "
+        "folds [@nadeau2003]. p are those of the covariance of predicted and measured responses, "
+        "averaged over all penalties alike, voxels standardized: responses were exchanged "
+        f"among the stimuli of a fold before the fit ({told.get('permutations', 0)} times), the "
+        "observed order counted among them [@phipson2010]; corrected p control the family of "
+        "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]."
     )
 
 

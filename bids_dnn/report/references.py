@@ -200,6 +200,14 @@ _ALL = (
         "10.1016/j.neuroimage.2011.08.076",
     ),
     Reference(
+        "nadeau2003",
+        "Nadeau, Claude and Bengio, Yoshua",
+        "Inference for the generalization error",
+        2003,
+        "Machine Learning 52:239-281",
+        "10.1023/A:1024068626366",
+    ),
+    Reference(
         "nichols2002",
         "Nichols, Thomas E. and Holmes, Andrew P.",
         "Nonparametric permutation tests for functional neuroimaging: a primer with examples",

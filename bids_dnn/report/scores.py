@@ -18,8 +18,8 @@ from bids_dnn.report.slices import Backdrop
 ALPHA = 0.05
 MOST_NUMBERS = 6
 _OVER = {
-    "decode": "95 % percentile bootstrap intervals over runs",
-    "encode": "95 % percentile bootstrap intervals over stimuli",
+    "decode": "95 % corrected resampled t intervals over runs",
+    "encode": "95 % corrected resampled t intervals over folds",
     "group": "95 % t intervals of the mean over participants",
 }
 
@@ -202,8 +202,8 @@ def _decode_how(shown: Shown) -> str:
         )
     return (
         "A linear support vector machine was trained on all runs but one and tested on that one, "
-        "each run in turn. p come from exchanging labels within runs; corrected p control the "
-        "whole table (maximum statistic)."
+        "each run in turn. p come from exchanging labels of trials within runs; corrected p "
+        "control the whole table (maximum statistic)."
     )
 
 
@@ -296,7 +296,9 @@ def _encode_how(shown: Shown) -> str:
     return (
         "Ridge regression from the features of each layer to each voxel's mean response, the "
         "penalty chosen for each voxel on inner folds, scored on stimuli that were in no training "
-        "fold. The noise ceiling is the correlation that a perfect prediction could reach, "
+        "fold. Predictions and responses are centered, and predictions scaled to unit variance, "
+        "within each test fold before they are pooled, which is close to the mean of the folds' "
+        "r. The noise ceiling is the correlation that a perfect prediction could reach, "
         "estimated from repeats."
     )
 

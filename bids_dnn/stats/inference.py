@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -16,6 +15,7 @@ Array = NDArray[np.floating[Any]]
 TOLERANCE = 1e-12  # two scores nearer than this are one: sums in another order
 ENUMERATED_FLIPS = 14
 RANDOM_FLIPS = 10_000
+FEWEST_FOLDS = 3
 
 
 def p_floor(n_permutations: int, *, enumerated: bool) -> float:
@@ -156,65 +156,6 @@ def fdr(p: Array) -> NDArray[np.float64]:
     return out
 
 
-def percentiles(draws: Array, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the central interval of resampled statistics; NaN draws are left out.
-
-    Examples
-    --------
-    >>> percentiles(np.arange(101.0), level=0.5)
-    (25.0, 75.0)
-    """
-    known = draws[np.isfinite(draws)]
-    if not known.size:
-        return float("nan"), float("nan")
-    tail = (1 - level) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float],
-    n_items: int,
-    *,
-    n_bootstraps: int,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Return the percentile interval of a statistic over resampled items.
-
-    Parameters
-    ----------
-    statistic
-        Takes the numbers of the drawn items (n_items,), with repetitions.
-    n_items : int
-        Items that were sampled, and so are resampled: runs, images, participants.
-    n_bootstraps : int
-    rng
-    level : float, in (0, 1)
-
-    Returns
-    -------
-    low, high : float
-        NaN where there is no item.
-
-    References
-    ----------
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, doi:10.1201/9780429246593.
-
-    Examples
-    --------
-    >>> values = np.array([1.0, 1.0, 1.0])
-    >>> bootstrap_interval(
-    ...     lambda drawn: float(values[drawn].mean()), 3, n_bootstraps=9,
-    ...     rng=np.random.default_rng(0))
-    (1.0, 1.0)
-    """
-    if n_items < 1:
-        return float("nan"), float("nan")
-    draws = rng.integers(n_items, size=(n_bootstraps, n_items))
-    return percentiles(np.array([statistic(drawn) for drawn in draws]), level=level)
-
-
 def sign_flip(values: Array, seed: int) -> tuple[float, float]:
     """Test one-sided that values are symmetric around zero, by flipping their signs.
 
@@ -280,6 +221,48 @@ def t_interval(values: Array, *, level: float = 0.95) -> tuple[float, float]:
         return float("nan"), float("nan")
     reach = stats.t.ppf((1 + level) / 2, known.size - 1) * known.std(ddof=1) / np.sqrt(known.size)
     return float(known.mean() - reach), float(known.mean() + reach)
+
+
+def corrected_t_interval(
+    scores: Array, *, n_test: float, n_train: float, center: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the t interval of a cross-validated score, from the scores of its folds.
+
+    Folds share training samples, so that their scores are not independent: the variance of
+    their mean is taken as s^2 (1 / k + n_test / n_train), not as s^2 / k.
+
+    Parameters
+    ----------
+    scores : (n_folds,)
+        NaN is left out.
+    n_test, n_train : float
+        Samples tested and learnt from in a fold (or their means over folds).
+    center : float
+        The score that is reported; the interval lies around it.
+    level : float, in (0, 1)
+
+    Returns
+    -------
+    low, high : float
+        NaN under three folds, or where `center` is.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
+
+    Examples
+    --------
+    >>> low, high = corrected_t_interval(
+    ...     np.array([0.4, 0.5, 0.6]), n_test=10, n_train=20, center=0.5)
+    >>> round(low, 2), round(high, 2)
+    (0.11, 0.89)
+    """
+    known = np.asarray(scores[np.isfinite(scores)], dtype=np.float64)
+    if known.size < FEWEST_FOLDS or not np.isfinite(center):
+        return float("nan"), float("nan")
+    spread = known.std(ddof=1) * np.sqrt(1 / known.size + n_test / n_train)
+    reach = float(stats.t.ppf((1 + level) / 2, known.size - 1) * spread)
+    return center - reach, center + reach
 
 
 def t_one_sided(values: Array) -> float:

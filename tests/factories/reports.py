@@ -32,7 +32,6 @@ RAN = {
         "folds": {"stimulus": 5, "inner": 5},
         "ceiling": "split-half",
         "permutations": 1000,
-        "bootstraps": 1000,
     },
 }
 

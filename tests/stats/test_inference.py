@@ -6,11 +6,10 @@ from scipy import stats
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.inference import (
-    bootstrap_interval,
+    corrected_t_interval,
     fdr,
     max_statistic,
     p_floor,
-    percentiles,
     permutation_p,
     sign_flip,
     t_interval,
@@ -105,24 +104,6 @@ def test_fdr_keeps_nan_out_of_the_family(rng):
     assert np.isnan(fdr(np.array([np.nan]))).all()
 
 
-def test_the_bootstrap_interval_of_a_mean_is_near_the_normal_one(rng):
-    values = rng.normal(size=200)
-    low, high = bootstrap_interval(
-        lambda drawn: float(values[drawn].mean()), 200, n_bootstraps=2000, rng=rng
-    )
-    reach = 1.96 * values.std() / np.sqrt(200)
-    np.testing.assert_allclose([low, high], values.mean() + np.array([-reach, reach]), atol=0.02)
-
-
-def test_a_bootstrap_of_nothing_is_nan(rng):
-    assert np.isnan(bootstrap_interval(lambda _: 0.0, 0, n_bootstraps=5, rng=rng)).all()
-
-
-def test_percentiles_leave_out_nan():
-    assert percentiles(np.array([np.nan, 1.0, 1.0])) == (1.0, 1.0)
-    assert np.isnan(percentiles(np.array([np.nan]))).all()
-
-
 def test_sign_flips_of_few_values_are_enumerated():
     p, floor = sign_flip(np.array([0.1, 0.2, 0.3, -0.05]), 0)
     assert floor == 1 / 16
@@ -167,3 +148,35 @@ def test_one_value_has_neither_interval_nor_test():
     assert np.isnan(t_interval(np.array([1.0]))).all()
     assert np.isnan(t_one_sided(np.array([1.0])))
     assert np.isnan(t_one_sided(np.array([0.2, 0.2])))
+
+
+def test_the_corrected_interval_of_folds_is_wider_than_the_plain_one(rng):
+    values = rng.normal(size=5)
+    low, high = corrected_t_interval(values, n_test=20, n_train=80, center=values.mean())
+    plain = stats.t.interval(0.95, 4, values.mean(), values.std(ddof=1) / np.sqrt(5))
+    np.testing.assert_allclose((high - low) / np.ptp(plain), np.sqrt(1 + 5 / 4))
+    np.testing.assert_allclose((low + high) / 2, values.mean())
+
+
+def test_a_test_set_of_nothing_leaves_the_plain_interval(rng):
+    values = rng.normal(size=6)
+    found = corrected_t_interval(values, n_test=0, n_train=1, center=values.mean())
+    np.testing.assert_allclose(found, t_interval(values))
+
+
+def test_the_corrected_interval_lies_around_the_score(rng):
+    values = rng.normal(size=6)
+    holed = np.append(values, np.nan)
+    low, high = corrected_t_interval(holed, n_test=1, n_train=5, center=3.0)
+    np.testing.assert_allclose((low + high) / 2, 3.0)
+    np.testing.assert_allclose(
+        (low, high), corrected_t_interval(values, n_test=1, n_train=5, center=3.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "center"), [([0.1, 0.2], 0.15), ([0.1, 0.2, np.nan], 0.15), ([0.1] * 4, np.nan)]
+)
+def test_few_folds_have_no_corrected_interval(values, center):
+    found = corrected_t_interval(np.array(values), n_test=1, n_train=2, center=center)
+    assert np.isnan(found).all()

@@ -108,7 +108,6 @@ def test_scores_are_near_those_of_the_true_components(whole):
                 n_inner=told["folds"]["inner"],
                 alphas=told["alphas"],
                 ceiling=told["ceiling"],
-                n_bootstraps=100,
                 n_permutations=1,
                 seed=settings["seed"],
             )

@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.comparisons import Comparison, parse
 from bids_dnn.analyses.decode.kernels import Codes, Gram, linear_gram, predict_labels
-from bids_dnn.analyses.decode.permutation import Labelings, labelings
-from bids_dnn.containers.responses import Responses
+from bids_dnn.analyses.decode.permutation import Labelings, labelings, number_trials
+from bids_dnn.containers.responses import Responses, Scale
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, leave_one_run_out
-from bids_dnn.stats.inference import max_statistic, p_floor, percentiles, permutation_p
+from bids_dnn.stats.inference import (
+    corrected_t_interval,
+    max_statistic,
+    p_floor,
+    permutation_p,
+)
+from bids_dnn.stats.metrics import accuracy, balanced_accuracy
 from bids_dnn.stats.regions import RegionUnits, region_units
 
-N_BOOTSTRAPS = 2000
-RUNS_FOR_INTERVAL = 3
+SCALED = ("beta", "psc")  # of an arbitrary unit: the cost is for unit variance
 
 COLUMNS = {
     "region": "Name of the region",
@@ -35,9 +40,11 @@ COLUMNS = {
     "score": "The metric over all samples, each predicted by a classifier that saw no sample of "
     "its run; 0 to 1",
     "chance": "1 / n_classes",
-    "ci_low": "Lower end of the 95 % percentile bootstrap interval over runs; n/a under 3 runs",
+    "ci_low": "Lower end of the 95 % corrected resampled t interval over the runs left out "
+    "(Nadeau & Bengio 2003); n/a under 3 runs",
     "ci_high": "Upper end of that interval",
-    "p": "One-sided permutation p, labels exchanged within runs",
+    "p": "One-sided permutation p, labels of trials exchanged within runs (all samples of a trial "
+    "together)",
     "p_floor": "The smallest p that the permutations allow",
     "p_corrected": "p corrected for all regions and comparisons of this table (maximum statistic)",
     "n_permutations": "Random labelings drawn, or all distinct ones where they are fewer",
@@ -81,10 +88,15 @@ def decode(
     """Tell conditions apart from the pattern over each region's voxels, leaving one run out.
 
     A linear support vector machine (one against one for more than two sides) is trained on all
-    runs but one and tested on that one, until each run was left out. Nothing is scaled here:
-    whatever standardization there is, was done within each run.
+    runs but one and tested on that one, until each run was left out. No voxel is scaled here:
+    whatever standardization there is, was done within each run. Where responses are betas or
+    percent signal change, the cost is `c` for voxels of unit variance on average: it is
+    multiplied by the number of voxels over the mean diagonal of the centered training Gram
+    matrix, one number learnt on the training runs, so that the unit does not matter.
 
     The null comes from labels exchanged within each run, the same exchange for all regions.
+    All samples of a trial (the volumes of a block) are given a label together.
+    Intervals are corrected resampled t intervals over the runs left out.
     Where at most `n_permutations` distinct labelings exist, all of them are used instead (see
     `permutation.count_labelings`). `p_corrected` takes regions and comparisons as one family;
     the exchanges of two comparisons are drawn apart, which makes it conservative where they
@@ -99,7 +111,8 @@ def decode(
     comparisons
         See `comparisons.parse`.
     c : above 0
-        Cost of the support vector machine.
+        Cost of the support vector machine; for voxels of unit variance on average where the
+        responses are ``beta`` or ``psc``, as it is otherwise.
     n_permutations : int, at least 1
     seed
         The same seed gives the same table; a comparison's numbers do not depend on which others
@@ -124,6 +137,7 @@ def decode(
 
     References
     ----------
+    Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
     Etzel (2015), MVPA permutation schemes, PRNI, doi:10.1109/PRNI.2015.29.
     """
     if c <= 0 or n_permutations < 1:
@@ -132,11 +146,9 @@ def decode(
             mend="Set decode.c and decode.permutations in analysis.toml.",
         )
     regions = region_units(responses, rois)
-    condition = responses.samples["condition"].fillna("").astype(str).to_numpy(dtype=object)
-    conditions = sorted({str(one) for one in condition} - {""})
-    runs = responses.samples["run"].astype(str).to_numpy(dtype=object)
+    conditions = sorted({str(one) for one in _texts(responses.samples["condition"])} - {""})
     tasks = [
-        _task(one, condition, runs, n_permutations=n_permutations, seed=seed)
+        _task(one, responses.samples, n_permutations=n_permutations, seed=seed)
         for one in parse(comparisons, conditions)
     ]
     grams = [linear_gram(responses.values[:, region.units]) for region in regions]
@@ -146,7 +158,7 @@ def decode(
         if progress is not None:
             progress(f"decode {task.comparison.name} ({t + 1} of {len(tasks)})")
         for r, (region, gram) in enumerate(zip(regions, grams, strict=True)):
-            outcomes[r, t] = _score(task, region, gram, c=c)
+            outcomes[r, t] = _score(task, region, gram, c=c, scale=responses.scale)
     where = sorted(outcomes)  # region by region
     table = _correct(
         [outcomes[key] for key in where],
@@ -173,13 +185,13 @@ def decode(
 
 def _task(
     comparison: Comparison,
-    condition: NDArray[np.object_],
-    runs: NDArray[np.object_],
+    samples: pd.DataFrame,
     *,
     n_permutations: int,
     seed: int,
 ) -> _Task:
     side_of = comparison.side_of
+    condition, runs = _texts(samples["condition"]), _texts(samples["run"])
     rows = np.flatnonzero([one in side_of for one in condition])
     labels = np.array([side_of[one] for one in condition[rows]], dtype=np.intp)
     folds = leave_one_run_out(runs[rows])
@@ -202,20 +214,32 @@ def _task(
         labels=labels,
         runs=run_codes,
         folds=folds,
-        labelings=labelings(labels, run_codes, n_permutations=n_permutations, rng=rng),
+        labelings=labelings(
+            labels,
+            run_codes,
+            units=number_trials(samples.iloc[rows]),
+            n_permutations=n_permutations,
+            rng=rng,
+        ),
         is_balanced=np.unique(np.bincount(labels)).size == 1,
         seed=int(rng.integers(2**32)),
     )
 
 
-def _score(task: _Task, region: RegionUnits, gram: Gram, *, c: float) -> _Outcome:
+def _texts(column: pd.Series[Any]) -> NDArray[np.object_]:
+    return np.asarray(column.fillna("").astype(str), dtype=object)
+
+
+def _score(task: _Task, region: RegionUnits, gram: Gram, *, c: float, scale: Scale) -> _Outcome:
     codes = task.labelings.codes
-    guess = predict_labels(gram[np.ix_(task.rows, task.rows)], codes, task.folds, c=c)
+    n_units = region.units.size if scale in SCALED else None
+    own = gram[np.ix_(task.rows, task.rows)]
+    guess = predict_labels(own, codes, task.folds, c=c, n_units=n_units)
     scores = _scores(codes, guess, is_balanced=task.is_balanced)  # (n_labelings,)
     enumerated = task.labelings.enumerated
     null = scores if enumerated else scores[1:]
     n_classes = len(task.comparison.sides)
-    low, high = _interval(task, guess[0] == task.labels)
+    low, high = _interval(task, guess[0], float(scores[0]))
     confusion = np.zeros((n_classes, n_classes), dtype=np.intp)
     np.add.at(confusion, (task.labels, guess[0]), 1)
     row = {
@@ -247,20 +271,13 @@ def _scores(truth: Codes, guess: Codes, *, is_balanced: bool) -> NDArray[np.floa
     return np.asarray(np.mean(recall, axis=0))
 
 
-def _interval(task: _Task, right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Resample runs, all samples of a run together."""
-    n_runs = len(task.folds)
-    if n_runs < RUNS_FOR_INTERVAL:
-        return float("nan"), float("nan")
-    classes = np.zeros_like(task.labels) if task.is_balanced else task.labels
-    shape = (n_runs, classes.max() + 1)
-    hits, totals = np.zeros(shape), np.zeros(shape)
-    np.add.at(hits, (task.runs, classes), right)
-    np.add.at(totals, (task.runs, classes), 1)
-    draws = np.random.default_rng(task.seed).integers(n_runs, size=(N_BOOTSTRAPS, n_runs))
-    hit, total = hits[draws].sum(axis=1), totals[draws].sum(axis=1)  # (n_bootstraps, n_classes)
-    shares = np.where(total > 0, hit / np.maximum(total, 1), np.nan)
-    return percentiles(np.nanmean(shares, axis=1))
+def _interval(task: _Task, guess: Codes, score: float) -> tuple[float, float]:
+    """Return the interval of the score, from the scores of the runs that were left out."""
+    metric = accuracy if task.is_balanced else balanced_accuracy
+    by_run = np.array([metric(task.labels[one.test], guess[one.test]) for one in task.folds])
+    n, k = len(task.labels), len(task.folds)
+    low, high = corrected_t_interval(by_run, n_test=n / k, n_train=n - n / k, center=score)
+    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
 def _correct(
@@ -298,8 +315,11 @@ def _meta(
     return {
         "folds": "leave one run out",
         "classifier": "linear support vector machine (SVC, precomputed kernel, one against one)",
+        "c_unit": "n_voxels / mean diagonal of the centered training Gram matrix"
+        if responses.scale in SCALED
+        else "1",
         "chance": {task.comparison.name: 1 / len(task.comparison.sides) for task in tasks},
-        "permutation": "labels exchanged within runs",
+        "permutation": "labels of trials exchanged within runs, all samples of a trial together",
         "enumerated": sorted(task.comparison.name for task in tasks if task.labelings.enumerated),
         "comparisons": {
             task.comparison.name: {name: list(members) for name, members in task.comparison.sides}

@@ -20,6 +20,7 @@ Gram = NDArray[np.float64]
 BLOCK = 8192
 TOLERANCE = 1e-3  # that of SVC
 CACHE_MB = 200.0
+VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +62,14 @@ def linear_gram(values: NDArray[np.float32]) -> Gram:
     return gram
 
 
-def predict_labels(gram: Gram, codes: Codes, folds: Sequence[Fold], *, c: float) -> Codes:
+def predict_labels(
+    gram: Gram, codes: Codes, folds: Sequence[Fold], *, c: float, n_units: int | None = None
+) -> Codes:
     """Predict the class of each sample in the fold that leaves it out, for each labeling.
 
-    The predictions are those of ``SVC(kernel="precomputed", C=c)``, to the last tie.
+    The predictions are those of ``SVC(kernel="precomputed", C=c)``, to the last tie. With
+    `n_units`, those of ``C = c * n_units / spread``, where spread is the mean diagonal of the
+    centered training Gram matrix, so that the unit of the responses does not matter.
 
     Parameters
     ----------
@@ -75,6 +80,9 @@ def predict_labels(gram: Gram, codes: Codes, folds: Sequence[Fold], *, c: float)
         Each sample is tested in one of them.
     c
         Cost.
+    n_units : int
+        Units that `gram` sums over: where given, `c` is the cost for units of variance one on
+        average over the training samples. None = `c` is taken as it is.
 
     Returns
     -------
@@ -88,10 +96,19 @@ def predict_labels(gram: Gram, codes: Codes, folds: Sequence[Fold], *, c: float)
         for fold in folds:
             train = np.ascontiguousarray(gram[np.ix_(fold.train, fold.train)])
             test = np.ascontiguousarray(gram[np.ix_(fold.test, fold.train)])
+            if n_units is not None:  # a cost times a factor is a Gram matrix times that factor
+                factor = n_units / (_spread(train) or n_units)
+                train, test = factor * train, factor * test
             taught = np.ascontiguousarray(codes[:, fold.train], dtype=np.float64)
             told = np.array([predict(fit(train, row, c), test, n_classes) for row in taught])
             guess[:, fold.test] = told
     return guess
+
+
+def _spread(gram: Gram) -> float:
+    """Return the mean diagonal of the centered matrix; 0 where nothing varies but rounding."""
+    spread = float(np.trace(gram) / len(gram) - gram.mean())
+    return spread if spread > VARIES * np.trace(gram) / len(gram) else 0.0
 
 
 def predict(machine: Machine, gram: Gram, n_classes: int) -> Codes:

@@ -1,4 +1,4 @@
-"""Labels exchanged within runs: all distinct ways where they are few, otherwise random ones."""
+"""Labels of trials exchanged within runs: all distinct ways where few, otherwise random ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import factorial, prod
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.intp]
@@ -95,8 +96,39 @@ def draw_labelings(labels: Codes, runs: Codes, n: int, rng: np.random.Generator)
     return out
 
 
+def number_trials(samples: pd.DataFrame) -> Codes:
+    """Return the unit that the null exchanges for each sample: its trial.
+
+    The volumes of a block share its noise, so that exchanging them one by one would take for
+    independent what is not.
+
+    Parameters
+    ----------
+    samples : n_samples rows
+        With ``run`` and ``condition``; samples of one run, ``trial`` and condition are one
+        unit. Without ``trial``, or where it is missing, each sample is a unit of its own.
+
+    Returns
+    -------
+    units : (n_samples,)
+        Numbered from 0 in order of appearance.
+
+    Examples
+    --------
+    >>> number_trials(pd.DataFrame({"run": "1", "condition": "cat", "trial": [4, 4, 7]}))
+    array([0, 0, 1])
+    """
+    alone = np.arange(len(samples), dtype=np.intp)
+    if "trial" not in samples:
+        return alone
+    known = samples["trial"].notna().to_numpy(dtype=np.bool_)
+    keys = samples[["run", "condition", "trial"]].astype(object).fillna("")
+    keys["alone"] = np.where(known, -1, alone)
+    return np.asarray(keys.groupby(list(keys), sort=False).ngroup(), dtype=np.intp)
+
+
 def labelings(
-    labels: Codes, runs: Codes, *, n_permutations: int, rng: np.random.Generator
+    labels: Codes, runs: Codes, *, units: Codes, n_permutations: int, rng: np.random.Generator
 ) -> Labelings:
     """Take all distinct labelings where there are at most `n_permutations`, else draw so many.
 
@@ -104,13 +136,18 @@ def labelings(
     ----------
     labels, runs : (n_samples,)
         Class and run of each sample, numbered from 0.
+    units : (n_samples,)
+        Unit of each sample, numbered from 0; the samples of a unit share class and run, and
+        are given a label together.
     n_permutations : int
     rng
     """
-    if count_labelings(labels, runs) <= n_permutations:
-        return Labelings(list_labelings(labels, runs), enumerated=True)
-    drawn = draw_labelings(labels, runs, n_permutations, rng)
-    return Labelings(np.concatenate([labels[None], drawn]), enumerated=False)
+    first = np.unique(units, return_index=True)[1]
+    own, run = labels[first], runs[first]  # (n_units,)
+    if count_labelings(own, run) <= n_permutations:
+        return Labelings(list_labelings(own, run)[:, units], enumerated=True)
+    drawn = draw_labelings(own, run, n_permutations, rng)
+    return Labelings(np.concatenate([own[None], drawn])[:, units], enumerated=False)
 
 
 def _counts(labels: Codes, runs: Codes) -> NDArray[np.intp]:

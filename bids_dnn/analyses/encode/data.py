@@ -20,6 +20,7 @@ from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
 BLOCK = 1024
+FEWEST = 4  # images of a fold: of two, r is 1 or -1 whatever the model
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
     "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
     "split-half": lambda values, stimuli, seed: split_half(
@@ -80,17 +81,17 @@ def used_samples(
     Raises
     ------
     NotEnoughDataError
-        If there are fewer than two such images for each fold.
+        If there are fewer than four such images for each fold.
     """
     shown = responses.samples["stimulus"].fillna("").astype(str)
     known = set.intersection(*(set(gram.stimuli) for gram in grams))
     used = shown.isin(known - {""}).to_numpy(dtype=np.bool_)
     without = sorted(set(shown) - known - {""})
     n = shown[used].nunique()
-    if n < 2 * n_folds:
+    if n < FEWEST * n_folds:
         raise NotEnoughDataError(
             f"{n} images have both responses and features, and {n_folds} folds need "
-            f"{2 * n_folds}; {len(without)} images with responses lack features"
+            f"{FEWEST * n_folds}; {len(without)} images with responses lack features"
             + (f", such as {without[0]!r}." if without else "."),
             mend="Check the stim_file column of the events against the stimuli folder, or ask "
             "for fewer folds (encode.folds in analysis.toml).",

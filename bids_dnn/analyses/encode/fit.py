@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.data import CEILINGS, Data, prepare, used_samples
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
-from bids_dnn.analyses.encode.scores import draw_counts, score_units
+from bids_dnn.analyses.encode.scores import score_units
 from bids_dnn.analyses.encode.tables import (
+    ALIGNED,
     COLUMNS,
+    STATISTIC,
     ceiling_map,
     ceiling_table,
     choices,
@@ -43,7 +45,6 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     n_inner: int,
     alphas: Sequence[float],
     ceiling: str,
-    n_bootstraps: int,
     n_permutations: int,
     seed: int,
     progress: Callable[[str], None] | None = None,
@@ -53,11 +54,14 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     Responses are averaged over the repeats of an image. Each fold's images are predicted by a
     model that learnt on the others; each voxel's penalty is the one of least squared error on
     inner folds of the training images. The score of a voxel is the signed correlation over all
-    images, with predictions and responses aligned between folds (`scores.align_folds`).
+    images. Predictions and responses are centered, and predictions scaled to unit variance,
+    within each test fold before they are pooled, which is close to the mean of the folds' r.
+    Its interval is a corrected resampled t interval over folds.
 
-    `p` asks whether predictions and responses covary, over the region's voxels and over all
-    penalties alike (so that the null is exact: nothing in it was chosen on the responses), with
-    responses exchanged among images before the fit; see `permutation`.
+    `p` is that of the covariance of predicted and measured responses, averaged over all
+    penalties alike (so that the null is exact: nothing in it was chosen on the responses) and
+    over the region's voxels, standardized, with responses exchanged among images before the
+    fit; see `permutation`.
 
     Parameters
     ----------
@@ -74,7 +78,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
         Penalties, as multiples of the mean diagonal of the centered training Gram matrix.
     ceiling
         ``ncsnr`` or ``split-half``.
-    n_bootstraps, n_permutations : int, at least 1
+    n_permutations : int, at least 1
     seed
         The same seed gives the same table.
     progress
@@ -90,7 +94,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     ------
     ConfigError
         If there is no layer, a layer twice, a penalty that is not above zero, another ceiling,
-        or no permutation or bootstrap.
+        or no permutation.
     NotEnoughDataError
         If too few images have responses and features, or a region has no measured voxel.
     SpaceError
@@ -99,13 +103,13 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     References
     ----------
     Naselaris et al. (2011), NeuroImage 56:400, doi:10.1016/j.neuroimage.2010.07.073.
+    Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
     """
-    _check(grams, alphas, ceiling, (n_bootstraps, n_permutations))
+    _check(grams, alphas, ceiling, n_permutations)
     used, left_out = used_samples(responses, grams, n_folds)
     data = prepare(
         responses.select(used), rois, n_folds=n_folds, n_inner=n_inner, ceiling=ceiling, seed=seed
     )
-    counts = draw_counts(len(data.stimuli), n_bootstraps, np.random.default_rng([seed, 4]))
     penalties = np.asarray(alphas, dtype=np.float64)
 
     rows: list[dict[str, Any]] = []
@@ -123,7 +127,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             alphas=penalties,
         )
         score = score_units(data.truth, made.guess, data.folds)
-        rows += score_rows(gram, made, score, data, counts)
+        rows += score_rows(gram, made, score, data)
         maps += layer_maps(gram, made, score, data)
         chosen.append(choices(gram, made, data))
         operators.append(made.operator)
@@ -142,9 +146,10 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             "alphas": penalties.tolist(),
             "alpha_unit": "mean diagonal of the centered training Gram matrix",
             "ceiling": ceiling,
-            "n_bootstraps": n_bootstraps,
             "n_permutations": n_permutations,
-            "permutation": "responses exchanged among the images of a fold, before the fit",
+            "score": ALIGNED,
+            "permutation": "responses exchanged among the images of a fold, before the fit; "
+            f"statistic: {STATISTIC}",
             "seed": seed,
             "networks": network_facts(grams),
             "left_out": left_out
@@ -159,7 +164,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
 
 
 def _check(
-    grams: Sequence[FeatureGram], alphas: Sequence[float], ceiling: str, counts: tuple[int, int]
+    grams: Sequence[FeatureGram], alphas: Sequence[float], ceiling: str, n_permutations: int
 ) -> None:
     labels = [model_label(gram) for gram in grams]
     twice = sorted({label for label in labels if labels.count(label) > 1})
@@ -174,10 +179,10 @@ def _check(
             f"encode.ceiling is {ceiling!r}, which does not exist.",
             mend=nearest(ceiling, CEILINGS),
         )
-    if not len(alphas) or min(alphas) <= 0 or min(counts) < 1:
+    if not len(alphas) or min(alphas) <= 0 or n_permutations < 1:
         raise ConfigError(
-            f"encode.alphas is {list(alphas)}, with {counts[0]} bootstraps and {counts[1]} "
-            "permutations; all must be above zero.",
+            f"encode.alphas is {list(alphas)}, with {n_permutations} permutations; "
+            "all must be above zero.",
             mend="Set them under [encode] in analysis.toml.",
         )
 

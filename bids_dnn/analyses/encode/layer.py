@@ -30,7 +30,8 @@ class LayerFit:
     Parameters
     ----------
     guess : (n_stimuli, n_units) float32
-        Predictions, in the unit of the responses.
+        Predictions less the mean of the training images, in the unit of the responses (with
+        it, responses far from zero would cost the digits of float32).
     r2 : (n_units,)
         1 - SSE / SST against the training mean; NaN where the responses do not vary.
     alpha : (n_folds, n_units)
@@ -91,7 +92,7 @@ def fit_layer(
         held_out = truth[fold.test]
         sse += ((held_out - told) ** 2).sum(axis=0)
         sst += ((held_out - mean) ** 2).sum(axis=0)
-        guess[fold.test], chosen[f] = told, alpha / scale
+        guess[fold.test], chosen[f] = told - mean, alpha / scale
         operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, penalties)
     flat = np.ptp(truth, axis=0) == 0
     r2 = np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))

@@ -87,10 +87,11 @@ def covariances(
     covariance : (n, n_regions, n_layers)
     """
     n_stimuli = shuffles.shape[1]
-    flat = np.stack([one.ravel() for one in operators])  # (n_layers, n_stimuli^2)
+    flat = [one.ravel() for one in operators]  # views, of n_stimuli^2 each
     out = np.empty((len(shuffles), len(similarities), len(operators)))
     for b, order in enumerate(shuffles):
         cells = (order[:, None] * n_stimuli + order).ravel()
         for r, one in enumerate(similarities):
-            out[b, r] = flat @ one.ravel()[cells]
+            moved = one.ravel()[cells]
+            out[b, r] = [operator @ moved for operator in flat]
     return out

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.inference import percentiles
+from bids_dnn.stats.inference import corrected_t_interval
 from bids_dnn.stats.metrics import pearson
 
 Array = NDArray[np.float64]
@@ -50,6 +50,9 @@ def align_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> tuple[Ar
 def score_units(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
     """Return Pearson's r of each unit over all out-of-fold predictions, folds aligned.
 
+    Responses and predictions are centered, and predictions scaled to unit variance, within each
+    test fold before they are pooled: close to the mean of the folds' r.
+
     Parameters
     ----------
     truth, guess : (n_stimuli, n_units)
@@ -69,39 +72,52 @@ def score_units(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
     return out
 
 
-def bootstrap_mean(
-    truth: Values, guess: Values, folds: Sequence[Fold], *, counts: Array
-) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean r over units, images resampled.
+def score_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
+    """Return the mean over units of r within each test fold.
 
     Parameters
     ----------
     truth, guess : (n_stimuli, n_units)
     folds
-    counts : (n_bootstraps, n_stimuli)
-        How often each image was drawn; rows sum to n_stimuli.
 
     Returns
     -------
-    low, high : float
-        NaN where no unit has a score.
+    score : (n_folds,), in [-1, 1]
+        Units whose responses do not vary in a fold are left out of it, and count 0 where their
+        predictions do not vary; NaN where no unit is left.
     """
-    n = truth.shape[0]
-    total, known = np.zeros(len(counts)), np.zeros(len(counts))
+    total, known = np.zeros(len(folds)), np.zeros(len(folds))
     for start in range(0, truth.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
         t, g = align_folds(truth[:, where], guess[:, where], folds)
-        t_sum, g_sum = counts @ t, counts @ g  # (n_bootstraps, n_units in block)
-        cross = counts @ (t * g) - t_sum * g_sum / n
-        power = (counts @ t**2 - t_sum**2 / n) * (counts @ g**2 - g_sum**2 / n)
-        varies = power > 0
-        r = np.where(varies, cross / np.sqrt(np.where(varies, power, 1.0)), 0.0)
-        total += r.sum(axis=1)
-        known += varies.sum(axis=1)
-    return percentiles(np.where(known > 0, total / np.maximum(known, 1), np.nan))
+        for f, fold in enumerate(folds):
+            varies = np.ptp(truth[fold.test, where], axis=0) > 0
+            r = pearson(t[np.ix_(fold.test, varies)], g[np.ix_(fold.test, varies)])
+            total[f] += np.nansum(r)
+            known[f] += varies.sum()
+    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
-def draw_counts(n_stimuli: int, n_bootstraps: int, rng: np.random.Generator) -> Array:
-    """Draw images with replacement: how often each came, (n_bootstraps, n_stimuli)."""
-    even = np.full(n_stimuli, 1 / n_stimuli)
-    return rng.multinomial(n_stimuli, even, size=n_bootstraps).astype(np.float64)
+def score_interval(
+    truth: Values, guess: Values, folds: Sequence[Fold], *, center: float
+) -> tuple[float, float]:
+    """Return the 95 % interval of a region's score, from the scores of its folds.
+
+    Parameters
+    ----------
+    truth, guess : (n_stimuli, n_units)
+        Of the region.
+    folds
+    center : float
+        The score.
+
+    Returns
+    -------
+    low, high : float, in [-1, 1]
+        NaN under three folds.
+    """
+    n, k = len(truth), len(folds)
+    low, high = corrected_t_interval(
+        score_folds(truth, guess, folds), n_test=n / k, n_train=n - n / k, center=center
+    )
+    return float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1))

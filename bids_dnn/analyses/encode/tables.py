@@ -12,26 +12,36 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.layer import LayerFit
-from bids_dnn.analyses.encode.scores import bootstrap_mean
+from bids_dnn.analyses.encode.scores import score_interval
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import StatMap
 
 Array = NDArray[np.float64]
 
+ALIGNED = (
+    "Predictions and responses are centered, and predictions scaled to unit variance, within each "
+    "test fold before they are pooled, which is close to the mean of the folds' r"
+)
+STATISTIC = (
+    "covariance of predicted and measured responses, averaged over all penalties alike, voxels "
+    "standardized"
+)
 COLUMNS = {
     "region": "Name of the region",
     "network": "Name of the network",
     "layer": "Module path of the layer",
     "metric": "pearson = correlation of predicted and measured responses over images",
-    "score": "Mean over the region's voxels of the signed out-of-fold correlation; -1 to 1",
+    "score": "Mean over the region's voxels of the signed out-of-fold correlation; -1 to 1. "
+    + ALIGNED,
     "ceiling": "Noise ceiling of that correlation, of the voxels' mean reliability; n/a where "
     "the repeats agree no better than noise",
     "normalized": "score / ceiling",
     "r2": "Mean over voxels of 1 - SSE / SST, SST against the mean of the training images",
-    "ci_low": "Lower end of the 95 % percentile bootstrap interval of score over images",
+    "ci_low": "Lower end of the 95 % corrected resampled t interval of score over folds (Nadeau & "
+    "Bengio 2003); n/a under 3 folds",
     "ci_high": "Upper end of that interval",
-    "p": "One-sided permutation p that predictions and responses covary: responses exchanged "
-    "among the images of a fold before the model learns",
+    "p": f"One-sided permutation p of the {STATISTIC}: responses exchanged among the images of a "
+    "fold before the model learns",
     "p_floor": "The smallest p that the permutations allow",
     "p_corrected": "p corrected for all regions and layers of this table (maximum statistic)",
     "n_permutations": "Exchanges of images",
@@ -44,15 +54,15 @@ COLUMNS = {
 
 
 def score_rows(
-    gram: FeatureGram, made: LayerFit, score: Array, data: Data, counts: Array
+    gram: FeatureGram, made: LayerFit, score: Array, data: Data
 ) -> list[dict[str, Any]]:
     """Score a layer in each region: one row of the table for each, but for what `fit` infers."""
     rows, tops = [], data.ceiling()
     for region, columns in data.regions:
         r, top = score[columns], data.ceiling_in(columns)
         capped = np.isfinite(r) & np.isfinite(tops[columns])
-        low, high = bootstrap_mean(
-            data.truth[:, columns], made.guess[:, columns], data.folds, counts=counts
+        low, high = score_interval(
+            data.truth[:, columns], made.guess[:, columns], data.folds, center=_mean(r)
         )
         rows.append(
             {
@@ -152,7 +162,7 @@ def warnings_of(data: Data, left_out: dict[str, Any]) -> list[str]:
             f"{without[0]!r}."
         )
     for region, columns in data.regions:
-        if not np.isfinite(data.reliability[columns]).any():
+        if not np.isfinite(data.ceiling_in(columns)):
             out.append(
                 f"{region.name} has no noise ceiling: no image repeats, or its repeats do not "
                 "agree."

@@ -32,7 +32,6 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         n_inner=settings["folds"]["inner"],
         alphas=settings["alphas"],
         ceiling=settings["ceiling"],
-        n_bootstraps=settings["bootstraps"],
         n_permutations=settings["permutations"],
         seed=told["seed"],
     )

@@ -42,7 +42,9 @@ def test_a_planted_effect_is_found_and_noise_is_not(planted):
 
 def test_scores_and_confusion_are_those_of_scikit_learn(planted):
     responses, rois = planted
+    responses = replace(responses, scale="zscore")  # the cost is taken as it is
     result = run(responses, rois, comparisons=("all",), n_permutations=1)
+    assert result.meta["c_unit"] == "1"
     truth = responses.samples["condition"].to_numpy()
     for name, units in (("signal", slice(20)), ("noise", slice(20, 40))):
         guess = cross_val_predict(
@@ -63,14 +65,72 @@ def test_scores_and_confusion_are_those_of_scikit_learn(planted):
         )
 
 
+@pytest.mark.parametrize("scale", ["psc", "beta"])
+def test_the_unit_of_responses_does_not_matter(planted, scale):
+    responses, rois = planted
+    responses = replace(responses, scale=scale)
+    louder = replace(responses, values=20 * responses.values)
+    once, again = run(responses, rois), run(louder, rois)
+    pd.testing.assert_frame_equal(again.table, once.table)
+    pd.testing.assert_frame_equal(again.extras["confusion"], once.extras["confusion"])
+    assert "centered training Gram matrix" in once.meta["c_unit"]
+
+
+def assert_level(p, level, *, ties=0.0):
+    """Bound the share of p up to `level` on both sides; ties of accuracies push p up."""
+    error = np.sqrt(level * (1 - level) / len(p))
+    assert -3.5 * error - ties < np.mean(np.array(p) <= level + 1e-9) - level < 3.5 * error
+
+
 def test_p_is_uniform_under_noise(rng):
     p = []
-    for k in range(150):
-        responses = make_patterns(rng, n_runs=4, n_each=3, n_units=6, effect=0.0)
+    for k in range(200):
+        responses = make_patterns(rng, n_runs=4, n_each=8, n_units=6, effect=0.0)
         p.append(run(responses, comparisons=("all",), n_permutations=19, seed=k).table["p"][0])
-    for level in (0.1, 0.3, 0.5):  # ties of accuracies push p up, never down
-        error = np.sqrt(level * (1 - level) / len(p))
-        assert -0.2 < np.mean(np.array(p) <= level) - level < 3 * error
+    assert_level(p, 0.2, ties=0.04)
+
+
+@pytest.mark.parametrize("n_runs", [3, 8])
+def test_the_interval_holds_chance_under_noise(rng, n_runs):
+    inside = []
+    for k in range(200):
+        responses = make_patterns(rng, n_runs=n_runs, n_each=6, n_units=20, effect=0.0)
+        row = run(responses, comparisons=("all",), n_permutations=1, seed=k).table.iloc[0]
+        inside.append(row["ci_low"] <= row["chance"] <= row["ci_high"])
+    assert np.mean(inside) >= 0.9 - np.sqrt(0.9 * 0.1 / len(inside))
+
+
+def make_blocks(rng, *, memory, n_runs=4, n_volumes=6, n_units=20):
+    """Make blocks of two conditions in noise that lasts over volumes, without an effect."""
+    parts = []
+    for run_id in range(n_runs):
+        noise = rng.normal(size=(4, n_volumes, n_units))
+        for t in range(1, n_volumes):
+            noise[:, t] = memory * noise[:, t - 1] + np.sqrt(1 - memory**2) * noise[:, t]
+        parts.append((noise.reshape(-1, n_units), rng.permutation(list("aabb")), run_id))
+    responses = make_responses(
+        np.concatenate([noise for noise, _, _ in parts]),
+        conditions=np.concatenate([np.repeat(order, n_volumes) for _, order, _ in parts]),
+        runs=np.repeat([run_id for *_, run_id in parts], 4 * n_volumes),
+    )
+    trial = np.tile(np.repeat(np.arange(4), n_volumes), n_runs)
+    return replace(responses, samples=responses.samples.assign(trial=trial))
+
+
+def test_p_is_uniform_where_noise_lasts_over_the_volumes_of_a_block(rng):
+    p = []
+    for k in range(150):
+        responses = make_blocks(rng, memory=0.8)
+        p.append(run(responses, comparisons=("all",), n_permutations=19, seed=k).table["p"][0])
+    assert_level(p, 0.2, ties=0.04)
+
+
+def test_labelings_are_counted_over_trials(rng):
+    responses = make_blocks(rng, memory=0.5, n_runs=3, n_volumes=2)
+    row = run(responses, comparisons=("all",), n_permutations=1000).table.iloc[0]
+    assert row["n_permutations"] == 6**3 / 2
+    assert row["p_floor"] == 2 / 6**3
+    assert row["n_samples"] == 24
 
 
 def test_the_same_seed_gives_the_same_table(planted):
@@ -186,6 +246,7 @@ def test_haxby_single_volumes(real_data):
     responses = make_responses(
         bold[shown], conditions=told["label"][shown], runs=told["run"][shown]
     )
+    responses = replace(responses, scale="zscore")
     row = run(responses, comparisons=("all",), n_permutations=1).table.iloc[0]
     assert row["n_voxels"] == 530
     np.testing.assert_allclose(row["score"], 0.571, atol=0.005)

@@ -76,6 +76,33 @@ def test_other_names_of_two_classes_give_the_same_hits(rng):
     np.testing.assert_array_equal(swapped, hits)
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_with_its_number_of_units_the_cost_is_that_for_unit_variance(rng, n_classes):
+    values, codes, folds = make(rng, n_classes)
+    gram = linear_gram(10 * values + 3)
+    found = predict_labels(gram, codes, folds, c=0.1, n_units=30)
+    for fold in folds:
+        taught = 10.0 * values[fold.train] + 3
+        c = 0.1 / taught.var(axis=0).mean()
+        expected = by_svc(gram, codes, [fold], c)[:, fold.test]
+        np.testing.assert_array_equal(found[:, fold.test], expected)
+
+
+@pytest.mark.parametrize("factor", [1e-8, 20.0, 1e6])
+def test_with_its_number_of_units_the_scale_of_responses_does_not_matter(rng, factor):
+    values, codes, folds = make(rng, 2)
+    gram = linear_gram(values)
+    once = predict_labels(gram, codes, folds, c=1.0, n_units=30)
+    again = predict_labels(factor**2 * gram, codes, folds, c=1.0, n_units=30)
+    np.testing.assert_array_equal(again, once)
+
+
+def test_responses_that_do_not_vary_are_still_given_a_label(rng):
+    _, codes, folds = make(rng, 2)
+    guess = predict_labels(np.full((24, 24), 0.1), codes, folds, c=1.0, n_units=30)
+    assert set(np.unique(guess)) <= {0, 1}
+
+
 def test_the_gram_matrix_is_summed_in_double_precision(rng, monkeypatch):
     values = (1000 + rng.normal(size=(6, 50))).astype(np.float32)
     monkeypatch.setattr(kernels, "BLOCK", 7)

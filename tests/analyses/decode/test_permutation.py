@@ -3,6 +3,7 @@
 from itertools import permutations, product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_dnn.analyses.decode.permutation import (
@@ -10,6 +11,7 @@ from bids_dnn.analyses.decode.permutation import (
     draw_labelings,
     labelings,
     list_labelings,
+    number_trials,
 )
 
 DESIGNS = {
@@ -70,9 +72,10 @@ def test_drawn_labelings_are_even(rng):
 
 def test_few_labelings_are_enumerated_and_many_are_drawn(rng):
     labels, runs = np.tile([0, 1], 5), np.repeat(np.arange(5), 2)
-    few = labelings(labels, runs, n_permutations=16, rng=rng)
+    units = np.arange(10)
+    few = labelings(labels, runs, units=units, n_permutations=16, rng=rng)
     assert (few.enumerated, few.n_permutations) == (True, 16)
-    many = labelings(labels, runs, n_permutations=15, rng=rng)
+    many = labelings(labels, runs, units=units, n_permutations=15, rng=rng)
     assert (many.enumerated, many.n_permutations, len(many.codes)) == (False, 15, 16)
     np.testing.assert_array_equal(many.codes[0], labels)
 
@@ -80,4 +83,24 @@ def test_few_labelings_are_enumerated_and_many_are_drawn(rng):
 def test_a_design_beyond_enumeration_is_counted_at_once(rng):
     labels, runs = np.tile(np.repeat(np.arange(8), 9), 12), np.repeat(np.arange(12), 72)
     assert count_labelings(labels, runs) > 10**100
-    assert not labelings(labels, runs, n_permutations=3, rng=rng).enumerated
+    units = np.arange(len(labels))
+    assert not labelings(labels, runs, units=units, n_permutations=3, rng=rng).enumerated
+
+
+@pytest.mark.parametrize(("n", "enumerated"), [(4, True), (3, False)])
+def test_samples_of_a_trial_are_given_a_label_together(rng, n, enumerated):
+    labels, runs = np.tile(np.repeat([0, 1], 3), 3), np.repeat(np.arange(3), 6)
+    units = np.repeat(np.arange(6), 3)
+    made = labelings(labels, runs, units=units, n_permutations=n, rng=rng)
+    assert (made.enumerated, made.n_permutations) == (enumerated, n)
+    np.testing.assert_array_equal(made.codes[0], labels)
+    blocks = made.codes.reshape(len(made.codes), 6, 3)
+    assert (blocks == blocks[..., :1]).all()
+
+
+def test_a_trial_is_of_one_run_and_condition():
+    samples = pd.DataFrame(
+        {"run": list("111122"), "condition": list("aabaab"), "trial": [0, 0, 0, None, 0, None]}
+    )
+    assert number_trials(samples).tolist() == [0, 0, 1, 2, 3, 4]
+    assert number_trials(samples.drop(columns="trial")).tolist() == list(range(6))

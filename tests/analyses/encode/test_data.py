@@ -51,13 +51,13 @@ def test_images_must_have_features_in_every_layer(rng):
         make_gram(np.eye(12), STIMULI),
         make_gram(np.eye(11), [*STIMULI[:10], "new.png"], layer="conv2"),
     ]
-    used, left_out = used_samples(responses, grams, 3)
+    used, left_out = used_samples(responses, grams, 2)
     assert used.sum() == 10 * 3
     assert left_out["stimuli_without_features"] == STIMULI[10:]
     assert left_out["samples_without_features"] == 6
     assert left_out["stimuli_without_samples"] == 0
 
 
-def test_each_fold_needs_two_images(rng):
-    with pytest.raises(NotEnoughDataError, match=r"12 images .* 7 folds need 14"):
-        used_samples(make(rng), [make_gram(np.eye(12), STIMULI)], 7)
+def test_each_fold_needs_four_images(rng):
+    with pytest.raises(NotEnoughDataError, match=r"12 images .* 4 folds need 16"):
+        used_samples(make(rng), [make_gram(np.eye(12), STIMULI)], 4)

@@ -16,7 +16,6 @@ SETTINGS = {
     "n_inner": 4,
     "alphas": ALPHAS,
     "ceiling": "ncsnr",
-    "n_bootstraps": 100,
     "n_permutations": 99,
     "seed": 0,
 }
@@ -79,17 +78,20 @@ def test_maps_cover_the_regions_together(rng):
 
 
 def test_noise_has_no_score_and_uniform_p(rng):
-    scores, p = [], []
+    scores, p, inside = [], [], []
     for seed in range(120):
         features = rng.normal(size=(30, 8))
         stimuli = [f"s{k:02}" for k in range(30)]
         shared = rng.normal(size=(30, 1))
         responses = make_responses(shared + rng.normal(size=(30, 4)), stimuli=stimuli)
         grams = [make_gram(features, stimuli)]
-        row = run(responses, [], grams, seed=seed, n_bootstraps=1).table.iloc[0]
+        row = run(responses, [], grams, seed=seed).table.iloc[0]
         scores.append(row["score"])
         p.append(row["p"])
+        inside.append(row["ci_low"] <= 0 <= row["ci_high"])
     assert abs(np.mean(scores)) < 3 * np.std(scores) / np.sqrt(len(scores))
+    error = np.sqrt(0.9 * 0.1 / len(inside))
+    assert np.mean(inside) >= 0.9 - error  # at least 90 % of what is named 95 %
     for level in (0.05, 0.2, 0.5):
         error = np.sqrt(level * (1 - level) / len(p))
         assert abs(np.mean(np.array(p) <= level + 1e-9) - level) < 3 * error
@@ -190,8 +192,8 @@ def test_progress_names_each_layer(rng):
 
 
 def test_few_images_are_refused(rng):
-    responses, rois, grams = make(rng, n=9)
-    with pytest.raises(NotEnoughDataError, match=r"9 images .* 5 folds need 10"):
+    responses, rois, grams = make(rng, n=19)
+    with pytest.raises(NotEnoughDataError, match=r"19 images .* 5 folds need 20"):
         run(responses, rois, grams)
 
 

@@ -34,7 +34,7 @@ def test_nested_folds_agree_with_himalaya(rng):
             cv=[(np.flatnonzero(s.train), np.flatnonzero(s.test)) for s in splits],
         ).fit(k[np.ix_(fold.train, fold.train)], y[fold.train])
         np.testing.assert_allclose(found.alpha[f] * scale, peer.best_alphas_, rtol=1e-6)
-        expected = peer.predict(k[np.ix_(fold.test, fold.train)])
+        expected = peer.predict(k[np.ix_(fold.test, fold.train)]) - y[fold.train].mean(axis=0)
         np.testing.assert_allclose(found.guess[fold.test], expected, rtol=1e-5, atol=1e-5)
 
 
@@ -44,7 +44,7 @@ def test_r2_is_against_the_training_mean(rng):
     baseline = np.empty_like(y)
     for fold in folds:
         baseline[fold.test] = y[fold.train].mean(axis=0)
-    expected = r2(y, found.guess.astype(np.float64), baseline=baseline)
+    expected = r2(y, baseline + found.guess, baseline=baseline)
     np.testing.assert_allclose(found.r2, expected, rtol=1e-5)
 
 
@@ -56,6 +56,13 @@ def test_the_scale_and_offset_of_features_do_not_matter(rng):
     np.testing.assert_allclose(again.alpha, once.alpha, rtol=1e-6)
     np.testing.assert_allclose(again.guess, once.guess, rtol=1e-4)
     np.testing.assert_allclose(again.operator, once.operator, atol=1e-8)
+
+
+def test_responses_far_from_zero_keep_their_digits(rng):
+    x, y, folds, inner = make(rng)
+    once = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    again = fit_layer(x @ x.T, y + 1e6, folds=folds, inner=inner, alphas=ALPHAS)
+    np.testing.assert_allclose(again.guess, once.guess, rtol=1e-5, atol=1e-6)
 
 
 def test_the_operator_is_zero_within_a_fold(rng):

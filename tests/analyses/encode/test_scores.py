@@ -6,8 +6,8 @@ import pytest
 from bids_dnn.analyses.encode import scores
 from bids_dnn.analyses.encode.scores import (
     align_folds,
-    bootstrap_mean,
-    draw_counts,
+    score_folds,
+    score_interval,
     score_units,
 )
 from bids_dnn.stats.folds import by_stimulus
@@ -58,43 +58,40 @@ def test_a_fold_with_a_constant_prediction_adds_nothing(rng, folds):
 
 def test_blocks_of_units_do_not_matter(rng, folds, monkeypatch):
     truth, guess = rng.normal(size=(2, 40, 7))
-    counts = draw_counts(40, 20, rng)
-    whole = score_units(truth, guess, folds), bootstrap_mean(truth, guess, folds, counts=counts)
+    whole = score_units(truth, guess, folds), score_folds(truth, guess, folds)
     monkeypatch.setattr(scores, "BLOCK", 3)
     np.testing.assert_allclose(score_units(truth, guess, folds), whole[0])
-    np.testing.assert_allclose(bootstrap_mean(truth, guess, folds, counts=counts), whole[1])
+    np.testing.assert_allclose(score_folds(truth, guess, folds), whole[1])
 
 
-def test_the_interval_is_that_of_drawing_images_one_by_one(rng, folds):
-    truth = rng.normal(size=(40, 6))
-    guess = truth + rng.normal(size=(40, 6))
-    counts = draw_counts(40, 50, rng)
-    t, g = align_folds(truth, guess, folds)
-    means = []
-    for row in counts:
-        drawn = np.repeat(np.arange(40), row.astype(int))
-        means.append(pearson(t[drawn], g[drawn]).mean())
-    np.testing.assert_allclose(
-        bootstrap_mean(truth, guess, folds, counts=counts), np.quantile(means, [0.025, 0.975])
-    )
+def test_the_score_of_a_fold_is_the_mean_of_pearsons(rng, folds):
+    truth, guess = rng.normal(size=(2, 40, 6))
+    expected = [pearson(truth[one.test], guess[one.test]).mean() for one in folds]
+    np.testing.assert_allclose(score_folds(truth, guess, folds), expected)
 
 
-def test_the_interval_holds_the_true_correlation(rng):
+def test_in_a_fold_constant_predictions_count_zero_and_constant_responses_not_at_all(rng, folds):
+    truth, guess = rng.normal(size=(2, 40, 3))
+    truth[folds[0].test, 0], guess[folds[0].test, 1] = 0.1, 0.3
+    inside = folds[0].test
+    expected = pearson(truth[inside, 2:], guess[inside, 2:])[0] / 2
+    np.testing.assert_allclose(score_folds(truth, guess, folds)[0], expected)
+    truth[inside] = 0.1
+    assert np.isnan(score_folds(truth, guess, folds)).tolist() == [True, False, False, False]
+
+
+def test_the_score_is_close_to_the_mean_of_the_folds(rng):
     folds = by_stimulus([f"{k:03}" for k in range(200)], 5, rng)
-    inside = 0
-    for _ in range(40):
-        guess = rng.normal(size=(200, 1))
-        low, high = bootstrap_mean(
-            0.5 * guess + np.sqrt(0.75) * rng.normal(size=(200, 1)),
-            guess,
-            folds,
-            counts=draw_counts(200, 300, rng),
-        )
-        inside += low <= 0.5 <= high
-    assert inside >= 33  # of 40 at 95 %: fewer has a chance of 1 in 10,000
+    truth = rng.normal(size=(200, 20))
+    guess = truth + rng.normal(size=(200, 20))
+    pooled = score_units(truth, guess, folds).mean()
+    assert abs(pooled - score_folds(truth, guess, folds).mean()) < 0.01
 
 
-def test_draws_are_as_many_as_images(rng):
-    counts = draw_counts(30, 10, rng)
-    assert counts.shape == (10, 30)
-    assert (counts.sum(axis=1) == 30).all()
+def test_the_interval_stays_in_the_range_of_r(rng, folds):
+    truth = rng.normal(size=(40, 1))
+    guess = truth.copy()
+    guess[folds[0].test] *= -1
+    low, high = score_interval(truth, guess, folds, center=0.5)
+    assert (low, high) == (-1.0, 1.0)
+    assert np.isnan(score_interval(truth, guess, folds[:2], center=0.5)).all()
