@@ -161,6 +161,9 @@ def explain(err: OSError, path: Path) -> OSError:
         errno.EPERM: lambda: "Give write permission, or choose another folder.",
         errno.EROFS: lambda: "The file system is read-only: choose another folder.",
     }
+    mends |= dict.fromkeys(
+        (errno.ENOENT, errno.ENOTDIR), lambda: "Choose a folder that can be made."
+    )
     if err.errno not in mends:
         return err
     return OutputError(

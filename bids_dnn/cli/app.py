@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -153,8 +154,8 @@ def main(
         from bids_dnn.workflows.app import Call, execute
 
         call = Call(
-            bids_dir=bids_dir.absolute(),
-            output_dir=output_dir.absolute(),
+            bids_dir=Path(os.path.abspath(bids_dir)),  # noqa: PTH100  (links stay as typed)
+            output_dir=Path(os.path.abspath(output_dir)),  # noqa: PTH100
             level=analysis_level,
             dry_run=dry_run,
             reports_only=reports_only,

@@ -37,7 +37,8 @@ class DoubleSpelling(click.Command):
                 return [*made, *args[place:]]
             if raw.startswith("-") and len(raw) > 1:
                 arg = _hyphens(raw)
-                labels = arg if arg in several else None
+                name = arg.partition("=")[0]
+                labels = name if name in several else None
                 made.append(arg)
             elif labels and made[-1] != labels and raw not in levels and not _is_path(raw):
                 made += [labels, raw]

@@ -116,10 +116,20 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Turn ``--network NAME[@LAYER,...]`` into [networks.*].
 
     A network that is a file is named by it, and by its factory where that says more.
+
+    Raises
+    ------
+    ConfigError
+        If a file comes without its factory.
     """
     networks: dict[str, dict[str, Any]] = {}
     for text in texts:
         network, _, layers = text.partition("@")
+        if network.endswith(".py"):
+            raise ConfigError(
+                f"--network {text!r} names a file, but not the function that makes the network.",
+                mend=f"Type --network {network}:FACTORY.",
+            )
         networks[_label(network)] = {"network": network}
         if layers:
             networks[_label(network)]["layers"] = [name.strip() for name in layers.split(",")]
@@ -233,6 +243,12 @@ def _explain(err: ValidationError) -> ConfigError:
         )
     if first["type"] == "missing":
         return ConfigError(f"The setting {where!r} is missing.", mend=f"Add {where} to the file.")
+    if first["type"] == "string_pattern_mismatch":
+        return ConfigError(
+            f"The name {first['input']!r} in {where.partition('.')[0]} holds more than letters "
+            "and digits.",
+            mend=f"Call it {re.sub('[^A-Za-z0-9]', '', str(first['input'])) or 'V1'!r}.",
+        )
     message = str(first["msg"])
     return ConfigError(
         f"The setting {where} is {first['input']!r}: {message[0].lower()}{message[1:]}.",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Analysis = Literal["decode", "encode"]
 DEFAULT_NETWORK = "alexnet"
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
+Region = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
 
 
 class Section(BaseModel):
@@ -142,7 +143,7 @@ class Config(Section):
 
     run: RunConfig = RunConfig()
     responses: ResponsesConfig = ResponsesConfig()
-    regions: dict[Label, str] = Field(
+    regions: dict[Region, str] = Field(
         {}, description="name = mask:LABEL, or PATH, or PATH@SPACE; every mask by default."
     )
     networks: dict[Label, NetworkConfig] = Field(

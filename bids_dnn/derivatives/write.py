@@ -15,6 +15,7 @@ from bids_dnn.containers.space import Space
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.tables import describe, table_text
+from bids_dnn.errors import UnreadableError
 from bids_dnn.files import fingerprint, json_text, read_json, write_json, write_text
 
 BIDS_VERSION = "1.11.1"
@@ -127,14 +128,17 @@ def write_participants(
 
     Raises
     ------
+    UnreadableError
+        If ``participants.json`` is no JSON.
     OutputError
         If the disk is full, or the folder cannot be written.
     """
     given = names.path_of(bids_dir, "participants")
     described = names.sidecar_of(given)
     rows = "".join(f"sub-{label}\n" for label in sorted(set(participants)))
-    text = given.read_text("utf-8-sig") if given.is_file() else f"participant_id\n{rows}"
-    facts = read_json(described) if described.is_file() else {}
+    text = given.read_text("utf-8-sig") if given.is_file() else ""
+    text = text if text.strip() else f"participant_id\n{rows}"
+    facts = _description_of(described)
     columns = text.splitlines()[0].split("\t")
     words = {name: {"Description": f"{name}, as in the input."} for name in columns}
     table = names.path_of(out_dir, "participants")
@@ -142,6 +146,16 @@ def write_participants(
     texts = {table: text, names.sidecar_of(table): json_text(said)}
     _write_changed(texts)
     return list(texts)
+
+
+def _description_of(sidecar: Path) -> dict[str, Any]:
+    if not sidecar.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = read_json(sidecar)
+    except ValueError as err:
+        raise UnreadableError(f"{sidecar} is not JSON ({err}).", mend="Mend that file.") from err
+    return found
 
 
 def _write_changed(texts: dict[Path, str]) -> None:
@@ -222,7 +236,8 @@ def write_result(
     table = names.path_of(out_dir, kind, **given)
     last = names.sidecar_of(table)
     last.unlink(missing_ok=True)
-    shared = _shared(entities["space"], sidecar)
+    promoted = {PROMOTED[k]: v for k, v in result.meta.items() if k in PROMOTED}
+    shared = promoted | _shared(entities["space"], sidecar)
 
     written = [write_text(table, table_text(result.table))]
     facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": None}
@@ -301,7 +316,7 @@ def _facts(result: Result) -> dict[str, Any]:
 
 
 def _shared(space: str, sidecar: dict[str, Any]) -> dict[str, Any]:
-    passed_on = ("Sources", "SpatialReference")
+    passed_on = ("Sources", "SpatialReference", "GeneratedBy", "Settings", "RandomSeed")
     fields: dict[str, Any] = {key: sidecar[key] for key in passed_on if key in sidecar}
     if names.needs_reference(space):
         fields.setdefault("SpatialReference", ORIGINAL)

@@ -55,11 +55,7 @@ def read_region(name: str, path: Path, *, mask_space: str, like: Space) -> tuple
             mend=f"Call it {plain or 'V1'!r}: --roi {plain or 'V1'}={path}",
         )
     if mask_space != like.name:
-        raise SpaceError(
-            f"The mask of region {name!r} ({path}) lies in {mask_space}, the responses in "
-            f"{like.name}.",
-            mend=_transform(mask_space, like.name, name, path),
-        )
+        raise other_space(name, path, mask_space=mask_space, space=like.name)
     warnings = _check_code(name, path, mask_space)
     found = imaging.space_of_mask(path, name=mask_space)
     n_before = len(found)
@@ -72,6 +68,24 @@ def read_region(name: str, path: Path, *, mask_space: str, like: Space) -> tuple
         )
         n_before = len(found)
     return Roi(name, found, str(path), n_before), warnings
+
+
+def other_space(name: str, path: Path, *, mask_space: str, space: str) -> SpaceError:
+    """Return the refusal of a mask in another space than the responses, with the way out.
+
+    Parameters
+    ----------
+    name
+        Of the region.
+    path
+        Of its mask.
+    mask_space, space
+        BIDS labels: of the mask, and of the responses.
+    """
+    return SpaceError(
+        f"The mask of region {name!r} ({path}) lies in {mask_space}, the responses in {space}.",
+        mend=_transform(mask_space, space, name, path),
+    )
 
 
 def left_out(roi: Roi, measured: Space) -> Roi:

@@ -9,18 +9,20 @@ from typing import Literal
 
 from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Config
+from bids_dnn.derivatives.read import read_sidecar
 from bids_dnn.ingest.inventory import Inventory, take_inventory
 from bids_dnn.stimuli.catalog import read_catalog
 from bids_dnn.workflows import pages
-from bids_dnn.workflows.checks import check_output
+from bids_dnn.workflows.checks import check_output, check_writable
 from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.inputs import Inputs
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.plan import Plan, Scene, SubjectPlan, make_plan
+from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.record import Log, describe_output
 from bids_dnn.workflows.resources import resources_of
-from bids_dnn.workflows.screen import Screen, summary
+from bids_dnn.workflows.screen import Screen, doing, summary
 from bids_dnn.workflows.stage import Stages
 
 DONE, SOME_FAILED = 0, 1
@@ -80,9 +82,12 @@ def execute(call: Call, config: Config) -> int:
 
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:
+    read_plugin(config.run.use_plugin)
     scene = _scene(call, config)
+    check_output(call.output_dir, inputs=_inputs(scene.inventory))
     if not call.dry_run:
-        check_output(call.output_dir, inputs=_inputs(scene.inventory))
+        check_writable(call.output_dir)
+        check_writable(scene.work_dir)
     for note in scene.inventory.notes:
         screen.warn(note)
     plan = make_plan(scene)
@@ -108,6 +113,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     made = pages.participant_pages(told, anew=call.reports_only)
     failures += stages.independent("reports", "Report", made)
     stages.log.cite(pages.facts_of(told))
+    _say_matches(plan, stages)
     failed = {*problems, *(_who(f, plan) for f in failures)}
     _finish(plan, waiting, failures, pages.written(told), screen)
     stages.log.add("end", failed=sorted(failed))
@@ -121,6 +127,7 @@ def _group(call: Call, config: Config, screen: Screen) -> int:
             screen.say(line)
         return DONE
     check_output(call.output_dir, inputs=[call.bids_dir] if call.bids_dir.is_dir() else [])
+    check_writable(call.output_dir)
     stages = _stages(call, config, screen, plan.inputs())
     for warning in plan.warnings:
         screen.warn(warning)
@@ -128,9 +135,12 @@ def _group(call: Call, config: Config, screen: Screen) -> int:
     failures = stages.independent("group", "TestGroup", waiting)
     told = pages.group_pages(plan, config, call.command, anew=call.reports_only)
     failures += stages.independent("group_report", "ReportGroup", told)
+    for manifest in list(told.values())[:1]:
+        stages.log.cite(manifest["ran"])
     for failure in failures:
         screen.fail(_phrase(failure))
-    for line in summary(sorted(waiting), [], [str(p) for p in plan.pages() if p.is_file()]):
+    there = [str(p) for p in plan.pages() if p.is_file()]
+    for line in summary(sorted(waiting), [], there, failed=bool(failures)):
         screen.say(line)
     stages.log.add("end", failed=[failure.node for failure in failures])
     return SOME_FAILED if failures else DONE
@@ -221,7 +231,30 @@ def _who(failure: Failure, plan: Plan) -> str:
 
 def _phrase(failure: Failure) -> str:
     where = f" (traceback: {failure.crash_file})" if failure.crash_file else ""
-    return f"{failure.node}: {failure.message}{where}"
+    return f"{doing(failure.node)}: {failure.message}{where}"
+
+
+def _title(subject: SubjectPlan) -> str:
+    told = subject.subject
+    return f"sub-{told.participant} (task {told.task}, space {told.space})"
+
+
+def _say_matches(plan: Plan, stages: Stages) -> None:
+    """Say which stimuli and samples found no partner; the names are in the log and the page."""
+    for subject in plan.subjects:
+        for job in subject.jobs[:1]:
+            if not job.is_there():
+                continue
+            facts = read_sidecar(job.table())["Facts"].get("ingest", {})
+            kinds = ("samples_without_stimulus", "missing_stimuli", "unused_stimuli")
+            told = {kind: facts.get(kind) for kind in kinds}
+            stages.log.add("matched", participant=subject.subject.participant, **told)
+            unused = facts.get("unused_stimuli") or []
+            if unused:
+                stages.screen.warn(
+                    f"sub-{subject.subject.participant}: {len(unused)} pictures were never "
+                    f"shown, such as {unused[0]}."
+                )
 
 
 def _finish(
@@ -236,11 +269,13 @@ def _finish(
         named = "every participant" if who == "all" else f"sub-{who}"
         screen.fail(f"{named}: {_phrase(failure)}")
     made = [
-        f"{job.analysis} of {subject.name}"
+        f"{job.analysis} of {_title(subject)}"
         for subject in waiting
         for job in subject.waiting()
         if job.is_there()
     ]
     left = [f"sub-{s.subject.participant}: {note}" for s in plan.subjects for note in s.notes]
-    for line in summary(made, left, [str(p) for p in reports if p.is_file()]):
+    pages_there = [str(p) for p in reports if p.is_file()]
+    failed = bool(failures) or any(s.problems for s in plan.subjects)
+    for line in summary(made, left, pages_there, failed=failed):
         screen.say(line)

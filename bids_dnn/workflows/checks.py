@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bids_dnn.errors import BidsDnnError, MissingInputError, NotEnoughDataError, OutputError
+from bids_dnn.errors import (
+    BidsDnnError,
+    MissingInputError,
+    NotEnoughDataError,
+    OutputError,
+    UnreadableError,
+)
 from bids_dnn.files import write_text
 
 if TYPE_CHECKING:
@@ -18,21 +24,21 @@ PROBE = ".bids_dnn_was_here"
 
 
 def check_output(output_dir: Path, *, inputs: Collection[Path]) -> None:
-    """Refuse an output directory that lies in an input, or cannot be written.
+    """Refuse an output directory that lies in an input, or is a file; nothing is written.
 
     ``BIDS_DIR/derivatives/NAME`` is where BIDS wants it, and is no refusal.
 
     Parameters
     ----------
     output_dir
-        Root of the output data set; made where it is missing.
+        Root of the output data set.
     inputs
         Roots of the raw and derivative data sets.
 
     Raises
     ------
     OutputError
-        If it lies inside an input, or cannot be written.
+        If it lies inside an input, or is a file.
     """
     for root in inputs:
         inside = output_dir.resolve().is_relative_to(root.resolve())
@@ -42,9 +48,24 @@ def check_output(output_dir: Path, *, inputs: Collection[Path]) -> None:
                 f"OUTPUT_DIR {output_dir} lies inside the input {root}.",
                 mend="Choose a folder outside, or BIDS_DIR/derivatives/NAME.",
             )
-    probe = output_dir / PROBE
     if output_dir.exists() and not output_dir.is_dir():
         raise OutputError(f"OUTPUT_DIR {output_dir} is a file.", mend="Choose a folder.")
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    probe = folder / PROBE
     write_text(probe, "")
     probe.unlink()
 
@@ -73,7 +94,10 @@ def why_not_encode(subject: Subject, catalog: Collection[str]) -> BidsDnnError |
     for run in subject.runs:
         if run.events is None:
             continue
-        events = pd.read_csv(run.events, sep="\t", dtype=str, na_values="n/a")
+        try:
+            events = pd.read_csv(run.events, sep="\t", dtype=str, na_values="n/a")
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
+            return UnreadableError(f"{run.events} is no table: {err}.", mend="Mend that file.")
         column = next((c for c in ("stim_file", "stim_id") if c in events.columns), None)
         if column is None:
             return MissingInputError(

@@ -39,10 +39,14 @@ class Inputs:
         try:
             stat = path.stat()
         except OSError as err:
-            what = f"{path} is not there."
             if path.is_symlink():
-                what = f"{path} is a link to data that were not fetched."
-            raise MissingInputError(what, mend=f"Fetch it: datalad get {path}") from err
+                what, mend = (
+                    "a link to data that were not fetched",
+                    f"Fetch it: datalad get {path}",
+                )
+            else:
+                what, mend = "not there", "Correct the path that names it."
+            raise MissingInputError(f"{path} is {what}.", mend=mend) from err
         seen = [stat.st_size, stat.st_mtime_ns]
         kept = self._known.get(name, [])
         digest = str(kept[2]) if kept[:2] == seen else fingerprint(path)

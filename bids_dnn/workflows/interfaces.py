@@ -19,6 +19,7 @@ from nipype.interfaces.base import (
 from bids_dnn.backend import threads
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.files import write_json
+from bids_dnn.workflows.settings import apply_settings
 from bids_dnn.workflows.steps.decode import decode_step
 from bids_dnn.workflows.steps.encode import encode_step
 from bids_dnn.workflows.steps.features import features_step
@@ -113,6 +114,8 @@ def wrap(step: Callable[..., Path], name: str, *, module: str) -> type[SimpleInt
     )
     return made
 
+
+apply_settings()  # also in each worker, which imports this module
 
 ReadResponses = wrap(responses_step, "ReadResponses", module=__name__)
 DefineRegions = wrap(regions_step, "DefineRegions", module=__name__)

@@ -35,6 +35,10 @@ class GroupJob:
     manifest: Manifest
     done: bool
 
+    def first_table(self) -> Path:
+        """Return the table of the first participant, whose settings speak for all."""
+        return Path(next(iter(self.manifest["tables"].values())))
+
     def table(self) -> Path:
         """Return where its table lies."""
         return names.path_of(
@@ -134,6 +138,7 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
                     f"{analysis}, task {task or 'none'}, space {space}: no finished table of "
                     f"{shown}."
                 )
+            warnings += _differences(analysis, tables)
             job = _job(output_dir, config, (analysis, task, space), (tables, expected))
             jobs.append(job)
     if not jobs:
@@ -142,6 +147,20 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+
+
+def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
+    """Warn where participants were run with different settings, or different numbers of runs."""
+    found: dict[str, list[str]] = {}
+    for label, path in tables.items():
+        sidecar = read.read_sidecar(path)
+        runs = sidecar["Facts"].get("ingest", {}).get("n_runs")
+        key = fingerprint_of([sidecar.get("Settings"), sidecar.get("Networks"), runs])
+        found.setdefault(key, []).append(f"sub-{label}")
+    if len(found) < 2:
+        return []
+    sets = "; ".join(", ".join(labels) for labels in found.values())
+    return [f"{analysis}: participants differ in settings, networks or number of runs: {sets}."]
 
 
 def _job(

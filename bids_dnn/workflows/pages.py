@@ -6,16 +6,20 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import tomli_w
 
 from bids_dnn.config.load import dump
-from bids_dnn.config.schema import Config
-from bids_dnn.derivatives import names, provenance
+from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import STEPS, Manifest, Plan, Scene, SubjectPlan
 from bids_dnn.workflows.record import versions
 from bids_dnn.workflows.steps.about import MARK
+
+ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,34 @@ def written(told: Told) -> list[Path]:
 
 
 def page_of(told: Told, subject: SubjectPlan) -> Path:
-    """Return a participant's page; the task is in its name where there are several."""
+    """Return a participant's page; task and space are in its name where there are several.
+
+    What lies in the output decides, so that a page has one name whatever was asked for.
+    """
     label = subject.subject.participant
     path = names.path_of(told.scene.output_dir, "report", participant=label)
-    tasks = {s.subject.task for s in told.plan.subjects if s.subject.participant == label}
-    if len(tasks) == 1:
+    sets = {(s.subject.task, s.subject.space) for s in told.plan.subjects if _is(s, label)}
+    for analysis in ANALYSES:
+        for table in read.participants_with(told.scene.output_dir, analysis).get(label, ()):
+            found = names.entities_of(table)
+            sets.add((found.get("task", ""), found["space"]))
+    if len(sets) == 1:
         return path
-    return path.with_name(f"{path.stem}_task-{subject.subject.task}.html")
+    task, space = subject.subject.task, subject.subject.space
+    return path.with_name(f"{path.stem}_task-{task}_space-{space}.html")
+
+
+def _is(subject: SubjectPlan, label: str) -> bool:
+    return subject.subject.participant == label
 
 
 def group_pages(
     plan: GroupPlan, config: Config, command: Sequence[str], *, anew: bool
 ) -> dict[str, Manifest]:
-    """Return the manifest of each group page that is to be made."""
+    """Return the manifest of each group page that is to be made.
+
+    What the participants' tables say of their settings and networks is what the page says.
+    """
     made: dict[str, Manifest] = {}
     for task, space in plan.sets():
         jobs = [job for job in plan.jobs if (job.task, job.space) == (task, space)]
@@ -86,6 +105,8 @@ def group_pages(
         }
         if not tables:
             continue
+        firsts = {str(job.analysis): job.first_table() for job in jobs}
+        ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")}
         page = plan.page(task, space)
         manifest: Manifest = {
             "page": str(page),
@@ -94,36 +115,51 @@ def group_pages(
             "space": space,
             "output_dir": str(plan.output_dir),
             "tables": {name: str(path) for name, path in tables.items()},
-            "ran": {"group": config.group.model_dump(mode="json")},
-            "config_toml": dump(config),
-            "versions": versions(),
+            "ran": ran,
             "seed": config.run.random_seed,
             "warnings": list(plan.warnings),
         }
-        _finish(manifest, tables, command)
+        settings = {"run": config.run.model_dump(mode="json", exclude_none=True)}
+        kept = {key: ran[key] for key in ("responses", "decode", "encode", "group") if key in ran}
+        _finish(manifest, tables, command, tomli_w.dumps(settings | _without_none(kept)))
         if anew or not is_made(page, manifest["fingerprint"]):
             made["".join(c for c in f"{task}{space}" if c.isalnum()) or "group"] = manifest
     return made
 
 
 def facts_of(told: Told) -> dict[str, Any]:
-    """Return what ran, for the methods text; each section only where it ran."""
-    settings = told.config.model_dump(mode="json")
-    sources = sorted({s.subject.source for s in told.plan.subjects})
-    made: dict[str, Any] = {"source": sources[0], "responses": settings["responses"]}
-    for analysis in sorted({job.analysis for s in told.plan.subjects for job in s.jobs}):
-        made[analysis] = settings[analysis]
-    if "encode" in made:
-        made["networks"] = networks_of(told.plan)
-    return made
+    """Return what ran, for the methods text: what the finished tables say of themselves."""
+    tables: dict[str, Path] = {}
+    for subject in told.plan.subjects:
+        tables = _tables(subject) | tables
+    return ran_of(tables)
 
 
-def networks_of(plan: Plan) -> list[dict[str, Any]]:
-    """Return name, weights and layers of each network, as the config says them."""
-    return [
-        {key: told[key] for key in ("name", "network", "weights", "layers")}
-        for told in plan.networks.values()
-    ]
+def ran_of(tables: Mapping[str, Path]) -> dict[str, Any]:
+    """Return source, settings and networks of finished tables, by analysis.
+
+    Parameters
+    ----------
+    tables
+        The main table of each analysis.
+    """
+    ran: dict[str, Any] = {}
+    for path in tables.values():
+        sidecar = read.read_sidecar(path)
+        settings = dict(sidecar.get("Settings", {}))
+        responses = dict(settings.get("responses", {}))
+        if "source" in responses:
+            ran["source"] = responses["source"]
+        ran |= settings | {"responses": responses}
+        if "Networks" in sidecar:
+            ran["networks"] = [{"name": k} | v for k, v in sidecar["Networks"].items()]
+    return ran
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return value
 
 
 def is_made(page: Path, mark: str) -> bool:
@@ -137,8 +173,14 @@ def is_made(page: Path, mark: str) -> bool:
 
 
 def _tables(subject: SubjectPlan) -> dict[str, Path]:
-    """Return the finished tables, those of other settings or code too."""
-    tables = {str(job.analysis): job.table() for job in subject.jobs}
+    """Return every finished table, also of analyses that were not asked for now."""
+    if not subject.jobs:
+        return {}
+    entities = subject.jobs[0].manifest["entities"]
+    output_dir = Path(subject.jobs[0].manifest["output_dir"])
+    tables = {
+        name: names.path_of(output_dir, "scores", **entities, analysis=name) for name in ANALYSES
+    }
     return {
         name: path
         for name, path in tables.items()
@@ -148,19 +190,17 @@ def _tables(subject: SubjectPlan) -> dict[str, Path]:
 
 def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:
     label = subject.subject.participant
-    page = page_of(told, subject)
-    done = {job.analysis for job in subject.jobs if job.analysis in tables}
     left = [*subject.notes, *map(str, subject.problems)]
-    left += [
-        f"{j.analysis} has no result; see the log." for j in subject.jobs if j.analysis not in done
-    ]
-    left += [
-        f"{j.analysis} is shown as it was made with other inputs, settings or code; run it again."
-        for j in subject.jobs
-        if j.analysis in done and not j.is_there()
-    ]
+    for job in subject.jobs:
+        if job.analysis not in tables:
+            left.append(f"{job.analysis} has no result; see the log.")
+        elif not job.is_there():
+            left.append(
+                f"{job.analysis} is shown as it was made with other inputs, settings or code."
+            )
+    ran = ran_of(tables)
     manifest: Manifest = {
-        "page": str(page),
+        "page": str(page_of(told, subject)),
         "figures": str(names.path_of(told.scene.output_dir, "figures", participant=label)),
         "output_dir": str(told.scene.output_dir),
         "participant": label,
@@ -169,19 +209,18 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "tables": {name: str(path) for name, path in tables.items()},
         "background": str(subject.subject.anat) if subject.subject.anat else None,
         "stimuli": {key: str(path) for key, path in told.scene.catalog.items()},
-        "ran": facts_of(told),
-        "networks": networks_of(told.plan),
-        "inventory": list(told.scene.inventory.notes),
-        "config_toml": dump(told.config),
-        "versions": versions(),
+        "ran": ran,
+        "networks": ran.get("networks", []),
         "seed": told.config.run.random_seed,
         "left_out": left,
     }
-    _finish(manifest, tables, told.command)
+    _finish(manifest, tables, told.command, dump(told.config))
     return manifest
 
 
-def _finish(manifest: Manifest, tables: Mapping[str, Path], command: Sequence[str]) -> None:
+def _finish(
+    manifest: Manifest, tables: Mapping[str, Path], command: Sequence[str], config_toml: str
+) -> None:
     """Add the fingerprint, then what may change without the page being made anew."""
     manifest["fingerprint"] = fingerprint_of(
         {
@@ -191,3 +230,5 @@ def _finish(manifest: Manifest, tables: Mapping[str, Path], command: Sequence[st
         }
     )
     manifest["command"] = shlex.join(command)
+    manifest["config_toml"] = config_toml
+    manifest["versions"] = versions()

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from bids_dnn import __version__
+from bids_dnn import __version__, imaging
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import BidsDnnError, ConfigError, nearest
-from bids_dnn.files import fingerprint_of
+from bids_dnn.files import fingerprint_of, json_text, read_json
 from bids_dnn.ingest.inventory import Inventory, Subject
+from bids_dnn.rois.define import other_space
 from bids_dnn.workflows.checks import why_not_decode, why_not_encode
 from bids_dnn.workflows.inputs import Inputs
 
@@ -52,7 +53,22 @@ class Job:
 
     def is_there(self) -> bool:
         """Tell whether its result is there now, whole, with this fingerprint."""
-        return provenance.is_done(names.sidecar_of(self.table()), self.fingerprint)
+        sidecar = names.sidecar_of(self.table())
+        if not provenance.is_done(sidecar, self.fingerprint):
+            return False
+        told = self.manifest
+        regions = read_json(sidecar).get("Facts", {}).get("regions", [])
+        masks = [
+            names.path_of(
+                Path(told["output_dir"]),
+                "region",
+                participant=told["entities"]["participant"],
+                space=told["entities"]["space"],
+                region=names.label_of(region["name"]),
+            )
+            for region in regions
+        ]
+        return all(mask.is_file() for mask in masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +217,27 @@ def _weights_identity(scene: Scene, network: str, weights: str | None) -> Manife
     source, sign, _ = network.rpartition(":")
     if sign and source.endswith(".py"):
         made["source_sha256"] = scene.inputs.sha256(Path(source))
-    if weights is None:
-        from bids_dnn.features.models import load_network  # torch is loaded only here
-
-        made["weights_sha256"] = load_network(
-            network, weights=None, layers=None, seed=scene.config.run.random_seed
-        ).weights_sha256
-    elif weights != "random":
+    if weights not in (None, "random"):
         made["weights_sha256"] = scene.inputs.sha256(Path(weights))
     return made
+
+
+def portable(value: Manifest, roots: Mapping[str, Path]) -> str:
+    """Return a value as text in which the roots of data sets stand by name.
+
+    The same data in another place, or under another mount, have the same text.
+
+    Examples
+    --------
+    >>> print(portable({"a": "/d/x/sub-01"}, {"raw": Path("/d/x")}).strip())
+    {
+      "a": "bids:raw:/sub-01"
+    }
+    """
+    text = json_text(value)
+    for name, root in sorted(roots.items(), key=lambda item: -len(str(item[1]))):
+        text = text.replace(f"{root}/", f"bids:{name}:/")
+    return text
 
 
 def seed_of(seed: int, participant: str, analysis: str) -> int:
@@ -246,7 +274,9 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
         elif why is not None:
             notes.append(f"{analysis} is left out: {why.what}")
         else:
-            jobs.append(_job(scene, analysis, (subject, responses, regions), networks))
+            job = _job(scene, analysis, (subject, responses, regions), networks)
+            notes += _replaced(scene, job)
+            jobs.append(job)
     if not jobs and not problems:
         problems.append(
             ConfigError(
@@ -257,6 +287,14 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
     return SubjectPlan(
         subject, _name(subject), responses, regions, tuple(jobs), tuple(problems), tuple(notes)
     )
+
+
+def _replaced(scene: Scene, job: Job) -> list[str]:
+    """Warn where a result of other sessions or runs has the same name."""
+    chosen = scene.config.run.session_label or scene.config.run.run_id
+    if job.done or not (chosen or scene.config.run.bids_filter_file) or not job.table().is_file():
+        return []
+    return [f"the {job.analysis} result that is there, of other runs or settings, is replaced."]
 
 
 def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
@@ -286,12 +324,12 @@ def _regions_manifest(scene: Scene, subject: Subject) -> Manifest:
     return {
         "participant": subject.participant,
         "output_dir": str(scene.output_dir),
-        "rules": rules,
+        "rules": [
+            rule | {"uri": provenance.sources([Path(rule["path"])], scene.roots())[0]}
+            for rule in rules
+        ],
         "inputs": scene.inputs.of(files),
-        "sidecar": {
-            "Sources": provenance.sources(files, scene.roots()),
-            "GeneratedBy": f"bids_dnn {__version__}",
-        },
+        "sidecar": {"GeneratedBy": f"bids_dnn {__version__}"},
         "code": provenance.code_fingerprint(f"{STEPS}.regions"),
     }
 
@@ -322,6 +360,9 @@ def _rules(regions: Mapping[str, str], subject: Subject) -> list[Manifest]:
                 f"The space of region {name!r} ({path}) is not in its name.",
                 mend=f"Say it: --roi {name}={path}@{subject.space}",
             )
+        if (space or known) != subject.space:
+            raise other_space(name, Path(path), mask_space=space or known, space=subject.space)
+        imaging.space_of_mask(Path(path), name=space or known)  # refuses what is no mask
         made.append({"name": name, "path": path, "space": space or known, "asked": True})
     return made
 
@@ -335,22 +376,28 @@ def _job(
     subject, responses, regions = parts
     settings = getattr(scene.config, analysis).model_dump(mode="json")
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
-    print_ = fingerprint_of(
-        {
-            "version": __version__,
-            "code": provenance.code_fingerprint(f"{STEPS}.{analysis}"),
-            "responses": responses,
-            "regions": {k: v for k, v in regions.items() if k != "output_dir"},
-            "settings": settings,
-            "seed": seed,
-            "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
-        }
-    )
+    made_from = {
+        "version": __version__,
+        "code": provenance.code_fingerprint(f"{STEPS}.{analysis}"),
+        "responses": responses,
+        "regions": {k: v for k, v in regions.items() if k != "output_dir"},
+        "settings": settings,
+        "seed": seed,
+        "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
+    }
+    print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
+    files = [*map(Path, responses["inputs"]), *(Path(rule["path"]) for rule in regions["rules"])]
+    if analysis == "encode":
+        files += scene.catalog.values()
+        files += [
+            Path(w) for n in networks.values() if (w := n["weights"]) not in (None, "random")
+        ]
+    settled = {"source": subject.source} | responses["settings"]
     sidecar = {
-        "Sources": provenance.sources(map(Path, responses["inputs"]), scene.roots()),
+        "Sources": provenance.sources(files, scene.roots()),
         "GeneratedBy": f"bids_dnn {__version__}",
-        "Settings": {"responses": responses["settings"], analysis: settings},
+        "Settings": {"responses": settled, analysis: settings},
         "RandomSeed": scene.config.run.random_seed,
         provenance.FINGERPRINT: print_,
     }

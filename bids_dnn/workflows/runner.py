@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -12,15 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nipype import Workflow, config
-from nipype import logging as nipype_logging
+from nipype import Workflow
 from nipype.pipeline.plugins import MultiProcPlugin
 
-from bids_dnn.errors import ConfigError, UnreadableError
-from bids_dnn.files import read_json, write_text
+from bids_dnn.errors import UnreadableError
+from bids_dnn.files import read_json
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.interfaces import ERROR_FILE
+from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.resources import Resources
+from bids_dnn.workflows.settings import announce, apply_settings
 
 Status = Callable[[str, str], None]
 PRELOAD = "bids_dnn.workflows.interfaces"
@@ -77,7 +77,8 @@ def run(
         If `plugin_file` names no plugin.
     """
     work_dir = Path(flow.base_dir)
-    apply_settings(work_dir, stop_on_first_crash=stop_on_first_crash)
+    announce(work_dir, stop_on_first_crash=stop_on_first_crash)
+    apply_settings()
     multiprocessing.set_forkserver_preload([PRELOAD])  # workers start with all imports done
     flow.config = {}  # whatever a nipype.cfg said: ours are in nipype's own config
     failed: list[Any] = []
@@ -107,76 +108,12 @@ def run(
     return [_failure(node, work_dir) for node in failed]
 
 
-def apply_settings(work_dir: Path, *, stop_on_first_crash: bool) -> None:
-    """Put our execution settings in place of those of any ``nipype.cfg`` that lies about.
-
-    Workers import nipype anew and read its file: they get one of ours, in the work directory.
-    """
-    crashes = work_dir / "crashes"
-    crashes.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "execution": {
-            "crashdump_dir": str(crashes),
-            "crashfile_format": "txt",
-            "hash_method": "content",
-            "poll_sleep_duration": "0.05",
-            "check_version": "false",
-            "create_report": "false",
-            "stop_on_first_crash": str(stop_on_first_crash).lower(),
-            "remove_unnecessary_outputs": "false",
-            "keep_inputs": "true",
-            "parameterize_dirs": "true",
-        },
-        "logging": {
-            "log_to_file": "false",
-            "workflow_level": "CRITICAL",
-            "utils_level": "CRITICAL",
-            "interface_level": "CRITICAL",
-        },
-        "monitoring": {"enabled": "false"},
-    }
-    config.set_default_config()
-    config.update_config(settings)
-    home = work_dir / "nipype"
-    lines = [
-        line
-        for section, values in settings.items()
-        for line in (f"[{section}]", *(f"{key} = {value}" for key, value in values.items()))
-    ]
-    write_text(home / "nipype.cfg", "\n".join(lines) + "\n")
-    os.environ["NIPYPE_NO_ET"] = "1"
-    os.environ["NIPYPE_CONFIG_DIR"] = str(home)
-
-
-def read_plugin(path: Path | None) -> tuple[str, dict[str, Any]]:
-    """Return name and arguments of a nipype plugin from its file; MultiProc where none is given.
-
-    Raises
-    ------
-    ConfigError
-        If the file is not there, or names no plugin.
-    """
-    if path is None:
-        return "MultiProc", {}
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path}.", mend="Give --use-plugin a YAML file.")
-    import yaml
-
-    told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(told, dict) or "plugin" not in told:
-        raise ConfigError(
-            f"{path} names no plugin.", mend="Write plugin: MultiProc, and plugin_args: below it."
-        )
-    return str(told["plugin"]), dict(told.get("plugin_args") or {})
-
-
 @contextmanager
 def quiet_nipype() -> Iterator[None]:
     """Keep nipype's own lines for -vv: what matters of them is said in our words."""
     names = ("nipype.workflow", "nipype.interface", "nipype.utils", "nipype")
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
-    nipype_logging.update_logging(config)
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:

@@ -116,30 +116,49 @@ class Bars:
     def status(self, node: str, state: str) -> None:
         """Take the status of a node, by its full name ``workflow.[participant.]step``."""
         parts = node.split(".")
-        name, step = parts[1], parts[2] if len(parts) > 2 else parts[0]
-        step = parts[1] if parts[1].startswith("features_") else step
+        name, what = parts[1], doing(node)
         if name not in self._tasks:
             return
-        doing = DOING.get(step.split("_")[0], step)
         if state == "start":
-            self._progress.update(self._tasks[name], doing=doing)
-            self._screen.say(f"{name}: {doing}", least=1)
+            self._progress.update(self._tasks[name], doing=what)
+            self._screen.say(f"{name}: {what}", least=1)
             return
         self._left[name] -= 1
         self._failed |= {name} if state == "exception" else set()
-        said = "failed" if state == "exception" else doing
+        said = "failed" if state == "exception" else what
         self._progress.update(self._tasks[name], advance=1, doing=said)
         if state == "exception":
-            self._screen.say(f"{name}: {doing} failed")
+            self._screen.say(f"{name}: {what} failed")
         elif self._left[name] == 0 and name not in self._failed:
             took = time.monotonic() - self._began
             self._progress.update(self._tasks[name], doing="done")
-            self._screen.say(f"{name}: {doing} done after {took:.0f} s")
+            self._screen.say(f"{name}: {what} done after {took:.0f} s")
 
 
-def summary(made: Sequence[str], left_out: Sequence[str], reports: Sequence[str]) -> list[str]:
-    """Phrase the end of a run: what was made, what was left out and why, where the report is."""
-    lines = [f"Made: {', '.join(made) if made else 'nothing new; all was there already'}."]
+def doing(node: str) -> str:
+    """Phrase what a node does, from its full name ``workflow.[participant.]step``."""
+    parts = node.split(".")
+    step = parts[2] if len(parts) > 2 else parts[0]
+    step = parts[1] if parts[1:] and parts[1].startswith("features_") else step
+    return DOING.get(step.split("_")[0], step)
+
+
+def summary(
+    made: Sequence[str], left_out: Sequence[str], reports: Sequence[str], *, failed: bool
+) -> list[str]:
+    """Phrase the end of a run: what was made, what was left out and why, where the report is.
+
+    Parameters
+    ----------
+    made, left_out, reports
+        A phrase each.
+    failed
+        Whether something that was asked for did not work.
+    """
+    nothing = "nothing" if failed else "nothing new; all was there already"
+    lines = [f"Made: {', '.join(made) or nothing}."]
     lines += [f"Left out: {text}" for text in left_out]
     lines += [f"Report: {path}" for path in reports]
+    if failed:
+        lines.append("Exit code 1: something failed, and the rest is finished.")
     return lines

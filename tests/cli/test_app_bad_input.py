@@ -1,5 +1,6 @@
 """What users type wrong: what was found, what to do, exit code 2, nothing written."""
 
+import json
 import urllib.error
 import urllib.request
 
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bids_dnn.cli.app import main
-from tests.factories.trees import tiny_tree, write_json
+from tests.factories.trees import SHAPE, affine_of, tiny_tree, write_image, write_json
 
 PICTURES = ("face/1.png", "face/2.png", "house/1.png", "house/2.png")
 
@@ -195,3 +196,90 @@ def test_the_memory_file_of_fingerprints_may_be_broken(call, tree, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "fingerprints.json").write_text('{"a": [1, ')
     assert call(tree, "--dry-run", "--analysis", "decode").exit_code == 0
+
+
+def a_mask(path, values, scale=3.0):
+    return write_image(path, values.astype(np.uint8), affine_of(scale))
+
+
+def test_a_mask_without_a_voxel(call, tree, tmp_path):
+    mask = a_mask(tmp_path / "empty.nii.gz", np.zeros(SHAPE))
+    said = call(tree, "--roi", f"V1={mask}@T1w", "--analysis", "decode")
+    refused(said, "empty.nii.gz", "no voxel")
+
+
+def test_a_mask_in_another_space(call, tree, tmp_path):
+    mask = a_mask(tmp_path / "mni.nii.gz", np.ones(SHAPE))
+    said = call(tree, "--roi", f"V1={mask}@MNI152NLin2009cAsym", "--analysis", "decode")
+    refused(said, "MNI152NLin2009cAsym", "from-MNI152NLin2009cAsym_to-T1w")
+
+
+def test_a_mask_on_another_grid_is_resampled_with_a_warning(call, tree, tmp_path):
+    mask = a_mask(tmp_path / "fine.nii.gz", np.ones([2 * n for n in SHAPE]), scale=1.5)
+    options = ("--analysis", "decode", "--n-permutations", "3", "--nprocs", "1")
+    said = call(tree, "--roi", f"V1={mask}@T1w", "--participant-label", "01", *options)
+    assert said.exit_code == 0, said.output
+    sidecar = next((tmp_path / "out").rglob("*_desc-decode_scores.json"))
+    assert "nearest neighbor" in sidecar.read_text()
+
+
+def test_a_confound_that_is_lacking_fails_its_participant_in_words(call, tmp_path, rng):
+    tree = add_pictures(tiny_tree(tmp_path / "data", rng, drop_confounds=("white_matter",)))
+    said = call(tree, "--analysis", "decode", "--n-permutations", "3", "--nprocs", "1")
+    assert said.exit_code == 1, said.output
+    assert "white_matter" in said.output
+    assert "failed: sub-01" in said.output
+    assert "nothing new" not in said.output
+    assert "Traceback" not in said.output
+
+
+def test_nan_voxels_are_left_out_and_counted(call, tmp_path, rng):
+    tree = add_pictures(tiny_tree(tmp_path / "data", rng, nan_voxels=2, participants=("01",)))
+    said = call(tree, "--analysis", "decode", "--n-permutations", "3", "--nprocs", "1")
+    assert said.exit_code == 0, said.output
+    told = json.loads(next((tmp_path / "out").rglob("*_desc-decode_scores.json")).read_text())
+    assert told["Facts"]["ingest"]["left_out_units"] == 2
+    (region,) = told["Facts"]["regions"]
+    assert region["n_before"] - region["n_voxels"] == 2
+
+
+def test_an_output_that_cannot_be_made(call, tree, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = call(tree, "--analysis", "decode", output=tmp_path / "file" / "out")
+    refused(said, str(tmp_path / "file"), "cannot be written")
+
+
+def test_a_work_directory_that_cannot_be_made(call, tree, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = call(tree, "--analysis", "decode", "--work-dir", str(tmp_path / "file" / "work"))
+    refused(said, "cannot be written")
+
+
+def test_a_session_that_does_not_exist(call, tmp_path, rng):
+    tree = add_pictures(tiny_tree(tmp_path / "data", rng, sessions=("a", "b")))
+    refused(call(tree, "--session-label", "ses-c"), "'c'", "a, b")
+
+
+def test_a_plugin_file_that_is_no_yaml(call, tree, tmp_path):
+    (tmp_path / "plugin.yml").write_text("plugin: [")
+    refused(call(tree, "--use-plugin", str(tmp_path / "plugin.yml")), "neither YAML nor JSON")
+
+
+def test_memory_without_a_unit(call, tree):
+    refused(call(tree, "--mem", "16000"), "--mem 16G")
+
+
+def test_a_network_file_without_its_factory(call, tree):
+    refused(call(tree, "--network", "net.py"), "net.py:FACTORY")
+
+
+def test_events_that_are_no_table(call, tree):
+    for path in (tree / "sub-01" / "func").glob("*_events.tsv"):
+        path.write_text("")
+    options = ("--weights", "alexnet=random", "--participant-label", "01")
+    refused(call(tree, "--analysis", "encode", *options), "_events.tsv")
+
+
+def test_a_broken_participants_sidecar(call, tree):
+    (tree / "participants.json").write_text("{")
+    refused(call(tree, "--analysis", "decode"), "participants.json", "not JSON")

@@ -28,6 +28,7 @@ def command():
         ["/data", "--participant_label", "01", "--participant-label", "02"],
         ["--participant-label", "01", "02", "--task-id", "x", "--", "/data"],
         ["--participant_label=01", "--participant-label=02", "/data"],
+        ["/data", "--participant-label=01", "02"],
     ],
 )
 def test_both_spellings_and_several_labels(command, args):

@@ -76,7 +76,7 @@ def test_paths_of_the_file_count_from_its_folder(tmp_path):
         ({"encode": {"networks": ["alexne"]}}, r"'alexne'.*'alexnet'"),
         ({"responses": {"standardize": "rest"}}, r"rest.*lsa.*'block'"),
         ({"run": {"mem": "16"}}, r"'16'.*--mem 16G"),
-        ({"regions": {"V 1": "x"}}, r"V 1"),
+        ({"regions": {"V_1": "x"}}, r"'V_1' in regions.*Call it 'V1'"),
     ],
 )
 def test_wrong_settings_are_refused_with_a_way_out(told, match):

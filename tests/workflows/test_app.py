@@ -134,6 +134,15 @@ def test_sidecars_say_from_what_and_how(whole):
     decoded = json.loads((whole.out / STEM.format("decode").replace(".tsv", ".json")).read_text())
     for word in ("ChanceLevel", "Fingerprint", "RandomSeed"):
         assert word in decoded
+    for path in (whole.out / "sub-01" / "func").glob("*.json"):
+        told = json.loads(path.read_text())
+        assert {"Sources", "SpatialReference", "RandomSeed", "FoldScheme"} <= set(told), path
+        if "encode" in path.name:
+            assert "random (seed 0)" in json.dumps(told["Networks"]), path
+    for path in (whole.out / "sub-01" / "anat").glob("*_mask.json"):
+        (source,) = json.loads(path.read_text())["Sources"]
+        region = path.name.partition("label-")[2].partition("_")[0]
+        assert f"label-{region}_mask" in source
 
 
 def test_the_group_names_who_and_tests_over_them(whole):
@@ -194,6 +203,40 @@ def test_only_what_changed_runs_again(whole, copied):
     changed = {name for name in after if after[name] != before.get(name)}
     assert any("sub-02" in name and "desc-decode_scores.tsv" in name for name in changed)
     assert not any("encode" in name or "sub-01" in name for name in changed)
+
+
+def test_an_analysis_alone_keeps_the_other_on_the_page(whole, copied):
+    (copied / "sub-01.html").unlink()
+    said = invoke(*on(whole, copied, "--analysis", "encode", "--participant-label", "01"))
+    assert said.exit_code == 0, said.output
+    page = (copied / "sub-01.html").read_text()
+    assert "Decoding</h2>" in page
+    assert "Encoding</h2>" in page
+
+
+def test_other_means_make_nothing_anew(whole, copied):
+    before = bytes_of(copied)
+    args = on(whole, copied, "--participant-label", "02", "--mem", "8G")
+    args[args.index("--nprocs") + 1] = "1"
+    said = invoke(*args)
+    assert "all was there already" in said.output
+    assert bytes_of(copied) == before
+
+
+def test_the_same_data_in_another_place_are_the_same(whole, copied, tmp_path):
+    (tmp_path / "moved").symlink_to(whole.bids)
+    args = on(whole, copied, "--dry-run")
+    args[0] = str(tmp_path / "moved")
+    said = invoke(*args)
+    assert said.exit_code == 0, said.output
+    assert said.output.count("nodes none; done decode, encode") == 2
+
+
+def test_a_mask_that_was_removed_comes_back(whole, copied):
+    mask = copied / "sub-01" / "anat" / "sub-01_space-T1w_label-early_mask.nii.gz"
+    mask.unlink()
+    said = invoke(*on(whole, copied, "--dry-run"))
+    assert "sub_01_objects_T1w: nodes responses, regions" in said.output
 
 
 def test_reports_only(whole, copied):

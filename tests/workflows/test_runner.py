@@ -6,8 +6,9 @@ import pytest
 from nipype import Node, Workflow
 
 from bids_dnn.errors import ConfigError
+from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.resources import Resources
-from bids_dnn.workflows.runner import read_plugin, run
+from bids_dnn.workflows.runner import run
 from tests.factories import steps
 
 RESOURCES = Resources(n_procs=2, n_threads=1, memory_gb=2.0)

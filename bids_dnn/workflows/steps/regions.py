@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bids_dnn.containers.roi import Roi
@@ -31,7 +32,7 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
             roi, said = read_region(
                 rule["name"], Path(rule["path"]), mask_space=rule["space"], like=space
             )
-            rois.append(left_out(roi, space))
+            rois.append(replace(left_out(roi, space), source=rule["uri"]))
             warnings += said
         except NotEnoughDataError as err:
             if rule["asked"]:
@@ -47,6 +48,6 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
             roi,
             Path(told["output_dir"]),
             entities={"participant": told["participant"]},
-            sidecar=told["sidecar"],
+            sidecar=told["sidecar"] | {"Sources": [roi.source]},
         )
     return save_rois(out_dir / "regions.npz", rois, warnings)

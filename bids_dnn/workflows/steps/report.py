@@ -40,7 +40,7 @@ def report_step(manifest: Path) -> Path:
         rois=_rois(told, first),
         background=imaging.read_volume(Path(background)) if background else None,
         stimuli=_spread(catalog),
-        networks=_networks(told["networks"], results),
+        networks=tuple(told["networks"]),
         tables=_links(told),
         command=told["command"],
         config_toml=told["config_toml"],
@@ -94,16 +94,6 @@ def _rois(told: Mapping[str, Any], result: Result) -> tuple[Roi, ...]:
         space = imaging.space_of_mask(path, name=told["space"])
         made.append(Roi(region["name"], space, region["source"], region["n_before"]))
     return tuple(made)
-
-
-def _networks(
-    told: list[dict[str, Any]], results: Mapping[str, Result]
-) -> tuple[dict[str, Any], ...]:
-    """Return the networks with what the encoding results say of their weights and layers."""
-    if "encode" not in results:
-        return ()
-    known = results["encode"].meta.get("networks", {})
-    return tuple(network | known.get(network["name"], {}) for network in told)
 
 
 def _links(told: Mapping[str, Any]) -> dict[str, str]:

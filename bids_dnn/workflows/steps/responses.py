@@ -7,6 +7,7 @@ from pathlib import Path
 from bids_dnn.files import read_json
 from bids_dnn.ingest import fmriprep, spm
 from bids_dnn.ingest.inventory import Subject
+from bids_dnn.stimuli.catalog import match
 from bids_dnn.workflows.steps.artifacts import save_responses
 
 
@@ -24,4 +25,10 @@ def responses_step(manifest: Path, *, out_dir: Path) -> Path:
     else:
         settings = settings | {"rest": tuple(settings["rest"])}
         made = fmriprep.read_responses(subject, **settings)
-    return save_responses(out_dir / "responses.npz", made.responses, made.facts)
+    met = match(made.responses.samples, told["stimuli"])
+    facts = made.facts | {
+        "n_stimuli": len(met.used),
+        "missing_stimuli": list(met.missing),
+        "unused_stimuli": list(met.unused),
+    }
+    return save_responses(out_dir / "responses.npz", made.responses, facts)
