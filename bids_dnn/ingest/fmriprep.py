@@ -24,7 +24,7 @@ from bids_dnn.ingest import confounds as nuisance
 from bids_dnn.ingest.events import STIMULUS, covering, number_repeats, read_events, sample_table
 from bids_dnn.ingest.records import Ingested, Run, Subject
 from bids_dnn.ingest.standardize import by_group, remove_trend
-from bids_dnn.ingest.summary import SCOPE, summarize, warnings_of
+from bids_dnn.ingest.summary import scaling_facts, summarize, warnings_of
 from bids_dnn.ingest.trials import Hrf, design_trials, solve_trials
 
 Floats = NDArray[np.float32]
@@ -356,15 +356,14 @@ def _facts(
     lost: dict[str, NDArray[np.bool_]],
 ) -> dict[str, Any]:
     runs = [m.facts for m in made]
-    group = settings["standardize"]
-    sizes = responses.samples.groupby(group).size() if group in ("run", "session") else None
+    scope, few = scaling_facts(responses.samples, settings["standardize"])
     return {
         "source": "fmriprep",
         **{name: value for name, value in settings.items() if name != "rest"},
         "rest": list(settings["rest"]),
-        **({} if sizes is None else {"standardize_scope": SCOPE}),
+        **scope,
         "n_volumes": sum(r["n_volumes"] for r in runs),
         **summarize(responses, lost),
         "runs": runs,
-        "warnings": warnings_of(runs, smallest_group=None if sizes is None else int(sizes.min())),
+        "warnings": [*warnings_of(runs), *few],
     }

@@ -25,7 +25,7 @@ from bids_dnn.ingest.events import MISSING, number_repeats
 from bids_dnn.ingest.records import Ingested, Subject
 from bids_dnn.ingest.spm_design import Regressor, SpmDesign, beside, read_design
 from bids_dnn.ingest.standardize import by_group
-from bids_dnn.ingest.summary import summarize
+from bids_dnn.ingest.summary import scaling_facts, summarize
 
 __all__ = ["Regressor", "SpmDesign", "read_design", "read_responses", "t_map"]
 
@@ -102,7 +102,9 @@ def read_responses(
     responses = Responses(values, number_repeats(table), space.select(keep), scale)
     summary = summarize(responses, {"nan": is_nan, "constant": flat})
     made = {"source": "spm", "model": "spm", "standardize": standardize}
-    return Ingested(responses, {**made, **summary, **facts})
+    scope, few = scaling_facts(responses.samples, standardize)
+    told = {**made, **scope, **summary, **facts, "warnings": [*facts["warnings"], *few]}
+    return Ingested(responses, told)
 
 
 def t_map(folder: Path, contrast: NDArray[np.floating]) -> tuple[NDArray[np.float64], Space]:

@@ -11,6 +11,7 @@ from bids_dnn.ingest.trials import BARELY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from bids_dnn.containers.responses import Responses
@@ -62,15 +63,13 @@ def summarize(responses: Responses, lost: Mapping[str, NDArray[np.bool_]]) -> di
     }
 
 
-def warnings_of(runs: Sequence[Mapping[str, Any]], *, smallest_group: int | None) -> list[str]:
+def warnings_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what a user should know of the runs, one sentence each.
 
     Parameters
     ----------
     runs
-        Facts of each run.
-    smallest_group : int
-        Samples of the smallest group over which values were z-scored; None = they were not.
+        Facts of each run, as fMRIPrep's door has them.
     """
     messages = []
     inflated = [r["run"] for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
@@ -98,9 +97,26 @@ def warnings_of(runs: Sequence[Mapping[str, Any]], *, smallest_group: int | None
         messages.append(
             f"{untyped} events have the trial_type n/a and were left out (in the runs {where})."
         )
-    if smallest_group is not None and smallest_group < FEW:
-        messages.append(
-            f"Responses are z-scored over as few as {smallest_group} samples, which says little "
-            "of their spread."
-        )
     return messages
+
+
+def scaling_facts(samples: pd.DataFrame, standardize: str) -> tuple[dict[str, str], list[str]]:
+    """Return whose mean and standard deviation z-scores use, and a warning where they are few.
+
+    Parameters
+    ----------
+    samples
+        With the columns ``run`` and ``session``.
+    standardize
+        Only ``run`` and ``session`` have anything to tell.
+    """
+    if standardize not in ("run", "session"):
+        return {}, []
+    smallest = int(samples.groupby(standardize).size().min())
+    messages = []
+    if smallest < FEW:
+        messages.append(
+            f"Responses are z-scored over as few as {smallest} samples of one {standardize}, "
+            "which says little of their spread."
+        )
+    return {"standardize_scope": SCOPE}, messages

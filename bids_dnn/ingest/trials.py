@@ -145,7 +145,7 @@ def responses_at(times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hr
         return made
 
     peaks = {
-        duration: respond(np.arange(0, LENGTH_S + duration, 1 / FINE_PER_S), duration).max()
+        duration: respond(np.arange(0, LENGTH_S, 1 / FINE_PER_S), duration).max()
         for duration in np.unique(durations_s).tolist()
     }
     responses = np.zeros((len(times_s), len(onsets_s)))

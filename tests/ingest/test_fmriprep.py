@@ -142,7 +142,7 @@ def test_few_samples_to_a_group_are_warned_of(small):
     for path in (small / "sub-01" / "func").glob("*events.tsv"):
         path.write_text("\n".join(path.read_text().splitlines()[:4]) + "\n")
     facts = read(small, standardize="run").facts
-    assert "z-scored over as few as 3 samples" in facts["warnings"][0]
+    assert "z-scored over as few as 3 samples of one run" in facts["warnings"][0]
     assert "no label" in facts["standardize_scope"]
     assert not read(small, standardize="session").facts["warnings"]
 
