@@ -15,7 +15,7 @@ from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.over_group import GroupPlan
-from bids_dnn.workflows.plan import STEPS, Manifest, Plan, Scene, SubjectPlan
+from bids_dnn.workflows.plan import STEPS, Manifest, Plan, Scene, SubjectPlan, portable
 from bids_dnn.workflows.record import versions
 from bids_dnn.workflows.steps.about import MARK
 
@@ -121,7 +121,8 @@ def group_pages(
         }
         settings = {"run": config.run.model_dump(mode="json", exclude_none=True)}
         kept = {key: ran[key] for key in ("responses", "decode", "encode", "group") if key in ran}
-        _finish(manifest, tables, command, tomli_w.dumps(settings | _without_none(kept)))
+        text = tomli_w.dumps(settings | _without_none(kept))
+        _finish(manifest, tables, command=command, config_toml=text, roots={})
         if anew or not is_made(page, manifest["fingerprint"]):
             made["".join(c for c in f"{task}{space}" if c.isalnum()) or "group"] = manifest
     return made
@@ -214,17 +215,29 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "seed": told.config.run.random_seed,
         "left_out": left,
     }
-    _finish(manifest, tables, told.command, dump(told.config))
+    _finish(
+        manifest,
+        tables,
+        command=told.command,
+        config_toml=dump(told.config),
+        roots=told.scene.roots(),
+    )
     return manifest
 
 
 def _finish(
-    manifest: Manifest, tables: Mapping[str, Path], command: Sequence[str], config_toml: str
+    manifest: Manifest,
+    tables: Mapping[str, Path],
+    *,
+    command: Sequence[str],
+    config_toml: str,
+    roots: Mapping[str, Path],
 ) -> None:
     """Add the fingerprint, then what may change without the page being made anew."""
+    places = dict(roots) | {"": Path(manifest["output_dir"])}
     manifest["fingerprint"] = fingerprint_of(
         {
-            "manifest": manifest,
+            "manifest": portable(manifest, places),
             "tables": {k: fingerprint(names.sidecar_of(v)) for k, v in tables.items()},
             "code": provenance.code_fingerprint(f"{STEPS}.report"),
         }

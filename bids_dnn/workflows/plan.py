@@ -236,7 +236,8 @@ def portable(value: Manifest, roots: Mapping[str, Path]) -> str:
     """
     text = json_text(value)
     for name, root in sorted(roots.items(), key=lambda item: -len(str(item[1]))):
-        text = text.replace(f"{root}/", f"bids:{name}:/")
+        for end in ("/", '"'):
+            text = text.replace(f"{root}{end}", f"bids:{name}:{end}")
     return text
 
 

@@ -198,7 +198,7 @@ def test_only_what_changed_runs_again(whole, copied):
     args[args.index("--n-permutations") + 1] = "19"
     said = invoke(*args)
     assert said.exit_code == 0, said.output
-    assert "decode of sub_02_objects_T1w" in said.output
+    assert "Made: decode of sub-02 (task objects, space T1w)." in said.output
     after = bytes_of(copied)
     changed = {name for name in after if after[name] != before.get(name)}
     assert any("sub-02" in name and "desc-decode_scores.tsv" in name for name in changed)
