@@ -23,6 +23,21 @@ def test_only_what_ran_is_told():
     assert "ridge" not in text
 
 
+@pytest.mark.parametrize(
+    ("source", "responses", "is_scaled"),
+    [
+        ("spm", {}, True),
+        ("spm", {"standardize": "run"}, False),
+        ("fmriprep", {"model": "lsa", "standardize": "none"}, True),
+        ("fmriprep", {"model": "lsa", "standardize": "run"}, False),
+        ("fmriprep", {"model": "volumes", "standardize": "none"}, False),
+    ],
+)
+def test_a_cost_that_is_scaled_is_told(source, responses, is_scaled):
+    ran = {"source": source, "responses": responses, "decode": {"c": 1.0}}
+    assert ("as for voxels of unit variance" in " ".join(methods.sentences(ran))) == is_scaled
+
+
 def test_random_weights_are_told_and_trained_ones_cited():
     random = methods.sentences({"networks": [NETWORK]})[-1]
     trained = methods.sentences({"networks": [NETWORK | {"weights": "alexnet.pth"}]})[-1]
