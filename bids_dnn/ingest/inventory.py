@@ -186,7 +186,7 @@ def _choose_participants(
         if label not in known:
             raise MissingInputError(
                 f"There is no participant {label!r} among the {len(known)} in {bids_dir}.",
-                mend=f"{nearest(label, known)} Use --participant-label with one of them.",
+                mend=f"{nearest(label, known)} Type --participant-label with one of them.",
             )
     return tuple(sorted(asked or known))
 

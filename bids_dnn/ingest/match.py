@@ -118,10 +118,11 @@ def require_labels(asked: Sequence[str], there: Sequence[str], *, what: str, opt
     """
     for label in asked:
         if label not in there:
-            known = ", ".join(there) or "none"
             raise MissingInputError(
-                f"There is no {what} {label!r} with preprocessed BOLD; there are: {known}.",
-                mend=f"{nearest(label, there)} Use {option} with one of them.",
+                f"There is no {what} {label!r} with preprocessed BOLD.",
+                mend=f"{nearest(label, there)} Type {option} with one of them."
+                if there
+                else f"There are no {what}s: leave out {option}.",
             )
 
 

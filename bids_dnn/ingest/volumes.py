@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from bids_dnn.errors import (
     ConfigError,
     MissingInputError,
     UnreadableError,
-    nearest,
 )
 from bids_dnn.ingest.match import MADE, Found, Wanted, inherited, keep, labels, place
 from bids_dnn.ingest.match import require_labels as require
@@ -149,6 +148,18 @@ def _ask(request: Request, bolds: list[Found]) -> list[Found]:
     return bolds
 
 
+def ranked_first(spaces: Iterable[str]) -> str:
+    """Return the space that would be chosen where none is asked for.
+
+    Examples
+    --------
+    >>> ranked_first(["fsaverage5", "MNI152NLin6Asym", "T1w"])
+    'T1w'
+    """
+    known = list(spaces)
+    return next((space for space in PREFERRED if space in known), known[0])
+
+
 def _choose_space(request: Request, bolds: list[Found]) -> tuple[list[Found], str]:
     """Return the volumes of one space, and a note where it was chosen."""
     there = {name: keep(bolds, {"space": (name,)}) for name in labels(bolds, "space")}
@@ -156,9 +167,9 @@ def _choose_space(request: Request, bolds: list[Found]) -> tuple[list[Found], st
         name, *details = request.space.split(":")
         if name not in there:
             raise MissingInputError(
-                f"There is no preprocessed BOLD in space {name!r}; there are: {', '.join(there)}.",
-                mend=f"{nearest(name, there)} Use --space with one of them, or run fMRIPrep with "
-                f"--output-spaces {name}.",
+                f"There is no preprocessed BOLD in space {name!r}, but in {', '.join(there)}.",
+                mend=f"Use --space {ranked_first(there)}, or run fMRIPrep with --output-spaces "
+                f"{name}.",
             )
         for detail in details:
             entity, _, label = detail.partition("-")
@@ -176,8 +187,10 @@ def _choose_space(request: Request, bolds: list[Found]) -> tuple[list[Found], st
     complete = [s for s in ranked if set(_groups(there[s])) == everyone]
     name = (complete or ranked)[0]
     others = [s for s in ranked if s != name]
-    also = f"; there is BOLD also in {', '.join(others)} (--space)" if others else ""
-    return there[name], f"The space {name} was chosen, as none was asked for{also}."
+    if not others:
+        return there[name], ""
+    also = ", ".join(others)
+    return there[name], f"The space {name} was chosen; there is BOLD also in {also} (--space)."
 
 
 def _groups(bolds: Sequence[Found]) -> list[tuple[str, str]]:

@@ -100,8 +100,8 @@ def test_labels_come_with_or_without_prefix(tree, label):
     ("asked", "expected"),
     [
         ({"participant_label": ["10"]}, r"no participant '10' among the 2.*There are: 01, 02"),
-        ({"session_label": ["c"]}, "no session 'c'.*there are: a, b.*--session-label"),
-        ({"task_id": ["object"]}, "no task 'object'.*objects.*Did you mean 'objects'"),
+        ({"session_label": ["c"]}, "no session 'c'.*There are: a, b.*--session-label"),
+        ({"task_id": ["object"]}, "no task 'object'.*Did you mean 'objects'"),
         ({"run_id": ["7"]}, "no run '7'.*01, 02.*--run-id"),
         ({"space": "fsnative"}, f"space 'fsnative'; there are: {MNI}, T1w"),
         ({"space": f"{MNI}:res-2"}, f"no BOLD in {MNI} with res-2; there are: none"),
