@@ -103,7 +103,7 @@ def test_labels_come_with_or_without_prefix(tree, label):
         ({"session_label": ["c"]}, "no session 'c'.*There are: a, b.*--session-label"),
         ({"task_id": ["object"]}, "no task 'object'.*Did you mean 'objects'"),
         ({"run_id": ["7"]}, "no run '7'.*01, 02.*--run-id"),
-        ({"space": "fsnative"}, f"space 'fsnative'; there are: {MNI}, T1w"),
+        ({"space": "fsnative"}, f"space 'fsnative', but in {MNI}, T1w"),
         ({"space": f"{MNI}:res-2"}, f"no BOLD in {MNI} with res-2; there are: none"),
         ({"source": "spm"}, "read from spm, but the derivatives are: fmriprep"),
     ],
