@@ -14,17 +14,21 @@ NAMES = {"encode_ridge": ("cpu",), "decode_svm": ("cpu",)}  # with the devices e
 
 
 def measure(name: str, *, size: Size, device: Device) -> list[Row]:
-    """Run one benchmark; where it knows no GPU path, on the CPU.
+    """Run one benchmark.
 
     Raises
     ------
     ConfigError
-        If there is no such benchmark.
+        If there is no such benchmark, or it does not run on this device.
     """
     if name not in NAMES:
         raise ConfigError(f"There is no benchmark {name!r}.", mend=nearest(name, NAMES))
-    used = device if device in NAMES[name] else "cpu"
-    rows: list[Row] = import_module(f"benchmarks.{name}").run(size, used)
+    if device not in NAMES[name]:
+        raise ConfigError(
+            f"Benchmark {name} does not run on {device}, only on {', '.join(NAMES[name])}.",
+            mend=f"Type --device {NAMES[name][0]}.",
+        )
+    rows: list[Row] = import_module(f"benchmarks.{name}").run(size, device)
     return rows
 
 

@@ -38,3 +38,8 @@ def test_another_name_is_refused():
     done = CliRunner().invoke(main, ["encode"])
     assert done.exit_code == 2
     assert "encode_ridge" in done.output
+
+
+def test_a_device_that_a_benchmark_does_not_know_is_refused():
+    with pytest.raises(ConfigError, match=r"decode_svm does not run on cuda, only on cpu"):
+        measure("decode_svm", size="small", device="cuda")
