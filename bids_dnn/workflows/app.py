@@ -18,10 +18,11 @@ from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.inputs import Inputs
 from bids_dnn.workflows.over_group import plan_group
-from bids_dnn.workflows.plan import Plan, Scene, SubjectPlan, make_plan
+from bids_dnn.workflows.plan import Plan, SubjectPlan, make_plan
 from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.record import Log, describe_output
 from bids_dnn.workflows.resources import resources_of
+from bids_dnn.workflows.scene import Scene
 from bids_dnn.workflows.screen import Screen, doing, summary
 from bids_dnn.workflows.stage import Stages
 

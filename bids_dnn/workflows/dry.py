@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bids_dnn.workflows.plan import Plan, Scene
+from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
+from bids_dnn.workflows.scene import Scene
 
 BYTES_OF_FEATURES = 4 * 6e5  # float32, all layers of AlexNet, one stimulus
 

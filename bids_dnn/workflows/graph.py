@@ -11,8 +11,9 @@ from nipype import IdentityInterface, Merge, Node, Workflow
 from bids_dnn.derivatives.provenance import code_fingerprint
 from bids_dnn.files import write_json
 from bids_dnn.workflows import interfaces
-from bids_dnn.workflows.plan import STEPS, Manifest, Plan, SubjectPlan
+from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
+from bids_dnn.workflows.scene import STEPS, Manifest
 
 ANALYSES = {"decode": interfaces.Decode, "encode": interfaces.Encode}
 

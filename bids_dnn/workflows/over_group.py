@@ -11,8 +11,9 @@ from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
-from bids_dnn.workflows.plan import STEPS, Manifest, seed_of
+from bids_dnn.workflows.plan import seed_of
 from bids_dnn.workflows.record import read_participants
+from bids_dnn.workflows.scene import STEPS, Manifest
 
 
 @dataclass(frozen=True, slots=True)

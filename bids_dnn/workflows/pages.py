@@ -15,8 +15,9 @@ from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.over_group import GroupPlan
-from bids_dnn.workflows.plan import STEPS, Manifest, Plan, Scene, SubjectPlan, portable
+from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
+from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 from bids_dnn.workflows.steps.about import MARK
 
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from bids_dnn import __version__, imaging
+from bids_dnn import __version__
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance
-from bids_dnn.errors import BidsDnnError, ConfigError, nearest
-from bids_dnn.files import fingerprint_of, json_text, read_json
-from bids_dnn.ingest.inventory import Inventory, Subject
-from bids_dnn.rois.define import other_space
+from bids_dnn.errors import BidsDnnError, ConfigError
+from bids_dnn.files import fingerprint_of, read_json
+from bids_dnn.ingest.inventory import Subject
 from bids_dnn.workflows.checks import why_not_decode, why_not_encode
-from bids_dnn.workflows.inputs import Inputs
-
-STEPS = "bids_dnn.workflows.steps"
-WHOLE = "brain"  # the region that stands for all where no other mask was found
-Manifest = dict[str, Any]
+from bids_dnn.workflows.masks import regions_manifest
+from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,36 +119,6 @@ class Plan:
         return any(j.analysis == "encode" for s in self.subjects for j in s.waiting())
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What every manifest needs to know of the run.
-
-    Parameters
-    ----------
-    config
-        The resolved settings.
-    inventory
-        What was found.
-    output_dir, work_dir
-        Where results and intermediate results go.
-    catalog
-        Stimulus id to file.
-    inputs
-        Content hashes.
-    """
-
-    config: Config
-    inventory: Inventory
-    output_dir: Path
-    work_dir: Path
-    catalog: Mapping[str, Path]
-    inputs: Inputs
-
-    def roots(self) -> dict[str, Path]:
-        """Return the root of each data set by the name that BIDS URIs use."""
-        return {"raw": self.inventory.bids_dir} | dict(self.inventory.datasets)
-
-
 def make_plan(scene: Scene) -> Plan:
     """Decide what is done for whom.
 
@@ -222,25 +187,6 @@ def _weights_identity(scene: Scene, network: str, weights: str | None) -> Manife
     return made
 
 
-def portable(value: Manifest, roots: Mapping[str, Path]) -> str:
-    """Return a value as text in which the roots of data sets stand by name.
-
-    The same data in another place, or under another mount, have the same text.
-
-    Examples
-    --------
-    >>> print(portable({"a": "/d/x/sub-01"}, {"raw": Path("/d/x")}).strip())
-    {
-      "a": "bids:raw:/sub-01"
-    }
-    """
-    text = json_text(value)
-    for name, root in sorted(roots.items(), key=lambda item: -len(str(item[1]))):
-        for end in ("/", '"'):
-            text = text.replace(f"{root}{end}", f"bids:{name}:{end}")
-    return text
-
-
 def seed_of(seed: int, participant: str, analysis: str) -> int:
     """Spawn the seed of one participant's analysis from the seed of the run.
 
@@ -260,7 +206,7 @@ def _asked(config: Config) -> tuple[Analysis, ...]:
 
 def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
     responses = _responses_manifest(scene, subject)
-    regions = _regions_manifest(scene, subject)
+    regions = regions_manifest(scene, subject)
     jobs: list[Job] = []
     problems: list[BidsDnnError] = []
     notes: list[str] = []
@@ -317,55 +263,6 @@ def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
         "inputs": scene.inputs.of(files),
         "code": provenance.code_fingerprint(f"{STEPS}.responses"),
     }
-
-
-def _regions_manifest(scene: Scene, subject: Subject) -> Manifest:
-    rules = _rules(scene.config.regions, subject)
-    files = [Path(rule["path"]) for rule in rules]
-    return {
-        "participant": subject.participant,
-        "output_dir": str(scene.output_dir),
-        "rules": [
-            rule | {"uri": provenance.sources([Path(rule["path"])], scene.roots())[0]}
-            for rule in rules
-        ],
-        "inputs": scene.inputs.of(files),
-        "sidecar": {"GeneratedBy": f"bids_dnn {__version__}"},
-        "code": provenance.code_fingerprint(f"{STEPS}.regions"),
-    }
-
-
-def _rules(regions: Mapping[str, str], subject: Subject) -> list[Manifest]:
-    """Return the masks that a participant's regions come from, as name, path, space, asked."""
-    here = {mask.name: mask for mask in subject.masks if mask.space == subject.space}
-    if not regions:
-        wanted = {name: mask for name, mask in here.items() if name != WHOLE} or here
-        return [{**mask.to_json(), "asked": False} for mask in wanted.values()]
-    made: list[Manifest] = []
-    for name, rule in regions.items():
-        if rule.startswith("mask:"):
-            label = rule.removeprefix("mask:")
-            if label not in here:
-                raise ConfigError(
-                    f"Region {name!r} asks for the mask {label!r}, which sub-"
-                    f"{subject.participant} does not have in space {subject.space}.",
-                    mend=nearest(label, here),
-                )
-            made.append({**here[label].to_json(), "name": name, "asked": True})
-            continue
-        path, _, space = rule.partition("@")
-        path = path.replace("{participant}", subject.participant)
-        known = names.entities_of(Path(path)).get("space", "")
-        if not (space or known):
-            raise ConfigError(
-                f"The space of region {name!r} ({path}) is not in its name.",
-                mend=f"Say it: --roi {name}={path}@{subject.space}",
-            )
-        if (space or known) != subject.space:
-            raise other_space(name, Path(path), mask_space=space or known, space=subject.space)
-        imaging.space_of_mask(Path(path), name=space or known)  # refuses what is no mask
-        made.append({"name": name, "path": path, "space": space or known, "asked": True})
-    return made
 
 
 def _job(

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bids_dnn.workflows.failure import Failure
-from bids_dnn.workflows.plan import Manifest, Plan
+from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.record import Log
 from bids_dnn.workflows.resources import Resources
+from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
 if TYPE_CHECKING:

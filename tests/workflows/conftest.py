@@ -5,13 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from bids_dnn.cli.app import main
+from bids_dnn.files import fingerprint
 from bids_dnn.simulate.dataset import simulate
 
 N_PERMUTATIONS = 49
+STEM = "sub-01/func/sub-01_task-objects_space-T1w_desc-{}_scores.tsv"
+
+
+def files_of(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def bytes_of(folder):
+    """Fingerprint of every file but the logs, which alone hold dates."""
+    names = [name for name in files_of(folder) if not name.startswith("logs/")]
+    return {name: fingerprint(folder / name) for name in names}
+
+
+def table(out, analysis, participant="01"):
+    return pd.read_csv(
+        out / STEM.format(analysis).replace("sub-01", f"sub-{participant}"), sep="\t"
+    )
 
 
 @dataclass(frozen=True)

@@ -16,30 +16,12 @@ import torch
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.derivatives.read import read_result
-from bids_dnn.files import fingerprint
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
-from tests.workflows.conftest import N_PERMUTATIONS, invoke
+from tests.workflows.conftest import N_PERMUTATIONS, STEM, bytes_of, files_of, invoke, table
 
 pytestmark = pytest.mark.whole
 KEPT_LIST = Path(__file__).with_name("expected_files.txt")
 SIGNAL = {"early": "features.0", "middle": "features.10", "late": "classifier.6"}
-STEM = "sub-01/func/sub-01_task-objects_space-T1w_desc-{}_scores.tsv"
-
-
-def files_of(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-def bytes_of(folder):
-    """Fingerprint of every file but the logs, which alone hold dates."""
-    names = [name for name in files_of(folder) if not name.startswith("logs/")]
-    return {name: fingerprint(folder / name) for name in names}
-
-
-def table(out, analysis, participant="01"):
-    return pd.read_csv(
-        out / STEM.format(analysis).replace("sub-01", f"sub-{participant}"), sep="\t"
-    )
 
 
 def test_the_run_leaves_just_the_files_that_it_should(whole):
