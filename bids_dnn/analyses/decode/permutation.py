@@ -122,7 +122,8 @@ def number_trials(samples: pd.DataFrame) -> Codes:
     if "trial" not in samples:
         return alone
     known = samples["trial"].notna().to_numpy(dtype=np.bool_)
-    keys = samples[["run", "condition", "trial"]].astype(object).fillna("")
+    columns = ["run", "condition", "trial"]
+    keys = samples[columns].astype(object).where(samples[columns].notna(), "")
     keys["alone"] = np.where(known, -1, alone)
     return np.asarray(keys.groupby(list(keys), sort=False).ngroup(), dtype=np.intp)
 
