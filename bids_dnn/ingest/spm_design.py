@@ -16,15 +16,8 @@ from bids_dnn.errors import MissingInputError, UnreadableError
 
 NAME = re.compile(r"Sn\((\d+)\)\s+(.*?)\*bf\((\d+)\)$")
 IMAGE_ENDS = ("", ".gz")
-BROKEN = (  # what scipy raises for files that are no MAT, or cut short
-    ValueError,
-    TypeError,
-    IndexError,
-    OSError,
-    EOFError,
-    zlib.error,
-    MatReadError,
-)
+# What scipy raises, beside its own error, for files that are no MAT, or cut short.
+BROKEN = (ValueError, TypeError, IndexError, OSError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +144,7 @@ def _load(path: Path) -> dict[str, Any]:
             f"{path} is a MATLAB file of format v7.3, v7 or older was expected.",
             mend="In MATLAB: load('SPM.mat'); save('SPM.mat', 'SPM', '-v7')",
         ) from err
-    except BROKEN as err:
+    except (*BROKEN, MatReadError) as err:
         raise UnreadableError(
             f"{path} cannot be read as a MATLAB file ({err}).", mend="Fetch or copy it again."
         ) from err
