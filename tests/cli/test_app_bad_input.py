@@ -40,7 +40,7 @@ def call(tmp_path):
     return run
 
 
-def refused(said, *words):
+def check_refused(said, *words):
     assert said.exit_code == 2, said.output
     assert "Traceback" not in said.output
     for word in words:
@@ -62,35 +62,37 @@ def test_a_plan_is_shown_and_nothing_runs(call, tree, tmp_path):
 
 
 def test_no_such_directory(call, tmp_path):
-    refused(call(tmp_path / "nowhere"), "nowhere")
+    check_refused(call(tmp_path / "nowhere"), "nowhere")
 
 
 def test_not_a_bids_directory(call, tmp_path):
     (tmp_path / "plain").mkdir()
-    refused(call(tmp_path / "plain"), "not a BIDS data set", "dataset_description.json")
+    check_refused(call(tmp_path / "plain"), "not a BIDS data set", "dataset_description.json")
 
 
 def test_no_derivatives(call, tmp_path):
     write_json(
         tmp_path / "raw" / "dataset_description.json", {"Name": "x", "BIDSVersion": "1.10.0"}
     )
-    refused(call(tmp_path / "raw"), "derivatives", "fmriprep=")
+    check_refused(call(tmp_path / "raw"), "derivatives", "fmriprep=")
 
 
 def test_a_participant_that_does_not_exist(call, tree):
-    refused(call(tree, "--participant-label", "sub-03"), "'03'", "There are: 01, 02")
+    check_refused(call(tree, "--participant-label", "sub-03"), "'03'", "There are: 01, 02")
 
 
 def test_a_space_that_does_not_exist(call, tree):
-    refused(call(tree, "--space", "MNI152NLin2009cAsym"), "MNI152NLin2009cAsym", "T1w")
+    check_refused(call(tree, "--space", "MNI152NLin2009cAsym"), "MNI152NLin2009cAsym", "T1w")
 
 
 def test_a_mask_that_does_not_exist(call, tree):
-    refused(call(tree, "--roi", "FFB", "--analysis", "decode"), "'FFB'", "Did you mean 'FFA'")
+    check_refused(
+        call(tree, "--roi", "FFB", "--analysis", "decode"), "'FFB'", "Did you mean 'FFA'"
+    )
 
 
 def test_a_mask_without_a_space(call, tree, tmp_path):
-    refused(
+    check_refused(
         call(tree, "--roi", f"V1={tmp_path}/v1.nii.gz", "--analysis", "decode"),
         "space of region 'V1'",
         "@T1w",
@@ -100,17 +102,17 @@ def test_a_mask_without_a_space(call, tree, tmp_path):
 def test_derivatives_without_bold(call, tree):
     for path in (tree / "derivatives").rglob("*_desc-preproc_bold.*"):
         path.unlink()
-    refused(call(tree), "--level")
+    check_refused(call(tree), "--level")
 
 
 def test_one_run_only(call, tmp_path, rng):
     tree = add_pictures(tiny_tree(tmp_path / "data", rng, n_runs=1))
-    refused(call(tree, "--analysis", "decode"), "1 run", "at least two")
+    check_refused(call(tree, "--analysis", "decode"), "1 run", "at least two")
 
 
 def test_events_without_stim_file(call, tmp_path, rng):
     tree = add_pictures(tiny_tree(tmp_path / "data", rng, event_columns=("trial_type",)))
-    refused(
+    check_refused(
         call(tree, "--analysis", "encode", "--weights", "alexnet=random"),
         "no stim_file",
         "--analysis decode",
@@ -119,7 +121,7 @@ def test_events_without_stim_file(call, tmp_path, rng):
 
 def test_a_stimulus_file_that_is_missing(call, tree):
     (tree / "stimuli" / "face" / "2.png").unlink()
-    refused(
+    check_refused(
         call(tree, "--analysis", "encode", "--weights", "alexnet=random"),
         "face/2.png",
         "stimuli/",
@@ -128,7 +130,7 @@ def test_a_stimulus_file_that_is_missing(call, tree):
 
 def test_no_pictures_at_all(call, tmp_path, rng):
     tree = tiny_tree(tmp_path / "data", rng)
-    refused(call(tree, "--analysis", "encode", "--weights", "alexnet=random"), "no picture")
+    check_refused(call(tree, "--analysis", "encode", "--weights", "alexnet=random"), "no picture")
 
 
 def test_weights_that_cannot_be_had(call, tree, monkeypatch, tmp_path):
@@ -138,31 +140,33 @@ def test_weights_that_cannot_be_had(call, tree, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(urllib.request, "urlopen", offline)
     said = call(tree, "--analysis", "encode")
-    refused(said, "alexnet-owt-7be5be79.pth", str(tmp_path / "torch"), "--weights alexnet=")
+    check_refused(said, "alexnet-owt-7be5be79.pth", str(tmp_path / "torch"), "--weights alexnet=")
 
 
 def test_weights_that_are_not_there(call, tree):
-    refused(call(tree, "--weights", "alexnet=/nowhere/w.pth"), "/nowhere/w.pth")
+    check_refused(call(tree, "--weights", "alexnet=/nowhere/w.pth"), "/nowhere/w.pth")
 
 
 def test_a_layer_that_does_not_exist(call, tree):
     options = ("--network", "alexnet@features.00", "--weights", "alexnet=random")
-    refused(call(tree, "--analysis", "encode", *options), "'features.00'", "features.0")
+    check_refused(call(tree, "--analysis", "encode", *options), "'features.00'", "features.0")
 
 
 def test_output_inside_the_input(call, tree):
-    refused(call(tree, output=tree / "sub-01"), "inside the input", "derivatives")
-    refused(call(tree, output=tree), "inside the input")
+    check_refused(call(tree, output=tree / "sub-01"), "inside the input", "derivatives")
+    check_refused(call(tree, output=tree), "inside the input")
 
 
 def test_output_that_is_a_file(call, tree, tmp_path):
     (tmp_path / "file").write_text("")
-    refused(call(tree, "--analysis", "decode", output=tmp_path / "file"), "is a file")
+    check_refused(call(tree, "--analysis", "decode", output=tmp_path / "file"), "is a file")
 
 
 def test_an_unknown_setting(call, tree, tmp_path):
     (tmp_path / "analysis.toml").write_text("[decode]\npermutation = 3\n")
-    refused(call(tree, "--config", str(tmp_path / "analysis.toml")), "Did you mean 'permutations'")
+    check_refused(
+        call(tree, "--config", str(tmp_path / "analysis.toml")), "Did you mean 'permutations'"
+    )
 
 
 def test_a_comparison_of_unknown_conditions_names_those_there_are(call, tree, tmp_path):
@@ -205,13 +209,13 @@ def a_mask(path, values, scale=3.0):
 def test_a_mask_without_a_voxel(call, tree, tmp_path):
     mask = a_mask(tmp_path / "empty.nii.gz", np.zeros(SHAPE))
     said = call(tree, "--roi", f"V1={mask}@T1w", "--analysis", "decode")
-    refused(said, "empty.nii.gz", "no voxel")
+    check_refused(said, "empty.nii.gz", "no voxel")
 
 
 def test_a_mask_in_another_space(call, tree, tmp_path):
     mask = a_mask(tmp_path / "mni.nii.gz", np.ones(SHAPE))
     said = call(tree, "--roi", f"V1={mask}@MNI152NLin2009cAsym", "--analysis", "decode")
-    refused(said, "MNI152NLin2009cAsym", "from-MNI152NLin2009cAsym_to-T1w")
+    check_refused(said, "MNI152NLin2009cAsym", "from-MNI152NLin2009cAsym_to-T1w")
 
 
 def test_a_mask_on_another_grid_is_resampled_with_a_warning(call, tree, tmp_path):
@@ -246,40 +250,42 @@ def test_nan_voxels_are_left_out_and_counted(call, tmp_path, rng):
 def test_an_output_that_cannot_be_made(call, tree, tmp_path):
     (tmp_path / "file").write_text("")
     said = call(tree, "--analysis", "decode", output=tmp_path / "file" / "out")
-    refused(said, str(tmp_path / "file"), "cannot be written")
+    check_refused(said, str(tmp_path / "file"), "cannot be written")
 
 
 def test_a_work_directory_that_cannot_be_made(call, tree, tmp_path):
     (tmp_path / "file").write_text("")
     said = call(tree, "--analysis", "decode", "--work-dir", str(tmp_path / "file" / "work"))
-    refused(said, "cannot be written")
+    check_refused(said, "cannot be written")
 
 
 def test_a_session_that_does_not_exist(call, tmp_path, rng):
     tree = add_pictures(tiny_tree(tmp_path / "data", rng, sessions=("a", "b")))
-    refused(call(tree, "--session-label", "ses-c"), "'c'", "a, b")
+    check_refused(call(tree, "--session-label", "ses-c"), "'c'", "a, b")
 
 
 def test_a_plugin_file_that_is_no_yaml(call, tree, tmp_path):
     (tmp_path / "plugin.yml").write_text("plugin: [")
-    refused(call(tree, "--use-plugin", str(tmp_path / "plugin.yml")), "neither YAML nor JSON")
+    check_refused(
+        call(tree, "--use-plugin", str(tmp_path / "plugin.yml")), "neither YAML nor JSON"
+    )
 
 
 def test_memory_without_a_unit(call, tree):
-    refused(call(tree, "--mem", "16000"), "--mem 16G")
+    check_refused(call(tree, "--mem", "16000"), "--mem 16G")
 
 
 def test_a_network_file_without_its_factory(call, tree):
-    refused(call(tree, "--network", "net.py"), "net.py:FACTORY")
+    check_refused(call(tree, "--network", "net.py"), "net.py:FACTORY")
 
 
 def test_events_that_are_no_table(call, tree):
     for path in (tree / "sub-01" / "func").glob("*_events.tsv"):
         path.write_text("")
     options = ("--weights", "alexnet=random", "--participant-label", "01")
-    refused(call(tree, "--analysis", "encode", *options), "_events.tsv")
+    check_refused(call(tree, "--analysis", "encode", *options), "_events.tsv")
 
 
 def test_a_broken_participants_sidecar(call, tree):
     (tree / "participants.json").write_text("{")
-    refused(call(tree, "--analysis", "decode"), "participants.json", "not JSON")
+    check_refused(call(tree, "--analysis", "decode"), "participants.json", "not JSON")
