@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
-from bids_dnn.workflows.scene import Scene
+from bids_dnn.workflows.scene import Manifest, Scene
 
-BYTES_OF_FEATURES = 4 * 6e5  # float32, all layers of AlexNet, one stimulus
+BYTES = {"feature": 4, "product": 8}  # float32 in the scratch file, float64 in a Gram matrix
 
 
 def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> Sequence[str]:
@@ -48,12 +48,36 @@ def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> S
     return [*lines, "", "# With which settings", settings]
 
 
+def gigabytes_of(told: Manifest, n_stimuli: int) -> float:
+    """Return what the features of a network take on disk: scratch file and Gram matrices, in GB.
+
+    Parameters
+    ----------
+    told
+        Manifest of the network; its layers are sized by one blank picture, whatever its weights.
+    n_stimuli : int
+
+    Raises
+    ------
+    ConfigError
+        If the network or a layer does not exist.
+    """
+    from bids_dnn.features.capture import layer_sizes
+    from bids_dnn.features.models import load_network
+
+    layers = told["layers"] or None
+    network = load_network(told["network"], weights="random", layers=layers, seed=0)
+    sizes = layer_sizes(network.module, network.card.size_px, layers=network.card.layers)
+    scratch = BYTES["feature"] * n_stimuli * sum(sizes.values())
+    return (scratch + BYTES["product"] * n_stimuli**2 * len(sizes)) / 1e9
+
+
 def _means(scene: Scene, plan: Plan, resources: Resources) -> list[str]:
     waiting = [subject for subject in plan.subjects if subject.waiting()]
     largest = max([memory_of(s) for s in waiting], default=0.0)
-    scratch = len(scene.catalog) * BYTES_OF_FEATURES * len(plan.networks) / 1e9
-    kept = sum(memory_of(s) for s in waiting) / 2 + len(scene.catalog) ** 2 * 8 * 8 / 1e9
-    disk = kept + (scratch if plan.needs_features() else 0.0)
+    disk = sum(memory_of(s) for s in waiting) / 2
+    if plan.needs_features():
+        disk += sum(gigabytes_of(told, len(scene.catalog)) for told in plan.networks.values())
     needs = max(largest, GB_FEATURES if plan.needs_features() else 0.0)
     return [
         f"processes: {resources.n_procs}, with {resources.n_threads} threads each",

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bids_dnn.cli.app import main
+from bids_dnn.workflows.dry import gigabytes_of
 from tests.factories.trees import SHAPE, affine_of, tiny_tree, write_image, write_json
 
 PICTURES = ("face/1.png", "face/2.png", "house/1.png", "house/2.png")
@@ -59,6 +60,25 @@ def test_a_plan_is_shown_and_nothing_runs(call, tree, tmp_path):
     ):
         assert word in said.output
     assert not (tmp_path / "out").exists()
+
+
+def test_the_plan_sizes_the_features_of_the_network_at_hand(call, tree):
+    def disk(*layers):
+        options = ("--network", f"alexnet@{','.join(layers)}", "--weights", "alexnet=random")
+        said = call(tree, "--analysis", "encode", "--dry-run", *options)
+        assert said.exit_code == 0, said.output
+        return gigabytes_of({"network": "alexnet", "layers": layers}, 1000)
+
+    one, two = disk("features.0"), disk("features.0", "classifier.6")
+    assert one == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9)
+    assert two - one == pytest.approx((4 * 1000 * 1000 + 8 * 1000**2) / 1e9)
+
+
+def test_a_network_that_does_not_exist_is_refused_by_the_dry_run_too(call, tree):
+    check_refused(
+        call(tree, "--analysis", "encode", "--dry-run", "--network", "alexnt"),
+        "Did you mean 'alexnet'",
+    )
 
 
 def test_no_such_directory(call, tmp_path):
