@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bids_dnn.containers.space import Space
 
 Scale = Literal["beta", "psc", "zscore", "rate", "raw"]
+Independence = Literal["sample", "run", "none"]
 REQUIRED = ("stimulus", "condition", "run", "session", "repeat")
 
 
@@ -37,6 +38,10 @@ class Responses:
     scale
         ``beta`` = as the model gave it, ``psc`` = percent signal change, ``zscore`` = standard
         deviations, ``rate`` = spikes per second, ``raw`` = as in the image.
+    independence
+        Between which samples noise is independent: ``sample`` = any two, ``run`` = those of
+        different runs (single-trial estimates of one model), ``none`` = not even those, as the
+        estimation looked at all runs (GLMdenoise, ridge).
 
     Raises
     ------
@@ -49,6 +54,7 @@ class Responses:
     samples: pd.DataFrame
     space: Space
     scale: Scale
+    independence: Independence = "sample"
 
     def __post_init__(self) -> None:
         expected = (len(self.samples), len(self.space))

@@ -166,7 +166,7 @@ def _common_space(subject: Subject) -> Space:
         spaces.append(imaging.space_of_mask(run.mask, name=subject.space))
     common = spaces[0]
     for run, space in zip(subject.runs, spaces, strict=True):
-        if not space.has_grid_of(common):
+        if not space.has_places_of(common):
             raise SpaceError(
                 f"The runs of sub-{subject.participant} lie on two grids: {common.shape} in run "
                 f"{subject.runs[0].run}, {space.shape} in run {run.run}, or shifted.",

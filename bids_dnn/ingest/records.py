@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from bids_dnn.containers.responses import Responses
+    from bids_dnn.containers.roi import Roi
 
-Source = Literal["fmriprep", "spm"]
+READY = ("glmsingle", "nsd", "bold5000", "algonauts", "vim1", "tvsd", "nwb", "statmap", "table")
+Source = Literal[
+    "fmriprep",
+    "spm",
+    "glmsingle",
+    "nsd",
+    "bold5000",
+    "algonauts",
+    "vim1",
+    "tvsd",
+    "nwb",
+    "statmap",
+    "table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,8 @@ class Run:
     run
         Unique within the participant: ``01``, or ``testx01`` where there are sessions.
     bold, mask, events, confounds
-        Files; None where there is none.
+        Files; None where there is none. On a surface, `bold` is the left hemisphere and there
+        is no mask.
     t_r_s : s
         Between volumes; 0 where it is not known.
     start_s : s
@@ -60,6 +75,8 @@ class Run:
         0 where the image cannot be read.
     start_from
         Where `start_s` comes from, in words.
+    bold_right
+        On a surface, the right hemisphere.
     """
 
     session: str
@@ -72,6 +89,7 @@ class Run:
     start_s: float
     n_volumes: int
     start_from: str = "StartTime"
+    bold_right: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -86,13 +104,54 @@ class Run:
             "start_s": self.start_s,
             "n_volumes": self.n_volumes,
             "start_from": self.start_from,
+            "bold_right": _text(self.bold_right),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Run:
         """Return what `to_json` wrote."""
-        paths = {k: _path(value[k]) for k in ("mask", "events", "confounds")}
+        paths = {k: _path(value[k]) for k in ("mask", "events", "confounds", "bold_right")}
         return cls(**{**value, **paths, "bold": Path(value["bold"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """A participant's surfaces and transforms, from which regions are built.
+
+    Parameters
+    ----------
+    freesurfer
+        The participant's FreeSurfer folder (with ``surf/``, ``label/``, ``mri/``); None where
+        there is none.
+    surfaces
+        By hemisphere and kind: ``L_white``, ``R_pial``, ``L_midthickness``, ``L_inflated``,
+        ``L_sphere`` (the native sphere), ``L_reg-fsaverage`` and ``L_reg-fsLR`` (native mesh,
+        registered to those templates), ``L_cortex`` (mask). fMRIPrep's GIFTI before FreeSurfer's
+        own file.
+    transforms
+        By source and target space, ``T1w->MNI152NLin2009cAsym``: fMRIPrep's ``xfm`` files.
+    """
+
+    freesurfer: Path | None = None
+    surfaces: dict[str, Path] = field(default_factory=dict)
+    transforms: dict[str, Path] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "freesurfer": _text(self.freesurfer),
+            "surfaces": {k: str(v) for k, v in sorted(self.surfaces.items())},
+            "transforms": {k: str(v) for k, v in sorted(self.transforms.items())},
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Anatomy:
+        """Return what `to_json` wrote."""
+        return cls(
+            _path(value["freesurfer"]),
+            {k: Path(v) for k, v in value["surfaces"].items()},
+            {k: Path(v) for k, v in value["transforms"].items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +174,12 @@ class Subject:
         Of the participant, or of a whole group in a standard space; in any space.
     anat
         A background for pictures in `space`: a T1w image, or else a BOLD reference.
+    anatomy
+        Surfaces and transforms; empty where there are none.
+    files
+        Of ready-made responses (`source` is one of `READY`): all files that are read.
+    options
+        Of ready-made responses: what its reader noted when it was found (text by name).
     """
 
     participant: str
@@ -125,15 +190,19 @@ class Subject:
     spm: Path | None = None
     masks: tuple[MaskFile, ...] = ()
     anat: Path | None = None
+    anatomy: Anatomy = field(default_factory=Anatomy)
+    files: tuple[Path, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return every file that the responses depend on, sorted."""
         found = [
             path
             for run in self.runs
-            for path in (run.bold, run.mask, run.events, run.confounds)
+            for path in (run.bold, run.bold_right, run.mask, run.events, run.confounds)
             if path is not None
         ]
+        found += self.files
         tables = [run.confounds for run in self.runs if run.confounds is not None]
         found += [p for p in (t.with_suffix(".json") for t in tables) if p.exists()]
         if self.spm is not None:
@@ -153,6 +222,9 @@ class Subject:
             "spm": _text(self.spm),
             "masks": [mask.to_json() for mask in self.masks],
             "anat": _text(self.anat),
+            "anatomy": self.anatomy.to_json(),
+            "files": [str(path) for path in self.files],
+            "options": dict(sorted(self.options.items())),
         }
 
     @classmethod
@@ -163,6 +235,8 @@ class Subject:
             "masks": tuple(MaskFile.from_json(mask) for mask in value["masks"]),
             "spm": _path(value["spm"]),
             "anat": _path(value["anat"]),
+            "anatomy": Anatomy.from_json(value["anatomy"]),
+            "files": tuple(Path(path) for path in value["files"]),
         }
         return cls(**{**value, **made})
 
@@ -206,10 +280,14 @@ class Ingested:
         Of one participant in one task.
     facts
         JSON-ready counts and choices for the log and the report.
+    rois
+        Regions that the data themselves name (areas of electrodes, masks beside ready-made
+        betas), on the space of the responses.
     """
 
     responses: Responses
     facts: dict[str, Any] = field(default_factory=dict)
+    rois: tuple[Roi, ...] = ()
 
 
 def _line(subject: Subject) -> str:

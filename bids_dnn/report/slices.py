@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
 from bids_dnn.report.palette import LIGHT, SCALE, Theme
 
@@ -48,13 +48,13 @@ class Backdrop:
         x, y = (slice(part.start * self.finer, part.stop * self.finer) for part in box)
         return self.volume[x, y, z]
 
-    def fits(self, grid: Space) -> bool:
+    def fits(self, grid: Grid) -> bool:
         """Tell whether it was made for this grid."""
         width, depth, height = grid.shape
         return self.volume.shape == (width * self.finer, depth * self.finer, height)
 
 
-def make_backdrop(background: Background, grid: Space) -> Backdrop:
+def make_backdrop(background: Background, grid: Grid) -> Backdrop:
     """Sample a volume on the slices of a grid of the same space.
 
     Parameters
@@ -126,7 +126,7 @@ def region_slices(
 
 def map_slices(
     maps: Sequence[tuple[str, Array]],
-    space: Space,
+    space: Grid,
     *,
     backdrop: Backdrop | None,
     label: str,
@@ -237,7 +237,7 @@ def cuts(inside: NDArray[np.bool_]) -> list[int]:
 class _Sheet:
     """Slices side by side, in rows, on one pair of axes; a slice is one unit wide."""
 
-    def __init__(self, grid: Space, cuts: list[int], box: Box, n_rows: int) -> None:
+    def __init__(self, grid: Grid, cuts: list[int], box: Box, n_rows: int) -> None:
         self.grid, self.cuts, self.box = grid, cuts, box
         zooms = np.linalg.norm(grid.affine[:3, :3], axis=0)
         sides = [(part.stop - part.start) * z for part, z in zip(box, zooms, strict=False)]
@@ -318,7 +318,7 @@ def _single(color: str) -> Any:
     return ListedColormap([color])
 
 
-def _whole(grid: Space, backdrop: Backdrop | None) -> Box:
+def _whole(grid: Grid, backdrop: Backdrop | None) -> Box:
     """Return the box of the head, or of the whole grid where there is no anatomy."""
     full = (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
     if backdrop is None or not backdrop.fits(grid):
@@ -338,7 +338,7 @@ def _around(inside: NDArray[np.bool_], margin: int = 0) -> Box:
     return parts[0], parts[1]
 
 
-def _volume(values: Array, space: Space) -> Array:
+def _volume(values: Array, space: Grid) -> Array:
     flat = np.full(int(np.prod(space.shape)), np.nan)
     flat[space.index] = values
     return flat.reshape(space.shape)

@@ -9,14 +9,14 @@ import numpy as np
 
 from bids_dnn import imaging
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid, Space
 from bids_dnn.errors import ConfigError, NotEnoughDataError, SpaceError
 
 CODES = {1: "the scanner's coordinates", 3: "Talairach", 4: "MNI"}
 STANDARD = ("MNI", "IXI549")
 
 
-def read_region(name: str, path: Path, *, mask_space: str, like: Space) -> tuple[Roi, list[str]]:
+def read_region(name: str, path: Path, *, mask_space: str, like: Grid) -> tuple[Roi, list[str]]:
     """Return a region on the grid of the responses.
 
     Parameters
@@ -28,7 +28,7 @@ def read_region(name: str, path: Path, *, mask_space: str, like: Space) -> tuple
     mask_space
         BIDS label of the space in which the mask lies.
     like
-        Space and grid of the responses.
+        Grid and grid of the responses.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def read_region(name: str, path: Path, *, mask_space: str, like: Space) -> tuple
     warnings = _check_code(name, path, mask_space)
     found = imaging.space_of_mask(path, name=mask_space)
     n_before = len(found)
-    if not found.has_grid_of(like):
+    if not found.has_places_of(like):
         found = imaging.resample_mask(path, like, name=mask_space)
         warnings.append(
             f"The mask of region {name!r} was brought from its grid {_grid(path)} to that of "
@@ -110,10 +110,10 @@ def left_out(roi: Roi, measured: Space) -> Roi:
     NotEnoughDataError
         If no voxel is left.
     """
-    if not roi.space.has_grid_of(measured):
+    if not roi.space.has_places_of(measured):
         raise SpaceError(
-            f"Region {roi.name!r} lies on the grid {roi.space.shape} in {roi.space.name}, the "
-            f"responses on {measured.shape} in {measured.name}.",
+            f"Region {roi.name!r} lies on the grid {roi.space.describe()}, the responses on "
+            f"{measured.describe()}.",
             mend="Read the region with rois.define.read_region, which brings it there.",
         )
     keep = np.isin(roi.space.index, measured.index)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.simulate.truth import N_VOXELS, PLAN
 
 T1W = "T1w"
@@ -30,15 +30,15 @@ def _affine(voxel_mm: float, origin_mm: tuple[float, float, float]) -> NDArray[n
     return affine
 
 
-def brain() -> Space:
+def brain() -> Grid:
     """Return the voxels of an ellipsoid on the T1w grid, at the resolution of the BOLD images."""
     where = np.indices(SHAPE).reshape(3, -1).T  # (n_places, 3)
     inside = (((where - CENTER) / RADII) ** 2).sum(axis=1) <= 1
     index = np.flatnonzero(inside).astype(np.int64)
-    return Space(T1W, SHAPE, _affine(VOXEL_MM, ORIGIN_MM), index)
+    return Grid(T1W, SHAPE, _affine(VOXEL_MM, ORIGIN_MM), index)
 
 
-def regions(whole: Space, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
+def regions(whole: Grid, rng: np.random.Generator) -> dict[str, NDArray[np.intp]]:
     """Return the units of `whole` that form each region: the nearest to a jittered center.
 
     No voxel belongs to two regions.
@@ -55,20 +55,20 @@ def regions(whole: Space, rng: np.random.Generator) -> dict[str, NDArray[np.intp
     return found
 
 
-def to_mni(space: Space) -> Space:
+def to_mni(space: Grid) -> Grid:
     """Return the same voxels on the grid of the MNI images."""
     where = np.unravel_index(space.index, space.shape)
     moved = tuple(axis + shift for axis, shift in zip(where, MNI_SHIFT, strict=True))
     index = np.ravel_multi_index(moved, MNI_SHAPE).astype(np.int64)
-    return Space(MNI, MNI_SHAPE, _affine(VOXEL_MM, MNI_ORIGIN_MM), index)
+    return Grid(MNI, MNI_SHAPE, _affine(VOXEL_MM, MNI_ORIGIN_MM), index)
 
 
-def fine(space: Space) -> Space:
+def fine(space: Grid) -> Grid:
     """Return the whole field of view of `space`, each voxel divided along each axis."""
     shape = tuple(FINE * length for length in space.shape)
     corner = space.affine[:3, 3] - VOXEL_MM / 2 + VOXEL_MM / FINE / 2
     affine = _affine(VOXEL_MM / FINE, (corner[0], corner[1], corner[2]))
-    return Space(
+    return Grid(
         space.name,
         (shape[0], shape[1], shape[2]),
         affine,
@@ -76,7 +76,7 @@ def fine(space: Space) -> Space:
     )
 
 
-def phantom(space: Space, rng: np.random.Generator) -> NDArray[np.float64]:
+def phantom(space: Grid, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return a T1w-like image of an ellipsoid with folds, (n_places,), on ``fine(space)``.
 
     Parameters
@@ -98,7 +98,7 @@ def phantom(space: Space, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(image.round())
 
 
-def brain_on(grid: Space, whole: Space) -> Space:
+def brain_on(grid: Grid, whole: Grid) -> Grid:
     """Return the brain on a finer grid of the same field of view."""
     volume = np.zeros(whole.shape, dtype=bool)
     volume.reshape(-1)[whole.index] = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.simulate import anatomy
 from bids_dnn.simulate.nuisance import (
     AUTOCORRELATION,
@@ -51,7 +51,7 @@ class Participant:
     runs: tuple[Run, ...]
     nuisances: tuple[Nuisance, ...]
     series: tuple[NDArray[np.float32], ...]
-    brain: Space
+    brain: Grid
     regions: dict[str, NDArray[np.intp]]
 
 

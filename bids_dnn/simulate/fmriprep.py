@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn import files, imaging
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.simulate import anatomy
 from bids_dnn.simulate.anatomy import MNI, T1W
 from bids_dnn.simulate.bold import Participant
@@ -110,11 +110,11 @@ def write_regions(root: Path, participant: Participant) -> None:
             )
 
 
-def _mni(participant: Participant) -> Space:
+def _mni(participant: Participant) -> Grid:
     return anatomy.to_mni(participant.brain)
 
 
-def _reference(label: str, space: Space) -> dict[str, Any]:
+def _reference(label: str, space: Grid) -> dict[str, Any]:
     if space.name != T1W:
         return {}
     where = f"sub-{label}/anat/sub-{label}_desc-preproc_T1w.nii.gz"
@@ -122,7 +122,7 @@ def _reference(label: str, space: Space) -> dict[str, Any]:
 
 
 def _write_run(
-    root: Path, label: str, run: str, *, series: NDArray[np.float32], space: Space
+    root: Path, label: str, run: str, *, series: NDArray[np.float32], space: Grid
 ) -> None:
     where = _reference(label, space)
     stem = function(root, label, run, f"space-{space.name}")

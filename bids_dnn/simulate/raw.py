@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bids_dnn import files, imaging
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.simulate import anatomy
 from bids_dnn.simulate.bold import Participant
 from bids_dnn.simulate.timing import DURATION_S, T_R_S
@@ -134,5 +134,5 @@ def write_participant(
     imaging.write_map(root / name / "anat" / f"{name}_T1w.nii.gz", image, grid)
 
 
-def _placeholder(brain: Space) -> Space:
+def _placeholder(brain: Grid) -> Grid:
     return replace(brain, shape=PLACEHOLDER, index=np.arange(np.prod(PLACEHOLDER), dtype=np.int64))

@@ -14,7 +14,7 @@ from scipy import linalg, sparse
 from scipy.io import savemat
 
 from bids_dnn import files, imaging
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.simulate.bold import Participant
 from bids_dnn.simulate.timing import CUTOFF_S, DURATION_S, T_R_S, cosines, trial_regressors
 from bids_dnn.simulate.trees import describe
@@ -204,11 +204,11 @@ def _sessions(
     return _structs(made)
 
 
-def _volumes(names: Sequence[str], space: Space) -> NDArray[np.object_]:
+def _volumes(names: Sequence[str], space: Grid) -> NDArray[np.object_]:
     return _structs(_volume(name.rpartition(",")[0], space, "") for name in names)
 
 
-def _volume(name: str, space: Space, description: str) -> dict[str, Any]:
+def _volume(name: str, space: Grid, description: str) -> dict[str, Any]:
     to_one = np.eye(4)
     to_one[:3, 3] = -1  # SPM counts voxels from 1
     return {

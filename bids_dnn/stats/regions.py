@@ -74,10 +74,10 @@ def region_units(responses: Responses, rois: Sequence[Roi]) -> list[RegionUnits]
 
 
 def _mark(roi: Roi, responses: Responses) -> NDArray[np.bool_]:
-    if not roi.space.has_grid_of(responses.space):
+    if not roi.space.has_places_of(responses.space):
         raise SpaceError(
-            f"Region {roi.name!r} lies on the grid {roi.space.shape} of {roi.space.name!r}, the "
-            f"responses on {responses.space.shape} of {responses.space.name!r}.",
+            f"Region {roi.name!r} lies on the grid {roi.space.describe()}, the responses on "
+            f"{responses.space.describe()}.",
             mend="Read the region with rois.define.read_region, which resamples its mask.",
         )
     return roi.units_in(responses.space)

@@ -6,7 +6,7 @@ import pytest
 
 from bids_dnn.containers.responses import REQUIRED, Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 
 
@@ -16,7 +16,7 @@ def table(n):
 
 @pytest.fixture
 def space():
-    return Space("T1w", (4, 1, 1), np.eye(4), np.arange(4))
+    return Grid("T1w", (4, 1, 1), np.eye(4), np.arange(4))
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ShapeError
 
 TABLE = pd.DataFrame({"score": [0.5]})
 
 
 def test_a_map_of_another_length_is_refused():
-    space = Space("T1w", (4, 1, 1), np.eye(4), np.arange(4))
+    space = Grid("T1w", (4, 1, 1), np.eye(4), np.arange(4))
     made = StatMap("pearson", np.zeros(3, dtype=np.float32), "", "r")
     with pytest.raises(ShapeError, match=r"'pearson' has shape \(3,\).*4 units"):
         Result("encode", TABLE, {"score": "r"}, maps=(made,), space=space)

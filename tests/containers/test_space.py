@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ShapeError
 
 
 @pytest.fixture
 def space():
-    return Space("T1w", (2, 3, 4), np.eye(4), np.array([0, 5, 23]))
+    return Grid("T1w", (2, 3, 4), np.eye(4), np.array([0, 5, 23]))
 
 
 def test_select_by_mark_and_by_number(space):
@@ -21,19 +21,19 @@ def test_select_by_mark_and_by_number(space):
 
 
 def test_same_grid(space):
-    assert space.has_grid_of(space.select(np.array([0])))
-    assert not space.has_grid_of(replace(space, name="MNI"))
+    assert space.has_places_of(space.select(np.array([0])))
+    assert not space.has_places_of(replace(space, name="MNI"))
     moved = np.eye(4)
     moved[0, 3] = 0.1
-    assert not space.has_grid_of(replace(space, affine=moved))
+    assert not space.has_places_of(replace(space, affine=moved))
 
 
 @pytest.mark.parametrize("index", [[0, 24], [-1, 0], [3, 3]])
 def test_places_outside_or_twice_are_refused(index):
     with pytest.raises(ShapeError, match=r"2 places.*24"):
-        Space("T1w", (2, 3, 4), np.eye(4), np.array(index))
+        Grid("T1w", (2, 3, 4), np.eye(4), np.array(index))
 
 
 def test_an_affine_of_another_shape_is_refused():
     with pytest.raises(ShapeError, match=r"\(3, 3\)"):
-        Space("T1w", (2, 3, 4), np.eye(3), np.array([0]))
+        Grid("T1w", (2, 3, 4), np.eye(3), np.array([0]))

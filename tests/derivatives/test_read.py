@@ -31,7 +31,7 @@ def test_read_result_undoes_write_result(tmp_path, rng, make):
         )  # fmt: skip
         np.testing.assert_array_equal(made.values, again.values)
     if result.space is not None:
-        assert back.space.has_grid_of(result.space)
+        assert back.space.has_places_of(result.space)
         np.testing.assert_array_equal(back.space.index, result.space.index)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.group import tests as group_tests
 from bids_dnn.group.stack import stack
 from bids_dnn.report.page import GroupReport, ParticipantReport
@@ -36,10 +36,10 @@ RAN = {
 }
 
 
-def ball(center: tuple[int, int, int], radius: float) -> Space:
+def ball(center: tuple[int, int, int], radius: float) -> Grid:
     grid = np.indices(SHAPE)
     inside = sum((g - c) ** 2 for g, c in zip(grid, center, strict=True)) <= radius**2
-    return Space("T1w", SHAPE, AFFINE, np.flatnonzero(inside).astype(np.int64))
+    return Grid("T1w", SHAPE, AFFINE, np.flatnonzero(inside).astype(np.int64))
 
 
 def make_background() -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def make_participant(folder: Path) -> ParticipantReport:
     rng = np.random.default_rng(0)
     rois = make_rois()
     union = np.unique(np.concatenate([roi.space.index for roi in rois]))
-    encode = make_encode(rng, space=Space("T1w", SHAPE, AFFINE, union))
+    encode = make_encode(rng, space=Grid("T1w", SHAPE, AFFINE, union))
     runs = [
         {
             "run": f"{i:02d}",

@@ -8,11 +8,11 @@ import pandas as pd
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 
 
 def make_space(n_units):
-    return Space("T1w", (n_units, 1, 1), np.eye(4), np.arange(n_units))
+    return Grid("T1w", (n_units, 1, 1), np.eye(4), np.arange(n_units))
 
 
 def make_responses(values, *, stimuli=None, conditions=None, runs=None):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 
 REGIONS = ("V1", "LOC", "FFA", "noise")
 LAYERS = ("features.0", "features.3", "features.6", "features.8", "features.10")
@@ -43,11 +43,11 @@ ENCODE_COLUMNS = {
 }
 
 
-def make_space(n_units: int = 40, *, name: str = "T1w") -> Space:
+def make_space(n_units: int = 40, *, name: str = "T1w") -> Grid:
     rng = np.random.default_rng(1)
     shape = (8, 9, 7)
     index = np.sort(rng.choice(int(np.prod(shape)), n_units, replace=False)).astype(np.int64)
-    return Space(name, shape, np.diag([3.0, 3.0, 3.0, 1.0]), index)
+    return Grid(name, shape, np.diag([3.0, 3.0, 3.0, 1.0]), index)
 
 
 def make_decode(rng: np.random.Generator) -> Result:
@@ -83,7 +83,7 @@ def make_decode(rng: np.random.Generator) -> Result:
     )
 
 
-def make_encode(rng: np.random.Generator, *, space: Space | None = None) -> Result:
+def make_encode(rng: np.random.Generator, *, space: Grid | None = None) -> Result:
     space = space or make_space()
     n_units = len(space)
     rows = []

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.report import slices
 from bids_dnn.report.palette import region_colors
 from tests.factories.reports import AFFINE, SHAPE, ball, make_background, make_rois, make_stimuli
@@ -35,7 +35,7 @@ def test_the_left_side_is_on_the_left(sign):
     for name, x in world.items():
         i = round((x - affine[0, 3]) / affine[0, 0])
         index = np.ravel_multi_index((i, 10, 5), (21, 21, 11))
-        rois.append(Roi(name, Space("T1w", (21, 21, 11), affine, np.array([index])), "", 1))
+        rois.append(Roi(name, Grid("T1w", (21, 21, 11), affine, np.array([index])), "", 1))
     colors = region_colors(["left", "right"])
     png = slices.region_slices(rois, colors, backdrop=None)
     assert columns_of(png, colors["left"]).max() < columns_of(png, colors["right"]).min()
@@ -56,7 +56,7 @@ def test_a_backdrop_samples_the_volume_where_the_grid_lies():
     volume = np.broadcast_to(x_mm[:, None, None], (40, 40, 40))
     grid_affine = np.diag([4.0, 4.0, 4.0, 1.0])
     grid_affine[:3, 3] = 10.0
-    grid = Space("T1w", (10, 10, 10), grid_affine, np.arange(3))
+    grid = Grid("T1w", (10, 10, 10), grid_affine, np.arange(3))
     made = slices.make_backdrop((volume, affine), grid)
     assert made.fits(grid)
     middle = made.volume.reshape(10, made.finer, 10, made.finer, 10).mean(axis=(1, 3))

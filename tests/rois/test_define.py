@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bids_dnn import imaging
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import (
     ConfigError,
     MissingInputError,
@@ -19,7 +19,7 @@ MNI = "MNI152NLin2009cAsym"
 
 @pytest.fixture
 def like():
-    return Space("T1w", (4, 4, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.arange(48))
+    return Grid("T1w", (4, 4, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.arange(48))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_another_grid_is_resampled_with_a_warning(tmp_path, like):
     affine[:3, 3] = -0.75
     path = write_image(tmp_path / "fine.nii.gz", fine, affine)
     region, warnings = read_region("V1", path, mask_space="T1w", like=like)
-    assert region.space.has_grid_of(like)
+    assert region.space.has_places_of(like)
     assert region.space.index.tolist() == [np.ravel_multi_index((1, 1, 1), (4, 4, 3))]
     assert "from its grid (8, 8, 6)" in warnings[0]
     assert "8 voxels became 1" in warnings[0]
@@ -55,7 +55,7 @@ def test_another_space_is_refused_with_the_transform(mask, like):
 
 @pytest.mark.parametrize(("space", "code"), [("T1w", 4), (MNI, 1)])
 def test_the_header_only_warns(tmp_path, like, space, code):
-    there = Space(space, like.shape, like.affine, like.index)
+    there = Grid(space, like.shape, like.affine, like.index)
     path = write_image(
         tmp_path / "mask.nii.gz", np.ones((4, 4, 3), np.uint8), like.affine, code=code
     )
@@ -89,6 +89,6 @@ def test_region_outside_what_was_measured_is_refused(mask, like):
     region, _ = read_region("FFA", mask, mask_space="T1w", like=like)
     with pytest.raises(NotEnoughDataError, match=r"None of the 10 voxels of region 'FFA'"):
         left_out(region, like.select(np.arange(5)))
-    other = Space("T1w", (5, 4, 3), like.affine, like.index)
+    other = Grid("T1w", (5, 4, 3), like.affine, like.index)
     with pytest.raises(SpaceError, match=r"grid \(4, 4, 3\).*\(5, 4, 3\)"):
         left_out(region, other)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.responses import Responses, Scale
+from bids_dnn.containers.responses import Independence, Responses, Scale
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surface
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import json_text, writing
 
+Word = TypeVar("Word", bound=str)
+SCALES: tuple[Scale, ...] = get_args(Scale)
+MARKS: tuple[Independence, ...] = get_args(Independence)
 TEXT = ("stimulus", "condition", "run", "session")
 
 
@@ -28,6 +32,7 @@ def save_responses(path: Path, responses: Responses, facts: dict[str, Any]) -> P
         values=responses.values,
         samples=np.array(table),
         scale=np.array(responses.scale),
+        independence=np.array(responses.independence),
         facts=np.array(json_text(facts)),
         **_space_arrays("", responses.space),
     )
@@ -39,18 +44,22 @@ def load_responses(path: Path) -> tuple[Responses, dict[str, Any]]:
     Raises
     ------
     UnreadableError
-        If the file holds another scale than those known.
+        If the file holds another scale or independence than those known.
     """
     with np.load(path, allow_pickle=False) as kept:
         text = io.StringIO(str(kept["samples"]))
         samples = pd.read_json(text, orient="split", dtype=dict.fromkeys(TEXT, str))
-        scale = str(kept["scale"])
-        known: tuple[Scale, ...] = get_args(Scale)
-        found = next((name for name in known if name == scale), None)
-        if found is None:
-            raise UnreadableError(f"{path} has scale {scale!r}.", mend="Remove it and run again.")
-        responses = Responses(kept["values"], samples, _space(kept, ""), found)
+        scale = _known(path, "scale", str(kept["scale"]), SCALES)
+        mark = _known(path, "independence", str(kept["independence"]), MARKS)
+        responses = Responses(kept["values"], samples, _space(kept, ""), scale, mark)
         return responses, json.loads(str(kept["facts"]))
+
+
+def _known(path: Path, what: str, found: str, known: Sequence[Word]) -> Word:
+    for word in known:
+        if word == found:
+            return word
+    raise UnreadableError(f"{path} has {what} {found!r}.", mend="Remove it and run again.")
 
 
 def save_rois(path: Path, rois: Sequence[Roi], warnings: Sequence[str]) -> Path:
@@ -77,18 +86,42 @@ def load_rois(path: Path) -> tuple[tuple[Roi, ...], list[str]]:
 
 
 def _space_arrays(prefix: str, space: Space) -> dict[str, Any]:
-    return {
-        f"{prefix}space": np.array(space.name),
-        f"{prefix}shape": np.array(space.shape),
-        f"{prefix}affine": space.affine,
-        f"{prefix}index": space.index,
-    }
+    made: dict[str, Any] = {"kind": np.array(type(space).__name__)}
+    for field in fields(type(space)):  # type: ignore[arg-type]  # each kind is a dataclass
+        made[field.name] = np.array(getattr(space, field.name))
+    return {f"{prefix}space_{name}": value for name, value in made.items()}
 
 
 def _space(kept: Any, prefix: str) -> Space:
-    x, y, z = (int(n) for n in kept[f"{prefix}shape"])
-    name = str(kept[f"{prefix}space"])
-    return Space(name, (x, y, z), kept[f"{prefix}affine"], kept[f"{prefix}index"])
+    def get(name: str) -> Any:
+        return kept[f"{prefix}space_{name}"]
+
+    def numbers(name: str) -> tuple[int, ...]:
+        return tuple(int(n) for n in get(name))
+
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(str(word) for word in get(name))
+
+    kind, name, index = str(get("kind")), str(get("name")), get("index")
+    if kind == "Surface":
+        left, right = numbers("n_vertices")
+        return Surface(name, (left, right), index)
+    if kind == "Channels":
+        return Channels(name, words("names"), index)
+    x, y, z = numbers("shape")
+    if kind == "Grid":
+        return Grid(name, (x, y, z), get("affine"), index)
+    return Grayordinates(
+        name,
+        words("structures"),
+        numbers("n_vertices"),
+        get("structure"),
+        get("vertex"),
+        get("voxel"),
+        (x, y, z),
+        get("affine"),
+        index,
+    )
 
 
 def _save(path: Path, **arrays: Any) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.workflows.steps.artifacts import (
     load_responses,
     load_rois,
@@ -27,7 +27,7 @@ def responses(rng):
             "onset": [0.1, np.nan],
         }
     )
-    space = Space("T1w", (2, 3, 4), np.diag([2.0, 2, 2, 1]), np.array([0, 5, 7]))
+    space = Grid("T1w", (2, 3, 4), np.diag([2.0, 2, 2, 1]), np.array([0, 5, 7]))
     return Responses(rng.normal(size=(2, 3)).astype(np.float32), samples, space, "psc")
 
 
@@ -38,7 +38,7 @@ def test_responses_come_back(responses, tmp_path):
     for column in ("stimulus", "condition", "run", "session"):
         assert list(kept.samples[column]) == list(responses.samples[column])
     np.testing.assert_array_equal(kept.samples["repeat"], [0, 1])
-    assert kept.space.has_grid_of(responses.space)
+    assert kept.space.has_places_of(responses.space)
     np.testing.assert_array_equal(kept.space.index, responses.space.index)
     assert (kept.scale, facts) == ("psc", {"n": 2, "names": ["x"]})
 

@@ -1,57 +1,26 @@
-"""NIfTI images <-> (array, Space): the one place that reads and writes them."""
+"""NIfTI images <-> (array, `Grid`)."""
 
 from __future__ import annotations
 
 import gzip
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from bids_dnn import files
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import (
-    MissingInputError,
     NotEnoughDataError,
     ShapeError,
     SpaceError,
-    UnreadableError,
 )
+from bids_dnn.imaging.guard import load, whole
 
 CHUNK_VOLUMES = 32  # read at once: bounds memory, and is fixed so that sums repeat
-ANNEX_POINTER = b"/annex/objects/"
-SHORT = ("Expected", "not enough data", "incomplete", "mmap length")  # how nibabel says it
-DAMAGED = (EOFError, OSError, zlib.error, ValueError, ImageFileError, HeaderDataError)
-
-
-def require_file(path: Path) -> Path:
-    """Return `path` where a file with content stands there.
-
-    Raises
-    ------
-    MissingInputError
-        If nothing stands there, or a git-annex (DataLad) link whose content was not fetched.
-    """
-    if path.is_file():
-        with path.open("rb") as stream:
-            start = stream.read(64)
-        if not start.startswith(ANNEX_POINTER):
-            return path
-    elif not path.is_symlink():
-        raise MissingInputError(
-            f"{path} does not exist.", mend="Check the path, or copy the file there."
-        )
-    raise MissingInputError(
-        f"{path} is a link whose content was not fetched.", mend=f"Type: datalad get {path}"
-    )
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], NDArray[np.float64], float]:
@@ -71,7 +40,7 @@ def read_header(path: Path) -> tuple[tuple[int, ...], NDArray[np.float64], float
     UnreadableError
         If it is no NIfTI image.
     """
-    image = _load(path)
+    image = load(path)
     zooms = image.header.get_zooms()
     t_r_s = float(zooms[3]) if len(zooms) > 3 else 0.0
     unit = image.header.get_xyzt_units()[1]
@@ -89,7 +58,7 @@ def form_code(path: Path) -> int:
     UnreadableError
         If it is no NIfTI image.
     """
-    header = _load(path).header
+    header = load(path).header
     return int(header["sform_code"]) or int(header["qform_code"])
 
 
@@ -105,8 +74,8 @@ def read_volume(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ShapeError
         If it holds more than one volume.
     """
-    image = _load(path)
-    with _whole(path):
+    image = load(path)
+    with whole(path):
         values = np.asarray(image.dataobj, dtype=np.float64)
     if values.ndim > 3 and values.shape[3:] == (1,) * (values.ndim - 3):
         values = values.reshape(values.shape[:3])
@@ -118,7 +87,7 @@ def read_volume(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return values, np.asarray(image.affine, dtype=np.float64)
 
 
-def space_of_mask(path: Path, *, name: str) -> Space:
+def space_of_mask(path: Path, *, name: str) -> Grid:
     """Return the places of a mask's voxels, those that are neither 0 nor NaN.
 
     Parameters
@@ -142,10 +111,10 @@ def space_of_mask(path: Path, *, name: str) -> Space:
             f"The mask {path} has no voxel: all its {values.size} values are 0.",
             mend="Make the mask anew, or leave it out.",
         )
-    return Space(name, _three(values.shape), affine, index.astype(np.int64))
+    return Grid(name, _three(values.shape), affine, index.astype(np.int64))
 
 
-def read_units(path: Path, space: Space) -> NDArray[np.float32]:
+def read_units(path: Path, space: Grid) -> NDArray[np.float32]:
     """Return what the units of `space` hold in each volume of an image, (n_volumes, n_units).
 
     Parameters
@@ -164,7 +133,7 @@ def read_units(path: Path, space: Space) -> NDArray[np.float32]:
     SpaceError
         If it lies on another grid.
     """
-    image = _load(path)
+    image = load(path)
     shape = tuple(image.shape)
     if shape[:3] != space.shape or not np.allclose(image.affine, space.affine, rtol=0, atol=1e-2):
         raise SpaceError(
@@ -175,7 +144,7 @@ def read_units(path: Path, space: Space) -> NDArray[np.float32]:
         )
     n_volumes = int(np.prod(shape[3:], dtype=np.int64)) if len(shape) > 3 else 1
     values = np.empty((n_volumes, len(space)), dtype=np.float32)
-    with _whole(path):
+    with whole(path):
         if len(shape) != 4:
             block = np.asarray(image.dataobj, dtype=np.float32).reshape(-1, n_volumes)
             values[:] = block[space.index].T
@@ -187,7 +156,7 @@ def read_units(path: Path, space: Space) -> NDArray[np.float32]:
     return values
 
 
-def resample_mask(path: Path, like: Space, *, name: str) -> Space:
+def resample_mask(path: Path, like: Grid, *, name: str) -> Grid:
     """Return a mask's voxels on the grid of `like`, each taking its nearest neighbor's value.
 
     Parameters
@@ -226,10 +195,10 @@ def resample_mask(path: Path, like: Space, *, name: str) -> Space:
             f"that of the responses {like.shape}.",
             mend="Make the mask on the grid of the responses, or leave it out.",
         )
-    return Space(name, like.shape, like.affine, index.astype(np.int64))
+    return Grid(name, like.shape, like.affine, index.astype(np.int64))
 
 
-def write_map(path: Path, values: NDArray[np.floating], space: Space) -> Path:
+def write_map(path: Path, values: NDArray[np.floating], space: Grid) -> Path:
     """Write one value for each unit, (n_units,), as a 3-D float32 image; NaN elsewhere.
 
     Raises
@@ -245,7 +214,7 @@ def write_map(path: Path, values: NDArray[np.floating], space: Space) -> Path:
     return _save(path, volume, space)
 
 
-def write_series(path: Path, values: NDArray[np.floating], space: Space, *, t_r_s: float) -> Path:
+def write_series(path: Path, values: NDArray[np.floating], space: Grid, *, t_r_s: float) -> Path:
     """Write (n_volumes, n_units) as a 4-D float32 image; 0 elsewhere.
 
     Parameters
@@ -271,7 +240,7 @@ def write_series(path: Path, values: NDArray[np.floating], space: Space, *, t_r_
     return _save(path, volume, space, t_r_s=t_r_s)
 
 
-def write_mask(path: Path, space: Space) -> Path:
+def write_mask(path: Path, space: Grid) -> Path:
     """Write the units of `space` as 1, all else as 0, in a 3-D uint8 image.
 
     Raises
@@ -284,7 +253,7 @@ def write_mask(path: Path, space: Space) -> Path:
     return _save(path, volume, space)
 
 
-def _save(path: Path, volume: NDArray[Any], space: Space, *, t_r_s: float | None = None) -> Path:
+def _save(path: Path, volume: NDArray[Any], space: Grid, *, t_r_s: float | None = None) -> Path:
     nifti: Any = nib.Nifti1Image  # nibabel has no types for it
     image = nifti(volume, space.affine)
     code = 4 if space.name.startswith("MNI") else 1
@@ -298,26 +267,6 @@ def _save(path: Path, volume: NDArray[Any], space: Space, *, t_r_s: float | None
     with files.writing(path) as aside:
         aside.write_bytes(packed)
     return path
-
-
-def _load(path: Path) -> Any:
-    require_file(path)
-    with _whole(path):
-        return nib.load(path, keep_file_open=True)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Say of a damaged image what is wrong with it."""
-    try:
-        yield
-    except DAMAGED as err:
-        early = isinstance(err, EOFError) or any(mark in str(err) for mark in SHORT)
-        found = "ends early" if early else f"cannot be read as a NIfTI image ({err})"
-        raise UnreadableError(
-            f"{path} {found}, {path.stat().st_size} bytes are there.",
-            mend="Fetch or copy it again.",
-        ) from err
 
 
 def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:

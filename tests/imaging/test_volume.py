@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bids_dnn import imaging
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid
 from bids_dnn.errors import (
     MissingInputError,
     NotEnoughDataError,
@@ -19,7 +19,7 @@ from bids_dnn.errors import (
 def space():
     affine = np.diag([3.0, 3.0, 4.0, 1.0])
     affine[:3, 3] = [-6, 5, 1]
-    return Space("T1w", (4, 3, 2), affine, np.array([0, 5, 11, 23]))
+    return Grid("T1w", (4, 3, 2), affine, np.array([0, 5, 11, 23]))
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
@@ -46,7 +46,7 @@ def test_map_and_mask_keep_their_places(tmp_path, space):
     assert np.isnan(volume).sum() == 20
     mask = imaging.write_mask(tmp_path / "mask.nii.gz", space)
     again = imaging.space_of_mask(mask, name="T1w")
-    assert again.has_grid_of(space)
+    assert again.has_places_of(space)
     np.testing.assert_array_equal(again.index, space.index)
 
 
@@ -57,7 +57,7 @@ def test_same_values_give_same_bytes(tmp_path, space):
 
 @pytest.mark.parametrize(("name", "code"), [("T1w", 1), ("MNI152NLin2009cAsym", 4)])
 def test_form_code_follows_the_space(tmp_path, space, name, code):
-    named = Space(name, space.shape, space.affine, space.index)
+    named = Grid(name, space.shape, space.affine, space.index)
     assert imaging.form_code(imaging.write_mask(tmp_path / "a.nii", named)) == code
 
 
@@ -71,7 +71,7 @@ def test_resampling_agrees_with_nilearn(tmp_path, rng):
     image = nib.Nifti1Image(values, fine)
     image.set_sform(fine, 1)
     nib.save(image, tmp_path / "mask.nii.gz")
-    like = Space("T1w", (5, 5, 5), coarse, np.array([0]))
+    like = Grid("T1w", (5, 5, 5), coarse, np.array([0]))
     expected = resample_img(
         image,
         coarse,
@@ -96,14 +96,14 @@ def test_resampling_refuses_another_space_and_an_empty_result(tmp_path, space):
         imaging.resample_mask(path, space, name="MNI")
     far = space.affine.copy()
     far[:3, 3] += 1000
-    elsewhere = Space("T1w", space.shape, far, space.index)
+    elsewhere = Grid("T1w", space.shape, far, space.index)
     with pytest.raises(NotEnoughDataError, match="4 voxels on its own grid, but no voxel"):
         imaging.resample_mask(path, elsewhere, name="T1w")
 
 
 def test_another_grid_is_refused(tmp_path, space):
     path = imaging.write_mask(tmp_path / "mask.nii", space)
-    other = Space("T1w", (4, 3, 3), space.affine, space.index)
+    other = Grid("T1w", (4, 3, 3), space.affine, space.index)
     with pytest.raises(SpaceError, match=r"\(4, 3, 2\).*\(4, 3, 3\)"):
         imaging.read_units(path, other)
 
