@@ -10,8 +10,10 @@ from bids_dnn.imaging.cifti import (
 )
 from bids_dnn.imaging.guard import load, require_file, whole
 from bids_dnn.imaging.surface import (
+    read_cortex,
     read_curvature,
     read_labels,
+    read_surface_header,
     read_surface_units,
     read_vertex_series,
     space_of_surfaces,
@@ -36,9 +38,11 @@ __all__ = [
     "load",
     "read_cifti_labels",
     "read_cifti_units",
+    "read_cortex",
     "read_curvature",
     "read_header",
     "read_labels",
+    "read_surface_header",
     "read_surface_units",
     "read_units",
     "read_vertex_series",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import nibabel as nib
 import numpy as np
@@ -23,7 +24,91 @@ _POINTS, _TRIANGLES, _SHAPE, _LABEL, _SERIES = (
     int(_CODES[f"NIFTI_INTENT_{name}"])
     for name in ("POINTSET", "TRIANGLE", "SHAPE", "LABEL", "TIME_SERIES")
 )
+MESH = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
+CHUNK = 1 << 16  # bytes of XML read at once
 PALETTE_STEP = 0.61803398875  # golden ratio: neighboring labels get distant hues
+
+
+def read_surface_header(path: Path) -> tuple[int, int]:
+    """Return how many arrays of values a GIFTI file holds, and for how many vertices each.
+
+    Only the start of the file is read, so that it may be large.
+
+    Returns
+    -------
+    n_arrays, n_vertices
+        Volumes (or maps), and the vertices of the mesh.
+
+    Raises
+    ------
+    MissingInputError
+        If the file is not there or was not fetched.
+    UnreadableError
+        If it ends early, is no GIFTI file or holds a mesh alone.
+    """
+    require_file(path)
+    told: list[int] = []  # all arrays
+    arrays: list[Mapping[str, str]] = []
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        if tag == "GIFTI":
+            told.append(int(attributes["NumberOfDataArrays"]))
+        elif tag == "DataArray":
+            arrays.append(attributes)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    with whole(path), path.open("rb") as stream:
+        is_end = False
+        while not is_end and not any(a.get("Intent") not in MESH for a in arrays):
+            block = stream.read(CHUNK)
+            is_end = not block
+            parser.Parse(block, is_end)
+        values = [i for i, a in enumerate(arrays) if a.get("Intent") not in MESH]
+        if values and told:
+            first = arrays[values[0]]
+            if int(first.get("Dimensionality", 1)) == 2:
+                return int(first["Dim1"]), int(first["Dim0"])
+            return told[0] - values[0], int(first["Dim0"])
+    raise UnreadableError(
+        f"{path} holds no values for vertices.", mend="Give a .func.gii or .shape.gii file."
+    )
+
+
+def read_cortex(path: Path) -> NDArray[np.bool_]:
+    """Return which vertices of a hemisphere's mesh lie in the cortex, not in the medial wall.
+
+    Parameters
+    ----------
+    path
+        A GIFTI ``.label.gii`` (fMRIPrep's ``desc-cortex_mask``) or ``.shape.gii``, where the
+        cortex is not 0, or a FreeSurfer ``?h.cortex.label``.
+
+    Returns
+    -------
+    is_cortex : (n_vertices,)
+        Of a FreeSurfer label, which does not tell the size of the mesh, (last vertex + 1,).
+
+    Raises
+    ------
+    MissingInputError
+        If the file is not there or was not fetched.
+    UnreadableError
+        If it ends early or is of another kind.
+    """
+    require_file(path)
+    if path.suffix == ".gii":
+        inside: NDArray[np.bool_] = np.rint(read_vertex_series(path)[0]) != 0
+        return inside
+    with whole(path):
+        lines = path.read_text(encoding="ascii").splitlines()
+        n = int(lines[1])
+        vertices = np.array([int(line.split()[0]) for line in lines[2:]], dtype=np.int64)
+        if len(vertices) != n:
+            raise EOFError(f"{len(vertices)} of {n} vertices")
+        is_cortex = np.zeros(int(vertices.max(initial=-1)) + 1, dtype=bool)
+        is_cortex[vertices] = True
+    return is_cortex
 
 
 def read_vertex_series(path: Path) -> NDArray[np.float32]:
@@ -94,7 +179,8 @@ def read_curvature(path: Path) -> NDArray[np.float64]:
     """
     require_file(path)
     if path.suffix == ".gii":
-        return read_vertex_series(path)[0].astype(np.float64)
+        curvature: NDArray[np.float64] = read_vertex_series(path)[0].astype(np.float64)
+        return curvature
     with whole(path):
         if path.suffix in (".mgz", ".mgh", ".nii", ".gz"):
             found: Any = load(path).dataobj
@@ -123,7 +209,7 @@ def space_of_surfaces(left: Path | None, right: Path | None, *, name: str) -> Su
     """
     if left is None and right is None:
         raise MissingInputError("No hemisphere is given.", mend="Give the GIFTI files of both.")
-    counts = [0 if path is None else _n_vertices(path) for path in (left, right)]
+    counts = [0 if path is None else read_surface_header(path)[1] for path in (left, right)]
     return Surface(name, (counts[0], counts[1]), np.arange(sum(counts), dtype=np.int64))
 
 
@@ -248,15 +334,6 @@ def _color(key: int) -> tuple[float, float, float]:
 
 def _meta(hemisphere: Hemisphere) -> dict[str, str]:
     return {"AnatomicalStructurePrimary": STRUCTURES[hemisphere]}
-
-
-def _n_vertices(path: Path) -> int:
-    arrays = [a for a in _gifti(path).darrays if a.intent not in (_POINTS, _TRIANGLES)]
-    if not arrays:
-        raise UnreadableError(
-            f"{path} holds no values for vertices.", mend="Give a .func.gii file."
-        )
-    return int(np.shape(arrays[0].data)[0])
 
 
 def _gifti(path: Path) -> Any:

@@ -126,8 +126,9 @@ class Anatomy:
     surfaces
         By hemisphere and kind: ``L_white``, ``R_pial``, ``L_midthickness``, ``L_inflated``,
         ``L_sphere`` (the native sphere), ``L_reg-fsaverage`` and ``L_reg-fsLR`` (native mesh,
-        registered to those templates), ``L_cortex`` (mask). fMRIPrep's GIFTI before FreeSurfer's
-        own file.
+        registered to those templates), ``L_cortex`` and ``L_cortex-fsaverage`` (masks without
+        the medial wall, of the native mesh and of the template). fMRIPrep's GIFTI before
+        FreeSurfer's own file.
     transforms
         By source and target space, ``T1w->MNI152NLin2009cAsym``: fMRIPrep's ``xfm`` files.
     """
@@ -194,6 +195,14 @@ class Subject:
     files: tuple[Path, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
 
+    def cortex_masks(self) -> tuple[Path | None, Path | None]:
+        """Return the masks of the left and right cortex of the mesh that `space` names."""
+        template = "-fsaverage" if self.space.startswith("fsaverage") else ""
+        if self.space != "fsnative" and not template:
+            return None, None
+        left, right = (self.anatomy.surfaces.get(f"{h}_cortex{template}") for h in "LR")
+        return left, right
+
     def inputs(self) -> tuple[Path, ...]:
         """Return every file that the responses depend on, sorted."""
         found = [
@@ -202,6 +211,8 @@ class Subject:
             for path in (run.bold, run.bold_right, run.mask, run.events, run.confounds)
             if path is not None
         ]
+        if any(run.bold_right is not None for run in self.runs):
+            found += [mask for mask in self.cortex_masks() if mask is not None]
         found += self.files
         tables = [run.confounds for run in self.runs if run.confounds is not None]
         found += [p for p in (t.with_suffix(".json") for t in tables) if p.exists()]
