@@ -79,22 +79,175 @@ def ncsnr(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
     >>> ncsnr(values, ["a", "a", "b", "b"])
     array([ 1. , -0.5])
     """
-    which, counts = _groups(values, stimuli)
-    n, k = len(which), len(counts)
-    if k < 2 or n == k:
+    signal, within, counts = _components(values, stimuli)
+    if not signal.size:
         return np.full(values.shape[1], np.nan)
-    n0 = (n - (counts**2).sum() / n) / (k - 1)
-    average = averages(which, k)
+    total = np.abs(signal) + within * (1 / counts).mean()
+    return signal / np.where(total > 0, total, np.nan)
+
+
+def signal_to_noise(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
+    """Return the noise ceiling signal-to-noise ratio (ncsnr) of each unit.
+
+    SD of the signal / SD of the noise of single responses, from the components of `ncsnr`.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Single responses, in any unit.
+    stimuli : (n_samples,)
+
+    Returns
+    -------
+    ratio : (n_units,), at least 0
+        0 where the estimated signal variance is not above zero; NaN where nothing repeats or
+        nothing varies.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one stimulus for each row of `values`.
+
+    References
+    ----------
+    Allen et al. (2022), Nat. Neurosci. 25:116, doi:10.1038/s41593-021-00962-x.
+
+    Examples
+    --------
+    >>> signal_to_noise(np.array([[1.0], [3.0], [5.0], [7.0]]), ["a", "a", "b", "b"]).round(3)
+    array([1.871])
+    """
+    signal, within, _ = _components(values, stimuli)
+    if not signal.size:
+        return np.full(values.shape[1], np.nan)
+    ratio = np.maximum(signal, 0) / np.where(within > 0, within, np.nan)
+    return np.where((within == 0) & (signal > 0), np.inf, np.sqrt(ratio))
+
+
+def reliability_of(ratio: Array, repeats: Sequence[int]) -> NDArray[np.float64]:
+    """Return the reliability of means over repeats from the ncsnr: NSD's noise ceiling.
+
+    ``ncsnr^2 / (ncsnr^2 + mean(1 / n))`` over images with n repeats each; for A, B and C images
+    of 1, 2 and 3 repeats, mean(1 / n) = (A + B / 2 + C / 3) / (A + B + C).
+
+    Parameters
+    ----------
+    ratio : (n_units,)
+        From `signal_to_noise`.
+    repeats : (n_images,)
+        Repeats of each image that is averaged.
+
+    Returns
+    -------
+    reliability : (n_units,), in [0, 1]
+
+    References
+    ----------
+    Allen et al. (2022), Nat. Neurosci. 25:116, doi:10.1038/s41593-021-00962-x.
+
+    Examples
+    --------
+    >>> reliability_of(np.array([1.0]), [3, 3])
+    array([0.75])
+    """
+    power = np.asarray(ratio, dtype=np.float64) ** 2
+    share = (1 / np.asarray(repeats, dtype=np.float64)).mean()
+    finite = np.where(np.isinf(power), 0.0, power)
+    return np.where(np.isinf(power), 1.0, finite / (finite + share))
+
+
+def fev(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
+    """Return the fraction of explainable variance of single responses.
+
+    1 - (mean variance over the repeats of a stimulus) / (variance over all samples), both
+    unbiased; stimuli that were shown once count in the latter only.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Single responses, in any unit.
+    stimuli : (n_samples,)
+
+    Returns
+    -------
+    fraction : (n_units,), at most 1
+        Below zero by chance where there is no signal; NaN where nothing repeats or varies.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one stimulus for each row of `values`.
+
+    References
+    ----------
+    Cadena et al. (2019), PLOS Comput. Biol. 15:e1006897, doi:10.1371/journal.pcbi.1006897.
+
+    Examples
+    --------
+    >>> fev(np.array([[1.0], [1.0], [5.0], [5.0]]), ["a", "a", "b", "b"])
+    array([1.])
+    """
+    which, counts = _groups(values, stimuli)
+    several = counts > 1
+    if len(counts) < 2 or not several.any():
+        return np.full(values.shape[1], np.nan)
+    average = averages(which, len(counts))
     out = np.empty(values.shape[1])
     for start in range(0, values.shape[1], BLOCK):
         block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
-        means = average @ block  # (k, n_block)
-        within = ((block - means[which]) ** 2).sum(axis=0) / (n - k)
-        between = (counts[:, None] * (means - block.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
-        signal = (between - within) / n0
-        total = np.abs(signal) + within * (1 / counts).mean()
-        out[start : start + BLOCK] = signal / np.where(total > 0, total, np.nan)
+        square = (block - (average @ block)[which]) ** 2
+        own = (average @ square)[several] * (counts / np.maximum(counts - 1, 1))[several, None]
+        total = block.var(axis=0, ddof=1)
+        out[start : start + BLOCK] = 1 - own.mean(axis=0) / np.where(total > 0, total, np.nan)
     return out
+
+
+def by_fev(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
+    """Return the reliability of the mean over repeats from the fraction of explainable variance.
+
+    ``f / (f + (1 - f) mean(1 / n))``, and by the same formula on its size below zero.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+    stimuli : (n_samples,)
+
+    Returns
+    -------
+    reliability : (n_units,), in [-1, 1]
+        NaN where `fev` is.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one stimulus for each row of `values`.
+    """
+    single = fev(values, stimuli)
+    _, counts = _groups(values, stimuli)
+    size = np.abs(single)
+    stepped: NDArray[np.float64] = single / (size + (1 - size) * (1 / counts).mean())
+    return stepped
+
+
+def _components(
+    values: Array, stimuli: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64 | np.intp]]:
+    """Return signal and noise variance (n_units,), empty where nothing repeats, and counts."""
+    which, counts = _groups(values, stimuli)
+    n, k = len(which), len(counts)
+    if k < 2 or n == k:
+        return np.zeros(0), np.zeros(0), counts
+    n0 = (n - (counts**2).sum() / n) / (k - 1)
+    average = averages(which, k)
+    signal, noise = np.empty(values.shape[1]), np.empty(values.shape[1])
+    for start in range(0, values.shape[1], BLOCK):
+        part = slice(start, start + BLOCK)
+        block = np.asarray(values[:, part], dtype=np.float64)
+        means = average @ block  # (k, n_block)
+        noise[part] = ((block - means[which]) ** 2).sum(axis=0) / (n - k)
+        between = (counts[:, None] * (means - block.mean(axis=0)) ** 2).sum(axis=0) / (k - 1)
+        signal[part] = (between - noise[part]) / n0
+    return signal, noise, counts
 
 
 def split_half(

@@ -56,3 +56,42 @@ def check(folds: Sequence[Fold], *, groups: Sequence[Hashable], what: str) -> No
                 mend=f"Split the samples so that all samples of one of the {what} are on one "
                 "side (stats.folds does).",
             )
+
+
+def check_independence(
+    folds: Sequence[Fold], *, runs: Sequence[Hashable], independence: str, how: str
+) -> None:
+    """Refuse folds within a run for estimates whose noise is correlated within a run.
+
+    Single-trial estimates of one model share its noise: of two overlapping trials, one is
+    estimated too high where the other is too low, which a classifier reads as a difference.
+
+    Parameters
+    ----------
+    folds
+        Splits of the same samples.
+    runs : (n_samples,)
+    independence
+        Of the responses: ``run`` asks that no run stands on both sides of a fold.
+    how
+        What was asked for, for the message: ``decode.folds = "trial"``.
+
+    Raises
+    ------
+    LeakageError
+        If training and test samples of a fold share a run.
+
+    References
+    ----------
+    Mumford et al. (2014), NeuroImage 103:130, doi:10.1016/j.neuroimage.2014.09.026.
+    """
+    if independence != "run":
+        return
+    try:
+        check(folds, groups=runs, what="runs")
+    except LeakageError as err:
+        raise LeakageError(
+            f"{how} splits samples within runs, but these are single-trial estimates, whose "
+            f"noise is correlated within a run. {err.what}",
+            mend='Leave whole runs out (folds = "run"), or use responses.model = "block".',
+        ) from None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import ShapeError
+from bids_dnn.stats.ceiling import fev
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[Any]
@@ -147,6 +149,43 @@ def balanced_accuracy(truth: Labels, guess: Labels) -> float:
         return float("nan")
     right = truth == guess
     return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
+
+
+def fev_explained(truth: Array, guess: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
+    """Return the fraction of explainable variance that predictions explain.
+
+    ``(total - error) / (total - noise)``: variance over all samples, mean squared error of
+    single responses, and mean variance over the repeats of a stimulus.
+
+    Parameters
+    ----------
+    truth : (n_samples, n_targets)
+        Single responses.
+    guess : (n_samples, n_targets)
+        Predicted, the same for each repeat of a stimulus.
+    stimuli : (n_samples,)
+
+    Returns
+    -------
+    score : (n_targets,), about 1 where the signal is predicted, below 0 where worse than the mean
+        NaN where nothing repeats, or repeats differ as much as stimuli.
+
+    Raises
+    ------
+    ShapeError
+        If shapes differ.
+
+    References
+    ----------
+    Cadena et al. (2019), PLOS Comput. Biol. 15:e1006897, doi:10.1371/journal.pcbi.1006897.
+    """
+    _same_shape(truth, guess)
+    share = fev(truth, stimuli)
+    total = truth.var(axis=0, ddof=1, dtype=np.float64)
+    error = ((truth - guess) ** 2).mean(axis=0, dtype=np.float64)
+    explainable = share * total
+    known = np.isfinite(share) & (explainable > 0)
+    return np.where(known, (total - error) / np.where(known, explainable, 1.0), np.nan)
 
 
 def _same_shape(truth: Labels, guess: Labels) -> None:

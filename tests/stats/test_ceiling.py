@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from bids_dnn.errors import ShapeError
-from bids_dnn.stats.ceiling import ceiling_of, ncsnr, split_half
-from bids_dnn.stats.metrics import pearson
+from bids_dnn.stats.ceiling import (
+    by_fev,
+    ceiling_of,
+    fev,
+    ncsnr,
+    reliability_of,
+    signal_to_noise,
+    split_half,
+)
+from bids_dnn.stats.metrics import fev_explained, pearson
 
 SIGNAL, NOISE = 1.0, 2.0  # variances
 
@@ -98,3 +106,50 @@ def test_blocks_of_units_do_not_matter(rng, monkeypatch):
 def test_another_number_of_stimuli_is_refused(method):
     with pytest.raises(ShapeError, match=r"\(4, 2\).*3 stimuli"):
         method(np.zeros((4, 2)), ["a", "b", "c"])
+
+
+def simulate_trials(rng, *, n, repeats, signal_sd, n_units=400):
+    """Draw responses to `n` stimuli with `repeats[i]` showings each, in noise of SD 1."""
+    which = np.repeat(np.arange(n), repeats)
+    signal = signal_sd * rng.normal(size=(n, n_units))
+    return signal[which] + rng.normal(size=(len(which), n_units)), [str(k) for k in which], signal
+
+
+def test_ncsnr_is_the_ratio_of_the_simulated_deviations(rng):
+    values, stimuli, _ = simulate_trials(
+        rng, n=200, repeats=rng.integers(1, 4, 200), signal_sd=0.7
+    )
+    found = signal_to_noise(values, stimuli)
+    # about 200 stimuli: SE of one unit near 0.06, of the mean over 400 units near 0.003
+    assert abs(found.mean() - 0.7) < 0.02
+
+
+def test_the_reliability_is_that_of_the_published_formula_for_one_two_three_repeats(rng):
+    ratio = rng.random(5)
+    repeats = [1] * 4 + [2] * 3 + [3] * 5
+    published = ratio**2 / (ratio**2 + (4 / 1 + 3 / 2 + 5 / 3) / 12)
+    np.testing.assert_allclose(reliability_of(ratio, repeats), published)
+    values, stimuli, _ = simulate_trials(rng, n=60, repeats=[1, 2, 3] * 20, signal_sd=1.0)
+    np.testing.assert_allclose(
+        reliability_of(signal_to_noise(values, stimuli), [1, 2, 3] * 20), ncsnr(values, stimuli)
+    )
+
+
+def test_fev_is_the_share_of_signal_in_single_responses(rng):
+    values, stimuli, _ = simulate_trials(rng, n=200, repeats=[3] * 200, signal_sd=0.7)
+    expected = 0.49 / 1.49
+    assert abs(fev(values, stimuli).mean() - expected) < 0.01
+    assert abs(by_fev(values, stimuli).mean() - 0.49 / (0.49 + 1 / 3)) < 0.02
+
+
+def test_the_signal_itself_explains_all_that_can_be(rng):
+    values, stimuli, signal = simulate_trials(rng, n=300, repeats=[4] * 300, signal_sd=1.0)
+    guess = signal[np.array([int(k) for k in stimuli])]
+    assert abs(fev_explained(values, guess, stimuli).mean() - 1) < 0.02
+    flat = np.broadcast_to(values.mean(axis=0), values.shape)
+    assert np.all(np.abs(fev_explained(values, flat, stimuli)) < 0.01)
+
+
+@pytest.mark.parametrize("method", [signal_to_noise, fev, by_fev])
+def test_without_repeats_nothing_is_told(rng, method):
+    assert np.isnan(method(rng.normal(size=(5, 3)), list("abcde"))).all()

@@ -5,7 +5,7 @@ import pytest
 
 from bids_dnn.errors import LeakageError, ShapeError
 from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.leakage import check
+from bids_dnn.stats.leakage import check, check_independence
 
 
 def half(n):
@@ -32,3 +32,11 @@ def test_five_names_at_most_are_shown():
 def test_groups_of_another_length_are_refused():
     with pytest.raises(ShapeError, match=r"4 samples.*3 runs"):
         check([half(4)], groups=[1, 2, 3], what="runs")
+
+
+def test_folds_within_a_run_are_refused_for_single_trial_estimates():
+    folds, runs = [half(4)], ["1", "2", "1", "2"]
+    with pytest.raises(LeakageError, match=r"decode[.]folds splits samples within runs.*1, 2"):
+        check_independence(folds, runs=runs, independence="run", how="decode.folds")
+    check_independence(folds, runs=runs, independence="sample", how="decode.folds")
+    check_independence(folds, runs=["1", "1", "2", "2"], independence="run", how="decode.folds")

@@ -27,6 +27,7 @@ from bids_dnn.stats.inference import (
     permutation_p,
 )
 from bids_dnn.stats.metrics import accuracy, balanced_accuracy
+from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 SCALED = ("beta", "psc")  # of an arbitrary unit: the cost is for unit variance
@@ -83,6 +84,7 @@ def decode(
     c: float,
     n_permutations: int,
     seed: int,
+    nuisance: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Tell conditions apart from the pattern over each region's voxels, leaving one run out.
@@ -117,6 +119,8 @@ def decode(
     seed
         The same seed gives the same table; a comparison's numbers do not depend on which others
         are asked for, but for `p_corrected`.
+    nuisance
+        Numeric columns of the sample table, regressed out of the responses within each fold.
     progress
         Told which comparison is next.
 
@@ -128,16 +132,18 @@ def decode(
     Raises
     ------
     ConfigError
-        If a comparison names what does not exist, or `c` or `n_permutations` is not above zero.
+        If a comparison or `nuisance` names what does not exist, or `c` or `n_permutations` is
+        not above zero.
     NotEnoughDataError
-        If there is one run, fewer than two conditions, a region without voxels, or a run that
-        alone holds all samples of one side.
+        If a nuisance column holds no number, there is one run, fewer than two conditions, a
+        region without voxels, or a run that alone holds all samples of one side.
     SpaceError
         If a region lies on another grid.
 
     References
     ----------
     Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
+    Snoek et al. (2019), NeuroImage 184:741, doi:10.1016/j.neuroimage.2018.09.074.
     Etzel (2015), MVPA permutation schemes, PRNI, doi:10.1109/PRNI.2015.29.
     """
     if c <= 0 or n_permutations < 1:
@@ -146,9 +152,10 @@ def decode(
             mend="Set decode.c and decode.permutations in analysis.toml.",
         )
     regions = region_units(responses, rois)
+    disturbing, told = nuisance_columns(responses.samples, nuisance)
     conditions = sorted({str(one) for one in _texts(responses.samples["condition"])} - {""})
     tasks = [
-        _task(one, responses.samples, n_permutations=n_permutations, seed=seed)
+        _task(one, responses, n_permutations=n_permutations, seed=seed)
         for one in parse(comparisons, conditions)
     ]
     grams = [linear_gram(responses.values[:, region.units]) for region in regions]
@@ -158,7 +165,9 @@ def decode(
         if progress is not None:
             progress(f"decode {task.comparison.name} ({t + 1} of {len(tasks)})")
         for r, (region, gram) in enumerate(zip(regions, grams, strict=True)):
-            outcomes[r, t] = _score(task, region, gram, c=c, scale=responses.scale)
+            outcomes[r, t] = _score(
+                task, region, gram, c=c, scale=responses.scale, nuisance=disturbing
+            )
     where = sorted(outcomes)  # region by region
     table = _correct(
         [outcomes[key] for key in where],
@@ -169,8 +178,9 @@ def decode(
         analysis="decode",
         table=table,
         columns=COLUMNS,
-        meta=_meta(responses, regions, tasks)
-        | {"n_permutations": n_permutations, "seed": seed, "c": c, "conditions": conditions},
+        meta=_meta(responses, regions, tasks, told)
+        | {"n_permutations": n_permutations, "seed": seed, "c": c, "conditions": conditions}
+        | {"nuisance": list(nuisance)},
         extras={
             "confusion": pd.concat(
                 [
@@ -185,17 +195,23 @@ def decode(
 
 def _task(
     comparison: Comparison,
-    samples: pd.DataFrame,
+    responses: Responses,
     *,
     n_permutations: int,
     seed: int,
 ) -> _Task:
-    side_of = comparison.side_of
+    side_of, samples = comparison.side_of, responses.samples
     condition, runs = _texts(samples["condition"]), _texts(samples["run"])
     rows = np.flatnonzero([one in side_of for one in condition])
     labels = np.array([side_of[one] for one in condition[rows]], dtype=np.intp)
     folds = leave_one_run_out(runs[rows])
     leakage.check(folds, groups=list(runs[rows]), what="runs")
+    leakage.check_independence(
+        folds,
+        runs=list(runs[rows]),
+        independence=responses.independence,
+        how="decode.folds",
+    )
     for fold in folds:
         absent = set(range(len(comparison.sides))) - set(labels[fold.train])
         if absent:
@@ -230,11 +246,21 @@ def _texts(column: pd.Series[Any]) -> NDArray[np.object_]:
     return np.asarray(column.fillna("").astype(str), dtype=object)
 
 
-def _score(task: _Task, region: RegionUnits, gram: Gram, *, c: float, scale: Scale) -> _Outcome:
+def _score(
+    task: _Task,
+    region: RegionUnits,
+    gram: Gram,
+    *,
+    c: float,
+    scale: Scale,
+    nuisance: NDArray[np.float64],
+) -> _Outcome:
     codes = task.labelings.codes
     n_units = region.units.size if scale in SCALED else None
     own = gram[np.ix_(task.rows, task.rows)]
-    guess = predict_labels(own, codes, task.folds, c=c, n_units=n_units)
+    guess = predict_labels(
+        own, codes, task.folds, c=c, n_units=n_units, nuisance=nuisance[task.rows]
+    )
     scores = _scores(codes, guess, is_balanced=task.is_balanced)  # (n_labelings,)
     enumerated = task.labelings.enumerated
     null = scores if enumerated else scores[1:]
@@ -310,7 +336,10 @@ def _confusion(counts: NDArray[np.intp], region: RegionUnits, task: _Task) -> pd
 
 
 def _meta(
-    responses: Responses, regions: Sequence[RegionUnits], tasks: Sequence[_Task]
+    responses: Responses,
+    regions: Sequence[RegionUnits],
+    tasks: Sequence[_Task],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     return {
         "folds": "leave one run out",
@@ -329,7 +358,7 @@ def _meta(
         "samples_without_condition": int(
             (responses.samples["condition"].fillna("").astype(str) == "").sum()
         ),
-        "warnings": _warnings(responses, tasks),
+        "warnings": [*warnings, *_warnings(responses, tasks)],
     }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.nuisance import removal
 
 Codes = NDArray[np.intp]
 Gram = NDArray[np.float64]
@@ -63,7 +64,13 @@ def linear_gram(values: NDArray[np.float32]) -> Gram:
 
 
 def predict_labels(
-    gram: Gram, codes: Codes, folds: Sequence[Fold], *, c: float, n_units: int | None = None
+    gram: Gram,
+    codes: Codes,
+    folds: Sequence[Fold],
+    *,
+    c: float,
+    n_units: int | None = None,
+    nuisance: NDArray[np.float64] | None = None,
 ) -> Codes:
     """Predict the class of each sample in the fold that leaves it out, for each labeling.
 
@@ -83,6 +90,8 @@ def predict_labels(
     n_units : int
         Units that `gram` sums over: where given, `c` is the cost for units of variance one on
         average over the training samples. None = `c` is taken as it is.
+    nuisance : (n_samples, n_nuisance)
+        Regressed out of the responses, with slopes learnt on the training samples of each fold.
 
     Returns
     -------
@@ -94,8 +103,12 @@ def predict_labels(
     guess = np.full(codes.shape, -1, dtype=np.intp)
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for fold in folds:
-            train = np.ascontiguousarray(gram[np.ix_(fold.train, fold.train)])
-            test = np.ascontiguousarray(gram[np.ix_(fold.test, fold.train)])
+            own = gram
+            if nuisance is not None and nuisance.shape[1]:
+                clean = removal(nuisance, fold.train)
+                own = clean @ gram @ clean.T
+            train = np.ascontiguousarray(own[np.ix_(fold.train, fold.train)])
+            test = np.ascontiguousarray(own[np.ix_(fold.test, fold.train)])
             if n_units is not None:  # a cost times a factor is a Gram matrix times that factor
                 factor = n_units / (_spread(train) or n_units)
                 train, test = factor * train, factor * test

@@ -14,8 +14,9 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
-from bids_dnn.stats.ceiling import averages, ceiling_of, ncsnr, split_half
+from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold, by_stimulus
+from bids_dnn.stats.nuisance import nuisance_columns, removal
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
@@ -23,6 +24,7 @@ BLOCK = 1024
 FEWEST = 4  # images of a fold: of two, r is 1 or -1 whatever the model
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
     "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
+    "fev": lambda values, stimuli, _: by_fev(values, stimuli),
     "split-half": lambda values, stimuli, seed: split_half(
         values, stimuli, np.random.default_rng([seed, 2])
     ),
@@ -49,6 +51,12 @@ class Data:
         Columns of the responses that `truth` holds.
     reliability : (n_units,)
         Share of signal in the variance of `truth`; NaN where it cannot be told.
+    teaching
+        For each fold, the responses (n_stimuli, n_units) less the nuisance as its training
+        images teach it, of which `truth` holds the test images; None where no nuisance is
+        regressed out.
+    warnings
+        Of the nuisance.
     """
 
     truth: NDArray[np.float32]
@@ -58,6 +66,8 @@ class Data:
     regions: list[tuple[RegionUnits, NDArray[np.intp]]]
     units: NDArray[np.intp]
     reliability: Array
+    teaching: tuple[NDArray[np.float32], ...] | None = None
+    warnings: tuple[str, ...] = ()
 
     def ceiling(self) -> Array:
         """Return the noise ceiling of r for each unit; NaN where there is none."""
@@ -112,6 +122,7 @@ def prepare(
     n_inner: int,
     ceiling: str,
     seed: int,
+    nuisance: Sequence[str] = (),
 ) -> Data:
     """Average over repeats, deal images onto folds, and estimate noise ceilings.
 
@@ -126,6 +137,9 @@ def prepare(
         A name of `CEILINGS`.
     seed
         Of the folds and of split halves.
+    nuisance
+        Columns of the sample table, regressed out with slopes learnt on the samples of the
+        training images of each fold.
 
     Raises
     ------
@@ -148,22 +162,37 @@ def prepare(
         teaching = [names[k] for k in np.flatnonzero(fold.train)]
         inner.append(by_stimulus(teaching, n_inner, rng))
         leakage.check(inner[-1], groups=teaching, what="stimuli")
+    disturbing, warnings = nuisance_columns(responses.samples, nuisance)
+    truth = _mean_by(values, which, len(names))
+    taught = None
+    if disturbing.shape[1]:
+        average = averages(which, len(names))
+        parts = [average @ removal(disturbing, fold.train[which]) for fold in folds]
+        taught = tuple(_apply(part, values) for part in parts)
+        for fold, own in zip(folds, taught, strict=True):
+            truth[fold.test] = own[fold.test]
     return Data(
-        truth=_mean_by(values, which, len(names)),
+        truth=truth,
         stimuli=tuple(names),
         folds=folds,
         inner=inner,
         regions=[(region, np.searchsorted(units, region.units)) for region in found],
         units=units,
         reliability=CEILINGS[ceiling](values, shown, seed),
+        teaching=taught,
+        warnings=tuple(warnings),
     )
 
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
     """Average over the repeats of each image, in double precision: (n, n_units)."""
-    average = averages(which, n)
-    out = np.empty((n, values.shape[1]), dtype=np.float32)
+    return _apply(averages(which, n), values)
+
+
+def _apply(operator: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply (n, n_samples) with the responses, in double precision: (n, n_units)."""
+    out = np.empty((operator.shape[0], values.shape[1]), dtype=np.float32)
     for start in range(0, values.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
-        out[:, where] = average @ values[:, where].astype(np.float64)
+        out[:, where] = operator @ values[:, where].astype(np.float64)
     return out

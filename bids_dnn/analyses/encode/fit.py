@@ -47,6 +47,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     ceiling: str,
     n_permutations: int,
     seed: int,
+    nuisance: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Predict responses to images from each layer by ridge regression, folds by image.
@@ -77,10 +78,12 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     alphas
         Penalties, as multiples of the mean diagonal of the centered training Gram matrix.
     ceiling
-        ``ncsnr`` or ``split-half``.
+        ``ncsnr``, ``split-half`` or ``fev``.
     n_permutations : int, at least 1
     seed
         The same seed gives the same table.
+    nuisance
+        Numeric columns of the sample table, regressed out of the responses within each fold.
     progress
         Told which layer is next.
 
@@ -93,8 +96,8 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     Raises
     ------
     ConfigError
-        If there is no layer, a layer twice, a penalty that is not above zero, another ceiling,
-        or no permutation.
+        If `nuisance` names no column, there is no layer, a layer twice, a penalty that is not
+        above zero, another ceiling, or no permutation.
     NotEnoughDataError
         If too few images have responses and features, or a region has no measured voxel.
     SpaceError
@@ -108,7 +111,13 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     _check(grams, alphas, ceiling, n_permutations)
     used, left_out = used_samples(responses, grams, n_folds)
     data = prepare(
-        responses.select(used), rois, n_folds=n_folds, n_inner=n_inner, ceiling=ceiling, seed=seed
+        responses.select(used),
+        rois,
+        n_folds=n_folds,
+        n_inner=n_inner,
+        ceiling=ceiling,
+        seed=seed,
+        nuisance=nuisance,
     )
     penalties = np.asarray(alphas, dtype=np.float64)
 
@@ -125,6 +134,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             folds=data.folds,
             inner=data.inner,
             alphas=penalties,
+            teaching=data.teaching,
         )
         score = score_units(data.truth, made.guess, data.folds)
         rows += score_rows(gram, made, score, data)
@@ -154,7 +164,9 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             "networks": network_facts(grams),
             "left_out": left_out
             | {"units": {region.name: region.n_left_out for region, _ in data.regions}},
-            "warnings": warnings_of(data, left_out),
+            "nuisance": list(nuisance),
+            "independence": responses.independence,
+            "warnings": warnings_of(responses, data, left_out),
         },
         extras={
             "ceiling": ceiling_table(data),

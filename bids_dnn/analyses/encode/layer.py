@@ -54,6 +54,7 @@ def fit_layer(
     folds: Sequence[Fold],
     inner: Sequence[Sequence[Fold]],
     alphas: Array,
+    teaching: Sequence[Values] | None = None,
     batch: int = BATCH,
 ) -> LayerFit:
     """Predict each fold's images from the others, each unit with its own penalty.
@@ -72,6 +73,9 @@ def fit_layer(
     alphas : (n_alphas,)
         Multiples of the mean diagonal of the centered training Gram matrix, so that the scale
         of the features does not matter.
+    teaching : n_folds of (n_stimuli, n_units)
+        For each fold, the responses less the nuisance as its training samples teach it; the
+        rows of its test images are those of `truth`. None = `truth` for all.
     batch : int
         Units worked on at once.
     """
@@ -84,12 +88,11 @@ def fit_layer(
         found = decompose(train, gram[np.ix_(fold.test, fold.train)])
         scale = found.scale if found.values.size else 1.0  # features that do not vary
         penalties = alphas * scale
-        loss = cross_validate(
-            train, truth[fold.train], folds=splits, alphas=penalties, batch=batch
-        )
+        own = truth if teaching is None else teaching[f]
+        loss = cross_validate(train, own[fold.train], folds=splits, alphas=penalties, batch=batch)
         alpha = choose_alpha(loss, penalties)
-        told, mean = predict_fold(found, truth, fold, alpha=alpha, batch=batch)
-        held_out = truth[fold.test]
+        told, mean = predict_fold(found, own, fold, alpha=alpha, batch=batch)
+        held_out = own[fold.test]
         sse += ((held_out - told) ** 2).sum(axis=0)
         sst += ((held_out - mean) ** 2).sum(axis=0)
         guess[fold.test], chosen[f] = told - mean, alpha / scale

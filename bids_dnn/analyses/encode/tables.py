@@ -14,6 +14,7 @@ from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.layer import LayerFit
 from bids_dnn.analyses.encode.scores import score_interval
 from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
 
 Array = NDArray[np.float64]
@@ -152,9 +153,14 @@ def network_facts(grams: Sequence[FeatureGram]) -> dict[str, dict[str, str]]:
     return out
 
 
-def warnings_of(data: Data, left_out: dict[str, Any]) -> list[str]:
+def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> list[str]:
     """Say what the reader of the results must know."""
-    out = []
+    out = list(data.warnings)
+    if responses.independence == "none" and np.isfinite(data.reliability).any():
+        out.append(
+            "Repeats are not independent: these estimates were denoised or regularized with all "
+            "runs in view, so that noise ceilings are too high."
+        )
     without = left_out["stimuli_without_features"]
     if without:
         out.append(

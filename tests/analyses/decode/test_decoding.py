@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.svm import SVC
 
@@ -228,6 +229,55 @@ def test_a_condition_of_one_run_is_refused(rng):
 def test_settings_that_are_not_above_zero_are_refused(planted, c, n):
     with pytest.raises(ConfigError, match=f"c is {c} and n_permutations is {n}"):
         run(*planted, c=c, n_permutations=n)
+
+
+def disturb(responses, values, nuisance):
+    samples = responses.samples.assign(response_time=nuisance)
+    return replace(responses, values=values.astype(np.float32), samples=samples)
+
+
+def test_nuisance_is_regressed_out_within_folds(rng):
+    responses = make_patterns(rng, n_runs=8, n_each=3, n_units=30, effect=0.0)
+    label = (responses.samples["condition"] == "a").to_numpy()
+    nuisance = label + 0.5 * rng.normal(size=len(label))  # slower in one condition
+    values = responses.values + np.outer(nuisance, rng.normal(size=30))
+    disturbed = disturb(responses, values, nuisance)
+
+    def score(**other):
+        made = decode(
+            disturbed, (), comparisons=("a vs b",), c=1.0, n_permutations=20, seed=0, **other
+        )
+        return made.table["score"].iloc[0], made.meta["nuisance"]
+
+    assert score()[0] > 0.75  # slowness alone tells them apart
+    cleaned, names = score(nuisance=("response_time",))
+    assert cleaned < 0.75  # chance 0.5, 48 samples: SE 0.07
+    assert names == ["response_time"]
+
+
+def test_nuisance_equals_a_regression_in_each_fold(rng):
+    responses = make_patterns(rng, n_runs=4, n_each=3, n_units=10, effect=1.0)
+    nuisance = rng.normal(size=len(responses.samples))
+    values = responses.values + np.outer(nuisance, rng.normal(size=10))
+    disturbed = replace(disturb(responses, values, nuisance), scale="zscore")
+    made = decode(
+        disturbed,
+        (),
+        comparisons=("a vs b",),
+        c=1.0,
+        n_permutations=1,
+        seed=0,
+        nuisance=("response_time",),
+    )
+    runs, truth = (disturbed.samples[k].to_numpy() for k in ("run", "condition"))
+    right = 0
+    for run_left in np.unique(runs):
+        train = runs != run_left
+        slopes = LinearRegression().fit(nuisance[train, None], disturbed.values[train])
+        clean = disturbed.values - slopes.predict(nuisance[:, None])
+        guess = SVC(kernel="linear").fit(clean[train], truth[train]).predict(clean[~train])
+        right += (guess == truth[~train]).sum()
+    np.testing.assert_allclose(made.table["score"], right / len(truth))
 
 
 @pytest.mark.real

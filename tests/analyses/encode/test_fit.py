@@ -220,3 +220,28 @@ def test_no_layer_or_one_twice_is_refused(rng, which):
     responses, rois, grams = make(rng, n=40)
     with pytest.raises(ConfigError, match="encoding needs one, and each once"):
         run(responses, rois, [grams[k] for k in which])
+
+
+def test_nuisance_is_regressed_out_within_folds(rng):
+    responses, rois, grams = make(rng, noise=0.5)
+    nuisance = rng.normal(size=len(responses.samples))
+    values = responses.values + 3 * np.outer(nuisance, rng.normal(size=30)).astype(np.float32)
+    samples = responses.samples.assign(motion=nuisance)
+    disturbed = replace(responses, values=values, samples=samples)
+
+    def score(data, **other):
+        table = run(data, rois[:1], grams, **other).table.set_index("layer")
+        return table.loc["conv.1", "score"]
+
+    clean = score(responses)
+    assert score(disturbed) < clean - 0.1
+    assert abs(score(disturbed, nuisance=("motion",)) - clean) < 0.02
+    with pytest.raises(ConfigError, match="motoin"):
+        run(disturbed, rois[:1], grams, nuisance=("motoin",))
+
+
+def test_ceilings_of_denoised_repeats_are_warned_of(rng):
+    responses, rois, grams = make(rng)
+    made = run(replace(responses, independence="none"), rois[:1], grams)
+    assert "Repeats are not independent" in made.meta["warnings"][0]
+    assert made.meta["independence"] == "none"
