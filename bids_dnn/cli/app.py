@@ -52,6 +52,22 @@ Exit codes:
     "BIDS_DIR/derivatives. {participant} in an spm path stands for the label.",
 )
 @click.option(
+    "--responses",
+    metavar="KIND=PATH",
+    help="Ready-made responses: glmsingle, nsd, bold5000, algonauts, vim1, tvsd, nwb, statmap or "
+    "table, and their folder.",
+)
+@click.option(
+    "--fs-subjects-dir",
+    type=click.Path(path_type=Path),
+    help="FreeSurfer subjects; sourcedata/freesurfer of fMRIPrep by default.",
+)
+@click.option(
+    "--retinotopy-template",
+    type=click.Path(path_type=Path),
+    help="Folder of the Benson template on fsaverage, for benson: regions.",
+)
+@click.option(
     "--bids-filter-file",
     type=click.Path(path_type=Path),
     help="JSON of pybids filters, as in fMRIPrep.",
@@ -87,8 +103,14 @@ Exit codes:
 @click.option(
     "--roi",
     multiple=True,
-    metavar="NAME[=PATH[@SPACE]]",
-    help="A region: a mask by its label, or a file. Repeatable; every mask found by default.",
+    metavar="[NAME=]RULE",
+    help="A region: a mask by its label, PATH@SPACE, benson:V1@0-2deg, localizer:a>b, "
+    "atlas:NAME:LABEL ... Repeatable; every mask found by default.",
+)
+@click.option(
+    "--allow-circular",
+    is_flag=True,
+    help="Let a localizer use runs that are analyzed; every table says so.",
 )
 @click.option(
     "--n-permutations",

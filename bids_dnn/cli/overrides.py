@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bids_dnn.cli.options import given
-from bids_dnn.config.load import load, named, networks_of, regions_of
+from bids_dnn.config.load import load, named, networks_of
+from bids_dnn.config.regions import regions_of
 from bids_dnn.config.schema import Config, RunConfig
 
 PREFIXES = {
@@ -37,7 +38,12 @@ def configure(options: dict[str, Any]) -> Config:
     if "network" in typed:
         overrides["networks"] = networks_of(typed["network"])
     if "roi" in typed:
-        overrides["regions"] = regions_of(typed["roi"])
+        from bids_dnn.rois.grammar import name_of
+
+        overrides["regions"] = regions_of(typed["roi"], name_of=name_of)
+    if "responses" in typed:
+        ((kind, path),) = named([typed["responses"]], "--responses").items()
+        overrides["responses"] = {"source": kind, "path": path}
     if "n_permutations" in typed:
         permutations = {"permutations": typed["n_permutations"]}
         overrides |= {"decode": permutations, "encode": permutations}

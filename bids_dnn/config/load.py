@@ -11,7 +11,8 @@ from typing import Any, get_args
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from bids_dnn.config.schema import DEFAULT_NETWORK, Config
+from bids_dnn.config.regions import absolute_rule
+from bids_dnn.config.schema import DEFAULT_NETWORK, READY, VOLUMES, Config
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 
 PATHS = (
@@ -19,7 +20,10 @@ PATHS = (
     ("run", "bids_database_dir"),
     ("run", "work_dir"),
     ("run", "use_plugin"),
+    ("run", "fs_subjects_dir"),
+    ("run", "retinotopy_template"),
     ("responses", "conditions"),
+    ("responses", "path"),
 )
 TABLES = ("networks", "regions")
 UNITS = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
@@ -136,18 +140,6 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     return networks
 
 
-def regions_of(texts: Sequence[str]) -> dict[str, str]:
-    """Turn ``--roi NAME=PATH[@SPACE]`` or ``--roi LABEL`` into [regions].
-
-    Raises
-    ------
-    ConfigError
-        If a name comes twice.
-    """
-    full = [text if "=" in text else f"{text}=mask:{text}" for text in texts]
-    return named(full, "--roi")
-
-
 def _label(network: str) -> str:
     path, sign, factory = network.rpartition(":")
     if sign and path.endswith(".py"):
@@ -201,7 +193,10 @@ def _absolute(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(run, dict) and isinstance(run.get("derivatives"), dict):
         run["derivatives"] = {k: str(_from(folder, v)) for k, v in run["derivatives"].items()}
     if isinstance(made.get("regions"), dict):
-        made["regions"] = {k: _rule(folder, v) for k, v in made["regions"].items()}
+        made["regions"] = {
+            k: absolute_rule(folder, v) if isinstance(v, str) else v
+            for k, v in made["regions"].items()
+        }
     if isinstance(made.get("networks"), dict):
         made["networks"] = {k: _network(folder, v) for k, v in made["networks"].items()}
     return made
@@ -209,12 +204,6 @@ def _absolute(told: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _from(folder: Path, path: str | Path) -> Path:
     return Path(folder, Path(path).expanduser())
-
-
-def _rule(folder: Path, rule: Any) -> Any:
-    if not isinstance(rule, str) or rule.startswith("mask:"):
-        return rule
-    return str(_from(folder, rule))
 
 
 def _network(folder: Path, told: Any) -> Any:
@@ -277,8 +266,16 @@ def _check(config: Config) -> None:
                 f"encode.networks names {name!r}, which no [networks.{name}] describes.",
                 mend=nearest(name, config.networks),
             )
-    if config.responses.model == "lsa" and config.responses.standardize == "rest":
+    source, path = config.responses.source, config.responses.path
+    if (source in READY) != (path is not None) and source != "auto":
+        found = "no responses.path" if path is None else f"the responses.path {path}"
         raise ConfigError(
-            "responses.standardize = 'rest' needs rest volumes, but responses.model is 'lsa'.",
+            f"responses.source is {source!r}, with {found}.",
+            mend=f"Name both: --responses {source if source in READY else 'table'}=PATH",
+        )
+    if config.responses.model not in VOLUMES and config.responses.standardize == "rest":
+        raise ConfigError(
+            "responses.standardize = 'rest' needs rest volumes, but responses.model is "
+            f"{config.responses.model!r}.",
             mend="Take standardize = 'run', or model = 'block' or 'volumes'.",
         )

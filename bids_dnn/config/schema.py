@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Analysis = Literal["decode", "encode"]
+Source = Literal[
+    "auto",
+    "fmriprep",
+    "spm",
+    "glmsingle",
+    "nsd",
+    "bold5000",
+    "algonauts",
+    "vim1",
+    "tvsd",
+    "nwb",
+    "statmap",
+    "table",
+]
+READY: tuple[str, ...] = get_args(Source)[3:]  # responses that somebody else has estimated
+VOLUMES = ("block", "volumes")  # models that keep volumes, so that there are some of rest
 DEFAULT_NETWORK = "alexnet"
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
 Region = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
@@ -28,6 +44,15 @@ class RunConfig(Section):
     run_id: tuple[str, ...] = Field((), description="Runs; all by default.")
     space: str | None = Field(None, description="Space of the responses; T1w where there is one.")
     derivatives: dict[str, Path] = Field({}, description="Derivative datasets by name.")
+    fs_subjects_dir: Path | None = Field(
+        None, description="FreeSurfer subjects; fMRIPrep's sourcedata/freesurfer by default."
+    )
+    retinotopy_template: Path | None = Field(
+        None, description="Folder of the Benson template (lh.benson14_angle ... on fsaverage)."
+    )
+    allow_circular: bool = Field(
+        default=False, description="Let a localizer use runs that are analyzed; said everywhere."
+    )
     bids_filter_file: Path | None = Field(None, description="JSON of pybids filters.")
     bids_database_dir: Path | None = Field(None, description="Where pybids keeps its index.")
     skip_bids_validation: bool = Field(
@@ -53,23 +78,38 @@ class RunConfig(Section):
 class ResponsesConfig(Section):
     """How responses are made from what is there."""
 
-    source: Literal["auto", "fmriprep", "spm"] = Field("auto", description="Which derivatives.")
-    model: Literal["lsa", "block", "volumes"] = Field(
-        "lsa",
-        description="lsa = one beta a trial (least squares all); block = mean volume of each "
-        "event; volumes = each volume within an event.",
+    source: Source = Field("auto", description="Which derivatives, or which ready-made kind.")
+    path: Path | None = Field(None, description="Folder of ready-made responses.")
+    model: Literal["lsa", "lss", "lss-by-condition", "fir", "block", "volumes", "glmsingle"] = (
+        Field(
+            "lsa",
+            description="lsa, lss, lss-by-condition = one beta a trial; fir = deconvolved mean of "
+            "a window for each condition and run; block = mean volume of each event; volumes = "
+            "each volume within an event; glmsingle = GLMsingle's betas.",
+        )
     )
-    hrf: Literal["spm", "glover"] = Field("spm", description="Hemodynamic response (lsa).")
+    hrf: Literal["spm", "glover"] = Field("spm", description="Hemodynamic response.")
     high_pass_hz: float = Field(
-        0.0078125, gt=0, description="Cut-off of the cosine drift (lsa), in Hz."
+        0.0078125, gt=0, description="Cut-off of the cosine drift of trial models, in Hz."
     )
-    confounds: Literal["none", "simple", "scrubbing", "compcor", "ica_aroma"] = Field(
-        "simple", description="nilearn's strategy."
+    low_pass_hz: float | None = Field(None, gt=0, description="Faster changes are filtered out.")
+    confounds: str = Field(
+        "simple",
+        description="none, simple, scrubbing, compcor, ica_aroma, or tokens joined by _ such as "
+        "24-HMP_8-Phys_SpikeReg_cosine.",
     )
-    standardize: Literal["none", "run", "session", "rest"] = Field(
-        "none", description="z-score each voxel over these samples; rest = by the rest volumes."
+    compare_confounds: tuple[str, ...] = Field(
+        (), description="Drawn beside one another in the report, one figure a region."
+    )
+    standardize: Literal["auto", "none", "run", "session", "rest"] = Field(
+        "auto",
+        description="z-score each voxel over these samples; rest = by the rest volumes; auto = "
+        "session where there are three or more, else none.",
     )
     detrend: Literal["none", "linear"] = Field("linear", description="Of volumes and blocks.")
+    fir_window_s: tuple[float, float] = Field(
+        (4.0, 8.0), description="After the onset: what the mean of fir is taken over."
+    )
     rest: tuple[str, ...] = Field(
         ("rest", "fixation", "baseline"), description="Trial types that are no condition."
     )
@@ -103,6 +143,9 @@ class DecodeConfig(Section):
     c: float = Field(1.0, gt=0, description="Cost of the SVM.")
     folds: Literal["run"] = Field("run", description="Leave one run out.")
     permutations: int = Field(1000, ge=1, description="Of labels, within run.")
+    nuisance: tuple[str, ...] = Field(
+        (), description="Numeric columns of the events, regressed out within each fold."
+    )
 
 
 class FoldsConfig(Section):
@@ -123,7 +166,10 @@ class EncodeConfig(Section):
         min_length=1,
         description="Penalties, in multiples of the mean diagonal of the centered Gram matrix.",
     )
-    ceiling: Literal["ncsnr", "split-half"] = Field(
+    nuisance: tuple[str, ...] = Field(
+        (), description="Numeric columns of the events, regressed out within each fold."
+    )
+    ceiling: Literal["ncsnr", "split-half", "fev"] = Field(
         "split-half", description="Noise ceiling from repeats."
     )
     permutations: int = Field(1000, ge=1, description="Shuffles of the images.")
@@ -144,7 +190,9 @@ class Config(Section):
     run: RunConfig = RunConfig()
     responses: ResponsesConfig = ResponsesConfig()
     regions: dict[Region, str] = Field(
-        {}, description="name = mask:LABEL, or PATH, or PATH@SPACE; every mask by default."
+        {},
+        description="name = rule: mask:LABEL, PATH@SPACE, benson:V1@0-2deg, localizer:a>b, "
+        "atlas:NAME:LABEL ..., joined by | & -; every mask by default.",
     )
     networks: dict[Label, NetworkConfig] = Field(
         {DEFAULT_NETWORK: NetworkConfig(network=DEFAULT_NETWORK)}, min_length=1

@@ -1,10 +1,12 @@
 """config.load: precedence, round trip, refusals."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from bids_dnn.config.load import dump, gigabytes, load, named, networks_of, regions_of
+from bids_dnn.config.load import dump, gigabytes, load, named, networks_of
+from bids_dnn.config.regions import absolute_rule, regions_of
 from bids_dnn.config.schema import Config
 from bids_dnn.errors import ConfigError, MissingInputError
 
@@ -71,10 +73,12 @@ def test_paths_of_the_file_count_from_its_folder(tmp_path):
         ({"networks": {"a": {"network": "x", "layer": 1}}}, r"networks.a.layer.*'layers'"),
         ({"networks": {"a": {}}}, r"networks.a.network.*missing"),
         ({"run": {"device": "gpu"}}, r"run.device is 'gpu'.*'cpu'"),
-        ({"responses": {"model": "lss"}}, r"responses.model is 'lss'.*'lsa'"),
+        ({"responses": {"model": "lls"}}, r"responses.model is 'lls'.*'lss'"),
         ({"decode": {"permutations": 0}}, r"decode.permutations is 0"),
         ({"encode": {"networks": ["alexne"]}}, r"'alexne'.*'alexnet'"),
         ({"responses": {"standardize": "rest"}}, r"rest.*lsa.*'block'"),
+        ({"responses": {"source": "nsd"}}, r"'nsd', with no responses.path.*--responses nsd=PATH"),
+        ({"responses": {"path": "/x", "source": "spm"}}, r"'spm', with the responses.path /x"),
         ({"run": {"mem": "16"}}, r"'16'.*--mem 16G"),
         ({"regions": {"V_1": "x"}}, r"'V_1' in regions.*Call it 'V1'"),
     ],
@@ -117,7 +121,33 @@ def test_networks_and_regions_of_options():
         "alexnet": {"network": "alexnet", "layers": ["features.0", "features.3"]}
     }
     assert list(networks_of(["/a/net.py:factory", "/a/net.py:big"])) == ["net", "net+big"]
-    assert regions_of(["FFA", "V1=/a.nii.gz@T1w"]) == {"FFA": "mask:FFA", "V1": "/a.nii.gz@T1w"}
+    texts = ["FFA", "V1=/a.nii.gz@T1w", "localizer:a>b, task=loc"]
+    assert regions_of(texts, name_of=lambda _: "made") == {
+        "FFA": "mask:FFA",
+        "V1": "/a.nii.gz@T1w",
+        "made": "localizer:a>b, task=loc",
+    }
+    with pytest.raises(ConfigError, match="'FFA' twice"):
+        regions_of(["FFA", "FFA=x.nii"], name_of=str)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("benson:V1@(4.95,4.95)r1deg - a b.nii.gz", "benson:V1@(4.95,4.95)r1deg - /d/a b.nii.gz"),
+        ("(mask:V1 | m/x_space-T1w_mask.nii) & /y.nii", None),
+        (
+            "localizer:m/t.nii.gz@T1w, top=200, hemi=L",
+            "localizer:/d/m/t.nii.gz@T1w, top=200, hemi=L",
+        ),
+        ("localizer:a>b, within=p.nii@T1w", "localizer:a>b, within=/d/p.nii@T1w"),
+        ("atlas:Sim:FFA | aparc:fusiform", "atlas:Sim:FFA | aparc:fusiform"),
+    ],
+)
+def test_paths_in_rules_count_from_a_folder(rule, expected):
+    expected = expected or "(mask:V1 | /d/m/x_space-T1w_mask.nii) & /y.nii"
+    assert absolute_rule(Path("/d"), rule) == expected
+    assert absolute_rule(Path("/d"), expected) == expected
 
 
 def test_every_setting_has_a_description():
