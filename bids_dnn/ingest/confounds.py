@@ -1,4 +1,4 @@
-"""Confounds by named strategy, through nilearn, with the columns checked first."""
+"""Confounds by named strategy (through nilearn) or by tokens, with the columns checked first."""
 
 from __future__ import annotations
 
@@ -7,36 +7,27 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.errors import (
-    ConfigError,
-    MissingInputError,
-    NotEnoughDataError,
-    UnreadableError,
-    nearest,
-)
+from bids_dnn.errors import MissingInputError, NotEnoughDataError, UnreadableError
+from bids_dnn.files import read_json
 from bids_dnn.imaging import require_file
+from bids_dnn.ingest.confound_grammar import FIXED, columns, listed, needs_json, parse
 
-Strategy = Literal["none", "simple", "scrubbing", "compcor", "ica_aroma"]
-
-SUFFIXES = ("", "_derivative1", "_power2", "_derivative1_power2")
-MOTION = tuple(
-    f"{kind}_{axis}{s}" for s in SUFFIXES for kind in ("trans", "rot") for axis in "xyz"
-)
 TISSUE = ("csf", "white_matter")
-TISSUE_FULL = tuple(f"{name}{s}" for s in SUFFIXES for name in TISSUE)
+MOTION = FIXED["24-HMP"]
 NEEDED: dict[str, tuple[str, ...]] = {  # a pattern ends in a digit class
     "none": (),
     "simple": (*MOTION, *TISSUE),
-    "scrubbing": (*MOTION, *TISSUE_FULL, "framewise_displacement", "std_dvars"),
+    "scrubbing": (*MOTION, *FIXED["8-Phys"], "framewise_displacement", "std_dvars"),
     "compcor": (*MOTION, r"a_comp_cor_\d+"),
     "ica_aroma": (*TISSUE, r"aroma_motion_\d+"),
 }
+NON_STEADY = "non_steady_state"
 DENOISED = "desc-smoothAROMAnonaggr"  # fMRIPrep's image from which AROMA's noise is gone
 
 
@@ -52,11 +43,14 @@ class Confounds:
         As in the table.
     keep : (n_volumes,) bool
         False for volumes that leave the analysis: scrubbed, or before the steady state.
+    notes
+        What is less than the strategy promises, a sentence each.
     """
 
     values: NDArray[np.float64]
     names: tuple[str, ...]
     keep: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
 
     @property
     def has_cosines(self) -> bool:
@@ -64,10 +58,25 @@ class Confounds:
         return any(name.startswith("cosine") for name in self.names)
 
 
-def read_confounds(
-    path: Path | None, bold: Path, *, strategy: Strategy, n_volumes: int
-) -> Confounds:
-    """Return the confounds of one run by a named strategy of nilearn.
+def check_strategy(strategy: str) -> None:
+    """Refuse what is neither a named strategy nor made of tokens.
+
+    Parameters
+    ----------
+    strategy
+        See `read_confounds`.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist; the nearest right name is offered.
+    """
+    if strategy not in NEEDED:
+        parse(strategy, strategies=tuple(NEEDED))
+
+
+def read_confounds(path: Path | None, bold: Path, *, strategy: str, n_volumes: int) -> Confounds:
+    """Return the confounds of one run.
 
     Parameters
     ----------
@@ -76,12 +85,21 @@ def read_confounds(
     bold
         The image they belong to, from whose name nilearn finds the table again.
     strategy
-        ``none``, ``simple`` (24 motion, tissue means), ``scrubbing`` (also leaves out volumes
-        with motion), ``compcor`` (24 motion, anatomical components) or ``ica_aroma`` (noise
-        components, or none of them where `bold` was denoised by fMRIPrep, and tissue means);
-        all but ``none`` with fMRIPrep's cosines where the table has them.
+        A strategy of nilearn: ``none``, ``simple`` (24 motion, tissue means), ``scrubbing``
+        (also leaves out volumes with motion), ``compcor`` (24 motion, anatomical components) or
+        ``ica_aroma`` (noise components, or none of them where `bold` was denoised by fMRIPrep,
+        and tissue means); all but ``none`` with fMRIPrep's cosines where the table has them.
+        Or tokens joined by ``_``, such as ``24-HMP_8-Phys_SpikeReg_cosine``: see
+        `confound_grammar.parse`. All but ``none`` leave out the volumes before the steady state.
     n_volumes : int
         Of the image.
+
+    Returns
+    -------
+    confounds
+        Each column less its mean over the volumes that are kept. What is not known of the first
+        volume (derivatives) is taken from the second by nilearn's strategies, as nilearn does,
+        and is 0 (no change) by tokens.
 
     Raises
     ------
@@ -90,7 +108,8 @@ def read_confounds(
     MissingInputError
         If the table, its JSON (CompCor), or a column that the strategy needs is not there.
     UnreadableError
-        If the table has another number of rows than the image has volumes.
+        If the table has another number of rows than the image has volumes, or a column that is
+        needed has rows without a number.
     NotEnoughDataError
         If no volume is left.
 
@@ -98,33 +117,75 @@ def read_confounds(
     ----------
     Wang et al. (2024), PLOS Comput. Biol. 20:e1011942, doi:10.1371/journal.pcbi.1011942.
     """
-    if strategy not in NEEDED:
-        raise ConfigError(
-            f"responses.confounds is {strategy!r}, which is no strategy.",
-            mend=nearest(strategy, NEEDED),
-        )
+    check_strategy(strategy)
     if strategy == "none":
         none = np.zeros((n_volumes, 0))
         return Confounds(none, (), np.ones(n_volumes, dtype=bool))
     table = read_table(path, bold)
-    _check(table, path, strategy=strategy, denoised=DENOISED in bold.name)
     if len(table) != n_volumes:
         raise UnreadableError(
             f"{path} has {len(table)} rows, but {bold.name} has {n_volumes} volumes.",
             mend="Fetch or copy both again.",
         )
-    folder = bold.parent if path is None else path.parent
-    chosen, volumes = _load(folder / bold.name, strategy=strategy)
-    keep = np.ones(n_volumes, dtype=bool)
-    if volumes is not None:
-        keep = np.isin(np.arange(n_volumes), volumes)
-    if not keep.any():
+    if strategy in NEEDED:
+        found = _by_strategy(table, path, bold, strategy=strategy)
+    else:
+        found = _by_tokens(table, path or bold, strategy=strategy)
+    if not found.keep.any():
         raise NotEnoughDataError(
             f"All {n_volumes} volumes of {bold.name} are marked as motion by {strategy!r}.",
             mend='Leave the run out with --run-id, or use responses.confounds = "simple".',
         )
+    if np.any(bad := ~np.isfinite(found.values[found.keep]).all(axis=0)):
+        name = found.names[int(np.flatnonzero(bad)[0])]
+        raise UnreadableError(
+            f"{path} has rows of {name!r} without a number, after the first volume.",
+            mend="Fetch or copy the table again, or choose responses.confounds without it.",
+        )
+    return found
+
+
+def _by_strategy(
+    table: pd.DataFrame, path: Path | None, bold: Path, *, strategy: str
+) -> Confounds:
+    _check(table, path, strategy=strategy, denoised=DENOISED in bold.name)
+    folder = bold.parent if path is None else path.parent
+    chosen, volumes = _load(folder / bold.name, strategy=strategy)
+    keep = np.ones(len(table), dtype=bool)
+    if volumes is not None:
+        keep = np.isin(np.arange(len(table)), volumes)
     names = tuple(map(str, chosen.columns))
     return Confounds(np.asarray(chosen, dtype=np.float64), names, keep)
+
+
+def _by_tokens(table: pd.DataFrame, path: Path, *, strategy: str) -> Confounds:
+    tokens = parse(strategy)
+    there = [str(name) for name in table.columns]
+    described: dict[str, Any] = {}
+    if needs_json(tokens):
+        described = _read_description(path.with_suffix(".json"))
+    names, notes = columns(tokens, there, described, table=str(path))
+    early = [name for name in there if name.startswith(NON_STEADY)]
+    keep = ~table[early].eq(1).any(axis=1).to_numpy(dtype=bool)
+    numbers = table[list(names)].apply(pd.to_numeric, errors="coerce")
+    values = np.array(numbers, dtype=np.float64)
+    values[0] = np.nan_to_num(values[0])  # a derivative of the first volume: no change
+    center = values[keep].mean(axis=0) if keep.any() else 0.0
+    return Confounds(values - center, names, keep, notes)
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        described = read_json(require_file(path))
+    except ValueError as err:  # of JSON, or of its letters
+        raise UnreadableError(
+            f"{path} is no JSON ({err}).", mend="Fetch or copy it again."
+        ) from err
+    if not isinstance(described, dict):
+        raise UnreadableError(
+            f"{path} holds no description by column.", mend="Fetch or copy it again."
+        )
+    return described
 
 
 def read_table(path: Path | None, bold: Path) -> pd.DataFrame:
@@ -150,15 +211,18 @@ def read_table(path: Path | None, bold: Path) -> pd.DataFrame:
         ) from err
 
 
-def mean_framewise_displacement(path: Path | None) -> float | None:
-    """Return the mean framewise displacement of a run in mm, None where it is not known."""
+def framewise_displacement(path: Path | None, n_volumes: int) -> NDArray[np.float64] | None:
+    """Return how far the head moved since the volume before, (n_volumes,) mm.
+
+    NaN for the first volume; None where it is not known.
+    """
     if path is None or not path.is_file():
         return None
     table = pd.read_csv(path, sep="\t", na_values="n/a")
-    if "framewise_displacement" not in table:
+    if "framewise_displacement" not in table or len(table) != n_volumes:
         return None
-    moved = pd.to_numeric(table["framewise_displacement"], errors="coerce").dropna()
-    return float(moved.mean()) if len(moved) else None
+    moved = pd.to_numeric(table["framewise_displacement"], errors="coerce")
+    return moved.to_numpy(dtype=np.float64)
 
 
 def _check(table: pd.DataFrame, path: Path | None, *, strategy: str, denoised: bool) -> None:
@@ -170,7 +234,7 @@ def _check(table: pd.DataFrame, path: Path | None, *, strategy: str, denoised: b
         possible = [s for s, names in NEEDED.items() if all(_has(n, there) for n in names)]
         raise MissingInputError(
             f"{path} lacks {len(missing)} columns that the strategy {strategy!r} needs: "
-            f"{spelled}. There are: {_listed(there)}.",
+            f"{spelled}. There are: {listed(there)}.",
             mend="Set responses.confounds to a strategy that this table allows: "
             f"{', '.join(possible)}.",
         )
@@ -178,13 +242,6 @@ def _check(table: pd.DataFrame, path: Path | None, *, strategy: str, denoised: b
 
 def _has(name: str, there: Sequence[str]) -> bool:
     return any(re.fullmatch(name, column) for column in there)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Name columns, those that differ in their number just once."""
-    kinds = list(dict.fromkeys(re.sub(r"\d+$", "XX", n) for n in names))
-    more = f" and {len(kinds) - 40} more" if len(kinds) > 40 else ""
-    return (", ".join(kinds[:40]) or "none") + more
 
 
 def _load(bold: Path, *, strategy: str) -> tuple[pd.DataFrame, NDArray[np.intp] | None]:

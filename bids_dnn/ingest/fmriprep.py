@@ -37,7 +37,7 @@ class Settings(TypedDict):
     model: Literal["lsa", "block", "volumes"]
     hrf: Hrf
     high_pass_hz: float
-    confounds: nuisance.Strategy
+    confounds: str
     standardize: Literal["none", "run", "session", "rest"]
     detrend: Literal["none", "linear"]
     rest: tuple[str, ...]
@@ -214,7 +214,7 @@ def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
         "n_rest_events": int(is_rest.sum()),
         "n_events_without_type": n_untyped,
         "confound_columns": list(found.names),
-        "mean_framewise_displacement_mm": nuisance.mean_framewise_displacement(run.confounds),
+        "mean_framewise_displacement_mm": _mean_motion(run, len(series)),
         "tsnr": tsnr,
         "has_stimulus_column": any(name in events for name in STIMULUS),
     }
@@ -227,6 +227,11 @@ def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
     if not len(made.samples):
         raise _no_trial(run, facts)
     return _Made(made.values, made.samples, {**lost, **made.lost}, {**facts, **made.facts})
+
+
+def _mean_motion(run: Run, n_volumes: int) -> float | None:
+    moved = nuisance.framewise_displacement(run.confounds, n_volumes)
+    return None if moved is None or np.isnan(moved).all() else float(np.nanmean(moved))
 
 
 def _no_trial(run: Run, facts: dict[str, Any]) -> NotEnoughDataError:
