@@ -7,27 +7,44 @@ from pathlib import Path
 
 from bids_dnn.errors import ConfigError, nearest
 
-_OF = "sub-{participant}/{datatype}/sub-{participant}"
+_OF = "sub-{participant}/func/sub-{participant}"
 _IN = "[_task-{task}]_space-{space}"
+_HEMI = "[_task-{task}]_hemi-{hemi}_space-{space}"
+_DEN = "[_task-{task}]_space-{space}_den-{den}"
+_STAT = "[_model-{model}]_stat-{stat}_desc-{analysis}_statmap"
+_ANAT = "sub-{participant}/anat/sub-{participant}"
+_BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 
-# Parts in brackets are left out where one of their entities is not given.
+# Parts in brackets are left out where one of their entities is not given. Maps, units and regions
+# have one name for each kind of space (see places.py): voxels, `_surface` with one file a
+# hemisphere, `_grayordinates` with the density of the file, `_channels` as one table.
 TEMPLATES: dict[str, str] = {
     "scores": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_scores.tsv",
-    "statmap": f"{_OF}{_IN}[_model-{{model}}]_stat-{{stat}}_desc-{{analysis}}_statmap.nii.gz",
+    "statmap": f"{_OF}{_IN}{_STAT}.nii.gz",
+    "statmap_surface": f"{_OF}{_HEMI}{_STAT}.shape.gii",
+    "statmap_grayordinates": f"{_OF}{_DEN}{_STAT}.dscalar.nii",
     "units": f"{_OF}{_IN}_desc-{{analysis}}_mask.nii.gz",
-    "region": f"{_OF}_space-{{space}}_label-{{region}}_mask.nii.gz",
+    "units_surface": f"{_OF}{_HEMI}_desc-{{analysis}}_mask.label.gii",
+    "units_grayordinates": f"{_OF}{_DEN}_desc-{{analysis}}_mask.dlabel.nii",
+    "units_channels": f"{_OF}{_IN}_desc-{{analysis}}_units.tsv",
+    "region": f"{_ANAT}_space-{{space}}_label-{{region}}_mask.nii.gz",
+    "region_surface": f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_label-{{region}}_mask.label.gii",
+    "region_grayordinates": f"{_ANAT}{_DEN}_label-{{region}}_mask.dlabel.nii",
+    "region_channels": f"{_ANAT}_space-{{space}}_label-{{region}}_units.tsv",
+    "retinotopy": f"{_BENSON}_stat-{{stat}}_statmap.shape.gii",
+    "areas": f"{_BENSON}_dseg.label.gii",
+    "areas_table": f"{_ANAT}_space-{{space}}_atlas-Benson14_dseg.tsv",
     "group_scores": "group/[task-{task}_]space-{space}_desc-{analysis}{extra}_scores.tsv",
     "report": "sub-{participant}.html",
     "group_report": "group.html",
     "figures": "sub-{participant}/figures",
     "group_figures": "group/figures",
     "log": "logs/{run}/{file}",
+    "atlas": "atlas-Benson14_description.json",
     "description": "dataset_description.json",
     "readme": "README",
     "participants": "participants.tsv",
 }
-DATATYPES = {"region": "anat"}  # every other participant file lies in func
-ENTITIES = ("participant", "task", "space", "label", "model", "stat", "desc")
 SPACES = (  # standard templates, which need no SpatialReference
     "MNI152Lin",
     "MNI152NLin2009cAsym",
@@ -40,10 +57,15 @@ SPACES = (  # standard templates, which need no SpatialReference
     "fsLR",
 )
 # JSON sidecars are matched as well: data ignored without its JSON is an error of its own.
+# BIDS has masks of voxels only; those of vertices and grayordinates are named alike, as fMRIPrep
+# names its cortex mask.
 BIDSIGNORE = (
     "*.html",
     "*_scores.*",
     "*_statmap.*",
+    "*_units.*",
+    "*hemi-*_mask.*",
+    "*den-*_mask.*",
     "group",
     "group/**",
     "logs",
@@ -87,7 +109,7 @@ def path_of(out_dir: Path, kind: str, **entities: str) -> Path:
     given = {key: value for key, value in entities.items() if value != ""}
     _check(given)
     template = TEMPLATES[kind]
-    fields = {"datatype": DATATYPES.get(kind, "func"), "extra": ""} | given
+    fields = {"extra": ""} | given
     if extra := given.get("extra"):
         fields["extra"] = extra[0].upper() + extra[1:]
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_dnn import imaging
 from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Space
 from bids_dnn.derivatives import names
+from bids_dnn.derivatives.places import read_places, read_values
 from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.write import PROMOTED
 from bids_dnn.errors import MissingInputError, UnreadableError
@@ -31,7 +32,8 @@ def read_result(table_path: Path) -> Result:
     Returns
     -------
     result
-        As it was written; numbers to nine digits. Units come in the order of the grid.
+        As it was written; numbers to nine digits. Units come in the order of the places of
+        their space.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def read_result(table_path: Path) -> Result:
     space = None
     if facts["Units"]:
         label = names.entities_of(table_path)["space"]
-        space = imaging.space_of_mask(folder / facts["Units"], name=label)
+        space = read_places([folder / name for name in facts["Units"]], name=label)
     return Result(
         analysis=facts["Analysis"],
         table=table,
@@ -122,6 +124,84 @@ def participants_with(out_dir: Path, analysis: str) -> dict[str, tuple[Path, ...
     return found
 
 
+def region_files(out_dir: Path, *, participant: str, space: str, region: str) -> tuple[Path, ...]:
+    """Return the files of a region, whatever kind of space it lies in.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the output data set.
+    participant, space
+        Labels.
+    region
+        Its name, or the label made of it.
+
+    Returns
+    -------
+    paths
+        Sorted; empty where the region was not written, or a file of it is gone or of another
+        size than its sidecar says.
+    """
+    label = names.label_of(region)
+    first = names.path_of(out_dir, "region", participant=participant, space=space, region=label)
+    for path in sorted(first.parent.glob(f"sub-{participant}_*_label-{label}_*.json")):
+        found = names.entities_of(path)
+        facts = _json(path)
+        if found.get("space") == space and found["suffix"] in ("mask", "units") and facts:
+            outputs: dict[str, Any] = facts.get(OUTPUTS, {})
+            paths = [path.parent / name for name in sorted(outputs)]
+            sizes = [outputs[made.name].get("Size") for made in paths]
+            is_whole = all(
+                made.is_file() and made.stat().st_size == size
+                for made, size in zip(paths, sizes, strict=True)
+            )
+            return tuple(paths) if is_whole else ()
+    return ()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_region(out_dir: Path, *, participant: str, space: str, region: str) -> Roi:
+    """Return a region as it was written, on any kind of space.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the output data set.
+    participant, space
+        Labels.
+    region
+        Its name, or the label made of it.
+
+    Raises
+    ------
+    MissingInputError
+        If the region was not written, or a file of it is gone or of another size.
+    UnreadableError
+        If a file is of another kind.
+    """
+    paths = region_files(out_dir, participant=participant, space=space, region=region)
+    if not paths:
+        raise MissingInputError(
+            f"There is no whole region {region!r} of sub-{participant} in space {space} below "
+            f"{out_dir}.",
+            mend=RERUN,
+        )
+    facts = _json(names.sidecar_of(paths[0]))
+    return Roi(
+        name=facts["Region"],
+        space=read_places(paths, name=space),
+        source=facts["Origin"],
+        n_before=facts["NumberOfUnitsBefore"],
+    )
+
+
 def _check(path: Path, made: dict[str, Any]) -> None:
     if not path.is_file():
         raise UnreadableError(f"{path} was written, but is not there.", mend=RERUN)
@@ -150,6 +230,7 @@ def _column(texts: pd.Series[str], kind: str) -> pd.Series[Any]:
     return texts.replace("n/a", "nan").astype(np.float64)
 
 
-def _map(folder: Path, entry: dict[str, str], space: Space) -> StatMap:
-    values = imaging.read_units(folder / entry["Path"], space)[0]
+def _map(folder: Path, entry: dict[str, Any], space: Space) -> StatMap:
+    paths = [folder / name for name in entry["Paths"]]
+    values = read_values(paths, space, column=entry.get("Column", ""))
     return StatMap(entry["Statistic"], values, entry["Model"], entry["Description"])

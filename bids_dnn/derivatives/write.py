@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bids_dnn import imaging
-from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
-from bids_dnn.derivatives import names
+from bids_dnn.containers.space import Channels, Space
+from bids_dnn.derivatives import names, places
 from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import fingerprint, json_text, read_json, write_json, write_text
 
 BIDS_VERSION = "1.11.1"
-ORIGINAL = "The grid of the responses, in the participant's own space as the source has it."
+ORIGINAL = "The {what} of the responses, in the participant's own space as the source has it."
+PLACES = {"voxel": "grid", "vertex": "meshes", "grayordinate": "grayordinates", "channel": "units"}
 # Facts of an analysis that have a place of their own in the sidecar; read.py turns them back.
 PROMOTED = {
     "chance": "ChanceLevel",
@@ -41,8 +41,10 @@ Open sub-*.html (one page a participant) and group.html in a browser; they need 
 
 Tables are sub-*/func/*_scores.tsv and group/*_scores.tsv, one row an observation; the JSON file
 of the same name describes each column and says from what the table was made. Maps are
-sub-*/func/*_statmap.nii.gz, regions sub-*/anat/*_mask.nii.gz. Each run keeps its settings under
-logs/. Files named in .bidsignore have names for which BIDS has no rule yet.
+sub-*/func/*_statmap.nii.gz (.shape.gii on surfaces, .dscalar.nii of grayordinates, columns of
+*_units.tsv of channels), regions sub-*/anat/*_mask.nii.gz (.label.gii, .dlabel.nii, *_units.tsv).
+Each run keeps its settings under logs/. Files named in .bidsignore have names for which BIDS has
+no rule yet.
 """
 
 
@@ -237,10 +239,10 @@ def write_result(
     last = names.sidecar_of(table)
     last.unlink(missing_ok=True)
     promoted = {PROMOTED[k]: v for k, v in result.meta.items() if k in PROMOTED}
-    shared = promoted | _shared(entities["space"], sidecar)
+    shared = promoted | _shared(entities["space"], sidecar, result.space)
 
     written = [write_text(table, table_text(result.table))]
-    facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": None}
+    facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": []}
     for name, extra in sorted(result.extras.items()):
         path = names.path_of(out_dir, kind, **given, extra=name)
         described = describe(extra, result.columns)
@@ -248,30 +250,26 @@ def write_result(
         written += [write_json(names.sidecar_of(path), described | shared)]
         facts["Tables"][name] = path.name
     if result.maps and result.space is not None:
-        facts["Units"], paths = _write_units(result.space, out_dir, given, shared)
+        made, paths = _write_maps(result, result.space, out_dir, entities=given, shared=shared)
+        facts |= made
         written += paths
-        for made in result.maps:
-            entry, paths = _write_map(made, result.space, out_dir, entities=given, shared=shared)
-            facts["Maps"].append(entry)
-            written += paths
 
     for path in _belonging(table) - set(written):
         path.unlink(missing_ok=True)
-    outputs = {p.name: {"SHA256": fingerprint(p), "Size": p.stat().st_size} for p in written}
     fields = describe(result.table, result.columns) | _facts(result) | facts | sidecar
-    written.append(write_json(last, fields | {OUTPUTS: outputs}))
+    written.append(write_json(last, fields | {OUTPUTS: _outputs(written)}))
     return written
 
 
 def write_region(
     roi: Roi, out_dir: Path, *, entities: dict[str, str], sidecar: dict[str, Any]
 ) -> list[Path]:
-    """Write a region as a mask, and its sidecar after it.
+    """Write a region as a mask, labels of vertices or a table of units; its sidecars last.
 
     Parameters
     ----------
     roi
-        Its space and name are in the file name.
+        Its space and name are in the file names.
     out_dir
         Root of the output data set.
     entities
@@ -282,7 +280,7 @@ def write_region(
     Returns
     -------
     paths
-        The mask and its sidecar.
+        The files (two on a surface), and the sidecar of each after them.
 
     Raises
     ------
@@ -293,20 +291,29 @@ def write_region(
     """
     given = entities | {"space": roi.space.name, "region": names.label_of(roi.name)}
     given.pop("task", None)
-    path = names.path_of(out_dir, "region", **given)
-    names.sidecar_of(path).unlink(missing_ok=True)
-    imaging.write_mask(path, roi.space)
+    paths = places.paths_of(out_dir, "region", roi.space, **given)
+    unit = roi.space.unit
+    for path in paths:
+        names.sidecar_of(path).unlink(missing_ok=True)
+    places.write_places(paths, roi.space)
     facts = {
-        "Description": f"Voxels of region {roi.name} that were analyzed.",
+        "Description": f"Each {unit} of region {roi.name} that was analyzed.",
         "Type": "ROI",
         "Region": roi.name,
         "Origin": roi.source,
-        "NumberOfVoxels": len(roi.space),
-        "NumberOfVoxelsBefore": roi.n_before,
-        OUTPUTS: {path.name: {"SHA256": fingerprint(path), "Size": path.stat().st_size}},
+        "UnitType": unit,
+        "NumberOfUnits": len(roi.space),
+        "NumberOfUnitsBefore": roi.n_before,
+        OUTPUTS: _outputs(paths),
     }
-    fields = facts | _shared(roi.space.name, sidecar) | sidecar
-    return [path, write_json(names.sidecar_of(path), fields)]
+    if isinstance(roi.space, Channels):
+        facts |= describe(places.channel_table(roi.space), places.UNIT_COLUMNS)
+    fields = facts | _shared(roi.space.name, sidecar, roi.space) | sidecar
+    return [*paths, *(write_json(names.sidecar_of(path), fields) for path in paths)]
+
+
+def _outputs(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    return {p.name: {"SHA256": fingerprint(p), "Size": p.stat().st_size} for p in paths}
 
 
 def _facts(result: Result) -> dict[str, Any]:
@@ -315,36 +322,60 @@ def _facts(result: Result) -> dict[str, Any]:
     return {"Analysis": result.analysis, "Facts": rest} | own
 
 
-def _shared(space: str, sidecar: dict[str, Any]) -> dict[str, Any]:
+def _shared(label: str, sidecar: dict[str, Any], space: Space | None) -> dict[str, Any]:
     passed_on = ("Sources", "SpatialReference", "GeneratedBy", "Settings", "RandomSeed")
     fields: dict[str, Any] = {key: sidecar[key] for key in passed_on if key in sidecar}
-    if names.needs_reference(space):
-        fields.setdefault("SpatialReference", ORIGINAL)
-    return fields
+    if names.needs_reference(label):
+        what = PLACES["voxel" if space is None else space.unit]
+        fields.setdefault("SpatialReference", ORIGINAL.format(what=what))
+    return fields if space is None else fields | places.extra_fields(space)
 
 
-def _write_units(
-    space: Space, out_dir: Path, given: dict[str, str], shared: dict[str, Any]
-) -> tuple[str, list[Path]]:
-    path = names.path_of(out_dir, "units", **given)
-    imaging.write_mask(path, space)
-    said = {"Description": "Voxels for which the maps hold a value.", "Type": "ROI"}
-    return path.name, [path, write_json(names.sidecar_of(path), said | shared)]
-
-
-def _write_map(
-    made: StatMap,
+def _write_maps(
+    result: Result,
     space: Space,
     out_dir: Path,
     *,
     entities: dict[str, str],
     shared: dict[str, Any],
-) -> tuple[dict[str, str], list[Path]]:
-    path = names.path_of(out_dir, "statmap", **entities, stat=made.stat, model=made.model)
-    imaging.write_map(path, made.values, space)
-    entry = {"Statistic": made.stat, "Model": made.model, "Description": made.description}
-    said = write_json(names.sidecar_of(path), entry | shared)
-    return entry | {"Path": path.name}, [path, said]
+) -> tuple[dict[str, Any], list[Path]]:
+    """Write maps and the places of their units; return what the sidecar says of them."""
+    units = places.paths_of(out_dir, "units", space, **entities)
+    if isinstance(space, Channels):
+        return _write_channels(result, space, units[0], shared)
+    said = {"Description": f"Each {space.unit} for which the maps hold a value.", "Type": "ROI"}
+    places.write_places(units, space)
+    written = _with_sidecars(units, said | shared)
+    entries = []
+    for made in result.maps:
+        paths = places.paths_of(
+            out_dir, "statmap", space, **entities, stat=made.stat, model=made.model
+        )
+        places.write_values(paths, made.values, space, name=places.column_of(made))
+        entry = {"Statistic": made.stat, "Model": made.model, "Description": made.description}
+        written += _with_sidecars(paths, entry | shared)
+        entries.append(entry | {"Paths": [path.name for path in paths]})
+    return {"Units": [path.name for path in units], "Maps": entries}, written
+
+
+def _write_channels(
+    result: Result, space: Channels, path: Path, shared: dict[str, Any]
+) -> tuple[dict[str, Any], list[Path]]:
+    table = places.channel_table(space, result.maps)
+    words = {places.column_of(made): made.description for made in result.maps}
+    said = describe(table, places.UNIT_COLUMNS | words) | shared
+    written = [write_text(path, table_text(table)), write_json(names.sidecar_of(path), said)]
+    entries = [
+        {"Statistic": made.stat, "Model": made.model, "Description": made.description}
+        | {"Paths": [path.name], "Column": places.column_of(made)}
+        for made in result.maps
+    ]
+    return {"Units": [path.name], "Maps": entries}, written
+
+
+def _with_sidecars(paths: Iterable[Path], said: dict[str, Any]) -> list[Path]:
+    made = list(paths)
+    return made + [write_json(names.sidecar_of(path), said) for path in made]
 
 
 def _belonging(table: Path) -> set[Path]:

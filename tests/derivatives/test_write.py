@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn import imaging
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives import provenance, write
 from bids_dnn.derivatives.tables import table_text
@@ -123,7 +124,7 @@ def test_a_write_that_breaks_leaves_no_sidecar(tmp_path, rng, monkeypatch):
     def full_disk(*_args, **_kwargs):
         raise OutputError("No space.", mend="Free some.")
 
-    monkeypatch.setattr(write.imaging, "write_map", full_disk)
+    monkeypatch.setattr(imaging, "write_map", full_disk)
     with pytest.raises(OutputError, match="No space"):
         write.write_result(make_encode(rng), tmp_path, entities=ENTITIES, sidecar=SIDECAR)
     assert not paths[-1].exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surface
 
 REGIONS = ("V1", "LOC", "FFA", "noise")
 LAYERS = ("features.0", "features.3", "features.6", "features.8", "features.10")
@@ -83,7 +83,7 @@ def make_decode(rng: np.random.Generator) -> Result:
     )
 
 
-def make_encode(rng: np.random.Generator, *, space: Grid | None = None) -> Result:
+def make_encode(rng: np.random.Generator, *, space: Space | None = None) -> Result:
     space = space or make_space()
     n_units = len(space)
     rows = []
@@ -119,3 +119,34 @@ def make_encode(rng: np.random.Generator, *, space: Grid | None = None) -> Resul
         "networks": {"alexnet": {"weights": "random (seed 0)", "weights_sha256": "ab" * 32}},
     }
     return Result("encode", table, ENCODE_COLUMNS, tuple(maps), space, meta)
+
+
+def make_grayordinates(n_vertices: int = 60) -> Grayordinates:
+    """Two cortices that lack some vertices, and a few voxels of one structure."""
+    left, right = np.arange(0, n_vertices, 2), np.arange(1, n_vertices, 3)
+    voxel = np.stack(np.unravel_index(np.arange(12), (3, 4, 5)), axis=1).astype(np.int64)
+    n_flat = len(left) + len(right)
+    names = ("CORTEX_LEFT", "CORTEX_RIGHT", "AMYGDALA_LEFT")
+    return Grayordinates(
+        "fsLR",
+        tuple(f"CIFTI_STRUCTURE_{name}" for name in names),
+        (n_vertices, n_vertices, 0),
+        np.repeat([0, 1, 2], [len(left), len(right), len(voxel)]).astype(np.int64),
+        np.concatenate([left, right, np.full(len(voxel), -1)]).astype(np.int64),
+        np.concatenate([np.full((n_flat, 3), -1), voxel]).astype(np.int64),
+        (3, 4, 5),
+        np.diag([2.0, 2.0, 2.0, 1.0]),
+        np.arange(n_flat + len(voxel), dtype=np.int64),
+    )
+
+
+def make_spaces() -> dict[str, Space]:
+    """One of each kind, with units at some of its places."""
+    channels = tuple(f"array{i // 8}-{i % 8}" for i in range(24))
+    return {
+        "grid": make_space(),
+        "surface": Surface("fsnative", (70, 64), np.arange(3, 130, 4, dtype=np.int64)),
+        "left": Surface("fsaverage5", (70, 0), np.arange(3, 66, 4, dtype=np.int64)),
+        "grayordinates": make_grayordinates().at(np.arange(1, 60, 2, dtype=np.int64)),
+        "channels": Channels("electrodes", channels, np.arange(2, 22, 3, dtype=np.int64)),
+    }
