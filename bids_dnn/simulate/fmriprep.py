@@ -83,11 +83,9 @@ def write_function(root: Path, participant: Participant) -> None:
         participant.runs, participant.nuisances, participant.series, strict=True
     ):
         for space in (participant.brain, _mni(participant)):
-            _write_run(root, participant.label, run.label, series=series, space=space)
-        table, sidecar = confound_table(nuisance, series.astype(np.float64), resting)
-        stem = function(root, participant.label, run.label, "desc-confounds_timeseries")
-        write_table(stem.with_suffix(".tsv"), table)
-        files.write_json(stem.with_suffix(".json"), sidecar)
+            write_run(root, participant.label, run.label, series=series, space=space)
+        table = confound_table(nuisance, series.astype(np.float64), resting)
+        write_confounds(root, participant.label, run.label, table)
 
 
 def write_regions(root: Path, participant: Participant) -> None:
@@ -121,22 +119,40 @@ def _reference(label: str, space: Grid) -> dict[str, Any]:
     return {"SpatialReference": {"VolumeReference": f"bids:fmriprep:{where}"}}
 
 
-def _write_run(
-    root: Path, label: str, run: str, *, series: NDArray[np.float32], space: Grid
+def write_run(
+    root: Path,
+    label: str,
+    run: str,
+    *,
+    series: NDArray[np.float32],
+    space: Grid,
+    task: str = TASK,
 ) -> None:
+    """Write a preprocessed run in one space, its mask and its reference, with their sidecars.
+
+    Parameters
+    ----------
+    root
+        Of fMRIPrep's outputs.
+    label, run
+        Of the participant and the run, as in the file names.
+    series : (n_volumes, n_units)
+    space
+        Where the units lie.
+    task
+        As in the file names.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
     where = _reference(label, space)
-    stem = function(root, label, run, f"space-{space.name}")
+    stem = function(root, label, run, f"space-{space.name}", task=task)
     imaging.write_series(Path(f"{stem}_desc-preproc_bold.nii.gz"), series, space, t_r_s=T_R_S)
     files.write_json(
         Path(f"{stem}_desc-preproc_bold.json"),
-        {
-            "RepetitionTime": T_R_S,
-            "StartTime": START_S,
-            "SliceTimingCorrected": True,
-            "SkullStripped": False,
-            "TaskName": TASK,
-            **where,
-        },
+        {**timing_facts(task), "SkullStripped": False, **where},
     )
     imaging.write_mask(Path(f"{stem}_desc-brain_mask.nii.gz"), space)
     files.write_json(Path(f"{stem}_desc-brain_mask.json"), {"Type": "Brain", **where})
@@ -144,3 +160,34 @@ def _write_run(
         Path(f"{stem}_boldref.nii.gz"), series.mean(axis=0)[None], space, t_r_s=T_R_S
     )
     files.write_json(Path(f"{stem}_boldref.json"), {"SkullStripped": False, **where})
+
+
+def write_confounds(
+    root: Path,
+    label: str,
+    run: str,
+    table: tuple[dict[str, list[str]], dict[str, Any]],
+    *,
+    task: str = TASK,
+) -> None:
+    """Write the confounds of a run, and what they are.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    columns, sidecar = table
+    stem = function(root, label, run, "desc-confounds_timeseries", task=task)
+    write_table(stem.with_suffix(".tsv"), columns)
+    files.write_json(stem.with_suffix(".json"), sidecar)
+
+
+def timing_facts(task: str) -> dict[str, Any]:
+    """Return what the sidecar of a preprocessed series says about its timing."""
+    return {
+        "RepetitionTime": T_R_S,
+        "StartTime": START_S,
+        "SliceTimingCorrected": True,
+        "TaskName": task,
+    }

@@ -74,16 +74,7 @@ def write_dataset(root: Path, labels: Sequence[str], stimuli: Mapping[str, str])
             "sex": {"Description": "Not available: simulated."},
         },
     )
-    files.write_json(
-        root / f"task-{TASK}_bold.json",
-        {
-            "TaskName": TASK,
-            "TaskDescription": "Look at drawings.",
-            "RepetitionTime": T_R_S,
-            "Instructions": "None: simulated.",
-        },
-    )
-    files.write_json(root / f"task-{TASK}_events.json", EVENTS)
+    write_task(root, TASK, "Look at drawings.")
     write_table(
         root / "stimuli" / "conditions.tsv",
         {
@@ -92,6 +83,26 @@ def write_dataset(root: Path, labels: Sequence[str], stimuli: Mapping[str, str])
             "condition": list(stimuli.values()),
         },
     )
+
+
+def write_task(root: Path, task: str, description: str) -> None:
+    """Write what holds for all runs of a task.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    files.write_json(
+        root / f"task-{task}_bold.json",
+        {
+            "TaskName": task,
+            "TaskDescription": description,
+            "RepetitionTime": T_R_S,
+            "Instructions": "None: simulated.",
+        },
+    )
+    files.write_json(root / f"task-{task}_events.json", EVENTS)
 
 
 def write_participant(
@@ -124,15 +135,25 @@ def write_participant(
                 "stim_file": [names[i] for i in run.stimuli],
             },
         )
-        grid = _placeholder(participant.brain)
-        values = rng.normal(1000, 10, size=(run.n_volumes, len(grid))).round()
         path = function(root, participant.label, run.label, "bold.nii.gz")
-        imaging.write_series(path, values, grid, t_r_s=T_R_S)
+        write_placeholder(path, participant.brain, rng, n_volumes=run.n_volumes)
     name = f"sub-{participant.label}"
     grid = anatomy.fine(participant.brain)
     image = anatomy.phantom(participant.brain, rng)
     imaging.write_map(root / name / "anat" / f"{name}_T1w.nii.gz", image, grid)
 
 
-def _placeholder(brain: Grid) -> Grid:
-    return replace(brain, shape=PLACEHOLDER, index=np.arange(np.prod(PLACEHOLDER), dtype=np.int64))
+def write_placeholder(
+    path: Path, brain: Grid, rng: np.random.Generator, *, n_volumes: int
+) -> Path:
+    """Write a raw series of a few voxels of noise, in a corner of the grid of `brain`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    corner = np.arange(np.prod(PLACEHOLDER), dtype=np.int64)
+    grid = replace(brain, shape=PLACEHOLDER, index=corner)
+    values = rng.normal(1000, 10, size=(n_volumes, len(grid))).round()
+    return imaging.write_series(path, values, grid, t_r_s=T_R_S)

@@ -104,11 +104,11 @@ def canonical_hrf(times_s: Array) -> Array:
     return np.asarray(peak - dip / 6)
 
 
-def trial_regressors(run: Run) -> Array:
+def trial_regressors(run: Run, *, duration_s: float = DURATION_S) -> Array:
     """Return what each trial alone would give, (n_volumes, n_trials), with a peak of 1."""
-    grid = np.arange(0, HRF_LENGTH_S + DURATION_S, STEP_S)
+    grid = np.arange(0, HRF_LENGTH_S + duration_s, STEP_S)
     brief = canonical_hrf(grid)
-    n_on = round(DURATION_S / STEP_S)
+    n_on = round(duration_s / STEP_S)
     shape = np.convolve(brief, np.ones(n_on))[: len(grid)]
     shape /= shape.max()
     since = run.times_s[:, None] - run.onsets_s[None, :]  # (n_volumes, n_trials)

@@ -79,7 +79,7 @@ def describe(root: Path, name: str, *, tool: str, extra: Mapping[str, Any], igno
         files.write_text(root / ".bidsignore", ignore)
 
 
-def function(root: Path, participant: str, run: str, ending: str) -> Path:
+def function(root: Path, participant: str, run: str, ending: str, *, task: str = TASK) -> Path:
     """Return the path of a file of one run."""
-    name = f"sub-{participant}_task-{TASK}_run-{run}_{ending}"
+    name = f"sub-{participant}_task-{task}_run-{run}_{ending}"
     return root / f"sub-{participant}" / "func" / name
