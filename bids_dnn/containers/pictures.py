@@ -1,0 +1,96 @@
+"""Pictures that a data set keeps in arrays instead of files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_dnn.errors import MissingInputError, ShapeError, nearest
+
+AXES = ("nyx", "nyxc", "xyn", "cxyn")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureArray:
+    """One array of pictures in a file of MATLAB or HDF5.
+
+    Parameters
+    ----------
+    path
+        The file.
+    variable
+        Name of the array in it.
+    names : n_pictures
+        Stimulus ids, in the order of the array.
+    axes
+        One letter an axis, in the order in which numpy shows the array: ``n`` pictures, ``y``
+        down, ``x`` right, ``c`` red, green and blue. MATLAB's format 7.3 has them reversed.
+    black, white : float
+        Values that are shown as black and as white.
+
+    Raises
+    ------
+    ShapeError
+        If `axes` is none that is known, or `black` equals `white`.
+    """
+
+    path: Path
+    variable: str
+    names: tuple[str, ...]
+    axes: str = "nyx"
+    black: float = 0.0
+    white: float = 255.0
+
+    def __post_init__(self) -> None:
+        if self.axes not in AXES or self.black == self.white:
+            raise ShapeError(
+                f"An array of pictures has the axes {self.axes!r} from {self.black} to "
+                f"{self.white}.",
+                mend=f"Give two values, and axes that are one of {', '.join(AXES)}.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """All pictures that a data set keeps in arrays, each known by one name.
+
+    Parameters
+    ----------
+    arrays
+        Their names are unique among all of them.
+
+    Raises
+    ------
+    ShapeError
+        If a name stands twice.
+    """
+
+    arrays: tuple[PictureArray, ...]
+
+    def __post_init__(self) -> None:
+        names = self.names
+        if len(set(names)) != len(names):
+            raise ShapeError(
+                f"{len(names) - len(set(names))} names of pictures stand twice.",
+                mend="Give each picture a name of its own.",
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Stimulus ids of all pictures, in the order of the arrays."""
+        return tuple(name for array in self.arrays for name in array.names)
+
+    def where(self, name: str) -> tuple[PictureArray, int]:
+        """Return the array that holds a picture, and its number in it.
+
+        Raises
+        ------
+        MissingInputError
+            If there is no picture of this name.
+        """
+        for array in self.arrays:
+            if name in array.names:
+                return array, array.names.index(name)
+        raise MissingInputError(
+            f"No array holds a picture {name!r}.", mend=nearest(name, self.names)
+        )
