@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,16 @@ from scipy.integrate import cumulative_trapezoid
 from bids_dnn.errors import NotEnoughDataError
 
 Array = NDArray[np.float64]
-Hrf = Literal["spm", "glover"]
+Hrf = Literal[
+    "spm",
+    "spm + derivative",
+    "spm + derivative + dispersion",
+    "glover",
+    "glover + derivative",
+    "glover + derivative + dispersion",
+]
+HRFS: tuple[Hrf, ...] = get_args(Hrf)
+Part = Literal["canonical", "derivative", "dispersion"]
 RISE_S = 2.0  # the canonical response is still at a fifth of its peak
 FINE_PER_S = 1000  # samples a second of the response, before it is read off at each volume
 LENGTH_S = 32  # of the canonical response
@@ -26,17 +35,27 @@ class Design:
 
     Parameters
     ----------
-    matrix : (n_volumes, n_trials + n_nuisance) float64
+    matrix : (n_volumes, n_trials * n_parts + n_nuisance) float64
+        The canonical response to each trial, then the derivatives of each (by derivative, then
+        by trial), then the rest.
     n_trials : int
-        Columns that are wanted; the rest (confounds, drift, constant) is not.
+        Columns that are wanted; the rest (derivatives, confounds, drift, constant) is not.
     inside : (n_events,) bool
         Which of the events that were given have a column: not those that begin less than 2 s
         before the last volume, or after it.
+    n_parts : int
+        Columns of each trial: 1, or more with derivatives of the response.
     """
 
     matrix: Array
     n_trials: int
     inside: NDArray[np.bool_]
+    n_parts: int = 1
+
+    @property
+    def canonical(self) -> Array:
+        """Return the canonical response to each trial, (n_volumes, n_trials), peak 1."""
+        return self.matrix[:, : self.n_trials]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,18 +97,17 @@ def design_trials(
 ) -> Design:
     """Return a design with one regressor for each event.
 
-    The regressor is the canonical response to a box of the event's duration, divided by the
-    peak of that response (on a fine grid, so that it depends on neither the onset nor the
-    repetition time): an amplitude is the change at the peak of the response.
+    The canonical response to the event has a peak of 1 on a fine grid of time, whatever the
+    event's duration and the repetition time: an amplitude is the peak of the response.
 
     Parameters
     ----------
     onsets_s, durations_s : (n_events,) s
-        On the clock of the scanner; a duration of 0 is an impulse.
     frame_times_s : (n_volumes,) s
-        When each volume was taken: StartTime + i TR.
+        To which slice timing correction brought each volume.
     hrf
-        Canonical response: SPM's or Glover's.
+        Canonical response: SPM's or Glover's; with its derivative in time, and in dispersion,
+        as further columns of each event that are not wanted.
     confounds : (n_volumes, n_confounds)
         Columns that are regressed out.
     high_pass_hz : Hz
@@ -99,25 +117,60 @@ def design_trials(
     ----------
     Mumford et al. (2012), NeuroImage 59:2636, doi:10.1016/j.neuroimage.2011.08.076.
     """
+    onsets, durations = np.asarray(onsets_s), np.asarray(durations_s)
+    canonical = responses_at(frame_times_s, onsets, durations, hrf=hrf)
+    in_time = onsets <= frame_times_s[-1] - RISE_S
+    inside = in_time & (canonical != 0).any(axis=0)
+    further = [
+        responses_at(frame_times_s, onsets[inside], durations[inside], hrf=hrf, part=part)
+        for part in parts_of(hrf)[1:]
+    ]
+    rest = nuisance_columns(frame_times_s, confounds=confounds, high_pass_hz=high_pass_hz)
+    matrix = np.column_stack([canonical[:, inside], *further, rest])
+    return Design(matrix, int(inside.sum()), inside, 1 + len(further))
+
+
+def nuisance_columns(
+    frame_times_s: Array, *, confounds: Array, high_pass_hz: float | None
+) -> Array:
+    """Return confounds, cosine drift and a constant, (n_volumes, n_nuisance).
+
+    Parameters
+    ----------
+    frame_times_s : (n_volumes,) s
+    confounds : (n_volumes, n_confounds)
+    high_pass_hz : Hz
+        Cut-off of the drift; None = no drift.
+    """
     from nilearn.glm.first_level import make_first_level_design_matrix
 
     extra = [f"confound{i:04d}" for i in range(confounds.shape[1])]
-    rest = make_first_level_design_matrix(
+    made = make_first_level_design_matrix(
         frame_times_s,
         drift_model=None if high_pass_hz is None else "cosine",
         high_pass=high_pass_hz or 0.01,
         add_regs=confounds if extra else None,
         add_reg_names=extra or None,
     )
-    trials = responses_at(frame_times_s, onsets_s, durations_s, hrf=hrf)
-    in_time = np.asarray(onsets_s) <= frame_times_s[-1] - RISE_S
-    inside = in_time & (trials != 0).any(axis=0)
-    matrix = np.column_stack([trials[:, inside], rest.to_numpy(dtype=np.float64)])
-    return Design(matrix, int(inside.sum()), inside)
+    columns: Array = made.to_numpy(dtype=np.float64)
+    return columns
 
 
-def responses_at(times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hrf) -> Array:
-    """Return the canonical response to each event, with a peak of 1.
+def parts_of(hrf: Hrf) -> tuple[Part, ...]:
+    """Return the columns that a choice of response gives each event.
+
+    Examples
+    --------
+    >>> parts_of("spm + derivative")
+    ('canonical', 'derivative')
+    """
+    return ("canonical", *(cast(Part, name) for name in hrf.split(" + ")[1:]))
+
+
+def responses_at(
+    times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hrf, part: Part = "canonical"
+) -> Array:
+    """Return the response to each event, with a peak of 1.
 
     Parameters
     ----------
@@ -126,14 +179,15 @@ def responses_at(times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hr
         A duration of 0 is an impulse.
     hrf
         Canonical response: SPM's or Glover's.
+    part
+        The canonical response, or its derivative in time or dispersion, whose largest absolute
+        value is 1.
 
     Returns
     -------
     responses : (n_times, n_events) float64
     """
-    from nilearn.glm.first_level import glover_hrf, spm_hrf
-
-    kernel = {"spm": spm_hrf, "glover": glover_hrf}[hrf](1.0, oversampling=FINE_PER_S)
+    kernel = _kernel(hrf, part)
     grid = np.linspace(0, LENGTH_S, len(kernel))  # s
     total = cumulative_trapezoid(kernel, grid, initial=0)  # the response to a step
 
@@ -145,7 +199,7 @@ def responses_at(times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hr
         return made
 
     peaks = {
-        duration: respond(np.arange(0, LENGTH_S, 1 / FINE_PER_S), duration).max()
+        duration: np.abs(respond(np.arange(0, LENGTH_S, 1 / FINE_PER_S), duration)).max()
         for duration in np.unique(durations_s).tolist()
     }
     responses = np.zeros((len(times_s), len(onsets_s)))
@@ -154,8 +208,29 @@ def responses_at(times_s: Array, onsets_s: Array, durations_s: Array, *, hrf: Hr
     return responses
 
 
-def solve_trials(design: Design, *, keep: NDArray[np.bool_], run: str) -> Solver:
-    """Return the least-squares weights of each trial.
+def _kernel(hrf: Hrf, part: Part) -> Array:
+    from nilearn.glm import first_level
+
+    name = hrf.split(" + ")[0]
+    made = {
+        "canonical": {"spm": first_level.spm_hrf, "glover": first_level.glover_hrf},
+        "derivative": {
+            "spm": first_level.spm_time_derivative,
+            "glover": first_level.glover_time_derivative,
+        },
+        "dispersion": {
+            "spm": first_level.spm_dispersion_derivative,
+            "glover": first_level.glover_dispersion_derivative,
+        },
+    }[part][name]
+    kernel: Array = made(1.0, oversampling=FINE_PER_S)
+    return kernel
+
+
+def solve_trials(
+    design: Design, *, keep: NDArray[np.bool_], run: str, low_pass: Array | None = None
+) -> Solver:
+    """Return the weights of each trial by least squares, all at once.
 
     A trial that the kept volumes hardly determine, as it comes late or most of its volumes were
     left out, has no weights; its regressor stays, so that others do not take its signal.
@@ -168,6 +243,8 @@ def solve_trials(design: Design, *, keep: NDArray[np.bool_], run: str) -> Solver
         Volumes that count.
     run
         For the error.
+    low_pass : (n_kept, n_kept)
+        Times a time course filters it (see `bands`); series and design are both filtered.
 
     Raises
     ------
@@ -175,48 +252,81 @@ def solve_trials(design: Design, *, keep: NDArray[np.bool_], run: str) -> Solver
         If there are not more volumes than regressors, or two trials cannot be told apart though
         their volumes are there.
     """
-    x = design.matrix[keep]  # (n_kept, n_regressors)
-    norm = np.linalg.norm(x, axis=0)
-    n_regressors = int((norm > 0).sum())
-    if len(x) <= n_regressors:
+    x, n_free = filtered(design.matrix[keep], low_pass)
+    n_regressors = int((np.linalg.norm(x, axis=0) > 0).sum())
+    if n_free <= n_regressors:
+        kept = "volumes" if low_pass is None else "independent volumes (after the low-pass)"
         raise NotEnoughDataError(
-            f"Run {run} has {len(x)} volumes for {n_regressors} regressors "
+            f"Run {run} has {n_free} {kept} for {n_regressors} regressors "
             f"({design.n_trials} trials), which leaves none for the error.",
-            mend='Use responses.model = "block", a leaner responses.confounds, or name trial '
-            "types without interest in responses.rest.",
+            mend='Use responses.model = "lss" or "block", a leaner responses.confounds, or name '
+            "trial types without interest in responses.rest.",
         )
     trials = slice(0, design.n_trials)
-    inverse = _inverse(x)  # (n_regressors, n_kept)
-    is_lost = ~_determined(inverse[trials], x[:, trials])
+    inverse = inverse_of(x)  # (n_regressors, n_kept)
+    is_lost = ~is_determined(inverse[trials], x[:, trials])
     if is_lost.any():
-        before = _determined(_inverse(design.matrix)[trials], design.matrix[:, trials])
-        is_seen = np.abs(x[:, trials]).max(axis=0) >= SEEN
-        if np.any(collinear := is_lost & is_seen & ~before):
-            raise NotEnoughDataError(
-                f"Trial {np.flatnonzero(collinear)[0] + 1} of {design.n_trials} in run {run} "
-                "cannot be told apart from the other regressors: another event has its time.",
-                mend='Use responses.model = "block", or name one of the trial types in '
-                "responses.rest.",
-            )
-    variance = (inverse[trials] ** 2).sum(axis=1)  # of each estimate, in units of the error's
-    ratio = np.full(design.n_trials, np.inf)
+        before = is_determined(inverse_of(design.matrix)[trials], design.canonical)
+        if np.any(collinear := is_lost & is_seen(design, keep) & ~before):
+            raise collinear_error(design, int(np.flatnonzero(collinear)[0]), run)
+    rank = round(float((inverse * x.T).sum()))  # trace of the projection
+    weights = inverse[trials] if low_pass is None else inverse[trials] @ low_pass
+    return solver_of(weights, x[:, trials], is_lost=is_lost, degrees_of_freedom=n_free - rank)
+
+
+def filtered(x: Array, low_pass: Array | None) -> tuple[Array, int]:
+    """Return the design after a low-pass filter, and how many independent volumes that leaves."""
+    return (x, len(x)) if low_pass is None else (low_pass @ x, round(float((low_pass**2).sum())))
+
+
+def is_seen(design: Design, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which trials have a kept volume near their peak, (n_trials,)."""
+    seen: NDArray[np.bool_] = np.abs(design.canonical[keep]).max(axis=0) >= SEEN
+    return seen
+
+
+def collinear_error(design: Design, trial: int, run: str) -> NotEnoughDataError:
+    """Return the refusal of a trial that another event hides."""
+    return NotEnoughDataError(
+        f"Trial {trial + 1} of {design.n_trials} in run {run} cannot be told apart from the "
+        "other regressors: another event has its time.",
+        mend='Use responses.model = "block", or name one of the trial types in responses.rest.',
+    )
+
+
+def solver_of(
+    weights: Array, trials: Array, *, is_lost: NDArray[np.bool_], degrees_of_freedom: int
+) -> Solver:
+    """Return the solver of those trials whose error variance is not far above the others'.
+
+    Parameters
+    ----------
+    weights : (n_trials, n_kept)
+    trials : (n_kept, n_trials)
+        Regressors, as they were fitted.
+    is_lost : (n_trials,) bool
+        Trials that are not determined.
+    degrees_of_freedom : int
+    """
+    variance = (weights**2).sum(axis=1)  # of each estimate, in units of the error's
+    ratio = np.full(len(weights), np.inf)
     if not is_lost.all():
         ratio[~is_lost] = variance[~is_lost] / np.median(variance[~is_lost])
     good = np.flatnonzero(ratio <= BARELY)
-    centered = x[:, good] - x[:, good].mean(axis=0)
-    rank = round(float((inverse * x.T).sum()))  # trace of the projection
+    centered = trials[:, good] - trials[:, good].mean(axis=0)
     inflation = variance[good] * (centered**2).sum(axis=0)
-    return Solver(inverse[good], len(x) - rank, inflation, ratio)
+    return Solver(weights[good], degrees_of_freedom, inflation, ratio)
 
 
-def _inverse(x: Array) -> Array:
+def inverse_of(x: Array) -> Array:
+    """Return the pseudo-inverse of a design (n, p) -> (p, n), whatever the units of its columns."""
     norm = np.linalg.norm(x, axis=0)
     norm[norm == 0] = 1.0
     inverse: Array = np.linalg.pinv(x / norm, rcond=1e-8) / norm[:, None]
     return inverse
 
 
-def _determined(inverse: Array, x: Array) -> NDArray[np.bool_]:
+def is_determined(inverse: Array, x: Array) -> NDArray[np.bool_]:
     """Tell which trials can be estimated: their weights answer 1 to their own regressor."""
     determined: NDArray[np.bool_] = np.abs((inverse * x.T).sum(axis=1) - 1) <= 1e-4
     return determined
