@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bids_dnn.errors import MissingInputError
@@ -12,6 +13,7 @@ from bids_dnn.errors import MissingInputError
 if TYPE_CHECKING:
     import pandas as pd
 
+IMAGE = "_image"  # ends the stem of a stimulus file of BEP044
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
@@ -113,3 +115,93 @@ def match(samples: pd.DataFrame, catalog: Collection[str]) -> Match:
         missing=tuple(sorted(shown - known)),
         unused=tuple(sorted(known - shown)),
     )
+
+
+def resolve(names: Collection[str], catalog: Collection[str]) -> dict[str, str]:
+    """Find the picture that each name in the data means.
+
+    Parameters
+    ----------
+    names
+        Of stimuli as a data set tells them: an id, a longer or shorter path, a file name, or a
+        stem; a backslash stands for ``/``. Case counts.
+    catalog
+        The ids that have a picture, such as `read_catalog` gives.
+
+    Returns
+    -------
+    resolved
+        Name to id, in the order of `names`: the id itself, else the longest one in which this
+        path ends, else the only one that ends in this path, else the only one with this file
+        name, else the only one with this stem
+        (``stim-x`` also means ``stim-x_image.png``). Names that mean no picture, or several
+        (see `ambiguous`), are not in it.
+
+    Examples
+    --------
+    >>> resolve(["cat", "dog.png"], ["a/cat.png", "b/dog.png", "c/dog.png"])
+    {'cat': 'a/cat.png'}
+    """
+    found = _candidates(names, catalog)
+    return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
+
+
+def ambiguous(names: Collection[str], catalog: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the names that mean several pictures, and which, sorted; as `resolve` takes them."""
+    return {name: ids for name, ids in _candidates(names, catalog).items() if len(ids) > 1}
+
+
+def _candidates(names: Collection[str], catalog: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the pictures that fit each name in the first way in which any fits."""
+    known = set(catalog)
+    tables = [(key, _index(known, keys)) for key, keys in _WAYS]
+    found = {}
+    for name in names:
+        path = name.replace("\\", "/").removeprefix("./")
+        inner = (end for end in _tails(path) if end in known)  # the longest first
+        ids: tuple[str, ...] = tuple(islice(inner, 1))
+        for key, table in tables:
+            ids = ids or tuple(sorted(table.get(key(path), ())))
+        if path and ids:
+            found[name] = ids
+    return found
+
+
+def _index(known: Iterable[str], keys: Callable[[str], set[str]]) -> dict[str, set[str]]:
+    table: dict[str, set[str]] = {}
+    for picture in known:
+        for key in keys(picture):
+            table.setdefault(key, set()).add(picture)
+    return table
+
+
+def _tails(path: str) -> list[str]:
+    """Return a path and the paths of two parts and more in which it ends, the longest first."""
+    parts = path.split("/")
+    return ["/".join(parts[i:]) for i in range(max(len(parts) - 1, 1))]
+
+
+def _ends(picture: str) -> set[str]:
+    return set(_tails(picture))
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """Return the file name less its suffix, where that is one of a picture."""
+    pure = PurePosixPath(path)
+    return pure.stem if pure.suffix.lower() in SUFFIXES else pure.name
+
+
+def _stems(picture: str) -> set[str]:
+    return {_stem(picture), _stem(picture).removesuffix(IMAGE)}
+
+
+# What of a name is looked up, and under what a picture is found, in the order of preference.
+_WAYS: tuple[tuple[Callable[[str], str], Callable[[str], set[str]]], ...] = (
+    (str, _ends),
+    (_file_name, lambda picture: {_file_name(picture)}),
+    (_stem, _stems),
+)

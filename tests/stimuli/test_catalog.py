@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bids_dnn.errors import MissingInputError
-from bids_dnn.stimuli.catalog import match, read_catalog
+from bids_dnn.stimuli.catalog import ambiguous, match, read_catalog, resolve
 
 
 @pytest.fixture
@@ -44,3 +44,62 @@ def test_match_does_not_care_for_the_order_of_samples(rng):
 def test_match_needs_the_column():
     with pytest.raises(MissingInputError, match=r"\['onset'\]"):
         match(pd.DataFrame({"onset": [1.0]}), [])
+
+
+CATALOG = [
+    "aardvark/aardvark_01b.jpg",
+    "faces/cat.png",
+    "faces/one.png",
+    "places/one.png",
+    "test/THINGS/00001.bmp",
+    "train/THINGS/00001.bmp",
+    "stim-dog_image.png",
+    "v1.2.png",
+    "Upper.png",
+    "one.jpg",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("faces/one.png", "faces/one.png"),  # the id itself
+        ("stimuli/faces/one.png", "faces/one.png"),  # a longer path
+        ("THINGS_images\\aardvark\\aardvark_01b.jpg", "aardvark/aardvark_01b.jpg"),
+        ("aardvark_01b.jpg", "aardvark/aardvark_01b.jpg"),
+        ("train/THINGS/00001.bmp", "train/THINGS/00001.bmp"),
+        ("./faces/cat.png", "faces/cat.png"),
+        ("cat", "faces/cat.png"),
+        ("cat.jpg", "faces/cat.png"),  # only the stem fits
+        ("one.jpg", "one.jpg"),
+        ("stim-dog", "stim-dog_image.png"),
+        ("stim-dog_image", "stim-dog_image.png"),
+        ("v1.2", "v1.2.png"),
+        ("Upper", "Upper.png"),
+    ],
+)
+def test_a_name_means_the_only_picture_that_fits(name, picture):
+    assert resolve([name], CATALOG) == {name: picture}
+    assert resolve([name], CATALOG[::-1]) == {name: picture}
+
+
+def test_the_end_of_a_path_decides_before_the_file_name():
+    assert resolve(["THINGS/1.bmp"], ["a/THINGS/1.bmp", "b/1.bmp"]) == {
+        "THINGS/1.bmp": "a/THINGS/1.bmp"
+    }
+
+
+@pytest.mark.parametrize("name", ["00001.bmp", "THINGS/00001.bmp", "one.png", "one"])
+def test_a_name_that_means_several_pictures_is_listed(name):
+    assert resolve([name], CATALOG) == {}
+    assert len(ambiguous([name], CATALOG)[name]) > 1
+
+
+@pytest.mark.parametrize("name", ["upper", "", "horse.png", "dog"])
+def test_a_name_without_a_picture_means_none(name):
+    assert resolve([name], CATALOG) == {}
+    assert ambiguous([name], CATALOG) == {}
+
+
+def test_names_are_resolved_in_their_order():
+    assert list(resolve(["v1.2", "cat", "Upper"], CATALOG)) == ["v1.2", "cat", "Upper"]
