@@ -43,7 +43,8 @@ def read_header(path: Path) -> tuple[tuple[int, ...], NDArray[np.float64], float
     image = load(path)
     zooms = image.header.get_zooms()
     t_r_s = float(zooms[3]) if len(zooms) > 3 else 0.0
-    unit = image.header.get_xyzt_units()[1]
+    units = getattr(image.header, "get_xyzt_units", None)  # not in Analyze images
+    unit = units()[1] if units else "sec"
     scale = {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
     return tuple(image.shape), np.asarray(image.affine, dtype=np.float64), t_r_s * scale
 
@@ -59,6 +60,8 @@ def form_code(path: Path) -> int:
         If it is no NIfTI image.
     """
     header = load(path).header
+    if "sform_code" not in header:  # Analyze
+        return 0
     return int(header["sform_code"]) or int(header["qform_code"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn import imaging
 from bids_dnn.errors import MissingInputError, UnreadableError
+from bids_dnn.ingest.matfile import names_in, read_mat
 
-NAME = re.compile(r"Sn\((\d+)\)\s+(.*?)\*bf\((\d+)\)$")
-IMAGE_ENDS = ("", ".gz")
-# What scipy raises, beside its own error, for files that are no MAT, or cut short.
-BROKEN = (ValueError, TypeError, IndexError, OSError, EOFError, zlib.error)
+NAME = re.compile(r"Sn\((\d+)\)\s+(.*?)\*bf\((\d+)\)", re.DOTALL)
+MODULATOR = re.compile(r".+x.+\^\d+", re.DOTALL)  # how SPM names a parametric modulation
+IMAGE_ENDS = (".nii", ".nii.gz", ".img")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,33 @@ class Regressor:
         Of the condition, blanks included.
     basis : int
         Number of the basis function, from 1.
+    is_modulator
+        Whether it is a parametric modulation of a condition, not the condition itself.
     """
 
     column: int
     session: int
     name: str
     basis: int
+    is_modulator: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrast:
+    """A t contrast and its image.
+
+    Parameters
+    ----------
+    name
+        As given in SPM, such as ``face - Session 1``.
+    image
+        File name, without the folder of the machine that made it.
+    weights : (n_regressors,) float64
+    """
+
+    name: str
+    image: str
+    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +80,12 @@ class SpmDesign:
         Volumes of each session.
     covariance : (n_regressors, n_regressors) float64
         Of the betas, in units of the residual variance.
+    bins_s
+        Centers of the FIR bins after the onset, in s; empty for other basis sets.
+    basis
+        Name of the basis set, such as ``hrf (with time derivative)``.
+    contrasts
+        T contrasts that have an image.
     """
 
     folder: Path
@@ -68,6 +94,9 @@ class SpmDesign:
     regressors: tuple[Regressor, ...]
     n_scans: tuple[int, ...]
     covariance: NDArray[np.float64]
+    bins_s: tuple[float, ...] = ()
+    basis: str = ""
+    contrasts: tuple[Contrast, ...] = ()
 
     def beta_path(self, column: int) -> Path:
         """Return the image of a column, beside ``SPM.mat``.
@@ -86,48 +115,126 @@ def read_design(path: Path) -> SpmDesign:
     Parameters
     ----------
     path
-        Written by SPM in the format v5, v6 or v7.
+        Written by SPM5 to SPM25, in any format of MATLAB (v5 to v7.3).
 
     Raises
     ------
     MissingInputError
         If there is none.
     UnreadableError
-        If it is damaged, of format v7.3, or no estimated first level.
+        If it is damaged, of a second level, not estimated, or holds no condition.
     """
     spm = _load(path)
     try:
         design = spm["xX"]
         names = tuple(str(name).strip() for name in _several(design["name"]))
-        betas = tuple(PureWindowsPath(str(v["fname"])).name for v in _several(spm["Vbeta"]))
-        scans = tuple(int(n) for n in _several(spm.get("nscan", [])))
     except (KeyError, TypeError, IndexError) as err:
         raise UnreadableError(
-            f"{path} has no {err}, which an estimated first level of SPM has.",
-            mend="Estimate the model in SPM, and give the folder that holds its betas.",
+            f"{path} has no {err}, which a first level of SPM has.",
+            mend="Give the SPM.mat of a first level that was estimated.",
         ) from err
+    found = [(i, NAME.fullmatch(name)) for i, name in enumerate(names)]
+    if all(match is None for _, match in found):
+        raise _no_condition(path, spm, names)
+    volumes = [v for v in _several(spm.get("Vbeta", [])) if isinstance(v, dict) and "fname" in v]
+    betas = tuple(PureWindowsPath(str(v["fname"])).name for v in volumes)
+    if not betas:
+        raise UnreadableError(
+            f"{path} names no beta image (Vbeta): the model was specified, but not estimated.",
+            mend="Estimate it in SPM, and give the folder that holds its betas.",
+        )
     if len(names) != len(betas):
         raise UnreadableError(
             f"{path} names {len(names)} regressors but {len(betas)} betas.",
             mend="Estimate the model in SPM again.",
         )
-    found = [(i, NAME.match(name)) for i, name in enumerate(names)]
+    modulators = _modulators(spm)
     regressors = tuple(
-        Regressor(i, int(m[1]), m[2].strip(), int(m[3])) for i, m in found if m is not None
+        Regressor(i, int(m[1]), m[2].strip(), int(m[3]), _is_modulator(m, modulators))
+        for i, m in found
+        if m is not None
     )
-    if not regressors:
-        raise UnreadableError(
-            f"{path} has no condition among its {len(names)} regressors, such as {names[0]!r}.",
-            mend="Give a first level whose conditions SPM convolved, 'Sn(1) face*bf(1)'.",
+    return SpmDesign(
+        folder=path.parent,
+        names=names,
+        betas=betas,
+        regressors=regressors,
+        n_scans=tuple(int(n) for n in _several(spm.get("nscan", []))),
+        covariance=_covariance(design, len(names)),
+        bins_s=_bins(spm),
+        basis=_text(spm, "xBF", "name"),
+        contrasts=tuple(_contrasts(spm, len(names))),
+    )
+
+
+def _no_condition(path: Path, spm: dict[str, Any], names: Sequence[str]) -> UnreadableError:
+    listed = ", ".join(repr(name) for name in names[:3])
+    has_sessions = bool(_several(spm.get("Sess", [])))
+    if not has_sessions and {"xsDes", "factor", "xVi"} & set(spm):
+        return UnreadableError(
+            f"{path} is a second level of SPM (a model over participants, with the regressors "
+            f"{listed}); a first level was expected.",
+            mend="Give each participant's first level: --derivatives 'spm=PATH/{participant}'",
         )
-    return SpmDesign(path.parent, names, betas, regressors, scans, _covariance(design, len(names)))
+    return UnreadableError(
+        f"{path} has no condition among its {len(names)} regressors, such as {listed}.",
+        mend="Give a first level whose conditions SPM convolved, 'Sn(1) face*bf(1)'.",
+    )
+
+
+def _modulators(spm: dict[str, Any]) -> dict[int, tuple[set[str], set[str]]]:
+    """Return for each session the names of conditions, and of their parametric modulations."""
+    made: dict[int, tuple[set[str], set[str]]] = {}
+    for number, session in enumerate(_several(spm.get("Sess", [])), start=1):
+        inputs = _several(session.get("U", [])) if isinstance(session, dict) else []
+        named = [
+            [str(name).strip() for name in _several(one["name"])]
+            for one in inputs
+            if isinstance(one, dict) and "name" in one
+        ]
+        main = {names[0] for names in named if names}
+        made[number] = main, {name for names in named for name in names[1:]} - main
+    return made
+
+
+def _is_modulator(match: re.Match[str], known: dict[int, tuple[set[str], set[str]]]) -> bool:
+    """Tell by what ``Sess.U`` lists, or else by SPM's way of naming, conditionxvalue^order."""
+    name = match[2].strip()
+    main, modulated = known.get(int(match[1]), (set(), set()))
+    if name in main or name in modulated:
+        return name in modulated
+    return MODULATOR.fullmatch(name) is not None
+
+
+def _text(spm: dict[str, Any], *keys: str) -> str:
+    value: Any = spm
+    for key in keys:
+        value = value.get(key, "") if isinstance(value, dict) else ""
+    return value if isinstance(value, str) else ""
+
+
+def _bins(spm: dict[str, Any]) -> tuple[float, ...]:
+    """Return the centers of FIR bins after the onset, in s; empty for other basis sets."""
+    told = spm.get("xBF")
+    if not isinstance(told, dict) or "Finite Impulse" not in _text(spm, "xBF", "name"):
+        return ()
+    order, length = int(told.get("order", 0)), float(told.get("length", 0.0))
+    return tuple((i + 0.5) * length / order for i in range(order)) if order else ()
+
+
+def _contrasts(spm: dict[str, Any], n: int) -> Iterator[Contrast]:
+    for one in _several(spm.get("xCon", [])):
+        if not isinstance(one, dict) or one.get("STAT") != "T":
+            continue
+        weights = np.asarray(one.get("c", []), dtype=np.float64).ravel()
+        image = one.get("Vcon")
+        name = PureWindowsPath(str(image["fname"])).name if isinstance(image, dict) else ""
+        if weights.size == n and name:
+            yield Contrast(str(one.get("name", "")).strip(), name, weights)
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Call scipy, whose reader builds no object of the file's own choice."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
+    """Read the structure ``SPM``, or say what lies there in its place."""
     if not path.is_file() and not path.is_symlink():
         images = sorted(path.parent.rglob("*.nii*")) if path.parent.is_dir() else []
         beside = f", but {len(images)} images such as {images[0].name}" if images else ""
@@ -136,23 +243,11 @@ def _load(path: Path) -> dict[str, Any]:
             "known.",
             mend="Copy the SPM.mat of the first level beside its betas.",
         )
-    imaging.require_file(path)
-    try:
-        found: Any = loadmat(str(path), variable_names=["SPM"], simplify_cells=True)
-    except NotImplementedError as err:
-        raise UnreadableError(
-            f"{path} is a MATLAB file of format v7.3, v7 or older was expected.",
-            mend="In MATLAB: load('SPM.mat'); save('SPM.mat', 'SPM', '-v7')",
-        ) from err
-    except (*BROKEN, MatReadError) as err:
-        raise UnreadableError(
-            f"{path} cannot be read as a MATLAB file ({err}).", mend="Fetch or copy it again."
-        ) from err
-    if not isinstance(found.get("SPM"), dict):
+    spm = read_mat(path, ["SPM"])["SPM"] if "SPM" in names_in(path) else None
+    if not isinstance(spm, dict):
         raise UnreadableError(
             f"{path} holds no structure SPM.", mend="Give the SPM.mat of a first level."
         )
-    spm: dict[str, Any] = found["SPM"]
     return spm
 
 
@@ -176,17 +271,33 @@ def _covariance(design: dict[str, Any], n: int) -> NDArray[np.float64]:
 
 
 def beside(folder: Path, name: str) -> Path:
-    """Return the image `name` in `folder`, compressed or not.
+    """Return the image `name` in `folder`, compressed or not, as ``.nii`` or ``.img``.
 
     Raises
     ------
     MissingInputError
-        If it is not there.
+        If it is not there, or an ``.img`` has no ``.hdr``.
+    UnreadableError
+        If the model is one of surfaces (``.gii``).
     """
-    for end in IMAGE_ENDS:
-        if (folder / f"{name}{end}").exists() or (folder / f"{name}{end}").is_symlink():
-            return folder / f"{name}{end}"
-    raise MissingInputError(
-        f"{folder} has no {name}, which its SPM.mat names.",
-        mend="Copy the images of the first level beside SPM.mat.",
-    )
+    stem, _, end = name.partition(".")
+    if end == "gii":
+        raise UnreadableError(
+            f"{name}, which the SPM.mat of {folder} names, holds values of vertices; volumes were "
+            "expected.",
+            mend="Give them as statmap responses: --responses statmap=PATH",
+        )
+    candidates = [folder / name, *(folder / f"{stem}{other}" for other in IMAGE_ENDS)]
+    path = next((p for p in candidates if p.exists() or p.is_symlink()), None)
+    if path is None:
+        raise MissingInputError(
+            f"{folder} has no {name}, which its SPM.mat names.",
+            mend="Copy the images of the first level beside SPM.mat.",
+        )
+    header = path.with_suffix(".hdr")
+    if path.suffix == ".img" and not (header.exists() or header.is_symlink()):
+        raise MissingInputError(
+            f"{path} has no header {header.name} beside it.",
+            mend="Copy both files of each image.",
+        )
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,51 +15,102 @@ from bids_dnn.ingest.datasets import PLACEHOLDER
 from bids_dnn.ingest.match import Found, keep
 
 UNKNOWN = "SPM"
+DESIGN = "{design}"
 
 
-def find_spm(root: Path, participant: str, *, tasks: Sequence[str]) -> tuple[Path | None, str]:
-    """Return a participant's ``SPM.mat``, or None and why there is none.
+def find_designs(
+    root: Path, participant: str, *, tasks: Sequence[str]
+) -> tuple[dict[str, Path], str]:
+    """Return a participant's first levels by design, or why there is none.
 
     Parameters
     ----------
     root
-        Holds ``sub-<participant>`` folders, or names the folder by ``{participant}``.
+        Holds ``sub-<participant>`` folders, or names the folder by ``{participant}``, and where
+        each design has a folder of its own, that by ``{design}``.
     participant
         Label without ``sub-``.
     tasks
-        Where several models are found, the one with ``task-<task>`` in its path is taken.
+        Designs that are wanted, by the name of their folder or by ``task-<task>`` in their path;
+        empty = all.
 
     Returns
     -------
-    path
-        The only ``SPM.mat``, directly in the participant's folder or below it.
+    designs
+        Name (letters and digits of what the paths differ in; "" of a single design) -> its
+        ``SPM.mat``.
     reason
-        Empty where `path` is given.
+        Empty where there is a design.
     """
-    if PLACEHOLDER in str(root):
-        names = [participant, f"sub-{participant}"]
-        folders = [Path(str(root).replace(PLACEHOLDER, name)) for name in names]
-    else:
-        folders = [root / f"sub-{participant}"]
-    folder = next((f for f in folders if f.exists()), None)
-    if folder is None:
-        return None, f"there is no {' or '.join(map(str, folders))}"
+    folders = _folders(root, participant)
+    if not folders:
+        return {}, f"there is no {_expected(root, participant)}"
+    found = sorted({path for folder in folders for path in _models(folder)})
+    named = {_name(path, found): path for path in found}
+    if tasks and len(found) > 1:
+        chosen = {n: p for n, p in named.items() if n in tasks or _is_of(p, tasks)}
+        if not chosen:
+            listed = ", ".join(named)
+            return {}, f"its designs are {listed}, and none is of the task {' or '.join(tasks)}"
+        return chosen, ""
+    if not found:
+        return {}, _why_none(folders[0])
+    return named, ""
+
+
+def find_spm(root: Path, participant: str, *, tasks: Sequence[str]) -> tuple[Path | None, str]:
+    """Return the only first level of a participant, or why there is not just one."""
+    designs, why = find_designs(root, participant, tasks=tasks)
+    if len(designs) > 1:
+        return None, f"it has {len(designs)} designs: {', '.join(designs)}"
+    return next(iter(designs.values()), None), why
+
+
+def _folders(root: Path, participant: str) -> list[Path]:
+    text = str(root) if PLACEHOLDER in str(root) else str(root / PLACEHOLDER)
+    for label in (f"sub-{participant}", participant):
+        parts = text.replace(PLACEHOLDER, label).split(DESIGN)
+        pattern = "*".join(glob.escape(part) for part in parts)
+        if found := sorted(glob.glob(pattern)):  # noqa: PTH207  (the pattern is absolute)
+            return [Path(path) for path in found]
+    return []
+
+
+def _expected(root: Path, participant: str) -> str:
+    if PLACEHOLDER not in str(root):
+        return str(root / f"sub-{participant}")
+    labels = (participant, f"sub-{participant}")
+    return " or ".join(str(root).replace(PLACEHOLDER, label) for label in labels)
+
+
+def _models(folder: Path) -> list[Path]:
     if folder.is_file():
-        return folder, ""
-    if (folder / "SPM.mat").exists() or (folder / "SPM.mat").is_symlink():
-        return folder / "SPM.mat", ""
-    found = sorted(folder.rglob("SPM.mat"))
-    if len(found) > 1 and tasks:
-        found = [p for p in found if any(f"task-{task}" in str(p) for task in tasks)] or found
+        return [folder]
+    own = folder / "SPM.mat"
+    return [own] if own.exists() or own.is_symlink() else sorted(folder.rglob("SPM.mat"))
+
+
+def _name(path: Path, found: Sequence[Path]) -> str:
+    """Name a design by the parts of its path that not all designs have."""
     if len(found) == 1:
-        return found[0], ""
-    return None, _why_not_one(folder, found)
+        return ""
+    shared = set.intersection(*(set(p.parts) for p in found))
+    own = [part for part in path.parts if part not in shared]
+    named = re.search(r"task-([A-Za-z0-9]+)", "/".join(own))
+    text = named[1] if named and len({_task(p) for p in found}) == len(found) else "".join(own)
+    return re.sub(r"[^A-Za-z0-9]", "", text)
 
 
-def _why_not_one(folder: Path, found: Sequence[Path]) -> str:
-    if found:
-        where = ", ".join(str(p.parent.relative_to(folder)) for p in found[:5])
-        return f"{folder} has {len(found)} SPM.mat (in {where}), one was expected"
+def _task(path: Path) -> str:
+    found = re.search(r"task-([A-Za-z0-9]+)", str(path))
+    return found[1] if found else ""
+
+
+def _is_of(path: Path, tasks: Sequence[str]) -> bool:
+    return any(f"task-{task}" in str(path) for task in tasks)
+
+
+def _why_none(folder: Path) -> str:
     images = sorted(p for p in folder.rglob("*") if p.name.endswith((".nii", ".nii.gz", ".img")))
     if images:
         return (
@@ -109,7 +161,8 @@ def name_space(
 
 
 def _same_grid(mask: Path, folder: Path) -> bool:
-    own = next((p for p in (folder / "mask.nii", folder / "mask.nii.gz") if p.exists()), None)
+    names = ("mask.nii", "mask.nii.gz", "mask.img")
+    own = next((folder / name for name in names if (folder / name).exists()), None)
     if own is None:
         return False
     try:

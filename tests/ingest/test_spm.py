@@ -14,14 +14,16 @@ from bids_dnn.errors import (
     ShapeError,
     UnreadableError,
 )
+from bids_dnn.ingest.matfile import read_mat
 from bids_dnn.ingest.records import Subject
 from bids_dnn.ingest.spm import read_design, read_responses, t_map
+from tests.factories.mat73 import write_mat73
 from tests.factories.spm import spm_folder
 
 
-def read(path, *, conditions=None, standardize="none"):
+def read(path, *, conditions=None, standardize="none", **other):
     subject = Subject("01", "spm", "objects", "T1w", spm=path)
-    return read_responses(subject, conditions=conditions, standardize=standardize)
+    return read_responses(subject, conditions=conditions, standardize=standardize, **other)
 
 
 def table(path, *rows):
@@ -77,9 +79,96 @@ def test_only_the_first_basis_function_counts(tmp_path, rng):
 
 
 def test_modulators_are_left_out(tmp_path, rng):
-    found = read(spm_folder(tmp_path / "glm", rng, names=("face", "facexRT^1", "house")))
-    assert set(found.responses.samples["condition"]) == {"face", "house"}
-    assert found.facts["parametric_modulators_left_out"] == ["facexRT^1"]
+    names = ("face", "facexRT^1", "facexRT^2", "axb^2")
+    path = spm_folder(
+        tmp_path / "glm", rng, names=names, modulated={"face": ("facexRT^1", "facexRT^2")}
+    )
+    found = read(path)
+    assert set(found.responses.samples["condition"]) == {"face", "axb^2"}  # Sess.U lists both
+    assert found.facts["parametric_modulators_left_out"] == ["facexRT^1", "facexRT^2"]
+
+
+def test_bins_of_a_finite_impulse_response_are_averaged(tmp_path, rng):
+    fir = {"name": "Finite Impulse Response", "order": 8.0, "length": 16.0}
+    path = spm_folder(tmp_path / "glm", rng, names=("face",), n_bases=8, n_sessions=1, bases=fir)
+    found = read(path, fir_window_s=(4.0, 8.0))
+    space = found.responses.space
+    bins = [imaging.read_units(path.parent / f"beta_{k:04d}.nii", space)[0] for k in (3, 4)]
+    np.testing.assert_allclose(found.responses.values[0], np.mean(bins, axis=0), rtol=1e-6)
+    assert found.facts["warnings"] == []
+    with pytest.raises(ConfigError, match=r"centers are at 1, 3, 5.*fir_window_s"):
+        read(path, fir_window_s=(20.0, 30.0))
+
+
+def test_contrasts_are_read_by_session(tmp_path, rng):
+    contrasts = {
+        "face - Session 1": (0,),
+        "face - Session 2": (4,),
+        "house": (1,),
+        "face - All Sessions": (0, 4),
+    }
+    path = spm_folder(tmp_path / "glm", rng, names=("face", "house"), contrasts=contrasts)
+    found = read(path, images="con")
+    samples = found.responses.samples
+    assert samples["condition"].tolist() == ["face", "face", "house"]
+    assert samples["run"].tolist() == ["01", "02", "01"]
+    for row, k in enumerate((1, 2, 3)):
+        image = path.parent / f"con_{k:04d}.nii"
+        np.testing.assert_array_equal(
+            found.responses.values[row], imaging.read_units(image, found.responses.space)[0]
+        )
+    spanning = {"face - All Sessions": (0, 4)}
+    path = spm_folder(tmp_path / "two", rng, names=("face", "house"), contrasts=spanning)
+    assert read(path, images="con").responses.samples["run"].tolist() == ["all"]
+    path = spm_folder(tmp_path / "none", rng)
+    with pytest.raises(MissingInputError, match=r"no T contrast with an image.*spm_images"):
+        read(path, images="con")
+
+
+def test_residual_variance_normalizes(tmp_path, rng):
+    path = spm_folder(tmp_path / "glm", rng)
+    plain, scaled = read(path).responses, read(path, normalize="residual").responses
+    residual = imaging.read_units(path.parent / "ResMS.nii", plain.space)[0]
+    np.testing.assert_allclose(scaled.values, plain.values / np.sqrt(residual), rtol=1e-5)
+    assert scaled.independence == "run"
+
+
+@pytest.mark.parametrize("v73", [False, True])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".img"])
+def test_every_format_of_images_and_mat_files_reads_the_same(tmp_path, ending, v73):
+    names = ('face "1"', "house\n2", "it's x*bf(2)")
+    first = read(spm_folder(tmp_path / "a", np.random.default_rng(3), names=names))
+    path = spm_folder(
+        tmp_path / "b", np.random.default_rng(3), names=names, ending=ending, v73=v73
+    )
+    again = read(path)
+    np.testing.assert_array_equal(first.responses.values, again.responses.values)
+    assert first.responses.samples.equals(again.responses.samples)
+    assert again.responses.samples["condition"].tolist()[:3] == list(names)
+
+
+def test_an_image_without_its_header_is_named(tmp_path, rng):
+    path = spm_folder(tmp_path / "glm", rng, ending=".img")
+    (path.parent / "beta_0002.hdr").unlink()
+    with pytest.raises(MissingInputError, match=r"beta_0002\.img has no header beta_0002\.hdr"):
+        read(path)
+
+
+@pytest.mark.real
+def test_the_real_first_level_reads_the_same_as_v73(real_data, tmp_path):
+    folder = real_data / "spm_auditory"
+    for image in folder.glob("*.nii"):
+        (tmp_path / image.name).symlink_to(image)
+    write_mat73(tmp_path / "SPM.mat", read_mat(folder / "SPM.mat"))
+    first, again = (read_design(f / "SPM.mat") for f in (folder, tmp_path))
+    assert (first.names, first.betas, first.regressors) == (
+        again.names,
+        again.betas,
+        again.regressors,
+    )
+    np.testing.assert_array_equal(first.covariance, again.covariance)
+    contrast = np.eye(len(first.names))[0]
+    np.testing.assert_array_equal(t_map(folder, contrast)[0], t_map(tmp_path, contrast)[0])
 
 
 def test_nan_voxels_are_left_out_and_counted(tmp_path, rng):

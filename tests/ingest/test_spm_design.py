@@ -1,6 +1,5 @@
 """ingest.spm_design: what is read from SPM.mat, and what is refused."""
 
-import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -40,14 +39,22 @@ def test_a_single_regressor_is_read(tmp_path):
     np.testing.assert_allclose(design.covariance, [[0.2]])
 
 
-def test_new_format_is_refused_with_the_command(tmp_path):
-    with h5py.File(tmp_path / "SPM.mat", "w", userblock_size=512) as made:
-        made["SPM"] = np.zeros(2)
-    start = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
-    with (tmp_path / "SPM.mat").open("r+b") as stream:
-        stream.write(start)
-    with pytest.raises(UnreadableError, match=r"format v7\.3.*save\('SPM\.mat', 'SPM', '-v7'\)"):
+def test_a_second_level_and_a_model_that_was_not_estimated_are_named(tmp_path):
+    second = {"xX": {"name": ["mean"]}, "xsDes": {"Design": "One sample t-test"}, "nscan": 12.0}
+    savemat(tmp_path / "SPM.mat", {"SPM": second})
+    with pytest.raises(UnreadableError, match=r"second level of SPM .*'mean'.*first level"):
         read_design(tmp_path / "SPM.mat")
+    planned = {"xX": {"name": ["Sn(1) face*bf(1)"]}, "Sess": {"U": {"name": "face"}}}
+    savemat(tmp_path / "SPM.mat", {"SPM": planned})
+    with pytest.raises(UnreadableError, match=r"specified, but not estimated"):
+        read_design(tmp_path / "SPM.mat")
+
+
+def test_betas_on_surfaces_are_refused(tmp_path):
+    spm = {"xX": {"name": ["Sn(1) face*bf(1)"]}, "Vbeta": {"fname": "beta_0001.gii"}}
+    savemat(tmp_path / "SPM.mat", {"SPM": spm | {"Sess": {"U": {"name": "face"}}}})
+    with pytest.raises(UnreadableError, match=r"beta_0001\.gii.*vertices.*--responses statmap"):
+        read_design(tmp_path / "SPM.mat").beta_path(0)
 
 
 def test_damaged_and_other_files_are_refused(tmp_path, rng):
@@ -63,7 +70,9 @@ def test_damaged_and_other_files_are_refused(tmp_path, rng):
     with pytest.raises(UnreadableError, match=r"holds no structure SPM"):
         read_design(path)
     savemat(path, {"SPM": {"xX": {"name": "a"}}})
-    with pytest.raises(UnreadableError, match=r"has no 'Vbeta'"):
+    with pytest.raises(
+        UnreadableError, match=r"has no condition among its 1 regressors, such as 'a'"
+    ):
         read_design(path)
     savemat(path, {"SPM": {"xX": {"name": "Sn(1) constant"}, "Vbeta": {"fname": "b.nii"}}})
     with pytest.raises(UnreadableError, match=r"no condition among its 1 regressors"):

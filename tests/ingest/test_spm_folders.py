@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bids_dnn.ingest.match import Found
-from bids_dnn.ingest.spm_folders import UNKNOWN, find_spm, name_space
+from bids_dnn.ingest.spm_folders import UNKNOWN, find_designs, name_space
 from tests.factories.trees import affine_of, tiny_mask, write_image
 
 
@@ -14,7 +14,7 @@ def test_the_only_model_is_found(tmp_path, below):
     path = tmp_path / "sub-01" / below / "SPM.mat"
     path.parent.mkdir(parents=True)
     path.touch()
-    assert find_spm(tmp_path, "01", tasks=()) == (path, "")
+    assert find_designs(tmp_path, "01", tasks=()) == ({"": path}, "")
 
 
 @pytest.mark.parametrize(
@@ -29,30 +29,53 @@ def test_the_place_of_the_participant_may_be_named(tmp_path, folder, given):
     path = tmp_path / folder / "SPM.mat"
     path.parent.mkdir(parents=True)
     path.touch()
-    assert find_spm(tmp_path / given, "01", tasks=())[0] == path
-    assert find_spm(tmp_path / given / "SPM.mat", "01", tasks=())[0] == path
+    assert find_designs(tmp_path / given, "01", tasks=())[0] == {"": path}
+    assert find_designs(tmp_path / given / "SPM.mat", "01", tasks=())[0] == {"": path}
 
 
-def test_of_several_models_the_task_tells(tmp_path):
-    for task in ("x", "y"):
-        (tmp_path / "sub-01" / f"task-{task}").mkdir(parents=True)
-        (tmp_path / "sub-01" / f"task-{task}" / "SPM.mat").touch()
-    assert find_spm(tmp_path, "01", tasks=("y",))[0].parent.name == "task-y"
-    path, reason = find_spm(tmp_path, "01", tasks=())
-    assert path is None
-    assert "has 2 SPM.mat (in task-x, task-y), one was expected" in reason
+def touch(path):
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("sub-01/task-x", "sub-01/task-y", ["x", "y"]),
+        ("sub-01/all", "sub-01/fv model", ["all", "fvmodel"]),
+    ],
+)
+def test_each_design_has_a_name(tmp_path, first, second, names):
+    paths = [touch(tmp_path / folder / "SPM.mat") for folder in (first, second)]
+    designs, why = find_designs(tmp_path, "01", tasks=())
+    assert designs == dict(zip(names, paths, strict=True))
+    assert why == ""
+    assert find_designs(tmp_path, "01", tasks=(names[1],))[0] == {names[1]: paths[1]}
+    designs, why = find_designs(tmp_path, "01", tasks=("z",))
+    assert designs == {}
+    assert why == f"its designs are {names[0]}, {names[1]}, and none is of the task z"
+
+
+def test_a_folder_for_each_design_holds_the_participants(tmp_path):
+    paths = [touch(tmp_path / f"betas_{d}" / "sub-02" / "SPM.mat") for d in ("all", "fv")]
+    touch(tmp_path / "betas_fv" / "sub-03" / "SPM.mat")
+    root = tmp_path / "betas_{design}" / "{participant}"
+    found = find_designs(root, "02", tasks=())[0]
+    assert found == {"betasall": paths[0], "betasfv": paths[1]}
+    assert list(find_designs(root, "03", tasks=())[0]) == [""]
 
 
 def test_nothing_is_said_in_words(tmp_path):
-    assert "there is no" in find_spm(tmp_path, "01", tasks=())[1]
+    assert "there is no" in find_designs(tmp_path, "01", tasks=())[1]
     (tmp_path / "sub-01").mkdir()
-    assert find_spm(tmp_path, "01", tasks=())[1].endswith("sub-01 has no SPM.mat")
+    assert find_designs(tmp_path, "01", tasks=())[1].endswith("sub-01 has no SPM.mat")
 
 
 @pytest.mark.real
 def test_real_betas_without_spm_mat(real_data):
-    path, reason = find_spm(real_data / "spm_god", "01", tasks=())
-    assert path is None
+    designs, reason = find_designs(real_data / "spm_god", "01", tasks=())
+    assert designs == {}
     assert "but no SPM.mat, which says what each beta stands for" in reason
 
 
