@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Channels, Grayordinates, Grid, Hemisphere, Space, Surface
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.rois.places import plural
 from bids_dnn.rois.rule import Rule, Term
 
 Mask = NDArray[np.bool_]
@@ -17,7 +18,6 @@ Resolve = Callable[[Term], tuple[Mask, list[str]]]
 SIDES: dict[str, Hemisphere] = {"L": "L", "R": "R"}
 WORDS: dict[Hemisphere, str] = {"L": "LEFT", "R": "RIGHT"}
 STANDARD = ("MNI", "IXI549", "fsLR")  # the midline of these is at x = 0
-PLURALS = {"vertex": "vertices"}
 
 
 def build_region(name: str, rule: Rule, space: Space, resolve: Resolve) -> tuple[Roi, list[str]]:
@@ -68,10 +68,9 @@ def build_region(name: str, rule: Rule, space: Space, resolve: Resolve) -> tuple
 
     mask, warnings = _joined(rule, counted)
     if not mask.any():
-        units = PLURALS.get(space.unit, f"{space.unit}s")
         had = ", ".join(f"{text} has {n}" for text, n in counts.items())
         raise NotEnoughDataError(
-            f"Region {name!r} has none of the {units} of {space.describe()}: {had}.",
+            f"Region {name!r} has none of the {plural(space)} of {space.describe()}: {had}.",
             mend=f"Change the rule ({rule}), or leave the region out.",
         )
     index = np.flatnonzero(mask).astype(np.int64)
