@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from bids_dnn.cli.options import DoubleSpelling, guarded
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="bids_dnn_tools %(version)s")
 def main() -> None:
-    """Help around bids_dnn: simulated data with known truth."""
+    """Help around bids_dnn: simulated data with known truth, events from stimulus logs."""
 
 
 @main.command(cls=DoubleSpelling)
@@ -31,3 +32,40 @@ def simulate(output_dir: Path, n_participants: int, seed: int) -> None:
 
         made = write(output_dir.absolute(), n_participants=n_participants, seed=seed)
         click.echo(f"Simulated {n_participants} participants in {made}")
+
+
+@main.command(cls=DoubleSpelling)
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="events.tsv; {run} in it stands for the number of the log.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["stimulus", "trial", "block", "cycle"]),
+    default="trial",
+    show_default=True,
+    help="One event a picture (as logged), trial, block, or block with a name of its own.",
+)
+@click.option("--trial-s", type=float, default=1.5, show_default=True, help="Duration of a trial.")
+@click.option("--rest", default="rest", show_default=True, help="Type of rest.")
+@click.option("--rest-s", type=float, default=20.0, show_default=True, help="Duration of rest.")
+@click.option("--relabel", multiple=True, metavar="OLD=NEW", help="As female=face. Repeatable.")
+@click.option("--condition", multiple=True, metavar="TYPE", help="Types to keep; all by default.")
+def events(
+    logs: tuple[Path, ...],
+    out: Path,
+    relabel: tuple[str, ...],
+    condition: tuple[str, ...],
+    **timing: Any,
+) -> None:
+    """Turn logs of Presentation, one a run, into BIDS events."""
+    with guarded(0):
+        from bids_dnn.config.load import named
+        from bids_dnn.ingest.presentation import Timing, write_events
+
+        told = Timing(relabel=named(relabel, "--relabel"), conditions=condition, **timing)
+        for path in write_events(logs, told, out.absolute()):
+            click.echo(f"Wrote {path}")
