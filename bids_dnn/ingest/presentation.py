@@ -224,9 +224,7 @@ def _shown(table: pd.DataFrame, timing: Timing) -> pd.DataFrame:
     return shown
 
 
-def _durations(
-    shown: pd.DataFrame, timing: Timing
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _durations(shown: pd.DataFrame, timing: Timing) -> NDArray[np.float64]:
     logged = shown["duration_s"].to_numpy(dtype=np.float64)
     if timing.mode == "stimulus":
         made = np.where(np.isnan(logged), timing.trial_s, logged)
