@@ -9,6 +9,7 @@ from bids_dnn.imaging.cifti import (
     write_cifti_series,
 )
 from bids_dnn.imaging.guard import load, require_file, whole
+from bids_dnn.imaging.mesh import read_mesh, write_mesh
 from bids_dnn.imaging.surface import (
     read_cortex,
     read_curvature,
@@ -21,6 +22,7 @@ from bids_dnn.imaging.surface import (
     write_shape,
     write_vertex_series,
 )
+from bids_dnn.imaging.transform import Transform, read_transform
 from bids_dnn.imaging.volume import (
     form_code,
     read_header,
@@ -34,6 +36,7 @@ from bids_dnn.imaging.volume import (
 )
 
 __all__ = [
+    "Transform",
     "form_code",
     "load",
     "read_cifti_labels",
@@ -43,7 +46,9 @@ __all__ = [
     "read_header",
     "read_labels",
     "read_surface_header",
+    "read_mesh",
     "read_surface_units",
+    "read_transform",
     "read_units",
     "read_vertex_series",
     "read_volume",
@@ -59,6 +64,7 @@ __all__ = [
     "write_labels",
     "write_map",
     "write_mask",
+    "write_mesh",
     "write_series",
     "write_shape",
     "write_vertex_series",
