@@ -14,7 +14,7 @@ from bids_dnn.simulate import meshes
 from bids_dnn.simulate import retinotopy as known
 
 Array = NDArray[np.float64]
-N_VERTICES = (4900, 5100)  # a participant's hemispheres have about as many
+N_VERTICES = (4700, 4900)  # a participant's hemispheres have about as many
 CENTER_MM = 38.0  # of a hemisphere, from the midline
 SEMI_AXES_MM = (32.0, 70.0, 45.0)
 FOLDING = 0.06  # of the radius

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bids_dnn import files
 from bids_dnn.errors import ConfigError, OutputError
-from bids_dnn.simulate import fmriprep, raw, spm
+from bids_dnn.simulate import fmriprep, raw, spm, visual
 from bids_dnn.simulate.bold import measure
 from bids_dnn.simulate.pictures import draw_pictures
 from bids_dnn.simulate.trees import TOOL, describe, write_rows, write_table
@@ -20,7 +20,12 @@ MIN_RUNS = 4  # fewer leave fewer stimuli than components
 
 
 def simulate(
-    out_dir: Path, *, n_participants: int = 3, seed: int = 0, n_runs: int = N_RUNS
+    out_dir: Path,
+    *,
+    n_participants: int = 3,
+    seed: int = 0,
+    n_runs: int = N_RUNS,
+    retinotopy: bool = False,
 ) -> Path:
     """Write a BIDS data set whose truth is known.
 
@@ -34,6 +39,10 @@ def simulate(
         The same seed gives the same bytes.
     n_runs : int
         Each of the four categories has ``n_runs * (n_runs - 1)`` exemplars, each shown twice.
+    retinotopy : bool
+        Add surfaces with known receptive fields, the tasks ``positions`` and ``loc`` on them
+        (in T1w, fsnative, fsaverage5 and fsLR), FreeSurfer folders, an atlas, and
+        ``derivatives/retinotopy_template``.
 
     Returns
     -------
@@ -78,6 +87,8 @@ def simulate(
             fmriprep.write_function(made / "fmriprep", participant)
             fmriprep.write_regions(made / "rois", participant)
             spm.write_participant(made / "spm", participant, [Path(s).stem for s in stimuli])
+        if retinotopy:
+            visual.add_retinotopy(root, labels, seed=seed)
     return out_dir
 
 

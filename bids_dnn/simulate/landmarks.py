@@ -1,0 +1,145 @@
+"""Where the regions of the cortex truly lie, and an atlas of its parcels."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn import files, imaging
+from bids_dnn.containers.space import Grid
+from bids_dnn.simulate.anatomy import T1W
+from bids_dnn.simulate.cortex import PARCELS, REGIONS, Half
+from bids_dnn.simulate.positions import POSITIONS
+from bids_dnn.simulate.ribbon import Ribbon
+from bids_dnn.simulate.surfaces import SIDES
+from bids_dnn.simulate.trees import BIDS_VERSION, TOOL, describe, write_table
+
+ATLAS = "Sim"
+MAJORITY = 0.5
+TRUTH_IGNORED = "*.tsv\n*.gii\n"
+MAPS = ("angle", "eccentricity")
+
+
+def write_atlas_dataset(root: Path) -> None:
+    """Write what stands once in the atlas.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    describe(root, "Parcels of the simulated cortex", tool=TOOL, extra={}, ignore="")
+    files.write_json(
+        root / f"atlas-{ATLAS}_description.json",
+        {
+            "Name": "Parcels of the simulated cortex",
+            "BIDSVersion": BIDS_VERSION,
+            "License": "CC0",
+            "Description": f"Made by {TOOL}, with FreeSurfer's names.",
+        },
+    )
+
+
+def write_atlas(root: Path, label: str, halves: Sequence[Half], ribbon: Ribbon) -> None:
+    """Write each participant's parcels as labels of voxels, with the table of their names.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    names, shares, first = [], [], 0
+    n_vertices = sum(len(half.curvature) for half in halves)
+    for half in halves:
+        for number in range(1, len(PARCELS)):
+            marked = np.zeros(n_vertices, dtype=bool)
+            marked[first : first + len(half.parcel)] = half.parcel == number
+            names.append(f"{SIDES[half.hemisphere].upper()}-{PARCELS[number]}")
+            shares.append(ribbon.share(marked))
+        first += len(half.parcel)
+    stacked = np.stack(shares)
+    labels = np.where(stacked.max(axis=0) > 0, stacked.argmax(axis=0) + 1, 0)
+    stem = root / f"sub-{label}" / "anat" / f"sub-{label}_space-{T1W}_atlas-{ATLAS}_dseg"
+    _write_labels(Path(f"{stem}.nii.gz"), labels, ribbon.space)
+    files.write_json(Path(f"{stem}.json"), _reference(label))
+    used = [i for i in range(1, len(names) + 1) if (labels == i).any()]
+    write_table(
+        Path(f"{stem}.tsv"),
+        {"index": [str(i) for i in used], "name": [names[i - 1] for i in used]},
+    )
+
+
+def write_truth_dataset(root: Path) -> None:
+    """Write where the stimuli of the positions task were.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    files.write_text(root / ".bidsignore", TRUTH_IGNORED)
+    x, y = zip(*POSITIONS.values(), strict=True)
+    write_table(
+        root / "positions.tsv",
+        {
+            "position": list(POSITIONS),
+            "x_deg": [f"{value:g}" for value in x],
+            "y_deg": [f"{value:g}" for value in y],
+            "hemisphere": ["LR" if not value else "L" if value > 0 else "R" for value in x],
+        },
+    )
+
+
+def write_truth(root: Path, label: str, halves: Sequence[Half], ribbon: Ribbon) -> None:
+    """Write the true regions of a participant: labels of vertices, and masks of voxels.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    stem = root / f"sub-{label}" / "anat" / f"sub-{label}"
+    for half in halves:
+        numbers = np.zeros(len(half.curvature), dtype=np.int64)
+        for i, name in enumerate(REGIONS, start=1):
+            numbers[half.regions[name]] = i
+        names = {0: "none"} | dict(enumerate(REGIONS, start=1))
+        surface = f"{stem}_hemi-{half.hemisphere}_space-fsnative"
+        imaging.write_labels(Path(f"{surface}_dseg.label.gii"), numbers, names, half.hemisphere)
+        for name in ("area", *MAPS):
+            imaging.write_shape(
+                Path(f"{surface}_stat-{name}_statmap.shape.gii"),
+                np.asarray(getattr(half.fields, name), dtype=np.float64),
+                half.hemisphere,
+                name=name,
+            )
+    for name in REGIONS:
+        marked = np.concatenate([half.regions[name] for half in halves])
+        voxels = ribbon.space.select(ribbon.share(marked) > MAJORITY)
+        path = Path(f"{stem}_space-{T1W}_label-{name}_mask.nii.gz")
+        imaging.write_mask(path, voxels)
+        about = {"Type": "ROI", **_reference(label)}
+        files.write_json(path.with_name(path.name.replace(".nii.gz", ".json")), about)
+
+
+def _reference(label: str) -> dict[str, Any]:
+    where = f"bids:fmriprep:sub-{label}/anat/sub-{label}_desc-preproc_T1w.nii.gz"
+    return {"SpatialReference": {"VolumeReference": where}}
+
+
+def _write_labels(path: Path, labels: NDArray[np.int64], space: Grid) -> None:
+    nifti: Any = nib.Nifti1Image  # nibabel has no types for it
+    volume = np.zeros(space.shape, dtype=np.uint8)
+    volume.reshape(-1)[space.index] = labels
+    image = nifti(volume, space.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(space.affine, 1)
+    image.set_qform(space.affine, 1)
+    with files.writing(path) as aside:
+        aside.write_bytes(gzip.compress(image.to_bytes(), 6, mtime=0))
