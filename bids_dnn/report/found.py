@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.result import Result
-from bids_dnn.containers.roi import Roi
 from bids_dnn.report import slices
 from bids_dnn.report.methods import is_random
 from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of
-from bids_dnn.report.slices import Backdrop
 
 Facts = Mapping[str, Any]
 # Columns of the table of runs, by their name among the facts.
@@ -109,64 +106,6 @@ def _choices(facts: Facts) -> list[str]:
     names = ("source", "model", "hrf", "confounds", "standardize", "scale", "space")
     said = [f"{name} = {facts[name]}" for name in names if facts.get(name)]
     return [f"Responses: {', '.join(said)}."] if said else []
-
-
-def region_section(
-    rois: Sequence[Roi], colors: Mapping[str, str], backdrop: Backdrop | None
-) -> Section:
-    """Return the section on the regions: slices, sizes, overlaps."""
-    sizes = pd.DataFrame(
-        {
-            "region": [roi.name for roi in rois],
-            "voxels": [len(roi.space) for roi in rois],
-            "of the mask": [roi.n_before for roi in rois],
-            "volume (mm³)": [_volume_mm3(roi) for roi in rois],
-            "source": [Path(roi.source).name for roi in rois],
-        }
-    )
-    words = {
-        "voxels": "Voxels that were analyzed.",
-        "of the mask": "Voxels of the mask before those without data were left out.",
-        "source": "File or rule that the region comes from.",
-    }
-    tables = [table_of(sizes, words, caption="One row a region.")]
-    shared = slices.overlap_matrix(rois)
-    pairs = np.argwhere(np.triu(shared, 1) > 0)
-    if pairs.size:
-        frame = pd.DataFrame(shared, columns=[roi.name for roi in rois])
-        frame.insert(0, "region", [roi.name for roi in rois])
-        tables.append(table_of(frame, {}, caption="Voxels that two regions share."))
-    where = "axial slices over the anatomy" if backdrop else "axial slices (no anatomy found)"
-    return Section(
-        "regions",
-        "Regions",
-        "Where are the regions, how large, and do they overlap?",
-        _region_answer(rois, shared, pairs),
-        (
-            picture(
-                "regions",
-                lambda theme: slices.region_slices(rois, colors, backdrop=backdrop, theme=theme),
-                alt=f"Axial slices with {counted(len(rois), 'region')} in color: "
-                f"{listed([roi.name for roi in rois])}.",
-                caption=f"Regions on {where}, left side of the brain on the left; where two "
-                "overlap, the later one is on top.",
-            ),
-        ),
-        tuple(tables),
-    )
-
-
-def _region_answer(rois: Sequence[Roi], shared: Any, pairs: Any) -> str:
-    sizes = [f"{roi.name} ({counted(len(roi.space), 'voxel')})" for roi in rois]
-    text = f"{counted(len(rois), 'region')} in space {rois[0].space.name}: {listed(sizes)}."
-    if not pairs.size:
-        return text + (" No two overlap." if len(rois) > 1 else "")
-    named = [f"{rois[i].name} and {rois[j].name} share {shared[i, j]}" for i, j in pairs]
-    return f"{text} Overlaps: {listed(named, 6)}."
-
-
-def _volume_mm3(roi: Roi) -> float:
-    return len(roi.space) * abs(float(np.linalg.det(roi.space.affine[:3, :3])))
 
 
 def stimuli_section(

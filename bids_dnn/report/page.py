@@ -13,12 +13,16 @@ from markupsafe import Markup
 from bids_dnn import __version__
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import Grid
+from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
-from bids_dnn.report import found, methods, scores
+from bids_dnn.report import denoising, found, methods, regions, scores
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
+from bids_dnn.report.raster import Brain, Surfaces, make_brain
 from bids_dnn.report.scores import Shown
 from bids_dnn.report.slices import Backdrop, Background, make_backdrop
+from bids_dnn.report.surfaces import Retinotopy
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -45,9 +49,17 @@ class ParticipantReport:
     facts
         Those of `Ingested`; unknown ones are ignored.
     rois
-        All on one grid.
+        All on one space, of any kind.
     background
-        Volume (x, y, z) and affine (4, 4) behind regions and maps.
+        Volume (x, y, z) and affine (4, 4) behind regions and maps of voxels.
+    surfaces
+        Mesh (inflated ones show most) and curvature (n_vertices,) of each hemisphere, on which
+        regions, maps and retinotopy are drawn.
+    retinotopy : (n_vertices,) of each hemisphere
+        ``angle``, ``eccentricity`` (degrees) and ``area`` (0 = outside) on these surfaces; None
+        where it is not known.
+    timeseries
+        Of one run, by region and denoising strategy.
     stimuli
         Id and file of each.
     networks
@@ -68,6 +80,9 @@ class ParticipantReport:
     facts: Facts = field(default_factory=dict)
     rois: tuple[Roi, ...] = ()
     background: Background | None = None
+    surfaces: Surfaces = field(default_factory=dict)
+    retinotopy: Retinotopy | None = None
+    timeseries: TimeSeries | None = None
     stimuli: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Facts, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -141,7 +156,8 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     """
     named = [roi.name for roi in data.rois]
     backdrop = _backdrop(data)
-    shown = _shown(data.results, data.tables, named, backdrop=backdrop)
+    brain = make_brain(data.surfaces) if data.surfaces else None
+    shown = _shown(data.results, data.tables, named, behind=(backdrop, brain))
     networks = found.networks_of(data.networks, data.results)
     facts = dict(data.facts)
     for made in data.results.values():
@@ -149,7 +165,13 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     body = [found.input_section(facts, data.left_out)]
     if data.rois:
         colors = region_colors([*named, *_regions(data.results)])
-        body.append(found.region_section(data.rois, colors, backdrop))
+        body.append(
+            regions.region_section(
+                data.rois, colors, backdrop, brain=brain, retinotopy=data.retinotopy
+            )
+        )
+    if data.timeseries is not None:
+        body.append(denoising.denoising_section(data.timeseries))
     if data.stimuli or networks:
         body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
     body += [scores.sections(one) for one in shown]
@@ -184,7 +206,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     OutputError
         If a figure cannot be written.
     """
-    shown = _shown(data.results, data.tables, (), backdrop=None)
+    shown = _shown(data.results, data.tables, (), behind=(None, None))
     body = [_participants_section(data)]
     if networks := found.networks_of(data.networks, data.results):
         body.append(found.stimuli_section((), networks, 0))
@@ -202,8 +224,11 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
 
 
 def _backdrop(data: ParticipantReport) -> Backdrop | None:
-    grids = [roi.space for roi in data.rois]
-    grids += [made.space for made in data.results.values() if made.space is not None]
+    spaces = [
+        *(roi.space for roi in data.rois),
+        *(made.space for made in data.results.values()),
+    ]
+    grids = [space for space in spaces if isinstance(space, Grid)]
     if data.background is None or not grids:
         return None
     return make_backdrop(data.background, grids[0])
@@ -214,11 +239,11 @@ def _shown(
     tables: Mapping[str, str],
     first: Iterable[str],
     *,
-    backdrop: Backdrop | None,
+    behind: tuple[Backdrop | None, Brain | None],
 ) -> list[Shown]:
     colors = region_colors([*first, *_regions(results)])
     return [
-        Shown(name, made, colors, tables.get(name, ""), backdrop) for name, made in results.items()
+        Shown(name, made, colors, tables.get(name, ""), *behind) for name, made in results.items()
     ]
 
 

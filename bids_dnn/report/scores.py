@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.report import figures, slices
+from bids_dnn.report import figures
+from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import Number, Picture, Section, counted, decimals, picture, table_of
+from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
@@ -39,7 +41,9 @@ class Shown:
     link
         Where the table lies, from the page; "" = nowhere.
     backdrop
-        Anatomy behind maps; None = none.
+        Anatomy behind maps of voxels; None = none.
+    brain
+        Surfaces on which maps of vertices are drawn; None = none.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Shown:
     colors: Mapping[str, str]
     link: str = ""
     backdrop: Backdrop | None = None
+    brain: Brain | None = None
 
     @property
     def is_group(self) -> bool:
@@ -328,22 +333,11 @@ def _profile_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
 
 
 def _map_picture(shown: Shown) -> list[Picture]:
-    space = shown.result.space
     chosen = best_maps(shown.result)
-    if space is None or not chosen:
+    if shown.result.space is None or not chosen:
         return []
-    shown_maps = [(title, made.values.astype(float)) for title, made in chosen]
-    return [
-        picture(
-            f"{shown.name}_maps",
-            lambda theme: slices.map_slices(
-                shown_maps, space, backdrop=shown.backdrop, label="Pearson's r", theme=theme
-            ),
-            alt=f"Axial slices with maps of {', '.join(title for title, _ in shown_maps)}.",
-            caption="Maps of the best layers on axial slices around the regions, left side of the "
-            "brain on the left; values below zero have the color of zero, no color: not measured.",
-        )
-    ]
+    found = [(title, made.values.astype(float)) for title, made in chosen]
+    return map_pictures(shown.name, found, shown.result.space, (shown.backdrop, shown.brain))
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:

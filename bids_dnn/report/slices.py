@@ -108,8 +108,9 @@ def region_slices(
     png
         Where two regions overlap, the one named later is on top.
     """
-    grid = rois[0].space
-    volumes = [(roi.name, _volume(np.ones(len(roi.space)), roi.space)) for roi in rois]
+    grids = [(roi.name, roi.space) for roi in rois if isinstance(roi.space, Grid)]
+    grid = grids[0][1]
+    volumes = [(name, _volume(np.ones(len(space)), space)) for name, space in grids]
     inside = np.zeros(grid.shape, dtype=bool)
     for _, volume in volumes:
         inside |= np.isfinite(volume)
@@ -170,9 +171,9 @@ def map_slices(
 
 
 def overlap_matrix(rois: Sequence[Roi]) -> NDArray[np.int64]:
-    """Return how many voxels each two regions share, (n_regions, n_regions).
+    """Return how many units each two regions share, (n_regions, n_regions).
 
-    The diagonal holds their sizes. All lie on one grid.
+    The diagonal holds their sizes. All lie on one space.
     """
     return np.array(
         [[np.intersect1d(a.space.index, b.space.index).size for b in rois] for a in rois],
