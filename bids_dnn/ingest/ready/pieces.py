@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bids_dnn.errors import MissingInputError, nearest
-from bids_dnn.ingest.ready.settle import choose_standardize
+from bids_dnn.ingest.ready.settle import Floats, choose_standardize
 
 CHUNK_SAMPLES = 1024  # read at once where nothing is z-scored: bounds memory
 
@@ -37,6 +37,29 @@ def pieces(samples: pd.DataFrame, standardize: str) -> list[slice]:
     if len(starts) > len(set(sessions)):  # sessions that come again can only be read together
         return [slice(0, n)]
     return [slice(int(a), int(b)) for a, b in zip(starts, [*starts[1:], n], strict=True)]
+
+
+def read_pieces(
+    parts: Sequence[tuple[int, Callable[[int, int], Floats]]], wanted: Sequence[slice]
+) -> Iterator[Floats]:
+    """Read rows of several arrays as if they were one.
+
+    Parameters
+    ----------
+    parts
+        Of each array the number of its rows, and a function from first and last row (not
+        included) to (n, n_units) float32.
+    wanted
+        As `pieces` gives them.
+    """
+    for piece in wanted:
+        start, found = 0, []
+        for n, read in parts:
+            first, last = max(piece.start - start, 0), min(piece.stop - start, n)
+            if first < last:
+                found.append(read(first, last))
+            start += n
+        yield found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def require_space(asked: str | None, there: Sequence[str], *, folder: Path) -> None:

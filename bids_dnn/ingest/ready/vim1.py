@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from bids_dnn.containers.pictures import PictureArray, Pictures
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ShapeError, UnreadableError
 from bids_dnn.ingest.ready.common import absent, choose, dataset, hdf5, region, sample_table
-from bids_dnn.ingest.ready.pieces import pieces, require_space
+from bids_dnn.ingest.ready.pieces import pieces, read_pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, settle
 from bids_dnn.ingest.records import Ingested, Subject
 
@@ -129,7 +129,8 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
             tuple(roi for roi in found if roi is not None),
             {"warnings": WARNINGS},
         )
-        blocks = _blocks([array for array, _ in data], rows, pieces(samples, standardize))
+        parts = [(n, _reader(array)) for n, (array, _) in zip(rows, data, strict=True)]
+        blocks = read_pieces(parts, pieces(samples, standardize))
         return settle(raw, blocks, source="vim1", model="glm", standardize=standardize)
 
 
@@ -231,14 +232,5 @@ def _n_rows(array: h5py.Dataset, n_units: int, *, path: Path) -> int:
     return int(array.shape[0])
 
 
-def _blocks(arrays: list[h5py.Dataset], rows: list[int], wanted: list[slice]) -> Iterator[Floats]:
-    """Read rows of several arrays as if they were one."""
-    ends = np.cumsum(rows)
-    for piece in wanted:
-        parts = []
-        for array, end, n in zip(arrays, ends, rows, strict=True):
-            start = int(end) - n
-            a, b = max(piece.start - start, 0), min(piece.stop - start, n)
-            if a < b:
-                parts.append(np.asarray(array[a:b], dtype=np.float32))
-        yield np.concatenate(parts)
+def _reader(array: h5py.Dataset) -> Callable[[int, int], Floats]:
+    return lambda first, last: np.asarray(array[first:last], dtype=np.float32)
