@@ -13,9 +13,50 @@ from numpy.typing import NDArray
 from bids_dnn import files
 from bids_dnn.containers.space import Grayordinates
 from bids_dnn.errors import ShapeError, SpaceError, UnreadableError
-from bids_dnn.imaging.guard import load, whole
+from bids_dnn.imaging.guard import load, require_file, whole
 
 _CIFTI: Any = nib.cifti2  # nibabel has no types for it
+
+
+def read_cifti_shape(path: Path) -> tuple[int, int]:
+    """Return the rows (volumes, maps) and columns (grayordinates) of a CIFTI-2 file.
+
+    Only the NIfTI header is read, which is fast.
+
+    Raises
+    ------
+    MissingInputError
+        If the file is not there or was not fetched.
+    UnreadableError
+        If it is no CIFTI file of rows and columns.
+    """
+    require_file(path)
+    nifti: Any = nib.Nifti2Image  # nibabel has no types for it
+    with whole(path):
+        shape = tuple(nifti.from_filename(path).shape)
+    if len(shape) != 6:
+        raise UnreadableError(
+            f"{path} has the shape {shape}, a CIFTI-2 file of rows and columns was expected.",
+            mend="Give a .dtseries.nii, .dscalar.nii or .dlabel.nii file.",
+        )
+    return int(shape[4]), int(shape[5])
+
+
+def read_cifti_step(path: Path) -> float:
+    """Return the seconds between the rows of a ``dtseries``; 0 where the file does not tell.
+
+    Raises
+    ------
+    MissingInputError
+        If the file is not there or was not fetched.
+    UnreadableError
+        If it is no CIFTI file.
+    """
+    image = _cifti(path)
+    with whole(path):
+        axis = image.header.get_axis(0)
+    in_time = isinstance(axis, _CIFTI.SeriesAxis) and axis.unit == "SECOND"
+    return float(axis.step) if in_time else 0.0
 
 
 def space_of_cifti(path: Path, *, name: str) -> Grayordinates:

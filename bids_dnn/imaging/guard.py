@@ -16,7 +16,10 @@ from nibabel.spatialimages import HeaderDataError
 from bids_dnn.errors import MissingInputError, UnreadableError
 
 ANNEX_POINTER = b"/annex/objects/"
-SHORT = ("Expected", "not enough data", "incomplete", "mmap length", "no element found")
+SHORT = (
+    *("Expected", "not enough data", "incomplete", "mmap length", "no element found"),
+    *("unclosed token", "unclosed CDATA section"),
+)
 DAMAGED = (
     *(EOFError, OSError, zlib.error, ValueError, ImageFileError, HeaderDataError),
     *(ExpatError, KeyError, IndexError),

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from bids_dnn.errors import ConfigError, MissingInputError, nearest
-from bids_dnn.ingest import volumes
-from bids_dnn.ingest.datasets import check_raw, find_derivatives
+from bids_dnn.errors import MissingInputError, nearest
+from bids_dnn.ingest import sources
+from bids_dnn.ingest.anatomy import find_anatomy, freesurfer_homes
+from bids_dnn.ingest.datasets import check_raw, find_derivatives, ready_kind
 from bids_dnn.ingest.masks import find_masks
 from bids_dnn.ingest.match import Found, Wanted, bare, read_filters
-from bids_dnn.ingest.records import Ingested, Inventory, MaskFile, Run, Subject
-from bids_dnn.ingest.spm_folders import find_spm, name_space
+from bids_dnn.ingest.records import READY, Ingested, Inventory, MaskFile, Run, Source, Subject
+from bids_dnn.ingest.runs import Matched, match_runs
+from bids_dnn.ingest.sources import Indexed, Query
 
 __all__ = ["Ingested", "Inventory", "MaskFile", "Run", "Subject", "take_inventory"]
 
-EXTENSIONS = [".nii.gz", ".nii", ".tsv", ".json", ".func.gii", ".dtseries.nii", ".dtseries.json"]
+EXTENSIONS = [
+    *(".nii.gz", ".nii", ".tsv", ".json", ".func.gii", ".dtseries.nii", ".dtseries.json"),
+    *(".surf.gii", ".shape.gii", ".label.gii", ".h5", ".txt"),
+]
+COHORT = re.compile(r"_cohort-([A-Za-z0-9]+)_")  # an entity that pybids does not know
 
 
 class Asked(TypedDict, total=False):
@@ -30,24 +36,12 @@ class Asked(TypedDict, total=False):
     task_id: Sequence[str] | None
     run_id: Sequence[str] | None
     space: str | None
-    source: Literal["auto", "fmriprep", "spm"]
+    source: Source | Literal["auto"]
     bids_filter_file: Path | None
     bids_database_dir: Path | None
     validate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    derivatives: Mapping[str, Path] = field(default_factory=dict)
-    participant_label: Sequence[str] | None = None
-    session_label: Sequence[str] | None = None
-    task_id: Sequence[str] | None = None
-    run_id: Sequence[str] | None = None
-    space: str | None = None
-    source: Literal["auto", "fmriprep", "spm"] = "auto"
-    bids_filter_file: Path | None = None
-    bids_database_dir: Path | None = None
-    validate: bool = True
+    ready: tuple[str, Path] | None
+    fs_subjects_dir: Path | None
 
 
 def take_inventory(bids_dir: Path, **asked: Unpack[Asked]) -> Inventory:
@@ -56,17 +50,21 @@ def take_inventory(bids_dir: Path, **asked: Unpack[Asked]) -> Inventory:
     Parameters
     ----------
     bids_dir
-        The raw data set; where responses come from SPM, the least that it must hold is
-        ``dataset_description.json``, ``participants.tsv`` and ``stimuli/``.
+        The raw data set; where responses come from SPM or are ready-made, the least that it must
+        hold is ``dataset_description.json``, ``participants.tsv`` (SPM) and ``stimuli/``.
     **asked
         All optional, named as on the command line: `derivatives` (name -> path; empty =
         look in ``bids_dir/derivatives``; the path of ``spm`` may hold ``{participant}``),
         `participant_label`, `session_label`, `task_id`, `run_id` (empty = all; with or
         without their prefix), `space` (None = the first of T1w, MNI152NLin2009cAsym,
-        MNI152NLin6Asym and any other in which every participant has BOLD; ``NAME:res-2``
-        asks for a resolution), `source` (``auto`` = fMRIPrep where there is one, else SPM),
-        `bids_filter_file`, `bids_database_dir` (of the raw data set) and `validate` (whether
-        ``dataset_description.json`` is required).
+        MNI152NLin6Asym, other volumes, fsnative, other surfaces and CIFTI in which every
+        participant has BOLD; ``NAME:res-2`` and ``NAME:den-91k`` ask for a resolution or
+        density, ``native`` for BOLD without a space in its name), `source` (``auto`` = fMRIPrep
+        where there is one, else SPM, else a data set that says that it holds ready-made
+        responses), `bids_filter_file`, `bids_database_dir` (of the raw data set), `validate`
+        (whether ``dataset_description.json`` is required), `ready` (kind and folder of
+        ready-made responses; then no other derivatives are needed) and `fs_subjects_dir` (None =
+        look beside fMRIPrep's outputs).
 
     Returns
     -------
@@ -76,61 +74,85 @@ def take_inventory(bids_dir: Path, **asked: Unpack[Asked]) -> Inventory:
     Raises
     ------
     MissingInputError
-        If a folder, participant, session, task, run or space that is asked for is not there.
+        If a folder, participant, session, task, run, hemisphere or space that is asked for is
+        not there.
     ConfigError
         If a setting does not exist, or two files claim one place.
+    SpaceError
+        If the runs of one participant lie in the spaces of several anatomies.
     UnreadableError
         If a JSON file is damaged.
     """
-    query = _Query(**asked)
+    query = Query(**asked)
     bids_dir = bids_dir.absolute()  # steps run in other folders
     check_raw(bids_dir, validate=query.validate)
-    datasets, notes = find_derivatives(bids_dir, query.derivatives)
-    source = _choose_source(query.source, datasets)
+    datasets, notes = find_derivatives(bids_dir, query.derivatives, is_needed=query.ready is None)
+    homes = freesurfer_homes(bids_dir, datasets, given=query.fs_subjects_dir)
+    source, folder = sources.choose_source(query, datasets)
+    if source in READY:
+        datasets |= {source: folder}
     filters = read_filters(query.bids_filter_file)
     raw, known = _index_raw(bids_dir, query.bids_database_dir)
-    made = {n: _index(p) for n, p in datasets.items() if n != "spm" and p.is_dir()}
-    if not known:
-        known = sorted({f.get("subject") for found in made.values() for f in found} - {""})
-    chosen = _choose_participants(bids_dir, known, bare(query.participant_label, "sub-"))
-    if source == "spm":
-        subjects, more = _from_spm(query, datasets, (raw, made), chosen)
+    made = {name: _index(path) for name, path in datasets.items() if _is_indexed(name, path)}
+    indexed = Indexed(raw, made)
+    if source in READY:
+        subjects, more = sources.from_ready(source, folder, query)
+        matched = Matched(subjects, [], more)
     else:
-        request = volumes.Request(
-            root=datasets["fmriprep"],
-            participants=chosen,
-            explicit=bool(query.participant_label),
-            sessions=bare(query.session_label, "ses-"),
-            tasks=bare(query.task_id, "task-"),
-            runs=bare(query.run_id, "run-"),
-            space=query.space,
-            filters=filters,
-        )
-        subjects, more = volumes.match_volumes(request, raw, made["fmriprep"])
-    wanted: Wanted = filters.get("mask", {})
-    with_masks = []
-    for subject in subjects:
-        found, left = find_masks(subject, made, wanted)
-        with_masks.append(found)
-        more += left
-    return Inventory(bids_dir, datasets, tuple(with_masks), tuple(dict.fromkeys(notes + more)))
-
-
-def _choose_source(asked: str, datasets: Mapping[str, Path]) -> Literal["fmriprep", "spm"]:
-    if asked not in ("auto", "fmriprep", "spm"):
-        raise ConfigError(
-            f"responses.source is {asked!r}.", mend=nearest(asked, ("auto", "fmriprep", "spm"))
-        )
-    if asked != "spm" and "fmriprep" in datasets:
-        return "fmriprep"
-    if asked != "fmriprep" and "spm" in datasets:
-        return "spm"
-    there = ", ".join(datasets) or "none"
-    wanted = "fmriprep or spm" if asked == "auto" else asked
-    raise MissingInputError(
-        f"Responses were to be read from {wanted}, but the derivatives are: {there}.",
-        mend=f"Name them: --derivatives {'fmriprep' if asked == 'auto' else asked}=PATH",
+        if not known:
+            known = sorted({f.get("subject") for found in made.values() for f in found} - {""})
+        chosen = _choose_participants(bids_dir, known, bare(query.participant_label, "sub-"))
+        if source == "spm":
+            subjects, more = sources.from_spm(query, folder, indexed, chosen)
+            matched = Matched(subjects, [], more)
+        else:
+            request = query.request(folder, chosen, filters)
+            matched = match_runs(request, raw, made["fmriprep"])
+    if source != "fmriprep":
+        root = datasets.get("fmriprep")
+        others = sources.tasks_of_fmriprep(matched.subjects, root, indexed)
+        matched = replace(matched, all_tasks=others)
+    return _complete(
+        Inventory(bids_dir, datasets, (), tuple(notes)),
+        matched,
+        made,
+        homes=homes,
+        wanted=filters.get("mask", {}),
     )
+
+
+def _complete(
+    inventory: Inventory,
+    matched: Matched,
+    made: Mapping[str, Sequence[Found]],
+    *,
+    homes: Sequence[Path],
+    wanted: Wanted,
+) -> Inventory:
+    """Give each subject its masks, surfaces and transforms."""
+    notes = [*inventory.notes, *matched.notes]
+    done: dict[int, Subject] = {}
+    for subject in [*matched.subjects, *matched.all_tasks]:
+        if id(subject) in done:
+            continue
+        found, left = find_masks(subject, made, wanted)
+        notes += left
+        sessions = sorted({run.session for run in subject.runs})
+        anatomy = find_anatomy(
+            subject.participant, sessions, made=made.get("fmriprep", ()), homes=homes
+        )
+        done[id(subject)] = replace(found, anatomy=anatomy)
+    return replace(
+        inventory,
+        participants=tuple(done[id(s)] for s in matched.subjects),
+        all_tasks=tuple(done[id(s)] for s in matched.all_tasks),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _is_indexed(name: str, path: Path) -> bool:
+    """Tell whether BIDS names are looked for: not among SPM's, nor in other layouts."""
+    return name != "spm" and path.is_dir() and ready_kind(path) in (None, "statmap")
 
 
 def _index_raw(bids_dir: Path, database: Path | None) -> tuple[list[Found], list[str]]:
@@ -167,10 +189,16 @@ def _layout(root: Path, *, is_derivative: bool, database: Path | None) -> Any:
 
 def _files(layout: Any) -> list[Found]:
     found = [
-        Found(Path(f.path), {k: str(v) for k, v in f.get_entities().items() if v is not None})
+        Found(Path(f.path), _with_cohort(f.path, f.get_entities()))
         for f in layout.get(extension=EXTENSIONS)
     ]
     return sorted(found, key=lambda f: f.path.as_posix())
+
+
+def _with_cohort(path: str, entities: Mapping[str, Any]) -> dict[str, str]:
+    told = {k: str(v) for k, v in entities.items() if v is not None}
+    cohort = COHORT.search(path)
+    return told | {"cohort": cohort[1]} if cohort else told
 
 
 def _choose_participants(
@@ -189,42 +217,3 @@ def _choose_participants(
                 mend=f"{nearest(label, known)} Type --participant-label with one of them.",
             )
     return tuple(sorted(asked or known))
-
-
-def _from_spm(
-    query: _Query,
-    datasets: Mapping[str, Path],
-    indexed: tuple[list[Found], Mapping[str, list[Found]]],
-    chosen: tuple[str, ...],
-) -> tuple[list[Subject], list[str]]:
-    raw, made = indexed
-    tasks = bare(query.task_id, "task-")
-    seen = Counter(f.get("task") for f in raw if f.get("subject") in chosen and f.get("task"))
-    task = tasks[0] if len(tasks) == 1 else next(iter(seen)) if len(seen) == 1 else "spm"
-    subjects: list[Subject] = []
-    notes: list[str] = []
-    for label in chosen:
-        path, why = find_spm(datasets["spm"], label, tasks=tasks)
-        if path is None:
-            if query.participant_label or len(chosen) == 1:
-                raise MissingInputError(
-                    f"sub-{label} has no first level of SPM: {why}.",
-                    mend="Give the folder with the participant's place in it: "
-                    "--derivatives 'spm=PATH/{participant}'",
-                )
-            notes.append(f"sub-{label} was left out: {why}.")
-            continue
-        others = [f for several in made.values() for f in several]
-        space, note = name_space(path, label, asked=query.space, made=others)
-        notes += [note] if note else []
-        subjects.append(Subject(label, "spm", task, space, spm=path))
-    if not subjects:
-        raise MissingInputError(
-            f"No participant has a first level of SPM in {datasets['spm']}: {notes[0]}",
-            mend="Give the folder with the participant's place in it: "
-            "--derivatives 'spm=PATH/{participant}'",
-        )
-    for option, value in (("--session-label", query.session_label), ("--run-id", query.run_id)):
-        if value:
-            notes.append(f"{option} does not apply to SPM, where all sessions are one model.")
-    return subjects, notes

@@ -266,12 +266,16 @@ class Inventory:
         One entry for each participant and task.
     notes
         What was chosen, and what was left out and why, a sentence each.
+    all_tasks
+        One entry for each participant and task with fMRIPrep's BOLD in the same space, with all
+        sessions and runs, whether they were asked for or not: what regions can be made from.
     """
 
     bids_dir: Path
     datasets: dict[str, Path]
     participants: tuple[Subject, ...]
     notes: tuple[str, ...] = ()
+    all_tasks: tuple[Subject, ...] = ()
 
     def describe(self) -> list[str]:
         """Return the inventory as lines for the log."""
@@ -306,14 +310,20 @@ def _line(subject: Subject) -> str:
     others = sorted({mask.space for mask in subject.masks} - {subject.space})
     regions = f"{len(names)} masks in {subject.space}: {', '.join(names) or 'none'}"
     regions += f" (further masks in {', '.join(others)})" if others else ""
+    if subject.anatomy.freesurfer is not None:
+        regions += f"; FreeSurfer: {subject.anatomy.freesurfer}"
     if subject.source == "spm":
         what = f"SPM, {subject.spm}"
+    elif subject.source in READY:
+        what = f"{subject.source}, {len(subject.files)} files in {subject.space}"
     else:
         sessions = len({run.session for run in subject.runs if run.session})
         events = sum(run.events is not None for run in subject.runs)
         what = f"fMRIPrep, {sessions} sessions, " if sessions else "fMRIPrep, "
         what += f"{len(subject.runs)} runs, {sum(r.n_volumes for r in subject.runs)} volumes, "
         what += f"events for {events} runs"
+        if any(run.bold_right is not None for run in subject.runs):
+            what += f", both hemispheres of {subject.space}"
     return f"sub-{subject.participant} task-{subject.task}: {what}; {regions}"
 
 

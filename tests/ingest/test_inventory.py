@@ -62,7 +62,7 @@ def test_everything_is_found_and_matched(tree):
         ("brain", "T1w"),
         ("brain", MNI),
     }
-    assert f"there is BOLD also in {MNI} (--space)" in found.notes[0]
+    assert f"--space takes others: {MNI} (volumes)" in found.notes[0]
 
 
 def test_description_says_what_was_matched(tree):
@@ -103,7 +103,7 @@ def test_labels_come_with_or_without_prefix(tree, label):
         ({"session_label": ["c"]}, "no session 'c'.*There are: a, b.*--session-label"),
         ({"task_id": ["object"]}, "no task 'object'.*Did you mean 'objects'"),
         ({"run_id": ["7"]}, "no run '7'.*01, 02.*--run-id"),
-        ({"space": "fsnative"}, f"space 'fsnative', but in {MNI}, T1w"),
+        ({"space": "fsnative"}, rf"space 'fsnative', but in T1w, {MNI} \(volumes\)"),
         ({"space": f"{MNI}:res-2"}, f"no BOLD in {MNI} with res-2; there are: none"),
         ({"source": "spm"}, "read from spm, but the derivatives are: fmriprep"),
     ],
@@ -142,7 +142,7 @@ def test_no_derivatives_says_where_it_looked(small):
         take_inventory(small)
 
 
-@pytest.mark.parametrize("path", ["nowhere", "derivatives"])
+@pytest.mark.parametrize("path", ["nowhere", "sub-01"])
 def test_given_derivatives_are_checked(small, path):
     with pytest.raises(MissingInputError, match=f"--derivatives fmriprep=.*{path}"):
         take_inventory(small, derivatives={"fmriprep": small / path})
@@ -157,7 +157,7 @@ def test_derivatives_may_lie_elsewhere(small, tmp_path):
 def test_minimal_fmriprep_says_what_is_there(small):
     for path in small.rglob("*_desc-preproc_bold.nii.gz"):
         path.unlink()
-    expected = r"no BOLD volume.*2 bold \.json.*spaces T1w.*tasks objects.*--level full"
+    expected = r"no preprocessed BOLD.*2 bold \.json.*spaces T1w.*tasks objects.*--level full"
     with pytest.raises(MissingInputError, match=expected):
         take_inventory(small)
 
@@ -264,7 +264,9 @@ def test_two_resolutions_of_a_run_are_not_guessed_between(small):
         for res in ("1", "2"):
             shutil.copy(path, home / path.name.replace("space-T1w", f"space-T1w_res-{res}"))
         path.unlink()
-    with pytest.raises(ConfigError, match=r"Two images claim one run.*--space NAME:res-LABEL"):
+    with pytest.raises(
+        ConfigError, match=r"Two images claim one run.*--space T1w:res-1, --space T1w:res-2"
+    ):
         take_inventory(small)
     runs = take_inventory(small, space="T1w:res-2").participants[0].runs
     assert [("res-2" in r.bold.name, "res-2" in r.mask.name) for r in runs] == [(True, True)] * 2
@@ -340,7 +342,7 @@ def test_real_sidecars_without_images_are_told(real_data, tmp_path):
     (tmp_path / "participants.tsv").write_text("participant_id\nsub-01\n")
     given = {"fmriprep": real_data / "fmriprep_sidecars"}
     expected = (
-        r"spaces MNI152NLin2009cAsym, MNI152NLin6Asym, T1w, fsLR, fsaverage5, the scanner.*"
+        r"spaces MNI152NLin2009cAsym, MNI152NLin6Asym, T1w, fsLR, fsaverage5, native; the "
         r"tasks covertverbgeneration, fingerfootlips, linebisection, overtverbgeneration, "
         r"overtwordrepetition; the sessions retest, test\."
     )

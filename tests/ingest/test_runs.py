@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bids_dnn.errors import UnreadableError
+from bids_dnn.ingest.choose import Request
 from bids_dnn.ingest.match import Found
-from bids_dnn.ingest.volumes import Request, match_volumes
+from bids_dnn.ingest.runs import match_runs
 
 KIND = {"subject": "01", "suffix": "bold", "extension": ".nii.gz", "desc": "preproc"}
 
@@ -18,8 +19,7 @@ def bold(folder, **entities):
 
 def names(found):
     request = Request(root=Path("prep"), participants=("01",), explicit=True)
-    subjects, _ = match_volumes(request, [], found)
-    return [run.run for run in subjects[0].runs]
+    return [run.run for run in match_runs(request, [], found).subjects[0].runs]
 
 
 @pytest.mark.parametrize(
