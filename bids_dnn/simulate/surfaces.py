@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bids_dnn import files, imaging
 from bids_dnn.containers.mesh import Mesh
-from bids_dnn.containers.space import HEMISPHERES, Hemisphere
+from bids_dnn.containers.space import Hemisphere
 from bids_dnn.simulate import ribbon
 from bids_dnn.simulate.cortex import PARCELS, SPHERE_MM, Half
 from bids_dnn.simulate.meshes import icosphere
@@ -23,21 +23,20 @@ Array = NDArray[np.float64]
 C_RAS_MM = (2.0, -3.0, 10.0)  # middle of FreeSurfer's volume, in scanner coordinates
 STAMP = "created by bids_dnn_tools simulate"
 CONFORMED = 256
-SIDES = {"L": "lh", "R": "rh"}
+SIDES: dict[Hemisphere, str] = {"L": "lh", "R": "rh"}
 SPHERES = ("sphere", "sphere.reg")
 TEMPLATE_LEVEL = 5  # 10,242 vertices, as fsaverage5
 FSLR_LEVEL = 4  # 2,562 vertices
 MAPS = {"angle": "angle", "eccen": "eccentricity", "varea": "area", "sigma": "sigma"}
-STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
-KINDS = {"inflated": "Inflated", "sphere": "Spherical", "sphere.reg": "Spherical"}
 _FREESURFER: Any = nib.freesurfer  # nibabel has no types for these
-_GIFTI: Any = nib.gifti
 
 
 def write_template(root: Path) -> None:
     """Write Benson's maps on the template's sphere, as neuropythy keeps them.
 
-    Angles are 0 to 180 degrees from the upper vertical meridian in both hemispheres.
+    Angles are 0 to 180 degrees from the upper vertical meridian in both hemispheres. Beside
+    them stand the spheres of fsLR, under templateflow's names, at the density of the simulated
+    grayordinates.
 
     Raises
     ------
@@ -46,12 +45,18 @@ def write_template(root: Path) -> None:
     """
     mesh = icosphere(TEMPLATE_LEVEL)
     for hemisphere, side in SIDES.items():
-        fields = field_map(mesh.vertices, _hemisphere(hemisphere))
+        fields = field_map(mesh.vertices, hemisphere)
         for name, attribute in MAPS.items():
             values = np.asarray(getattr(fields, attribute), dtype=np.float32)
             _write_mgz(root / f"{side}.benson14_{name}.mgz", values[:, None, None], np.eye(4))
         sphere = Mesh(SPHERE_MM * mesh.vertices, mesh.faces)
         _write_geometry(root / f"{side}.sphere.reg", sphere)
+        fewer = icosphere(FSLR_LEVEL)
+        imaging.write_mesh(
+            root / f"tpl-fsLR_den-3k_hemi-{hemisphere}_sphere.surf.gii",
+            Mesh(SPHERE_MM * fewer.vertices, fewer.faces),
+            hemisphere,
+        )
 
 
 def write_freesurfer(root: Path, halves: Sequence[Half]) -> None:
@@ -102,11 +107,11 @@ def write_gifti(folder: Path, participant: str, halves: Sequence[Half]) -> None:
         stem = f"sub-{participant}_hemi-{half.hemisphere}"
         for name, mesh in half.surfaces.items():
             if name != "sphere.reg":
-                _write_surface(folder / f"{stem}_{name}.surf.gii", mesh, half.hemisphere, name)
+                imaging.write_mesh(folder / f"{stem}_{name}.surf.gii", mesh, half.hemisphere)
         registered = half.surfaces["sphere.reg"]
         for space in ("fsaverage", "fsLR"):  # one sphere serves as both here
             path = folder / f"{stem}_space-{space}_desc-reg_sphere.surf.gii"
-            _write_surface(path, registered, half.hemisphere, "sphere.reg")
+            imaging.write_mesh(path, registered, half.hemisphere)
         path = folder / f"{stem}_curv.shape.gii"
         imaging.write_shape(path, -half.curvature, half.hemisphere, name="curv")
         imaging.write_labels(
@@ -193,30 +198,3 @@ def _conformed(halves: Sequence[Half]) -> NDArray[np.uint8]:
     # Scanner x, y, z are FreeSurfer's first, third and second axis.
     image[np.ix_(target[0], target[2], target[1])] = block.transpose(0, 2, 1)
     return image
-
-
-def _write_surface(path: Path, mesh: Mesh, hemisphere: Hemisphere, name: str) -> None:
-    about: Mapping[str, str] = {
-        "AnatomicalStructurePrimary": STRUCTURES[hemisphere],
-        "GeometricType": KINDS.get(name, "Anatomical"),
-    }
-    points = _GIFTI.GiftiDataArray(
-        mesh.vertices.astype(np.float32),
-        intent="NIFTI_INTENT_POINTSET",
-        datatype="NIFTI_TYPE_FLOAT32",
-        coordsys=_GIFTI.GiftiCoordSystem(1, 1, np.eye(4)),
-        meta=_GIFTI.GiftiMetaData(about),
-    )
-    triangles = _GIFTI.GiftiDataArray(
-        mesh.faces.astype(np.int32),
-        intent="NIFTI_INTENT_TRIANGLE",
-        datatype="NIFTI_TYPE_INT32",
-    )
-    image = _GIFTI.GiftiImage(darrays=[points, triangles])
-    with files.writing(path) as aside:
-        aside.write_bytes(image.to_bytes())
-
-
-def _hemisphere(name: str) -> Hemisphere:
-    left, right = HEMISPHERES
-    return left if name == "L" else right

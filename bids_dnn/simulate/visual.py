@@ -22,6 +22,14 @@ Array = NDArray[np.float64]
 STREAM = 1  # keeps this part's random numbers apart from those of the rest
 SURFACES_IGNORED = "*.func.*\n*_bold.json\n*.shape.gii\n*.label.gii\n*.dtseries.nii\n"
 TEMPLATE = "retinotopy_template"
+README = """
+Two further tasks (positions, loc) were measured of a cortex whose receptive fields are known:
+derivatives/fmriprep holds its surfaces and its responses on them, in CIFTI and in volumes, and
+derivatives/fmriprep/sourcedata/freesurfer what FreeSurfer would leave. The participants' cortex
+follows derivatives/retinotopy_template; derivatives/truth tells where which place of the visual
+field lies, and where faces are preferred; derivatives/atlas has parcels. In T1w it is another,
+larger brain than that of the task objects, and the anatomical image shows it.
+"""
 TASKS = {
     POSITIONS_TASK: "Look at the center, while objects appear at five places.",
     LOCALIZER_TASK: "Look at blocks of faces and of objects.",
@@ -50,6 +58,7 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
         write_picture(root / "stimuli" / name, picture)
     for task, description in TASKS.items():
         raw.write_task(root, task, description)
+    files.write_text(root / "README", raw.README + README)
     made = root / "derivatives"
     files.write_text(made / "fmriprep" / ".bidsignore", IGNORED + SURFACES_IGNORED)
     describe(
@@ -57,7 +66,7 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
         "Retinotopy of the simulated cortex, in the form of Benson's template",
         tool=TOOL,
         extra={},
-        ignore="*.mgz\n*.reg\n",
+        ignore="*.mgz\n*.reg\n*.surf.gii\n",
     )
     surfaces.write_template(made / TEMPLATE)
     landmarks.write_atlas_dataset(made / "atlas")
