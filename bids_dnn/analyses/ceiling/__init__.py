@@ -1,0 +1,1 @@
+"""Noise ceilings: how reliable responses are."""
