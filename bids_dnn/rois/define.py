@@ -217,7 +217,8 @@ def left_out(roi: Roi, measured: Space) -> Roi:
     if not keep.any():
         raise NotEnoughDataError(
             f"None of the {len(roi.space)} {plural(measured)} of region {roi.name!r} "
-            f"({roi.source}) was measured: they lie outside the brain mask, are NaN or do not vary.",
+            f"({roi.source}) was measured: they lie outside the brain mask, are NaN or do not "
+            "vary.",
             mend="Look at the mask over the BOLD reference, or leave it out with --roi naming "
             "the others.",
         )

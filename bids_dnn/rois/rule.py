@@ -34,7 +34,7 @@ def _is_hemisphere(value: str) -> bool:
 Check = tuple[Callable[[str], bool], str]
 TEXT: Check = (bool, "a word")
 HEMI: dict[str, Check] = {"hemi": (_is_hemisphere, "L or R")}
-ATLAS: dict[str, Check] = {**HEMI, "desc": TEXT, "res": TEXT, "scale": TEXT}
+ATLAS: dict[str, Check] = {**HEMI, "desc": TEXT, "res": TEXT, "den": TEXT, "scale": TEXT}
 LOCALIZER: dict[str, Check] = {
     **HEMI,
     "task": TEXT,
