@@ -276,10 +276,11 @@ def region_name(*words: str) -> str:
 
     Examples
     --------
-    >>> region_name("FFA-1")
-    'FFA1'
+    >>> region_name("FFA-1"), region_name("ecc4+")
+    ('FFA1', 'ecc4plus')
     """
-    return "".join(c for c in "".join(words) if c.isalnum() and c.isascii())
+    text = "".join(words).replace("+", "plus")
+    return "".join(c for c in text if c.isalnum() and c.isascii())
 
 
 def region(name: str, marked: NDArray[np.bool_], space: Space, *, source: str) -> Roi | None:
