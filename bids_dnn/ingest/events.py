@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,6 +15,8 @@ COLUMNS = ("onset", "duration", "trial_type")
 STIMULUS = ("stim_file", "stim_id")  # the second by BEP044
 MISSING = ("", "n/a", "nan")
 TOLERANCE_S = 1e-6
+OWN = ("stimulus", "condition", "run", "session", "repeat", "trial", "onset_s", "duration_s")
+OURS = (*OWN, "motion", "n_events")  # names that the sample table gives itself
 
 
 def read_events(path: Path) -> tuple[pd.DataFrame, int]:
@@ -94,7 +97,8 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     samples
         Columns ``stimulus`` (path below ``stimuli/``, "" where it is not known),
         ``condition``, ``run``, ``session``, ``repeat`` (0; see `number_repeats`), ``trial``
-        (number within the run), ``onset_s`` and ``duration_s``.
+        (number within the run), ``onset_s`` and ``duration_s``; then the numeric columns of the
+        events under the names of `numeric_columns`, NaN where a row has none.
 
     Raises
     ------
@@ -109,6 +113,7 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     """
     column = next((name for name in STIMULUS if name in events), None)
     stimulus = [""] * len(events) if column is None else [_stimulus(v) for v in events[column]]
+    numbers = {name: _numbers(events[source]) for source, name in numeric_columns(events).items()}
     return pd.DataFrame(
         {
             "stimulus": pd.array(stimulus, dtype=object),
@@ -119,8 +124,78 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
             "trial": np.arange(len(events)),
             "onset_s": events["onset"].to_numpy(dtype=np.float64),
             "duration_s": events["duration"].to_numpy(dtype=np.float64),
+            **numbers,
         }
     )
+
+
+def numeric_columns(events: pd.DataFrame) -> dict[str, str]:
+    """Return the columns that hold numbers beside onset and duration, and their sample names.
+
+    Such are response times, luminance or contrast, which analyses may take as nuisance.
+
+    Parameters
+    ----------
+    events
+        As `read_events` returns them first.
+
+    Returns
+    -------
+    names
+        Column -> name in the sample table: its own, or ``event_`` before it where that name has
+        another meaning there (``trial``, ``run``, ``motion`` ...). A column counts where each
+        row is a number or ``n/a``, and some row is a number.
+    """
+    others = [c for c in map(str, events.columns) if c not in (*COLUMNS, *STIMULUS)]
+    found = {}
+    for column in others:
+        values = events[column].astype(str).str.strip()
+        known = ~values.str.lower().isin(MISSING)
+        if known.any() and np.isfinite(_numbers(events[column])[known.to_numpy()]).all():
+            found[column] = f"event_{column}" if column in OURS else column
+    return found
+
+
+def _numbers(column: pd.Series) -> NDArray[np.float64]:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+
+
+def condition_table(trials: pd.DataFrame, *, names: Sequence[str], run: str) -> pd.DataFrame:
+    """Return one row for each condition, from the rows of its events.
+
+    Parameters
+    ----------
+    trials
+        Rows of `sample_table` of one run, or of several that are joined.
+    names : n_conditions
+        In the order of the rows that are returned.
+    run
+        Of all rows.
+
+    Returns
+    -------
+    samples
+        Columns as in `sample_table`: ``stimulus`` where all events of the condition showed the
+        same, else ""; ``trial`` = number of the condition; ``onset_s`` of the first event; means
+        of durations and of other numbers; and ``n_events``.
+    """
+    rows = []
+    for number, name in enumerate(names):
+        own = trials[trials["condition"] == name]
+        shown, sessions = set(own["stimulus"]), set(trials["session"])
+        row: dict[str, object] = {
+            "stimulus": shown.pop() if len(shown) == 1 else "",
+            "condition": name,
+            "run": run,
+            "session": sessions.pop() if len(sessions) == 1 else "",
+            "repeat": 0,
+            "trial": number,
+            "onset_s": own["onset_s"].min(),
+            "duration_s": own["duration_s"].mean(),
+        }
+        row |= {str(c): own[c].mean() for c in trials.columns if c not in OWN}
+        rows.append({**row, "n_events": len(own)})
+    return pd.DataFrame(rows)
 
 
 def number_repeats(samples: pd.DataFrame) -> pd.DataFrame:

@@ -1,349 +1,173 @@
-"""fMRIPrep's BOLD volumes -> `Responses`."""
+"""fMRIPrep's BOLD (volumes, surfaces, CIFTI) -> `Responses`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack
+from collections.abc import Iterator
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn import imaging
-from bids_dnn.containers.responses import Responses, Scale
+from bids_dnn.containers.responses import Independence, Responses, Scale
 from bids_dnn.containers.space import Space
-from bids_dnn.errors import (
-    ConfigError,
-    MissingInputError,
-    NotEnoughDataError,
-    SpaceError,
-    UnreadableError,
-    nearest,
+from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.ingest.choices import OF_CONDITIONS, OF_TRIALS, OF_VOLUMES, Settings, settle
+from bids_dnn.ingest.estimates import (
+    Made,
+    Told,
+    estimate_conditions,
+    estimate_trials,
+    take_volumes,
+    tell_conditions,
 )
-from bids_dnn.ingest import confounds as nuisance
-from bids_dnn.ingest.events import STIMULUS, covering, number_repeats, read_events, sample_table
-from bids_dnn.ingest.records import Ingested, Run, Subject
-from bids_dnn.ingest.standardize import by_group, remove_trend
+from bids_dnn.ingest.events import number_repeats, read_events
+from bids_dnn.ingest.recorded import read_run
+from bids_dnn.ingest.records import Ingested, Subject
+from bids_dnn.ingest.series import common_space
+from bids_dnn.ingest.standardize import by_group
 from bids_dnn.ingest.summary import scaling_facts, summarize, warnings_of
-from bids_dnn.ingest.trials import Hrf, design_trials, solve_trials
 
-Floats = NDArray[np.float32]
-CHUNK_UNITS = 16384  # solved at once: bounds memory, and is fixed so that sums repeat
-
-
-class Settings(TypedDict):
-    """How volumes become responses; see `read_responses`."""
-
-    model: Literal["lsa", "block", "volumes"]
-    hrf: Hrf
-    high_pass_hz: float
-    confounds: str
-    standardize: Literal["none", "run", "session", "rest"]
-    detrend: Literal["none", "linear"]
-    rest: tuple[str, ...]
-    delay_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    """Samples of one run: values (n_samples, n_units), their table, usable units, facts."""
-
-    values: Floats
-    samples: pd.DataFrame
-    lost: dict[str, NDArray[np.bool_]]
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Recorded:
-    """One run as recorded: series (n_volumes, n_units), when, what was shown, usable units."""
-
-    series: Floats
-    times_s: NDArray[np.float64]
-    table: pd.DataFrame
-    is_rest: NDArray[np.bool_]
-    is_good: NDArray[np.bool_]
-    confounds: nuisance.Confounds
+ALL_RUNS = "all"  # the run of samples of one model over all runs
 
 
 def read_responses(subject: Subject, **settings: Unpack[Settings]) -> Ingested:
-    """Return what each voxel answered to each trial, block or volume.
+    """Return what each unit answered to each trial, condition, block or volume.
 
     Parameters
     ----------
     subject
         From the inventory, with runs of preprocessed BOLD.
     **settings
-        `model`: ``lsa`` = a general linear model with one regressor a trial, in percent of the
-        run's mean signal; ``block`` = mean over the volumes of an event; ``volumes`` = each
-        volume of an event.
-        `hrf` and `high_pass_hz`: for ``lsa``; the latter is the cut-off of the cosine drift,
-        which is left out where the confounds hold cosines.
-        `confounds`: a named strategy.
-        `standardize`: z-score over the samples of a ``run`` or ``session``, or on the ``rest``
-        volumes of each run (not for ``lsa``).
-        `detrend`: ``linear`` or ``none``, for ``block`` and ``volumes``.
-        `rest`: trial types that are no trials.
-        `delay_s`: a volume belongs to the event that covers its time less this delay, for
-        ``block`` and ``volumes``.
+        `model`, default ``lsa``: a general linear model of each run with, beside confounds and
+        drift, ``lsa`` = one regressor for each trial (least squares all); ``lss`` = for each
+        trial a model of its own, with one regressor for all other trials (least squares
+        separate, Mumford et al. 2012); ``lss-by-condition`` = with one for the other trials of
+        each condition (Turner et al. 2012); ``conditions`` = one regressor for each condition;
+        ``fir`` = for each condition one regressor for each delay, and the mean of the response
+        over `fir_window_s`: all in percent of the run's mean signal. Without a model: ``block``
+        = mean over the volumes of an event; ``volumes`` = each volume of an event.
+        `hrf`, default ``spm``: or ``glover``; with `` + derivative`` or `` + derivative +
+        dispersion``, whose columns are fitted as well and not read (the amplitude is that of
+        the canonical shape). Not for ``fir``, ``block`` and ``volumes``.
+        `high_pass_hz`, default 1/128: cut-off of the cosine drift of a model, which is left out
+        where the confounds hold cosines; None or 0 = none.
+        `low_pass_hz`, default None: series, confounds and regressors are low-passed alike.
+        `confounds`, default ``simple``: a named strategy, or tokens; see
+        `confounds.read_confounds`.
+        `standardize`, default ``auto`` = ``session`` from three sessions on, else ``none``:
+        z-score over the samples of a ``run`` or ``session``, or on the ``rest`` volumes of each
+        run (``block`` and ``volumes`` only).
+        `detrend`, default ``linear``: or ``none``, for ``block`` and ``volumes``.
+        `rest`, default ``rest``, ``fixation`` and ``baseline``: types that are no trials.
+        `delay_s`, default 5: a volume belongs to the event that covers its time less this delay,
+        for ``block`` and ``volumes``.
+        `fir_window_s`, default 4 to 8, and `fir_length_s`, default 20: delays after the onset
+        over which a response is averaged, and up to which it is modelled.
+        `joint`, default False: one model over the runs of a session, with the nuisance of each
+        run apart, for ``conditions`` and ``fir``; the samples' run is then the session (or
+        ``all``). Models of single trials share no regressor between runs, so that a joint model
+        equals one for each run, and the choice is refused.
 
     Returns
     -------
     ingested
-        Units are the voxels in the brain masks of all runs, less those that are NaN or do not
-        vary in some run (counted in the facts).
+        Units are those that all runs measured (`series.common_space`), less those that are NaN
+        or do not vary in some run (counted in the facts). The sample table also has the numeric
+        columns of the events (see `events.sample_table`), and ``motion``: mean framewise
+        displacement (mm) over the volumes from which a sample is read. Noise of estimates is
+        independent between runs only, as those of one model share its errors; blocks and
+        volumes are each read off volumes of their own, so that they count as independent but
+        for the slow correlation of BOLD, for which folds leave whole runs out.
 
     Raises
     ------
     ConfigError
-        If a setting does not exist, or ``rest`` is asked for with ``lsa``.
+        If a setting does not exist, or two exclude each other.
     MissingInputError
         If a mask, events, a column of the events or of the confounds is not there.
     UnreadableError
         If a file is damaged.
     SpaceError
-        If the runs lie on different grids.
+        If the runs lie on different grids or meshes.
     NotEnoughDataError
-        If a run has too few volumes, or no trial, or no voxel is left.
+        If a run has too few volumes, or no trial, or no unit is left.
+
+    References
+    ----------
+    Mumford et al. (2012), NeuroImage 59:2636, doi:10.1016/j.neuroimage.2011.08.076.
+    Turner et al. (2012), NeuroImage 62:1429, doi:10.1016/j.neuroimage.2012.05.057.
     """
-    _check(settings)
-    space = _common_space(subject)
-    made = [_read_run(run, space, settings) for run in subject.runs]
+    n_sessions = len({run.session for run in subject.runs} - {""})
+    settled = settle(settings, n_sessions=n_sessions)
+    space, space_facts = common_space(subject)
+    made = list(_make(subject, space, settled))
     lost = {k: np.any([m.lost[k] for m in made], axis=0) for k in made[0].lost}
     keep = ~np.any(list(lost.values()), axis=0)
     if not keep.any():
         counts = ", ".join(f"{int(v.sum())} {k}" for k, v in lost.items())
         raise NotEnoughDataError(
-            f"No voxel of sub-{subject.participant} can be used: of {len(space)}, {counts}.",
+            f"No {space.unit} of sub-{subject.participant} can be used: of {len(space)}, "
+            f"{counts}.",
             mend="Look at the BOLD images, and at the brain masks beside them.",
         )
     samples = number_repeats(pd.concat([m.samples for m in made], ignore_index=True))
     values = np.concatenate([m.values[:, keep] for m in made])
-    if settings["standardize"] in ("run", "session"):
-        values, flat = by_group(values, samples[settings["standardize"]].to_numpy(dtype=str))
+    if settled["standardize"] in ("run", "session"):
+        values, flat = by_group(values, samples[settled["standardize"]].to_numpy(dtype=str))
         values, lost["constant"] = values[:, ~flat], _also(lost["constant"], keep, flat)
         keep[np.flatnonzero(keep)[flat]] = False
-    scale: Scale = "psc" if settings["model"] == "lsa" else "raw"
+    scale: Scale = "raw" if settled["model"] in OF_VOLUMES else "psc"
+    independence: Independence = "sample" if settled["model"] in OF_VOLUMES else "run"
     responses = Responses(
         values,
         samples.reset_index(drop=True),
         space.select(keep),
-        scale if settings["standardize"] == "none" else "zscore",
+        scale if settled["standardize"] == "none" else "zscore",
+        independence,
     )
-    return Ingested(responses, _facts(responses, settings, made, lost))
+    facts = _facts(responses, settled, made, lost)
+    asked = settings.get("standardize", "auto")
+    return Ingested(responses, {**space_facts, **facts, "standardize_asked": asked})
 
 
-def _check(settings: Settings) -> None:
-    allowed: dict[str, tuple[Any, tuple[str, ...]]] = {
-        "model": (settings["model"], ("lsa", "block", "volumes")),
-        "hrf": (settings["hrf"], ("spm", "glover")),
-        "standardize": (settings["standardize"], ("none", "run", "session", "rest")),
-        "detrend": (settings["detrend"], ("none", "linear")),
-    }
-    for name, (value, choices) in allowed.items():
-        if value not in choices:
-            raise ConfigError(
-                f"responses.{name} is {value!r}, which does not exist.",
-                mend=nearest(str(value), choices),
-            )
-    if settings["model"] == "lsa" and settings["standardize"] == "rest":
-        raise ConfigError(
-            'responses.standardize is "rest", but trial estimates (responses.model = "lsa") '
-            "have no rest.",
-            mend='Use responses.standardize = "run" or "session", or responses.model = "block".',
-        )
-
-
-def _common_space(subject: Subject) -> Space:
-    """Return the voxels that lie in the brain masks of all runs."""
-    spaces = []
+def _make(subject: Subject, space: Space, settings: Settings) -> Iterator[Made]:
+    """Yield the samples of each run, or of each session where runs are joined."""
+    if settings["model"] in OF_CONDITIONS:
+        yield from _make_conditions(subject, space, settings)
+        return
+    make = estimate_trials if settings["model"] in OF_TRIALS else take_volumes
     for run in subject.runs:
-        if run.mask is None:
-            raise MissingInputError(
-                f"{run.bold.name} has no brain mask (*_desc-brain_mask.nii.gz) beside it.",
-                mend="Run fMRIPrep with --level full, or fetch the masks.",
-            )
-        spaces.append(imaging.space_of_mask(run.mask, name=subject.space))
-    common = spaces[0]
-    for run, space in zip(subject.runs, spaces, strict=True):
-        if not space.has_places_of(common):
-            raise SpaceError(
-                f"The runs of sub-{subject.participant} lie on two grids: {common.shape} in run "
-                f"{subject.runs[0].run}, {space.shape} in run {run.run}, or shifted.",
-                mend="Run fMRIPrep once on all runs, or choose runs with --run-id.",
-            )
-        common = common.select(np.isin(common.index, space.index))
-    if not len(common):
-        raise NotEnoughDataError(
-            f"The brain masks of the {len(spaces)} runs of sub-{subject.participant} share no "
-            "voxel.",
-            mend="Look at the masks; a run that is badly aligned can be left out with --run-id.",
-        )
-    return common
-
-
-def _read_run(run: Run, space: Space, settings: Settings) -> _Made:
-    if run.t_r_s <= 0:
-        raise MissingInputError(
-            f"The repetition time of {run.bold.name} is not known.",
-            mend="Write RepetitionTime into the JSON beside the image.",
-        )
-    if run.events is None:
-        raise MissingInputError(
-            f"{run.bold.name} has no events (*_events.tsv) in the raw data set.",
-            mend="Write them, or leave the run out with --run-id or --task-id.",
-        )
-    events, n_untyped = read_events(run.events)
-    series = imaging.read_units(run.bold, space)  # (n_volumes, n_units)
-    found = nuisance.read_confounds(
-        run.confounds, run.bold, strategy=settings["confounds"], n_volumes=len(series)
-    )
-    table = sample_table(events, session=run.session, run=run.run)
-    is_rest = table["condition"].isin(settings["rest"]).to_numpy()
-    lost, tsnr = _unusable(series, found.keep)
-    series[:, lost["nan"]] = 1.0  # not used; NaN would cost time in the solvers
-    facts: dict[str, Any] = {
-        "run": run.run,
-        "session": run.session,
-        "n_volumes": len(series),
-        "n_volumes_left_out": int((~found.keep).sum()),
-        "t_r_s": run.t_r_s,
-        "start_s": run.start_s,
-        "start_from": run.start_from,
-        "n_events": len(table),
-        "n_rest_events": int(is_rest.sum()),
-        "n_events_without_type": n_untyped,
-        "confound_columns": list(found.names),
-        "mean_framewise_displacement_mm": _mean_motion(run, len(series)),
-        "tsnr": tsnr,
-        "has_stimulus_column": any(name in events for name in STIMULUS),
-    }
-    times = run.start_s + run.t_r_s * np.arange(len(series), dtype=np.float64)
-    make = _trials if settings["model"] == "lsa" else _volumes
-    if is_rest.all():
-        raise _no_trial(run, facts)
-    is_good = ~np.any(list(lost.values()), axis=0)
-    made = make(_Recorded(series, times, table, is_rest, is_good, found), settings)
-    if not len(made.samples):
-        raise _no_trial(run, facts)
-    return _Made(made.values, made.samples, {**lost, **made.lost}, {**facts, **made.facts})
-
-
-def _mean_motion(run: Run, n_volumes: int) -> float | None:
-    moved = nuisance.framewise_displacement(run.confounds, n_volumes)
-    return None if moved is None or np.isnan(moved).all() else float(np.nanmean(moved))
-
-
-def _no_trial(run: Run, facts: dict[str, Any]) -> NotEnoughDataError:
-    return NotEnoughDataError(
-        f"Run {run.run} has no trial: of {facts['n_events']} events in {run.events}, "
-        f"{facts['n_rest_events']} are rest, and no other covers a volume.",
-        mend="Check the onsets (in seconds), responses.rest and responses.delay_s.",
-    )
-
-
-def _unusable(
-    series: Floats, kept: NDArray[np.bool_]
-) -> tuple[dict[str, NDArray[np.bool_]], float | None]:
-    """Mark the units that are NaN or do not vary, and return the median tSNR of the others."""
-    used = _kept(series, kept)
-    is_nan = ~np.isfinite(used).all(axis=0)
-    clean = np.where(is_nan, 0, used) if is_nan.any() else used
-    sd = clean.std(axis=0, dtype=np.float64)
-    mean = clean.mean(axis=0, dtype=np.float64)
-    flat = (sd <= 1e-7 * np.abs(mean)) & ~is_nan
-    good = ~is_nan & ~flat
-    tsnr = float(np.median(mean[good] / sd[good])) if good.any() else None
-    return {"nan": is_nan, "constant": flat}, tsnr
-
-
-def _kept(series: Floats, keep: NDArray[np.bool_]) -> Floats:
-    return series if keep.all() else series[keep]  # no copy of what may be large
-
-
-def _trials(recorded: _Recorded, settings: Settings) -> _Made:
-    """Estimate each trial, in percent of the run's mean over its voxels and volumes.
-
-    The mean over all voxels, not each voxel's own: else the darkest voxels at the edge would
-    have the largest responses and rule every pattern.
-    """
-    found, table, run = recorded.confounds, recorded.table, recorded.table["run"].iloc[0]
-    trials = table[~recorded.is_rest]
-    cutoff = None if found.has_cosines else settings["high_pass_hz"]
-    drift = "cosines of the confounds table"
-    if cutoff is not None:
-        drift = f"cosines up to {cutoff:g} Hz" if cutoff > 0 else "none"
-    design = design_trials(
-        trials["onset_s"].to_numpy(),
-        trials["duration_s"].to_numpy(),
-        frame_times_s=recorded.times_s,
-        hrf=settings["hrf"],
-        confounds=found.values,
-        high_pass_hz=cutoff or None,
-    )
-    solver = solve_trials(design, keep=found.keep, run=str(run))
-    used = _kept(recorded.series, found.keep)
-    mean = used.mean(axis=0, dtype=np.float64)
-    grand = float(mean[recorded.is_good].mean()) if recorded.is_good.any() else 1.0
-    if not grand > 0:
-        raise UnreadableError(
-            f"The mean signal of run {run} is {grand:.3g}, so there is no percent signal change.",
-            mend="Give preprocessed BOLD from which the mean was not taken (desc-preproc).",
-        )
-    percent = np.zeros((len(solver.weights), used.shape[1]), dtype=np.float32)
-    for start in range(0, used.shape[1], CHUNK_UNITS):
-        part = slice(start, start + CHUNK_UNITS)
-        centered = used[:, part] - mean[part]  # float64; the constant in the design allows it
-        percent[:, part] = 100 / grand * (solver.weights @ centered)
-    inside, ratio = trials[design.inside], solver.variance_ratio
-    facts = {
-        "drift": drift,
-        "mean_signal": grand,
-        "degrees_of_freedom": solver.degrees_of_freedom,
-        "max_variance_inflation": float(solver.inflation.max(initial=1.0)),
-        "max_variance_ratio": float(ratio[np.isfinite(ratio)].max(initial=1.0)),
-        "barely_estimated_onsets_s": inside["onset_s"][~solver.estimated].tolist(),
-        "events_outside_run": int((~design.inside).sum()),
-    }
-    return _Made(percent, inside[solver.estimated], {}, facts)
-
-
-def _volumes(recorded: _Recorded, settings: Settings) -> _Made:
-    """Take the volumes that lie in an event, or their mean over each event."""
-    found, table, is_rest = recorded.confounds, recorded.table, recorded.is_rest
-    times_s = recorded.times_s - settings["delay_s"]
-    event = covering(times_s, table)[found.keep]  # (n_kept,), -1 = none
-    resting = (event < 0) | is_rest[event]
-    values = remove_trend(
-        _kept(recorded.series, found.keep),
-        found.values[found.keep],
-        positions=np.flatnonzero(found.keep),
-        is_linear=settings["detrend"] == "linear",
-    )
-    flat = np.zeros(values.shape[1], dtype=bool)  # in the rest volumes
-    if settings["standardize"] == "rest":
-        if resting.sum() < 2:
+        made = make(read_run(run, space, settings), settings)
+        if not len(made.samples):
             raise NotEnoughDataError(
-                f"Run {table['run'].iloc[0]} has {int(resting.sum())} rest volumes, at least 2 "
-                'are needed for responses.standardize = "rest".',
-                mend='Name the rest in responses.rest, or use responses.standardize = "run".',
+                f"Run {run.run} has no trial that its volumes determine.",
+                mend="Check the onsets (in seconds), or leave the run out with --run-id.",
             )
-        mean = values[resting].mean(axis=0, dtype=np.float64)
-        sd = values[resting].std(axis=0, dtype=np.float64)
-        flat = sd == 0
-        values = ((values - mean) / np.where(flat, 1.0, sd)).astype(np.float32)
-    rows = np.flatnonzero(~resting)
-    facts = {
-        "drift": "linear" if settings["detrend"] == "linear" else "none",
-        "n_rest_volumes": int(resting.sum()),
-        "events_outside_run": len(set(table.index[~is_rest]) - set(event[rows].tolist())),
-    }
-    if settings["model"] == "volumes":
-        return _Made(values[rows], table.iloc[event[rows]], {"constant at rest": flat}, facts)
-    trials = np.unique(event[rows])
-    means = [values[event == trial].mean(axis=0, dtype=np.float64) for trial in trials]
-    blocks = np.array(means, dtype=np.float32).reshape(len(trials), values.shape[1])
-    return _Made(blocks, table.iloc[trials], {"constant at rest": flat}, facts)
+        yield made
+
+
+def _make_conditions(subject: Subject, space: Space, settings: Settings) -> Iterator[Made]:
+    joined: dict[str, Told] = {}
+    names = _conditions(subject, settings)
+    for run in subject.runs:
+        told = tell_conditions(read_run(run, space, settings), settings, names=names)
+        if settings["joint"]:
+            name = run.session or ALL_RUNS
+            joined[name] = joined[name] + told if name in joined else told
+        else:
+            yield estimate_conditions(told, names=names, run=run.run)
+    for name, told in joined.items():
+        yield estimate_conditions(told, names=names, run=name)
+
+
+def _conditions(subject: Subject, settings: Settings) -> tuple[str, ...]:
+    """Return the conditions of all runs, sorted."""
+    found: set[str] = set()
+    for run in subject.runs:
+        if run.events is not None:
+            found |= set(read_events(run.events)[0]["trial_type"].str.strip())
+    return tuple(sorted(found - set(settings["rest"])))
 
 
 def _also(
@@ -357,18 +181,24 @@ def _also(
 def _facts(
     responses: Responses,
     settings: Settings,
-    made: list[_Made],
+    made: list[Made],
     lost: dict[str, NDArray[np.bool_]],
 ) -> dict[str, Any]:
-    runs = [m.facts for m in made]
+    runs = [facts for m in made for facts in m.runs]
     scope, few = scaling_facts(responses.samples, settings["standardize"])
+    notes = [f"{note} (run {r['run']})" for r in runs for note in r["confound_notes"]]
+    notes += [
+        f"The condition {name!r} is not determined by the volumes of run {r['run']} and was left "
+        "out."
+        for r in runs
+        for name in r.get("undetermined_conditions", ())
+    ]
     return {
         "source": "fmriprep",
-        **{name: value for name, value in settings.items() if name != "rest"},
-        "rest": list(settings["rest"]),
+        **{k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
         **scope,
         "n_volumes": sum(r["n_volumes"] for r in runs),
         **summarize(responses, lost),
         "runs": runs,
-        "warnings": [*warnings_of(runs), *few],
+        "warnings": [*warnings_of(runs), *few, *notes],
     }

@@ -319,7 +319,7 @@ def solver_of(
 
 
 def inverse_of(x: Array) -> Array:
-    """Return the pseudo-inverse of a design (n, p) -> (p, n), whatever the units of its columns."""
+    """Return the pseudo-inverse of a design (n, p), (p, n), whatever the units of its columns."""
     norm = np.linalg.norm(x, axis=0)
     norm[norm == 0] = 1.0
     inverse: Array = np.linalg.pinv(x / norm, rcond=1e-8) / norm[:, None]
