@@ -14,7 +14,7 @@ from bids_dnn import files
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Hemisphere
 from bids_dnn.errors import UnreadableError
-from bids_dnn.imaging.guard import load, require_file, whole
+from bids_dnn.imaging.guard import require_file, whole
 from bids_dnn.imaging.surface import STRUCTURES
 
 _FREESURFER: Any = nib.freesurfer  # nibabel has no types for these
@@ -37,7 +37,8 @@ def read_mesh(path: Path, *, is_sphere: bool = False) -> Mesh:
     Parameters
     ----------
     path
-        GIFTI (ends in ``.gii``) or FreeSurfer binary (``lh.white``, ``rh.sphere.reg``).
+        GIFTI (ends in ``.gii`` or ``.gii.gz``) or FreeSurfer binary (``lh.white``,
+        ``rh.sphere.reg``).
     is_sphere
         Whether the coordinates are taken as they stand: a sphere lies in no scanner.
 
@@ -56,9 +57,14 @@ def read_mesh(path: Path, *, is_sphere: bool = False) -> Mesh:
         If a triangle names a vertex that does not exist.
     """
     require_file(path)
-    if path.suffix == ".gii":
+    if is_gifti(path):
         return _read_gifti(path, is_sphere=is_sphere)
     return _read_freesurfer(path, is_sphere=is_sphere)
+
+
+def is_gifti(path: Path) -> bool:
+    """Tell a GIFTI file from FreeSurfer's own by its name."""
+    return path.name.endswith((".gii", ".gii.gz"))
 
 
 def write_mesh(
@@ -99,7 +105,8 @@ def write_mesh(
 
 
 def _read_gifti(path: Path, *, is_sphere: bool) -> Mesh:
-    image = load(path)
+    with whole(path):
+        image: Any = nib.load(path)
     if not isinstance(image, nib.GiftiImage):
         raise UnreadableError(
             f"{path} is a {type(image).__name__}, a GIFTI file was expected.",

@@ -13,6 +13,7 @@ from bids_dnn import imaging
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import HEMISPHERES, Grayordinates, Grid, Hemisphere, Space, Surface
 from bids_dnn.errors import SpaceError
+from bids_dnn.imaging.mesh import is_gifti
 from bids_dnn.rois.benson_files import BensonFiles, surface_of
 from bids_dnn.rois.ribbon import Cortex, in_ribbon
 from bids_dnn.rois.sphere import locate
@@ -131,7 +132,7 @@ def to_voxels(marked: Marked, grid: Grid, *, files: BensonFiles) -> tuple[Mask, 
         If a surface or transform is not there or damaged.
     """
     paths = {h: (surface_of(files, h, "white"), surface_of(files, h, "pial")) for h in HEMISPHERES}
-    kinds = {path.suffix == ".gii" for pair in paths.values() for path in pair}
+    kinds = {is_gifti(path) for pair in paths.values() for path in pair}
     if len(kinds) != 1:
         raise SpaceError(
             "White and pial surfaces are GIFTI of fMRIPrep in part and FreeSurfer's own in part, "

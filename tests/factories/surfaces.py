@@ -161,3 +161,35 @@ def write_itk_text(path: Path, affine, center=(0.0, 0.0, 0.0)) -> Path:
         f"FixedParameters: {' '.join(f'{v:.12g}' for v in c)}\n"
     )
     return path
+
+
+INNER, OUTER = 24.0, 27.0
+CENTERS = {"L": (-35.0, -10.0, 5.0), "R": (35.0, -10.0, 5.0)}
+
+
+def shells(sphere: Mesh, hemisphere: str) -> tuple[Mesh, Mesh]:
+    """Return white and pial surface of a hemisphere that is a ball around its center."""
+    unit, center = sphere.vertices / RADIUS, np.array(CENTERS[hemisphere])
+    return tuple(Mesh(r * unit + center, sphere.faces) for r in (INNER, OUTER))
+
+
+def write_participant(
+    folder: Path, sphere: Mesh, *, c_ras=(0.0, 0.0, 0.0), as_gifti=False
+) -> dict[str, dict[str, Path]]:
+    """Write registered spheres, white and pial surfaces; return their paths by kind.
+
+    FreeSurfer's own files go to ``folder/surf``, fMRIPrep's GIFTI to ``folder/anat``.
+    """
+    made: dict[str, dict[str, Path]] = {"sphere_reg": {}, "white": {}, "pial": {}}
+    for h, side in (("L", "lh"), ("R", "rh")):
+        white, pial = shells(sphere, h)
+        kinds = {"sphere_reg": sphere, "white": white, "pial": pial}
+        for kind, mesh in kinds.items():
+            name = kind.replace("sphere_reg", "sphere.reg")
+            path = folder / "surf" / f"{side}.{name}"
+            if as_gifti:
+                name = kind.replace("sphere_reg", "desc-reg_sphere")
+                path = folder / "anat" / f"sub-01_hemi-{h}_{name}.surf.gii"
+            is_sphere = kind == "sphere_reg"
+            made[kind][h] = imaging.write_mesh(path, mesh, h, is_sphere=is_sphere, c_ras=c_ras)
+    return made
