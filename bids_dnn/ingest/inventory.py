@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -177,14 +178,16 @@ def _index(root: Path) -> list[Found]:
 def _layout(root: Path, *, is_derivative: bool, database: Path | None) -> Any:
     from bids import BIDSLayout, BIDSLayoutIndexer
 
-    return BIDSLayout(
-        str(root),
-        validate=False,
-        is_derivative=is_derivative,
-        config=["bids", "derivatives"],
-        database_path=None if database is None else str(database),
-        indexer=BIDSLayoutIndexer(validate=False, index_metadata=False),
-    )
+    with warnings.catch_warnings():  # fMRIPrep before version 20 describes itself the old way
+        warnings.filterwarnings("ignore", message="The PipelineDescription field was superseded")
+        return BIDSLayout(
+            str(root),
+            validate=False,
+            is_derivative=is_derivative,
+            config=["bids", "derivatives"],
+            database_path=None if database is None else str(database),
+            indexer=BIDSLayoutIndexer(validate=False, index_metadata=False),
+        )
 
 
 def _files(layout: Any) -> list[Found]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bids_dnn.ingest.choose import NATIVE
 from bids_dnn.ingest.match import Found, Wanted, keep
 from bids_dnn.ingest.records import MaskFile, Subject
 
-MASK: Wanted = {"suffix": ("mask",), "extension": (".nii.gz", ".nii")}
+MASK: Wanted = {"suffix": ("mask",), "extension": (".nii.gz", ".nii", ".label.gii")}
+SURFACE = ".label.gii"
 
 
 def find_masks(
@@ -31,7 +33,8 @@ def find_masks(
     -------
     subject
         With one mask for each name and space: those of its own task's BOLD come before
-        anatomical ones, a participant's own before a group's.
+        anatomical ones, a participant's own before a group's. Each hemisphere of a surface has
+        a mask of its own.
     notes
         A sentence for each kind of mask that was left out.
     """
@@ -43,7 +46,9 @@ def find_masks(
                 continue
             if mask.get("task") not in ("", subject.task):
                 continue
-            name, space = name_of_mask(mask), _space_of(mask)
+            if mask.get("extension") == SURFACE and not mask.get("label"):
+                continue  # fMRIPrep's desc-cortex, which is no region
+            name, space = name_of_mask(mask), _space_of(mask, subject)
             if not space:
                 if not mask.get("task"):  # fMRIPrep writes one on each run's own grid
                     notes.append(
@@ -77,9 +82,13 @@ def name_of_mask(mask: Found) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", mask.get("hemi") + name) if name else ""
 
 
-def _space_of(mask: Found) -> str:
+def _space_of(mask: Found, subject: Subject) -> str:
     if mask.get("space"):
         return mask.get("space")
+    if mask.get("extension") == SURFACE:
+        return "fsnative" if mask.get("subject") else ""
+    if mask.get("task") and subject.space == NATIVE:
+        return NATIVE
     if template := re.match(r"tpl-([A-Za-z0-9]+)_", mask.path.name):
         return template[1]
     if mask.get("subject") and (mask.get("datatype") == "anat"):

@@ -35,7 +35,7 @@ class MaskFile:
     name
         Letters and digits: its ``label-`` entity, or else its ``desc-`` entity.
     path
-        A 3-D NIfTI image.
+        A 3-D NIfTI image, or a GIFTI label file of one hemisphere.
     space
         BIDS label of the space in which it lies.
     """
