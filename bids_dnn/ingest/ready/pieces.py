@@ -1,14 +1,16 @@
-"""Rows read piece by piece, and the one space in which a data set has its responses."""
+"""Rows read piece by piece, columns of tables, and the space in which responses are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bids_dnn.errors import MissingInputError, nearest
+from bids_dnn.ingest.events import MISSING
 from bids_dnn.ingest.ready.settle import Floats, choose_standardize
 
 CHUNK_SAMPLES = 1024  # read at once where nothing is z-scored: bounds memory
@@ -60,6 +62,15 @@ def read_pieces(
                 found.append(read(first, last))
             start += n
         yield found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def column_values(column: pd.Series[str]) -> list[Any]:
+    """Return a column as numbers (NaN = ``n/a``) where all that it holds are, else as text."""
+    if column.name in ("sample", "trial"):
+        return list(column)
+    known = ~column.isin(MISSING)
+    numbers = pd.to_numeric(column.where(known), errors="coerce")
+    return list(numbers if bool((numbers.notna() == known).all()) else column)
 
 
 def require_space(asked: str | None, there: Sequence[str], *, folder: Path) -> None:

@@ -27,7 +27,7 @@ from bids_dnn.ingest.ready.common import (
     sample_table,
     stimulus_id,
 )
-from bids_dnn.ingest.ready.pieces import pieces, read_pieces, require_space
+from bids_dnn.ingest.ready.pieces import column_values, pieces, read_pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, settle
 from bids_dnn.ingest.records import Ingested, Subject
 
@@ -215,17 +215,8 @@ def _samples(path: Path) -> pd.DataFrame:
         condition=kinds,
         run=list(table["run"]) if "run" in table else ["01"] * n,
         session=["" if s in MISSING else s for s in table.get("session", empty)],
-        more={str(k): _numbers(table[k]) for k in table if k not in OWN},
+        more={str(k): column_values(table[k]) for k in table if k not in OWN},
     )
-
-
-def _numbers(column: pd.Series[str]) -> list[Any]:
-    """Return a column as numbers where all that it holds are, as text otherwise."""
-    if column.name in ("sample", "trial"):
-        return list(column)
-    known = ~column.isin(MISSING)
-    numbers = pd.to_numeric(column.where(known), errors="coerce")
-    return list(numbers if bool((numbers.notna() == known).all()) else column)
 
 
 def _space(name: str, named: dict[str, Path], units: pd.DataFrame | None) -> Space:
