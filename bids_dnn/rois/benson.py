@@ -59,15 +59,57 @@ def benson_places(
     MissingInputError, UnreadableError
         If a file is not there or damaged.
     """
+    parse_field(argument)  # refused before files are read
+    return places_of(argument, maps_for(space, files), space=space, files=files, options=options)
+
+
+def maps_for(space: Space, files: BensonFiles) -> Retinotopy:
+    """Return the maps from which places of the responses are chosen.
+
+    Those of the template itself where the responses lie on ``fsaverage`` or a coarser mesh of
+    its family, else those on the participant's own mesh.
+
+    Raises
+    ------
+    MissingInputError, UnreadableError
+        If a file is not there or damaged.
+    SpaceError
+        If meshes do not fit each other.
+    """
+    if isinstance(space, Surface) and space.name in AVERAGES:
+        return _average_maps(space, files)
+    return participant_maps(files)
+
+
+def places_of(
+    argument: str,
+    maps: Retinotopy,
+    *,
+    space: Space,
+    files: BensonFiles,
+    options: Mapping[str, str],
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Do as `benson_places` does, with maps that were made before: for several rules.
+
+    Parameters
+    ----------
+    argument, space, files, options
+        As of `benson_places`.
+    maps
+        As `maps_for` gives them for this `space`.
+
+    Raises
+    ------
+    ConfigError, NotEnoughDataError, SpaceError, MissingInputError, UnreadableError
+        As `benson_places`.
+    """
     rule = parse_field(argument)
-    hemispheres = _hemispheres(options)
-    average = space if isinstance(space, Surface) and space.name in AVERAGES else None
-    maps = participant_maps(files) if average is None else _average_maps(average, files)
-    wanted = Retinotopy({h: maps.hemispheres[h] for h in hemispheres}, maps.mesh, maps.source)
+    chosen = {h: maps.hemispheres[h] for h in _hemispheres(options)}
+    wanted = Retinotopy(chosen, maps.mesh, maps.source)
     marked = select(wanted, rule)
     warnings = extrapolated(wanted, rule, marked)
-    if average is not None:
-        places = on_mesh(marked, average)
+    if isinstance(space, Surface) and space.name == maps.mesh:
+        places = on_mesh(marked, space)
     else:
         places, said = project(marked, space, files=files)
         warnings += said

@@ -15,13 +15,14 @@ from bids_dnn.containers.space import HEMISPHERES, Grayordinates, Grid, Hemisphe
 from bids_dnn.errors import SpaceError
 from bids_dnn.imaging.mesh import is_gifti
 from bids_dnn.rois.benson_files import BensonFiles, surface_of
-from bids_dnn.rois.ribbon import Cortex, in_ribbon
+from bids_dnn.rois.ribbon import Cortex, share_of_ribbon
 from bids_dnn.rois.sphere import locate
 
 Mask = NDArray[np.bool_]
 Marked = Mapping[Hemisphere, Mask]
 Points = NDArray[np.float64]
 NATIVE, ANATOMY = "fsnative", "T1w"
+MOST = 0.5  # share of a voxel's cortex, above which the voxel belongs to a region
 
 
 def project(marked: Marked, space: Space, *, files: BensonFiles) -> tuple[Mask, list[str]]:
@@ -124,6 +125,9 @@ def to_grayordinates(marked: Marked, space: Grayordinates, *, files: BensonFiles
 def to_voxels(marked: Marked, grid: Grid, *, files: BensonFiles) -> tuple[Mask, list[str]]:
     """Mark the voxels of a grid whose cortex is marked for the most part.
 
+    Where a region is so small that no voxel is, those are taken that come nearest, down to half
+    of the largest share, with a warning.
+
     Raises
     ------
     SpaceError
@@ -145,7 +149,17 @@ def to_voxels(marked: Marked, grid: Grid, *, files: BensonFiles) -> tuple[Mask, 
         meshes = imaging.read_mesh(white), imaging.read_mesh(pial)
         mask = marked.get(h, np.zeros(len(meshes[0].vertices), dtype=np.bool_))
         cortices.append(Cortex(*meshes, mask))
-    return in_ribbon(cortices, grid, carry=carry), warnings
+    share = share_of_ribbon(cortices, grid, carry=carry)
+    places = share > MOST
+    if not places.any() and share.any():
+        least = share.max() / 2
+        places = share >= least
+        warnings.append(
+            f"No voxel of {grid.describe()} has more than half of its cortex in the region, which "
+            f"is small for this grid: the {int(places.sum())} voxels with at least "
+            f"{100 * least:.0f} % were taken."
+        )
+    return places, warnings
 
 
 def _way(

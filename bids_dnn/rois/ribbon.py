@@ -50,10 +50,10 @@ class Cortex:
             )
 
 
-def in_ribbon(
+def share_of_ribbon(
     cortices: Sequence[Cortex], grid: Grid, *, carry: Callable[[Array], Array]
-) -> NDArray[np.bool_]:
-    """Mark the voxels whose cortex is marked for the most part.
+) -> Array:
+    """Return how much of the cortex in each voxel is marked.
 
     Each triangle's prism between white and pial surface is filled with samples, closer than a
     third of a voxel, so that no voxel whose center lies in the ribbon is missed. A sample is
@@ -70,14 +70,15 @@ def in_ribbon(
 
     Returns
     -------
-    marked : (n_places,)
+    share : (n_places,), in [0, 1]
+        0 where there is no cortex, or none near what is marked.
     """
     total, hit = np.zeros(grid.n_places), np.zeros(grid.n_places)
     to_voxels = np.linalg.inv(grid.affine)
     voxel_mm = float(np.linalg.norm(grid.affine[:3, :3], axis=0).min())
     box = _box(cortices, voxel_mm)
     if box is None:
-        return np.zeros(grid.n_places, dtype=np.bool_)
+        return total
     shape = np.array(grid.shape)
     for cortex in cortices:
         for points, weights, marked in _samples(cortex, box, voxel_mm / PER_VOXEL):
@@ -87,8 +88,7 @@ def in_ribbon(
             place = np.ravel_multi_index(tuple(voxel[inside].T), grid.shape)
             total += np.bincount(place, weights[inside], grid.n_places)
             hit += np.bincount(place, weights[inside] * marked[inside], grid.n_places)
-    most: NDArray[np.bool_] = hit > 0.5 * total
-    return most
+    return np.asarray(np.divide(hit, total, out=np.zeros_like(hit), where=total > 0))
 
 
 def _box(cortices: Sequence[Cortex], voxel_mm: float) -> tuple[Array, Array] | None:

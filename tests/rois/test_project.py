@@ -78,6 +78,16 @@ def test_voxels_lie_in_the_ribbon_behind(files, marked):
         assert (near[:, 1] / radius).max() < -0.3 + 0.15
 
 
+def test_a_region_smaller_than_a_voxel_takes_the_nearest_with_a_warning(files, sphere):
+    one = np.arange(N) == 100
+    grid = grid_of(voxel_mm=6.0)
+    places, warnings = project({"L": one}, grid, files=files)
+    assert 1 <= places.sum() <= 4
+    assert "has more than half of its cortex in the region" in warnings[0]
+    expected = sphere.vertices[100] / RADIUS * (INNER + OUTER) / 2 + CENTERS["L"]
+    assert np.linalg.norm(centers(grid, places) - expected, axis=1).max() < 8
+
+
 def test_one_hemisphere_marks_its_own_side(files, marked):
     grid = grid_of()
     places, _ = project({"L": marked["L"]}, grid, files=files)

@@ -6,7 +6,7 @@ import pytest
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import SpaceError
-from bids_dnn.rois.ribbon import Cortex, in_ribbon
+from bids_dnn.rois.ribbon import Cortex, share_of_ribbon
 from tests.factories.surfaces import icosphere
 
 INNER, OUTER = 24.0, 27.0
@@ -32,6 +32,10 @@ def centers(grid):
 
 def stay(points):
     return points
+
+
+def in_ribbon(cortices, grid, *, carry):
+    return share_of_ribbon(cortices, grid, carry=carry) > 0.5
 
 
 @pytest.mark.parametrize("voxel_mm", [2.0, 3.0])
@@ -91,6 +95,18 @@ def test_moving_points_moves_the_voxels():
     moved = in_ribbon([cortex], grid, carry=lambda p: p + np.array([0.0, 6.0, 0.0]))
     expected = in_ribbon([cortex], grid, carry=stay).reshape(grid.shape)
     np.testing.assert_array_equal(moved.reshape(grid.shape)[:, 2:], expected[:, :-2])
+
+
+def test_shares_of_complements_sum_to_one():
+    white, pial = shell(3)
+    marked = white.vertices[:, 1] < 0
+    grid = grid_of(3.0)
+    one, rest = (
+        share_of_ribbon([Cortex(white, pial, m)], grid, carry=stay) for m in (marked, ~marked)
+    )
+    both = (one > 0) & (rest > 0)
+    assert both.sum() > 20
+    np.testing.assert_allclose((one + rest)[both], 1)
 
 
 def test_nothing_marked_gives_nothing_and_voxels_outside_the_grid_are_left_out():
