@@ -10,7 +10,11 @@ import click
 from benchmarks import Device, Row, Size
 from bids_dnn.errors import BidsDnnError, ConfigError, nearest
 
-NAMES = {"encode_ridge": ("cpu",), "decode_svm": ("cpu",)}  # with the devices each knows
+NAMES = {
+    "encode_ridge": ("cpu",),
+    "decode_svm": ("cpu",),
+    "lss": ("cpu",),
+}  # with the devices each knows
 
 
 def measure(name: str, *, size: Size, device: Device) -> list[Row]:
