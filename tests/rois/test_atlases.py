@@ -183,7 +183,7 @@ def test_damaged_tables_are_refused(tmp_path, text, said):
 
 def test_damaged_and_absent_images_are_refused(dseg, grid, tmp_path):
     dseg.images[0].write_bytes(dseg.images[0].read_bytes()[:60])
-    with pytest.raises(UnreadableError, match=r"a_dseg\.nii\.gz ends early"):
+    with pytest.raises(UnreadableError, match=r"a_dseg\.nii\.gz (ends early|cannot be read)"):
         atlas_places(dseg, ["V1"], grid)
     with pytest.raises(MissingInputError, match=r"b\.nii\.gz does not exist"):
         atlas_places(AtlasFiles("b", (tmp_path / "b.nii.gz",)), ["V1"], grid)
