@@ -13,11 +13,11 @@ from bids_dnn import imaging
 from bids_dnn.containers.space import HEMISPHERES, Grid, Surface
 from bids_dnn.errors import ShapeError, SpaceError, UnreadableError
 from bids_dnn.ingest.ready.common import dataset, hdf5
+from bids_dnn.ingest.ready.images import VOLUMES, read_on_grid
 from bids_dnn.ingest.ready.settle import Floats
 
 SCALE = np.float32(300)  # betas as whole numbers are 300 times percent signal change
 VERTICES = 16_384  # columns that are read at once
-VOLUMES = 32  # trials that are read at once of an image
 
 
 def read_volume_betas(path: Path, grid: Grid) -> Floats:
@@ -60,44 +60,6 @@ def read_volume_betas(path: Path, grid: Grid) -> Floats:
             part = array[:, int(plane), corner_y : int(y.max()) + 1, corner_x : int(x.max()) + 1]
             values[:, units] = part[:, y[units] - corner_y, x[units] - corner_x]
         return np.divide(values, SCALE, out=values)
-
-
-def read_on_grid(path: Path, grid: Grid) -> Floats:
-    """Return what the voxels of `grid` hold in each volume, whatever place the image claims.
-
-    Betas of published data sets may carry another affine than their own masks; voxels are
-    matched by number, and the mask says where they lie.
-
-    Raises
-    ------
-    MissingInputError
-        If the file is not there or was not fetched.
-    UnreadableError
-        If it ends early or is no image.
-    ShapeError
-        If it has not four axes.
-    SpaceError
-        If it has another number of voxels along an axis.
-    """
-    image = imaging.load(path)
-    shape = tuple(image.shape)
-    if len(shape) != 4:
-        raise ShapeError(
-            f"{path} has shape {shape}; (x, y, z, trials) was expected.",
-            mend="Give the image of all trials of a session.",
-        )
-    if shape[:3] != grid.shape:
-        raise SpaceError(
-            f"{path} has betas on {shape[:3]}, the mask lies on {grid.shape}.",
-            mend="Give betas and mask of one preparation of one participant.",
-        )
-    values = np.empty((shape[3], len(grid)), dtype=np.float32)
-    with imaging.whole(path):
-        for start in range(0, shape[3], VOLUMES):
-            part = np.asarray(image.dataobj[..., start : start + VOLUMES], dtype=np.float32)
-            block = part.reshape(-1, part.shape[3])
-            values[start : start + VOLUMES] = block[grid.index].T
-    return values
 
 
 def n_vertices(path: Path) -> int:
