@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DPI = 144
 WIDTH_IN = 8.4
+MOST_BYTES = 400_000  # of a figure; above it, fewer shades of each channel must do
+SHADES = (64, 32, 16)
 
 
 @contextmanager
@@ -48,6 +50,23 @@ def drawing(width: float, height: float, theme: Theme) -> Iterator[tuple[Figure,
         FigureCanvasAgg(figure)
         yield figure, stream
         figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+        if stream.tell() > MOST_BYTES:
+            _use_fewer_shades(stream)
+
+
+def _use_fewer_shades(stream: io.BytesIO) -> None:
+    """Write the picture again with ever fewer shades, until it is small enough."""
+    from PIL import Image
+
+    with Image.open(stream) as made:
+        picture = made.convert("RGB")
+    for n in SHADES:
+        table = [round(round(value / 255 * (n - 1)) / (n - 1) * 255) for value in range(256)]
+        stream.seek(0)
+        stream.truncate()
+        picture.point(table * 3).save(stream, format="png", optimize=True)
+        if stream.tell() <= MOST_BYTES:
+            return
 
 
 def shorten(name: str, most: int = 28) -> str:

@@ -47,15 +47,14 @@ class Raster:
     def borders(self, marked: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mark the samples (height, width) at which `marked` (n_vertices,) changes."""
         inside = self.vertex >= 0
-        seen = np.where(inside, marked[np.maximum(self.vertex, 0)], marked.dtype.type(0))
+        seen = marked[np.maximum(self.vertex, 0)]
         found = np.zeros(seen.shape, dtype=bool)
         for axis in (0, 1):
-            one, two = _neighbors(seen, axis)
-            is_edge = one != two
-            low, high = _neighbors(found, axis)
-            np.logical_or(low, is_edge, out=low)
-            np.logical_or(high, is_edge, out=high)
-        return found & inside
+            (one, two), (first, second) = _neighbors(seen, axis), _neighbors(inside, axis)
+            is_edge = (one != two) & first & second
+            for part in _neighbors(found, axis):
+                part |= is_edge
+        return found
 
 
 def _neighbors(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:

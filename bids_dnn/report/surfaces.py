@@ -13,7 +13,7 @@ from bids_dnn.containers.space import HEMISPHERES, Grayordinates, Hemisphere, Sp
 from bids_dnn.report import visual_field
 from bids_dnn.report.canvas import WIDTH_IN, drawing
 from bids_dnn.report.palette import LIGHT, SCALE, Theme
-from bids_dnn.report.raster import Array, Brain, Raster, Side, montage, pixels
+from bids_dnn.report.raster import FINER, Array, Brain, Raster, Side, montage, pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def region_brains(
             drawn[raster.borders(marked[roi.name, hemisphere])] = 0.7 * _rgb(colors[roi.name])
         return drawn
 
-    with drawing(WIDTH_IN, 3.7, theme) as (figure, stream):
+    with drawing(WIDTH_IN, height_in(brain, ALL_SIDES) + 0.35, theme) as (figure, stream):
         _frame(figure.subplots(), brain, ALL_SIDES, paint)
         _legend(figure, [(roi.name, colors[roi.name]) for roi in rois])
     return stream.getvalue()
@@ -160,7 +160,8 @@ def map_brains(
 
         return paint
 
-    with drawing(WIDTH_IN, 1.35 * len(maps), theme) as (figure, stream):
+    height = len(maps) * (0.9 * height_in(brain, (ONE_ROW,)) + 0.3)
+    with drawing(WIDTH_IN, height, theme) as (figure, stream):
         panels = figure.subplots(len(maps), 1, squeeze=False)[:, 0]
         for axes, (title, values) in zip(panels, maps, strict=True):
             _frame(axes, brain, (ONE_ROW,), painter(values))
@@ -205,7 +206,8 @@ def retinotopy_brains(retinotopy: Retinotopy, *, brain: Brain, theme: Theme = LI
 
         return paint
 
-    with drawing(WIDTH_IN, 4.4, theme) as (figure, stream):
+    height = 2 * max(0.8 * height_in(brain, (VISUAL_ROW,)) + 0.3, 1.9)
+    with drawing(WIDTH_IN, height, theme) as (figure, stream):
         panels = figure.subplots(2, 2, width_ratios=[4.2, 1])
         legends = visual_field.wheel()
         for row, (title, name, color_of) in enumerate(kinds):
@@ -233,6 +235,18 @@ def folds(brain: Brain, hemisphere: Hemisphere) -> NDArray[np.float64]:
         return np.full((brain.n_vertices[hemisphere], 3), FLAT)
     gray = np.where(np.asarray(curvature) > 0, SULCUS, GYRUS)
     return np.repeat(gray[:, None], 3, axis=1)
+
+
+def height_in(brain: Brain, rows: Sequence[Sequence[Cell]]) -> float:
+    """Return how tall pictures in rows are, in inches, where they take the whole width."""
+    empty = [
+        [np.zeros((*(-(-n // FINER) for n in brain.rasters[cell].vertex.shape), 4))
+         for cell in row if cell in brain.rasters]
+        for row in rows
+    ]  # fmt: skip
+    canvas, _ = montage([row for row in empty if row])
+    height, width = canvas.shape[:2]
+    return float(WIDTH_IN * height / width)
 
 
 def _frame(axes: Axes, brain: Brain, rows: Sequence[Sequence[Cell]], paint: Paint) -> None:

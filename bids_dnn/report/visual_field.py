@@ -67,7 +67,7 @@ def eccentricity_colors(eccentricity_deg: Array) -> NDArray[np.float64]:
     import matplotlib as mpl
 
     share = radius_of(eccentricity_deg)
-    mapped = mpl.colormaps["viridis_r"](np.nan_to_num(share))[..., :3]
+    mapped = np.asarray(mpl.colormaps["viridis_r"](np.nan_to_num(share)))[..., :3]
     colors: NDArray[np.float64] = np.where(np.isnan(share)[..., None], 0.5, mapped)
     return colors
 

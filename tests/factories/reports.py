@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.space import Channels, Grayordinates, Grid, Hemisphere, Surface
+from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.group import tests as group_tests
 from bids_dnn.group.stack import stack
 from bids_dnn.report.page import GroupReport, ParticipantReport
@@ -115,6 +118,137 @@ def make_participant(folder: Path) -> ParticipantReport:
         seed=0,
         warnings=("Mask V1 was resampled to the grid of the responses.", "A < B & C"),
         left_out=("Run 09: no events.",),
+    )
+
+
+def make_mesh(hemisphere: Hemisphere, n: int = 600) -> Mesh:
+    """An ellipsoid as long, deep and high as a hemisphere, triangles seen from outside."""
+    from scipy.spatial import ConvexHull
+
+    place = np.arange(n) + 0.5
+    polar, turn = np.arccos(1 - 2 * place / n), np.pi * (1 + 5**0.5) * place
+    ball_ = np.stack(
+        [np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar)], axis=1
+    )
+    faces = ConvexHull(ball_).simplices.astype(np.int64)
+    a, b, c = (ball_[faces[:, i]] for i in range(3))
+    inward = np.einsum("ni,ni->n", a, np.cross(b - a, c - a)) < 0
+    faces[inward] = faces[inward][:, ::-1]
+    side = -35.0 if hemisphere == "L" else 35.0
+    return Mesh(ball_ * [32.0, 85.0, 50.0] + [side, 0.0, 0.0], faces)
+
+
+def make_surfaces(n: int = 600) -> dict[Hemisphere, tuple[Mesh, np.ndarray | None]]:
+    made: dict[Hemisphere, tuple[Mesh, np.ndarray | None]] = {}
+    hemispheres: tuple[Hemisphere, ...] = ("L", "R")
+    for hemisphere in hemispheres:
+        mesh = make_mesh(hemisphere, n)
+        made[hemisphere] = mesh, np.sin(mesh.vertices[:, 1] / 6) + np.cos(mesh.vertices[:, 2] / 5)
+    return made
+
+
+def make_retinotopy(n: int = 600) -> dict[str, dict[Hemisphere, np.ndarray]]:
+    """Angle falls from top to bottom, eccentricity grows from the pole forward."""
+    made: dict[str, dict[Hemisphere, np.ndarray]] = {"angle": {}, "eccentricity": {}, "area": {}}
+    for hemisphere, (mesh, _) in make_surfaces(n).items():
+        y, z = mesh.vertices[:, 1], mesh.vertices[:, 2]
+        inside = y < -40
+        size = 90 + 1.8 * z
+        made["angle"][hemisphere] = np.where(inside, size if hemisphere == "L" else -size, np.nan)
+        made["eccentricity"][hemisphere] = np.where(inside, np.exp((y + 85) / 14) - 0.7, np.nan)
+        made["area"][hemisphere] = inside * (1 + (np.abs(z) > 15))
+    return made
+
+
+def make_surface_rois(n: int = 600) -> tuple[Roi, ...]:
+    """V1 and V2 overlap."""
+    whole = Surface("fsnative", (n, n), np.arange(2 * n))
+    surfaces = make_surfaces(n)
+    places = np.concatenate([surfaces[h][0].vertices for h in ("L", "R")])
+    centers = ((0, -80, 0, 40), (0, -70, 20, 40), (0, -40, -40, 32), (0, 60, 30, 36))
+    made = []
+    for name, (x, y, z, radius) in zip(REGIONS, centers, strict=True):
+        away = np.linalg.norm(places - [0, y, z], axis=1) + x
+        index = np.flatnonzero(away < radius + 20)
+        made.append(Roi(name, whole.at(index), f"benson:{name}", index.size))
+    return tuple(made)
+
+
+def make_cortex_rois(n: int = 600) -> tuple[Roi, ...]:
+    """The same regions as grayordinates, which lack every fourth vertex."""
+    kept = np.flatnonzero(np.arange(n) % 4 > 0)
+    none = np.full((2 * len(kept), 3), -1)
+    space = Grayordinates(
+        "fsLR", ("CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT"), (n, n),
+        np.repeat([0, 1], len(kept)), np.concatenate([kept, kept]), none, (0, 0, 0), np.eye(4),
+        np.arange(2 * len(kept)),
+    )  # fmt: skip
+    place = np.full(2 * n, -1)
+    place[np.concatenate([kept, kept + n])] = space.index
+    made = []
+    for roi in make_surface_rois(n):
+        index = place[roi.space.index]
+        made.append(Roi(roi.name, space.at(index[index >= 0]), roi.source, roi.n_before))
+    return tuple(made)
+
+
+def make_channel_rois() -> tuple[Roi, ...]:
+    names = tuple(f"array{i // 64}-{i % 64}" for i in range(256))
+    whole = Channels("electrodes", names, np.arange(256))
+    cuts = (0, 128, 192, 224, 256)
+    return tuple(
+        Roi(name, whole.at(np.arange(a, b)), "table:area", b - a)
+        for name, a, b in zip(REGIONS, cuts[:-1], cuts[1:], strict=True)
+    )
+
+
+def make_timeseries(
+    n: int = 180, n_blocks: int = 16, t_r_s: float = 2.0, *, n_strategies: int = 8
+) -> TimeSeries:
+    """Blocks of four conditions; the first strategies leave drift and noise."""
+    rng = np.random.default_rng(4)
+    times = np.arange(n) * t_r_s + t_r_s / 2
+    conditions = ("face", "house", "tool", "body")
+    step = n * t_r_s / n_blocks
+    events = tuple(
+        (i * step + 4 + 2 * k, 1.5, conditions[i % 4]) for i in range(n_blocks) for k in range(6)
+    )
+    strategies = (
+        "raw", "detrend + cosine", "6-HMP_SpikeReg_cosine", "6-HMP_8-Phys_SpikeReg_cosine",
+        "24-HMP_SpikeReg_cosine", "6-HMP_4-GS_8-Phys_SpikeReg_cosine",
+        "10-aCompCor_SpikeReg_cosine", "24-HMP_8-Phys_SpikeReg_cosine",
+    )[:n_strategies]  # fmt: skip
+    series: dict[str, dict[tuple[str, bool], np.ndarray]] = {}
+    for region in ("V1", "FFA"):
+        signal = 0.6 * np.sin(2 * np.pi * (times - 6) / step)
+        series[region] = {}
+        for k, strategy in enumerate(strategies):
+            noise = rng.normal(0, 0.8 - 0.06 * k, n) + (0 if k else times / 200 - 0.9)
+            smooth = np.convolve(noise, np.ones(5) / 5, mode="same")
+            if "Spike" in strategy:
+                noise[40:42] = smooth[40:42] = np.nan
+            series[region][strategy, False] = signal + noise
+            series[region][strategy, True] = signal + smooth
+    return TimeSeries("01", times, series, events, 0.152)
+
+
+def make_surface_participant(
+    folder: Path, n: int = 600, *, n_strategies: int = 8
+) -> ParticipantReport:
+    """A participant on surfaces, with retinotopy and time series."""
+    rng = np.random.default_rng(0)
+    rois = make_surface_rois(n)
+    union = np.unique(np.concatenate([roi.space.index for roi in rois]))
+    encode = make_encode(rng, space=rois[0].space.at(union))
+    return replace(
+        make_participant(folder),
+        results={"decode": make_decode(rng), "encode": encode},
+        space="fsnative",
+        rois=rois,
+        background=None,
+        surfaces=make_surfaces(n),
+        retinotopy=make_retinotopy(n),
+        timeseries=make_timeseries(n_strategies=n_strategies),
     )
 
 

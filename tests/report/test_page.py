@@ -9,7 +9,14 @@ from html.parser import HTMLParser
 import pytest
 
 from bids_dnn.report import page
-from tests.factories.reports import make_group, make_participant
+from tests.factories.reports import (
+    make_channel_rois,
+    make_cortex_rois,
+    make_group,
+    make_participant,
+    make_surface_participant,
+    make_surfaces,
+)
 from tests.factories.results import make_decode, make_encode
 
 VOID = {"meta", "img", "source", "br", "hr", "link", "input"}
@@ -81,6 +88,34 @@ def test_a_participant_page_is_whole(participant):
     names = {path.name for path in (folder / "figures").iterdir()}
     assert "task-objects_space-T1w_encode_layers.png" in names
     assert len(names) == 7
+
+
+def test_a_page_of_surfaces_is_whole(tmp_path):
+    data = make_surface_participant(tmp_path, n_strategies=2)
+    text = page.render_participant(data, tmp_path / "figures")
+    checker = check(text)
+    assert {"regions", "denoising", "decode", "encode"} <= set(checker.ids)
+    assert len(checker.alts) == 10
+    assert all(len(alt) > 20 for alt in checker.alts)
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert "task-objects_space-fsnative_retinotopy.png" in names
+    assert "task-objects_space-fsnative_encode_maps.png" in names
+    assert len(text) < page.MOST_BYTES
+
+
+@pytest.mark.parametrize("make", [make_cortex_rois, make_channel_rois])
+def test_a_page_of_any_kind_of_space(make, rng, tmp_path):
+    rois = make()
+    data = page.ParticipantReport(
+        "01",
+        {"encode": make_encode(rng, space=rois[0].space)},
+        {},
+        rois=rois,
+        surfaces=make_surfaces(),
+    )
+    checker = check(page.render_participant(data, tmp_path))
+    n_maps = 0 if make is make_channel_rois else 1
+    assert len(checker.alts) == 3 + n_maps
 
 
 def test_a_page_loads_nothing_from_elsewhere(participant, group):
