@@ -55,3 +55,26 @@ def test_anatomical_masks_without_space_lie_in_t1w():
     files = [mask("x", label="V1", subject="01", datatype="anat")]
     subject, _ = find_masks(Subject("01", "fmriprep", "x", "T1w"), {"d": files}, {})
     assert subject.masks[0].space == "T1w"
+
+
+def test_hemispheres_of_a_surface_are_masks_of_their_own():
+    gifti = {"extension": ".label.gii", "subject": "01", "datatype": "anat"}
+    files = [
+        mask("left", hemi="L", label="V1", **gifti),
+        mask("right", hemi="R", label="V1", space="fsaverage5", **gifti),
+        mask("cortex", hemi="L", desc="cortex", **gifti),
+    ]
+    subject, notes = find_masks(Subject("01", "fmriprep", "x", "fsnative"), {"d": files}, {})
+    assert [(m.name, m.space) for m in subject.masks] == [
+        ("LV1", "fsnative"),
+        ("RV1", "fsaverage5"),
+    ]
+    assert notes == []
+
+
+def test_masks_of_the_native_space_belong_to_it_alone():
+    files = [mask("run 1", desc="brain", task="x", subject="01", datatype="func")]
+    native, _ = find_masks(Subject("01", "fmriprep", "x", "native"), {"d": files}, {})
+    assert [(m.name, m.space) for m in native.masks] == [("brain", "native")]
+    other, _ = find_masks(Subject("01", "fmriprep", "x", "T1w"), {"d": files}, {})
+    assert other.masks == ()
