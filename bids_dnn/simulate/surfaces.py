@@ -59,7 +59,7 @@ def write_template(root: Path) -> None:
         )
 
 
-def write_freesurfer(root: Path, halves: Sequence[Half]) -> None:
+def write_freesurfer(root: Path, halves: Sequence[Half], image: Array) -> None:
     """Write a participant's FreeSurfer folder.
 
     Parameters
@@ -68,6 +68,8 @@ def write_freesurfer(root: Path, halves: Sequence[Half]) -> None:
         The participant's folder, below the one of all participants.
     halves
         The left and the right hemisphere.
+    image : (n_units,)
+        Intensities on the units of `ribbon.fine_grid`.
 
     Raises
     ------
@@ -90,9 +92,9 @@ def write_freesurfer(root: Path, halves: Sequence[Half]) -> None:
                 str(aside), half.parcel, _colors(), [name.encode() for name in PARCELS]
             )
         _write_label(root / "label" / f"{side}.cortex.label", half, root.name)
-    image = _conformed(halves)
+    volume = _conformed(image)
     for name in ("orig", "brain"):
-        _write_mgz(root / "mri" / f"{name}.mgz", image, conformed_affine())
+        _write_mgz(root / "mri" / f"{name}.mgz", volume, conformed_affine())
 
 
 def write_gifti(folder: Path, participant: str, halves: Sequence[Half]) -> None:
@@ -180,12 +182,12 @@ def _colors() -> NDArray[np.int64]:
     return np.stack([red, green, blue, 0 * steps, number], axis=1)
 
 
-def _conformed(halves: Sequence[Half]) -> NDArray[np.uint8]:
+def _conformed(image: Array) -> NDArray[np.uint8]:
     """Return the anatomical image on FreeSurfer's grid, each voxel from the nearest one."""
     grid = ribbon.fine_grid()
-    coarse = ribbon.tissue(grid, halves).reshape(grid.shape)
+    coarse = image.reshape(grid.shape)
     affine, steps = conformed_affine(), np.arange(CONFORMED)
-    image = np.zeros((CONFORMED,) * 3, dtype=np.uint8)
+    volume = np.zeros((CONFORMED,) * 3, dtype=np.uint8)
     found, target = [], []
     for axis in range(3):  # of the scanner; each is one axis of FreeSurfer's grid
         along = int(np.abs(affine[axis, :3]).argmax())
@@ -196,5 +198,5 @@ def _conformed(halves: Sequence[Half]) -> NDArray[np.uint8]:
         target.append(steps[inside])
     block = (coarse[np.ix_(*found)] / ribbon.WHITE * 110).round().astype(np.uint8)
     # Scanner x, y, z are FreeSurfer's first, third and second axis.
-    image[np.ix_(target[0], target[2], target[1])] = block.transpose(0, 2, 1)
-    return image
+    volume[np.ix_(target[0], target[2], target[1])] = block.transpose(0, 2, 1)
+    return volume

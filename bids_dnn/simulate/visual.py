@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bids_dnn import files, imaging
 from bids_dnn.simulate import cortex, landmarks, positions, raw, recordings, ribbon, surfaces
-from bids_dnn.simulate.cortex import Half
 from bids_dnn.simulate.fmriprep import IGNORED
 from bids_dnn.simulate.positions import LOCALIZER_TASK, POSITIONS_TASK, Protocol
 from bids_dnn.simulate.transforms import write_transforms
@@ -81,10 +80,11 @@ def _add_participant(root: Path, label: str, rng: np.random.Generator) -> None:
     filled = ribbon.fill(halves)
     anat = made / "fmriprep" / f"sub-{label}" / "anat"
     freesurfer = made / "fmriprep" / "sourcedata" / "freesurfer" / f"sub-{label}"
-    surfaces.write_freesurfer(freesurfer, halves)
+    image = ribbon.tissue(ribbon.fine_grid(), halves)
+    surfaces.write_freesurfer(freesurfer, halves, image)
     surfaces.write_gifti(anat, label, halves)
     write_transforms(anat, label)
-    _write_anatomy(anat, label, halves)
+    _write_anatomy(anat, label, image)
     landmarks.write_atlas(made / "atlas", label, halves, filled)
     landmarks.write_truth(made / "truth", label, halves, filled)
 
@@ -100,10 +100,9 @@ def _add_participant(root: Path, label: str, rng: np.random.Generator) -> None:
             _write_raw(root, label, protocol, filled, rng)
 
 
-def _write_anatomy(folder: Path, label: str, halves: Sequence[Half]) -> None:
+def _write_anatomy(folder: Path, label: str, image: Array) -> None:
     """Write an anatomical image that shows this cortex, in place of the smaller one."""
     grid = ribbon.fine_grid()
-    image = ribbon.tissue(grid, halves)
     imaging.write_map(folder / f"sub-{label}_desc-preproc_T1w.nii.gz", image, grid)
     mask = replace(grid, index=np.flatnonzero(image > ribbon.FLUID).astype(np.int64))
     imaging.write_mask(folder / f"sub-{label}_desc-brain_mask.nii.gz", mask)

@@ -6,7 +6,7 @@ import pytest
 from nibabel import freesurfer
 
 from bids_dnn import imaging
-from bids_dnn.simulate import cortex, surfaces
+from bids_dnn.simulate import cortex, ribbon, surfaces
 from bids_dnn.simulate.meshes import icosphere
 from bids_dnn.simulate.retinotopy import AREAS, MAX_ECCENTRICITY_DEG
 
@@ -18,7 +18,8 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("surfaces")
     halves = cortex.grow(np.random.default_rng(0))
     surfaces.write_template(root / "template")
-    surfaces.write_freesurfer(root / "sub-01", halves)
+    image = ribbon.tissue(ribbon.fine_grid(), halves)
+    surfaces.write_freesurfer(root / "sub-01", halves, image)
     surfaces.write_gifti(root / "anat", "01", halves)
     return root, halves
 
