@@ -16,6 +16,7 @@ from bids_dnn.imaging.guard import require_file, whole
 Points = NDArray[np.float64]
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # between ITK's LPS and RAS
 LINEAR = ("AffineTransform", "MatrixOffsetTransformBase", "Rigid3DTransform")
+COMPOSITE = "CompositeTransform"
 BANNER = "#Insight Transform File"
 CLOSE_MM = 1e-3  # of a point that was carried back
 FAR_MM = 0.1  # beyond which it was not
@@ -155,6 +156,13 @@ def _read_text(path: Path) -> list[Affine | Displacement]:
             mend="Give fMRIPrep's _mode-image_xfm.txt or .h5.",
         )
     pairs = [line.split(":", 1) for line in lines if ":" in line and not line.startswith("#")]
+    kinds = [text.strip() for key, text in pairs if key == "Transform"]
+    if len(kinds) > 1 and not kinds[0].startswith(COMPOSITE):
+        raise UnreadableError(
+            f"{path} holds a list of {len(kinds)} transforms, as of one for each volume of a "
+            "run; one was expected.",
+            mend="Give the transform between two spaces, such as from-fsnative_to-T1w.",
+        )
     parts: list[Affine | Displacement] = []
     kind, numbers = "", np.zeros(0)
     for key, text in pairs:
@@ -164,7 +172,7 @@ def _read_text(path: Path) -> list[Affine | Displacement]:
         values = np.array(text.split(), dtype=np.float64)
         if key == "Parameters":
             numbers = values
-        elif key == "FixedParameters":
+        elif key == "FixedParameters" and not kind.startswith(COMPOSITE):
             parts += _linear(kind, numbers, values, path)
     return parts
 
@@ -178,7 +186,7 @@ def _read_h5(path: Path) -> list[Affine | Displacement]:
         for key in sorted(group, key=int):
             one = group[key]
             kind = bytes(np.asarray(one["TransformType"]).reshape(-1)[0]).decode()
-            if kind.startswith("CompositeTransform"):
+            if kind.startswith(COMPOSITE):
                 continue
             values, fixed = (np.asarray(_entry(one, name)) for name in ("", "Fixed"))
             if kind.startswith("DisplacementFieldTransform"):

@@ -1,5 +1,7 @@
 """imaging.transform: where points go, by ITK's files and their directions."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -68,6 +70,22 @@ def test_text_equals_nitransforms_and_the_matrix(tmp_path, affine, points, cente
     np.testing.assert_allclose(found, load(path, fmt="itk").map(points), atol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "name", ["affine-LAS.itk.tfm", "affine-oblique.itk.tfm", "affine-antsComposite.h5"]
+)
+def test_files_that_ants_wrote_are_read_as_nitransforms_reads_them(name, points):
+    import nitransforms
+
+    path = Path(nitransforms.__file__).parent / "tests" / "data" / name
+    if not path.exists():
+        pytest.skip("nitransforms came without its test data")
+    if path.suffix == ".h5":
+        expected = nitransforms.manip.TransformChain.from_filename(path, fmt="itk").map(points)
+    else:
+        expected = nitransforms.linear.load(path, fmt="itk").map(points)
+    np.testing.assert_allclose(imaging.read_transform(path).apply(points), expected, atol=1e-3)
+
+
 def test_rigid_text_turns_around_its_center(tmp_path):
     path = tmp_path / "rigid.txt"
     path.write_text(
@@ -79,13 +97,20 @@ def test_rigid_text_turns_around_its_center(tmp_path):
     np.testing.assert_allclose(found, [[-1, -1, 4]], atol=1e-9)
 
 
-def test_several_in_one_text_are_applied_last_first(tmp_path, affine, points):
+def test_parts_of_a_composite_text_are_applied_last_first(tmp_path, affine, points):
     shift = np.eye(4)
     shift[:3, 3] = [1, 2, 3]
     one = write_itk_text(tmp_path / "a.txt", affine).read_text()
     two = write_itk_text(tmp_path / "b.txt", shift).read_text().partition("\n")[2]
     both = tmp_path / "both.txt"
     both.write_text(one + two)
+    with pytest.raises(UnreadableError, match=r"both\.txt holds a list of 2 transforms"):
+        imaging.read_transform(both)
+    banner, _, rest = one.partition("\n")
+    about = (
+        "#Transform 0\nTransform: CompositeTransform_double_3_3\nParameters:\nFixedParameters:\n"
+    )
+    both.write_text(f"{banner}\n{about}{rest}{two}")
     expected = (points + np.array([1, 2, 3])) @ affine[:3, :3].T + affine[:3, 3]
     np.testing.assert_allclose(imaging.read_transform(both).apply(points), expected, atol=1e-4)
 
