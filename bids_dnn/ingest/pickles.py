@@ -127,15 +127,7 @@ def read_npy_dict(path: Path) -> dict[Any, Any]:
     """
     imaging.require_file(path)
     with path.open("rb") as stream:
-        try:
-            version = np.lib.format.read_magic(stream)
-            if version not in NPY_VERSIONS:
-                raise ValueError(f"version {version} of the format, 1.0 or 2.0 was expected")
-            shape, _, dtype = NPY_VERSIONS[version](stream)
-        except BROKEN as err:
-            raise UnreadableError(
-                f"{path} is no whole .npy file ({err}).", mend="Fetch or copy it again."
-            ) from err
+        shape, dtype = _npy_header(stream, path)
         if dtype != np.dtype(object):
             raise UnreadableError(
                 f"{path} holds an array of {dtype} of shape {shape}; one dictionary was expected.",
@@ -149,6 +141,19 @@ def read_npy_dict(path: Path) -> dict[Any, Any]:
             mend="Check that it is the right file.",
         )
     return value
+
+
+def _npy_header(stream: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version not in NPY_VERSIONS:
+            raise ValueError(f"version {version} of the format, 1.0 or 2.0 was expected")
+        shape, _, dtype = NPY_VERSIONS[version](stream)
+    except BROKEN as err:
+        raise UnreadableError(
+            f"{path} is no whole .npy file ({err}).", mend="Fetch or copy it again."
+        ) from err
+    return shape, dtype
 
 
 def _read(stream: BinaryIO, name: str) -> Any:
