@@ -38,7 +38,7 @@ contrasts.tsv           optional, in the folder itself: contrast, stimulus, cond
 CONTRASTS = "contrasts.tsv"
 ENDS = (".nii.gz", ".dscalar.nii", ".func.gii", ".shape.gii", ".nii")  # of the names of maps
 PREFERRED = ("T1w", "MNI152NLin2009cAsym", "fsnative", "fsaverage", "fsLR")
-NO_SPACE = "func"
+NO_SPACE = "native"
 TABLES = ("samples", "events")
 STIMULUS, CONDITION = ("stimulus", "stim_file", "stim_id"), ("condition", "trial_type")
 OWN = (*STIMULUS, *CONDITION, "run", "session", "repeat")

@@ -72,7 +72,8 @@ def find(
     participants
         Labels without ``sub-``; none = all.
     space
-        None, or that of ``responses.json`` (by default ``func`` with a mask, else ``units``).
+        None, or that of ``responses.json``; where it tells none, the mask lies in this one
+        (``native`` where none is asked for), and units without a mask in ``units``.
 
     Raises
     ------
@@ -99,10 +100,13 @@ def find(
                     f"{home} has {RESPONSES}, but no {name}.",
                     mend=f"Write it; the folder is laid out so:\n{LAYOUT.strip()}",
                 )
-        told = _told(there)
-        require_space(space, [told.space], folder=home)
+        name = _told(there).space
+        if home / MASK in there:
+            name = name or space or "native"
+        name = name or "units"
+        require_space(space, [name], folder=home)
         found = (home / RESPONSES, *there)
-        subjects.append(Subject(label, "table", "", told.space, files=found))
+        subjects.append(Subject(label, "table", "", name, files=found))
     return subjects, []
 
 
@@ -185,7 +189,7 @@ def _told(found: Sequence[Path]) -> _Told:
     return _Told(
         cast(Scale, chosen["Scale"]),
         cast(Independence, chosen["Independence"]),
-        region_name(str(value.get("Space", "func" if MASK in paths else "units"))),
+        region_name(str(value.get("Space", ""))),
         str(value.get("Model", "table")),
     )
 

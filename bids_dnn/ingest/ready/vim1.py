@@ -28,7 +28,7 @@ Stimuli.mat                         optional; stimTrn, stimVal (images x 128 x 1
 Stimuli_Trn_FullRes_01.mat ... 15   optional, used in its place; with Stimuli_Val_FullRes.mat
 """
 RESPONSES = "EstimatedResponses.mat"
-SPACE = "func"
+SPACE = "native"
 SHAPE = (64, 64, 18)
 VOXEL_MM = (2.0, 2.0, 2.5)
 AREAS = {1: "V1", 2: "V2", 3: "V3", 4: "V3A", 5: "V3B", 6: "V4", 7: "LatOcc"}
@@ -54,7 +54,7 @@ def find(
     participants
         ``S1`` or ``S2``; none = all.
     space
-        None or ``func``, the grid of the images as acquired.
+        None or ``native``, the grid of the images as acquired.
 
     Raises
     ------

@@ -111,7 +111,9 @@ def test_units_are_the_voxels_of_the_mask_in_order(tmp_path, rng):
     space = responses.space
     found = np.column_stack(np.unravel_index(space.index, space.shape))
     np.testing.assert_array_equal(found, truth["voxels"])
-    assert space.name == "func"
+    assert space.name == "native"
+    (other,), _ = table.find(tmp_path, participants=[], space="T1w")
+    assert table.read_responses(other, standardize="none").responses.space.name == "T1w"
 
 
 @pytest.mark.parametrize("columns", ["ijk", "xyz"])

@@ -24,7 +24,7 @@ def test_participants_are_those_of_the_file(made):
     assert [s.participant for s in subjects] == ["S1", "S2"]
     assert notes == []
     assert subjects[0].inputs() == (made[0] / "EstimatedResponses.mat",)
-    assert {(s.source, s.space, s.task) for s in subjects} == {("vim1", "func", "")}
+    assert {(s.source, s.space, s.task) for s in subjects} == {("vim1", "native", "")}
 
 
 @pytest.mark.parametrize("label", ["S1", "S2"])
@@ -124,7 +124,7 @@ def test_a_participant_that_is_not_there_is_named(made):
 
 
 def test_another_space_is_refused(made):
-    with pytest.raises(MissingInputError, match=r"no responses in the space 'T1w'.*func"):
+    with pytest.raises(MissingInputError, match=r"no responses in the space 'T1w'.*native"):
         vim1.find(made[0], participants=[], space="T1w")
 
 
