@@ -261,7 +261,7 @@ class _Reader:
                     "Join terms with ' | ', ' & ' or ' - ', or quote a name that holds the sign.",
                     at=place + found.start(),
                 )
-            if not argument.strip():
+            if not _unquoted(argument).strip():
                 self.refuse(f"nothing follows {kind}:", f"Say which {kind}.", at=place + len(head))
             return kind, _unquoted(argument.strip())
         if is_path(bare):

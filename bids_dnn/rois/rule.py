@@ -82,7 +82,8 @@ class Term:
     def __str__(self) -> str:
         start = "" if self.kind == "file" else f"{self.kind}:"
         argument = _quoted(self.argument)
-        if not start and argument.startswith("("):  # or it would open a group
+        is_term = argument.partition(":")[0] in KINDS
+        if not start and (is_term or argument.startswith("(")):  # or it would be read as such
             argument = f'"{argument}"'
         said = [start + argument]
         for key, value in self.options.items():
@@ -184,7 +185,7 @@ def _quoted(text: str) -> str:
     """Put double quotes around what the grammar would otherwise take apart."""
     depth, is_apart = (
         0,
-        text != text.strip() or re.search(r"[|&]|\s-\s|\s[\w.]+:", text) is not None,
+        text != text.strip() or re.search(r"[|&]|\s-(\s|$)|\s[\w.]+:", text) is not None,
     )
     for sign in text:
         depth += {"(": 1, ")": -1}.get(sign, 0)

@@ -21,7 +21,13 @@ A, B, C = (Term("mask", letter) for letter in "abc")
 ARGUMENTS = {
     "mask": ["V1", "left V1", "a-b", "x - y", "G&S"],
     "benson": ["V1@0-2deg", "V1-V3@4-8deg", "V1@(-4.95,4.95)r1deg"],
-    "file": ["/rois/V1.nii.gz@T1w", "rois/my, own (2).nii", "{hemi}.V1.label", "(a).nii"],
+    "file": [
+        "/rois/V1.nii.gz@T1w",
+        "rois/my, own (2).nii",
+        "{hemi}.V1.label",
+        "(a).nii",
+        "mask:/a.nii",
+    ],
     "sphere": ["(40,-50,-20)r6mm"],
     "atlas": ["parcels:FFA", "Glasser:L_V1_ROI+L_V2_ROI"],
     "localizer": ["faces>objects+scenes", "/loc/spmT_0001.nii@T1w"],
@@ -90,6 +96,7 @@ def test_terms_come_from_left_to_right_with_those_within():
         ("mask:a | | mask:b", 9, "a term was expected"),
         ("()", 1, "a term was expected"),
         ("mask:", 5, "nothing follows mask:"),
+        ('mask:""', 7, "nothing follows mask:"),
         ("V1", 0, r"'V1' has no kind. Write mask:V1"),
         ("mask:a | bensn:V1", 9, r"'bensn' is no kind. Did you mean 'benson'"),
         ("mask:a|mask:b", 6, "an operator with blanks"),

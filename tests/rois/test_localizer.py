@@ -2,11 +2,13 @@
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
+from bids_dnn import imaging
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ConfigError, MissingInputError, SpaceError
-from bids_dnn.rois.functional import LocalizerRun
+from bids_dnn.rois.functional import Contrast, LocalizerRun, contrast_map
 from bids_dnn.rois.grammar import parse
 from bids_dnn.rois.localizer import is_map, localizer_runs, places_by_map, places_by_runs
 
@@ -110,3 +112,28 @@ def test_finished_maps_are_ranked_and_thresholded(tmp_path, space):
     with pytest.raises(SpaceError, match="lies in MNI, the responses in T1w"):
         places_by_map(parse(f"localizer:{tmp_path}/con.nii@MNI, top=3"), space=space)
     assert not is_map(parse("localizer:faces>objects, top=3"))
+
+
+@pytest.mark.real
+def test_places_of_houses_prefer_houses_in_other_runs(real_data):
+    """Voxels chosen in six runs of Haxby et al. (2001) prefer the same in the other six."""
+    folder = real_data / "haxby2001" / "joined"
+    space = imaging.space_of_mask(folder / "mask.nii.gz", name="T1w")
+    series = imaging.read_units(folder / "bold.nii.gz", space)
+    table = pd.read_csv(folder / "attributes_literal.txt", sep=" ", names=["condition", "run"])
+    conditions = sorted(set(table["condition"]) - {"rest"})
+    runs = []
+    for name, part in table.groupby("run"):
+        rows = part.index.to_numpy()
+        boxes = np.stack([part["condition"] == c for c in conditions], axis=1).astype(float)
+        drift = np.vander(np.linspace(-1, 1, len(rows)), 3)
+        design = np.column_stack([boxes, drift])
+        names = (*conditions, "quadratic", "linear", "constant")
+        runs.append(LocalizerRun(str(name), series[rows], design, names))
+    term = parse("localizer:house>face, top=40")
+    mask, warnings = places_by_runs(term, runs[::2], conditions=conditions, space=space)
+    z, _ = contrast_map(runs[1::2], Contrast(("house",), ("face",)))
+    chosen = mask[space.index]
+    assert (mask.sum(), warnings) == (40, [])
+    assert np.median(z[chosen]) > 2.0
+    assert np.median(z[chosen]) > np.quantile(z[~chosen], 0.9)
