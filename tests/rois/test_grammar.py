@@ -1,5 +1,8 @@
 """rois.grammar: rules are read, written and named; wrong ones are pointed at."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bids_dnn.errors import ConfigError
@@ -16,6 +19,7 @@ from bids_dnn.rois.grammar import (
     terms,
     to_json,
 )
+from bids_dnn.rois.rule import KINDS
 
 A, B, C = (Term("mask", letter) for letter in "abc")
 ARGUMENTS = {
@@ -182,3 +186,22 @@ def test_columns_of_participants_are_filled_in():
         fill(rule, row | {"y": "n/a"})
     with pytest.raises(ConfigError, match=r"'roi' is no column.*'rois'"):
         fill(rule, {"x": "1", "y": "2", "rois": "FFA"})
+
+
+def documented():
+    text = (Path(__file__).parents[2] / "docs" / "regions.md").read_text(encoding="utf-8")
+    rows = [line.replace("\\|", "\0").split("|") for line in text.splitlines() if line[:1] == "|"]
+    # the example stands behind the kind of term, the option, or the operator
+    examples = [
+        row[3] if row[2].strip() in ("all", "`localizer`", "`atlas`") else row[2] for row in rows
+    ]
+    return [one.replace("\0", "|") for cell in examples for one in re.findall("`([^`]+)`", cell)]
+
+
+def test_the_documented_table_is_the_grammar():
+    rules = [parse(text) for text in documented()]
+    kinds = {term.kind for rule in rules for term in terms(rule)}
+    options = {(t.kind, key) for rule in rules for t in terms(rule) for key in t.options}
+    assert kinds == set(KINDS)
+    assert len(rules) > 25
+    assert {key for _, key in options} >= set(KINDS["localizer"]) | {"desc"}
