@@ -85,8 +85,8 @@ Exit codes:
 @click.option(
     "--analysis",
     multiple=True,
-    type=click.Choice(["decode", "encode"]),
-    help="Repeatable; both by default.",
+    type=click.Choice(["decode", "encode", "ceiling", "denoise"]),
+    help="Repeatable; all that the data allow by default.",
 )
 @click.option(
     "--network",

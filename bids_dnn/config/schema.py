@@ -7,7 +7,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Analysis = Literal["decode", "encode"]
+Analysis = Literal["decode", "encode", "ceiling", "denoise"]
+GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
 Source = Literal[
     "auto",
     "fmriprep",
@@ -80,17 +81,24 @@ class ResponsesConfig(Section):
 
     source: Source = Field("auto", description="Which derivatives, or which ready-made kind.")
     path: Path | None = Field(None, description="Folder of ready-made responses.")
-    model: Literal["lsa", "lss", "lss-by-condition", "fir", "block", "volumes", "glmsingle"] = (
+    model: Literal["lsa", "lss", "lss-by-condition", "conditions", "fir", "block", "volumes"] = (
         Field(
             "lsa",
-            description="lsa, lss, lss-by-condition = one beta a trial; fir = deconvolved mean of "
-            "a window for each condition and run; block = mean volume of each event; volumes = "
-            "each volume within an event; glmsingle = GLMsingle's betas.",
+            description="lsa, lss, lss-by-condition = one beta a trial; conditions = one a "
+            "condition and run; fir = the mean of its deconvolved response over a window; block = "
+            "mean volume of each event; volumes = each volume within an event.",
         )
     )
-    hrf: Literal["spm", "glover"] = Field("spm", description="Hemodynamic response.")
+    hrf: Literal[
+        "spm",
+        "spm + derivative",
+        "spm + derivative + dispersion",
+        "glover",
+        "glover + derivative",
+        "glover + derivative + dispersion",
+    ] = Field("spm", description="Hemodynamic response, as nilearn names it.")
     high_pass_hz: float = Field(
-        0.0078125, gt=0, description="Cut-off of the cosine drift of trial models, in Hz."
+        0.0078125, ge=0, description="Cut-off of the cosine drift of trial models, in Hz."
     )
     low_pass_hz: float | None = Field(None, gt=0, description="Faster changes are filtered out.")
     confounds: str = Field(
@@ -99,7 +107,9 @@ class ResponsesConfig(Section):
         "24-HMP_8-Phys_SpikeReg_cosine.",
     )
     compare_confounds: tuple[str, ...] = Field(
-        (), description="Drawn beside one another in the report, one figure a region."
+        (),
+        description="Strategies drawn beside the chosen one, in a figure of each region's time "
+        "series in the first run.",
     )
     standardize: Literal["auto", "none", "run", "session", "rest"] = Field(
         "auto",
@@ -109,6 +119,16 @@ class ResponsesConfig(Section):
     detrend: Literal["none", "linear"] = Field("linear", description="Of volumes and blocks.")
     fir_window_s: tuple[float, float] = Field(
         (4.0, 8.0), description="After the onset: what the mean of fir is taken over."
+    )
+    fir_length_s: float = Field(20.0, gt=0, description="Delays that fir models.")
+    joint: bool = Field(
+        default=False, description="conditions and fir: one model of all runs of a session."
+    )
+    spm_images: Literal["beta", "con"] = Field(
+        "beta", description="SPM's betas, or its contrast images."
+    )
+    normalize: Literal["none", "residual"] = Field(
+        "none", description="SPM: residual divides each voxel by its residual SD (ResMS)."
     )
     rest: tuple[str, ...] = Field(
         ("rest", "fixation", "baseline"), description="Trial types that are no condition."

@@ -16,7 +16,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Grid
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
-from bids_dnn.report import denoising, found, methods, regions, scores
+from bids_dnn.report import ceilings, denoising, found, methods, regions, scores
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
@@ -70,6 +70,8 @@ class ParticipantReport:
         What a reader needs to run it again.
     warnings, left_out
         Sentences.
+    ceiling
+        Result of the analysis ``ceiling``; None where nothing repeats.
     """
 
     participant: str
@@ -83,6 +85,7 @@ class ParticipantReport:
     surfaces: Surfaces = field(default_factory=dict)
     retinotopy: Retinotopy | None = None
     timeseries: TimeSeries | None = None
+    ceiling: Result | None = None
     stimuli: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Facts, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -172,6 +175,8 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         )
     if data.timeseries is not None:
         body.append(denoising.denoising_section(data.timeseries))
+    if data.ceiling is not None:
+        body.append(ceilings.ceiling_section(data.ceiling, link=data.tables.get("ceiling", "")))
     if data.stimuli or networks:
         body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
     body += [scores.sections(one) for one in shown]

@@ -18,6 +18,7 @@ from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.inputs import Inputs
 from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.pictures import pictures_of
 from bids_dnn.workflows.plan import Plan, SubjectPlan, make_plan
 from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.record import Log, describe_output
@@ -84,7 +85,7 @@ def execute(call: Call, config: Config) -> int:
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:
     read_plugin(config.run.use_plugin)
-    scene = _scene(call, config)
+    scene = _scene(call, config, screen)
     check_output(call.output_dir, inputs=_inputs(scene.inventory))
     if not call.dry_run:
         check_writable(call.output_dir)
@@ -160,8 +161,8 @@ def _stages(call: Call, config: Config, screen: Screen, inputs: Mapping[str, str
     )
 
 
-def _scene(call: Call, config: Config) -> Scene:
-    asked = config.run
+def _scene(call: Call, config: Config, screen: Screen) -> Scene:
+    asked, told = config.run, config.responses
     inventory = take_inventory(
         call.bids_dir,
         derivatives=asked.derivatives,
@@ -170,14 +171,19 @@ def _scene(call: Call, config: Config) -> Scene:
         task_id=asked.task_id,
         run_id=asked.run_id,
         space=asked.space,
-        source=config.responses.source,
+        source=told.source,
         bids_filter_file=asked.bids_filter_file,
         bids_database_dir=asked.bids_database_dir,
         validate=not asked.skip_bids_validation,
+        ready=(told.source, told.path) if told.path is not None else None,
+        fs_subjects_dir=asked.fs_subjects_dir,
     )
     work_dir = _work_dir(config)
     stimuli = call.bids_dir / "stimuli"
     catalog = read_catalog(stimuli) if stimuli.is_dir() else {}
+    if not config.run.analysis or "encode" in config.run.analysis:
+        unpacked = pictures_of(inventory, work_dir, screen=screen, is_dry=call.dry_run)
+        catalog = unpacked | catalog
     inputs = Inputs(work_dir / "fingerprints.json")
     return Scene(config, inventory, call.output_dir, work_dir, catalog, inputs)
 

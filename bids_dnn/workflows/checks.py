@@ -18,6 +18,7 @@ from bids_dnn.errors import (
 from bids_dnn.files import write_text
 
 if TYPE_CHECKING:
+    from bids_dnn.config.schema import Analysis
     from bids_dnn.ingest.inventory import Subject
 
 PROBE = ".bids_dnn_was_here"
@@ -68,6 +69,26 @@ def check_writable(folder: Path) -> None:
     probe = folder / PROBE
     write_text(probe, "")
     probe.unlink()
+
+
+def why_not(analysis: Analysis, subject: Subject, catalog: Collection[str]) -> BidsDnnError | None:
+    """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
+    if analysis == "decode":
+        return why_not_decode(subject)
+    if analysis == "encode":
+        return why_not_encode(subject, catalog)
+    return why_not_denoise(subject) if analysis == "denoise" else None
+
+
+def why_not_denoise(subject: Subject) -> BidsDnnError | None:
+    """Tell why there are no time series to denoise, None where there are."""
+    if subject.source == "fmriprep" and subject.runs[0].confounds is not None:
+        return None
+    return MissingInputError(
+        f"sub-{subject.participant} has no time series with confounds (responses from "
+        f"{subject.source}).",
+        mend="Give fMRIPrep's outputs, or leave out --analysis denoise.",
+    )
 
 
 def why_not_decode(subject: Subject) -> BidsDnnError | None:

@@ -15,7 +15,12 @@ from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
 from bids_dnn.workflows.scene import STEPS, Manifest
 
-ANALYSES = {"decode": interfaces.Decode, "encode": interfaces.Encode}
+ANALYSES = {
+    "decode": interfaces.Decode,
+    "encode": interfaces.Encode,
+    "ceiling": interfaces.EstimateCeilings,
+    "denoise": interfaces.Denoise,
+}
 
 
 def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Workflow:
@@ -150,6 +155,8 @@ MODULES = {
     "ExtractFeatures": "features",
     "Decode": "decode",
     "Encode": "encode",
+    "EstimateCeilings": "ceiling",
+    "Denoise": "denoise",
     "Report": "report",
     "TestGroup": "group",
     "ReportGroup": "report",

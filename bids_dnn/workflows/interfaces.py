@@ -20,7 +20,9 @@ from bids_dnn.backend import threads
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.files import write_json
 from bids_dnn.workflows.settings import apply_settings
+from bids_dnn.workflows.steps.ceiling import ceiling_step
 from bids_dnn.workflows.steps.decode import decode_step
+from bids_dnn.workflows.steps.denoise import denoise_step
 from bids_dnn.workflows.steps.encode import encode_step
 from bids_dnn.workflows.steps.features import features_step
 from bids_dnn.workflows.steps.group import group_step
@@ -122,6 +124,8 @@ DefineRegions = wrap(regions_step, "DefineRegions", module=__name__)
 ExtractFeatures = wrap(features_step, "ExtractFeatures", module=__name__)
 Decode = wrap(decode_step, "Decode", module=__name__)
 Encode = wrap(encode_step, "Encode", module=__name__)
+EstimateCeilings = wrap(ceiling_step, "EstimateCeilings", module=__name__)
+Denoise = wrap(denoise_step, "Denoise", module=__name__)
 Report = wrap(report_step, "Report", module=__name__)
 TestGroup = wrap(group_step, "TestGroup", module=__name__)
 ReportGroup = wrap(group_report_step, "ReportGroup", module=__name__)

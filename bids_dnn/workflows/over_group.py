@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from bids_dnn import __version__
-from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.config.schema import GROUPED, Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
@@ -119,7 +118,7 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
     MissingInputError
         If there is no finished participant-level table.
     """
-    known: tuple[Analysis, ...] = get_args(Analysis)
+    known = GROUPED
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
     warnings: list[str] = []

@@ -14,12 +14,14 @@ from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.files import fingerprint, fingerprint_of
+from bids_dnn.ingest.inventory import Subject
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 from bids_dnn.workflows.steps.about import MARK
 
+SIDES = {"L": "lh", "R": "rh"}
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 
 
@@ -211,6 +213,7 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "tables": {name: str(path) for name, path in tables.items()},
         "background": str(subject.subject.anat) if subject.subject.anat else None,
         "stimuli": {key: str(path) for key, path in told.scene.catalog.items()},
+        "surfaces": surfaces_of(subject.subject),
         "ran": ran,
         "networks": ran.get("networks", []),
         "seed": told.config.run.random_seed,
@@ -224,6 +227,32 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         roots=told.scene.roots(),
     )
     return manifest
+
+
+def surfaces_of(subject: Subject) -> Manifest:
+    """Return the inflated meshes and foldings on which regions and maps are drawn.
+
+    Parameters
+    ----------
+    subject
+        Volumes and ``fsnative`` are drawn on the participant's own surfaces, ``fsaverage*`` on
+        those of FreeSurfer's averages beside them.
+    """
+    anatomy, space = subject.anatomy, subject.space
+    made: Manifest = {}
+    for side, spelled in SIDES.items():
+        folder = anatomy.freesurfer
+        mesh = anatomy.surfaces.get(f"{side}_inflated")
+        if space.startswith("fsaverage"):
+            folder = None if folder is None else folder.parent / space
+            mesh = None if folder is None else folder / "surf" / f"{spelled}.inflated"
+        elif space == "fsLR":
+            mesh = None
+        folding = None if folder is None else folder / "surf" / f"{spelled}.curv"
+        if mesh is not None and mesh.is_file():
+            is_there = folding is not None and folding.is_file()
+            made[side] = {"mesh": str(mesh), "folding": str(folding) if is_there else None}
+    return made if len(made) == len(SIDES) else {}
 
 
 def _finish(

@@ -13,9 +13,14 @@ from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import BidsDnnError, ConfigError
 from bids_dnn.files import fingerprint_of, read_json
 from bids_dnn.ingest.inventory import Subject
-from bids_dnn.workflows.checks import why_not_decode, why_not_encode
-from bids_dnn.workflows.masks import regions_manifest
+from bids_dnn.ingest.records import READY
+from bids_dnn.workflows.checks import why_not
+from bids_dnn.workflows.regions import regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
+
+PLAIN = ("raw", "detrend+cosine")  # what each way of denoising is drawn beside
+# Settings of [responses] that readers of BOLD runs do not take.
+NOT_OF_RUNS = ("source", "path", "conditions", "compare_confounds", "spm_images", "normalize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +56,9 @@ class Job:
         sidecar = names.sidecar_of(self.table())
         if not provenance.is_done(sidecar, self.fingerprint):
             return False
-        told = self.manifest
+        root = Path(self.manifest["output_dir"])
         regions = read_json(sidecar).get("Facts", {}).get("regions", [])
-        masks = [
-            names.path_of(
-                Path(told["output_dir"]),
-                "region",
-                participant=told["entities"]["participant"],
-                space=told["entities"]["space"],
-                region=names.label_of(region["name"]),
-            )
-            for region in regions
-        ]
-        return all(mask.is_file() for mask in masks)
+        return all((root / name).is_file() for one in regions for name in one.get("files", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +194,20 @@ def seed_of(seed: int, participant: str, analysis: str) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
+def _settings_of(scene: Scene, analysis: Analysis) -> Manifest:
+    if analysis == "ceiling":
+        return {}
+    if analysis == "denoise":
+        told = scene.config.responses
+        return {
+            "strategies": list(dict.fromkeys([*PLAIN, told.confounds, *told.compare_confounds])),
+            "low_pass_hz": told.low_pass_hz,
+            "rest": list(told.rest),
+        }
+    settings: Manifest = getattr(scene.config, analysis).model_dump(mode="json")
+    return settings
+
+
 def _asked(config: Config) -> tuple[Analysis, ...]:
     known: tuple[Analysis, ...] = get_args(Analysis)
     return config.run.analysis or known
@@ -211,11 +220,7 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
     problems: list[BidsDnnError] = []
     notes: list[str] = []
     for analysis in _asked(scene.config):
-        why = (
-            why_not_decode(subject)
-            if analysis == "decode"
-            else why_not_encode(subject, scene.catalog)
-        )
+        why = why_not(analysis, subject, scene.catalog)
         if why is not None and (scene.config.run.analysis or len(_asked(scene.config)) == 1):
             problems.append(why)
         elif why is not None:
@@ -245,23 +250,34 @@ def _replaced(scene: Scene, job: Job) -> list[str]:
 
 
 def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
-    told = scene.config.responses
-    files = list(subject.inputs())
-    conditions = told.conditions or scene.inventory.bids_dir / "stimuli" / "conditions.tsv"
-    settings: Manifest = told.model_dump(mode="json", exclude={"source", "conditions"})
-    if subject.source == "spm":
-        found = conditions.is_file() or told.conditions is not None
-        files += [conditions] if found else []
-        settings = {
-            "standardize": told.standardize,
-            "conditions": str(conditions) if found else None,
-        }
+    files, settings = list(subject.inputs()), _settings(scene, subject)
+    if settings.get("conditions"):
+        files.append(Path(settings["conditions"]))
     return {
         "subject": subject.to_json(),
         "settings": settings,
         "stimuli": sorted(scene.catalog),
         "inputs": scene.inputs.of(files),
         "code": provenance.code_fingerprint(f"{STEPS}.responses"),
+    }
+
+
+def _settings(scene: Scene, subject: Subject) -> Manifest:
+    """Return those settings of [responses] that the reader of this source takes."""
+    told: Manifest = scene.config.responses.model_dump(mode="json")
+    if subject.source in READY:
+        return {"standardize": told["standardize"]}
+    if subject.source != "spm":
+        return {key: value for key, value in told.items() if key not in NOT_OF_RUNS}
+    given = scene.config.responses.conditions
+    conditions = given or scene.inventory.bids_dir / "stimuli" / "conditions.tsv"
+    is_there = conditions.is_file() or given is not None
+    return {
+        "standardize": told["standardize"],
+        "images": told["spm_images"],
+        "normalize": told["normalize"],
+        "fir_window_s": told["fir_window_s"],
+        "conditions": str(conditions) if is_there else None,
     }
 
 
@@ -272,30 +288,31 @@ def _job(
     networks: dict[str, Manifest],
 ) -> Job:
     subject, responses, regions = parts
-    settings = getattr(scene.config, analysis).model_dump(mode="json")
+    settings = _settings_of(scene, analysis)
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
     made_from = {
         "version": __version__,
         "code": provenance.code_fingerprint(f"{STEPS}.{analysis}"),
         "responses": responses,
-        "regions": {k: v for k, v in regions.items() if k != "output_dir"},
+        "regions": {k: v for k, v in regions.items() if k not in ("output_dir", "sources")},
         "settings": settings,
         "seed": seed,
         "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
     }
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
-    files = [*map(Path, responses["inputs"]), *(Path(rule["path"]) for rule in regions["rules"])]
+    files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
     if analysis == "encode":
         files += scene.catalog.values()
         files += [
             Path(w) for n in networks.values() if (w := n["weights"]) not in (None, "random")
         ]
     settled = {"source": subject.source} | responses["settings"]
+    named = [{"name": rule["name"], "rule": rule["rule"]} for rule in regions["rules"]]
     sidecar = {
         "Sources": provenance.sources(files, scene.roots()),
         "GeneratedBy": f"bids_dnn {__version__}",
-        "Settings": {"responses": settled, analysis: settings},
+        "Settings": {"responses": settled, "regions": named, analysis: settings},
         "RandomSeed": scene.config.run.random_seed,
         provenance.FINGERPRINT: print_,
     }
@@ -308,5 +325,7 @@ def _job(
         "seed": seed,
         "sidecar": sidecar,
     }
+    if analysis == "denoise":
+        manifest["subject"] = subject.to_json()
     job = Job(analysis, manifest, print_, done=False)
     return replace(job, done=job.is_there())

@@ -43,7 +43,12 @@ class Scene:
 
     def roots(self) -> dict[str, Path]:
         """Return the root of each data set by the name that BIDS URIs use."""
-        return {"raw": self.inventory.bids_dir} | dict(self.inventory.datasets)
+        given = {
+            "freesurfer": self.config.run.fs_subjects_dir,
+            "retinotopy": self.config.run.retinotopy_template,
+        }
+        named = {name: path.absolute() for name, path in given.items() if path is not None}
+        return {"raw": self.inventory.bids_dir} | named | dict(self.inventory.datasets)
 
 
 def portable(value: Manifest, roots: Mapping[str, Path]) -> str:

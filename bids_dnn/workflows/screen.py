@@ -23,6 +23,8 @@ DOING = {
     "regions": "building regions",
     "decode": "decoding",
     "encode": "encoding",
+    "ceiling": "estimating noise ceilings",
+    "denoise": "denoising time series",
     "features": "extracting features",
     "reports": "writing the report",
     "group": "testing over participants",

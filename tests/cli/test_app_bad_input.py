@@ -257,14 +257,14 @@ def test_a_confound_that_is_lacking_fails_its_participant_in_words(call, tmp_pat
     assert "Traceback" not in said.output
 
 
-def test_nan_voxels_are_left_out_and_counted(call, tmp_path, rng):
+def test_nan_units_are_left_out_and_counted(call, tmp_path, rng):
     tree = add_pictures(tiny_tree(tmp_path / "data", rng, nan_voxels=2, participants=("01",)))
     said = call(tree, "--analysis", "decode", "--n-permutations", "3", "--nprocs", "1")
     assert said.exit_code == 0, said.output
     told = json.loads(next((tmp_path / "out").rglob("*_desc-decode_scores.json")).read_text())
     assert told["Facts"]["ingest"]["left_out_units"] == 2
     (region,) = told["Facts"]["regions"]
-    assert region["n_before"] - region["n_voxels"] == 2
+    assert region["n_before"] - region["n_units"] == 2
 
 
 def test_an_output_that_cannot_be_made(call, tree, tmp_path):

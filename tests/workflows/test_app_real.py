@@ -31,5 +31,5 @@ def test_haxby_is_decoded_as_it_should(real_data, tmp_path, onsets, responses, l
     assert said.exit_code == 0, said.output
     (path,) = (tmp_path / "out").rglob("*_desc-decode_scores.tsv")
     (row,) = pd.read_csv(path, sep="\t").to_dict("records")
-    assert (row["n_classes"], row["chance"], row["n_voxels"]) == (8, 0.125, 530)
+    assert (row["n_classes"], row["chance"], row["n_units"]) == (8, 0.125, 530)
     assert lowest <= row["score"] <= highest

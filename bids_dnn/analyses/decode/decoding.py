@@ -51,7 +51,7 @@ COLUMNS = {
     "n_permutations": "Random labelings drawn, or all distinct ones where they are fewer",
     "n_samples": "Samples predicted",
     "n_runs": "Runs, each left out once",
-    "n_voxels": "Voxels of the region that were used",
+    "n_units": "Units (voxels, vertices, channels) of the region that were used",
 }
 
 
@@ -282,7 +282,7 @@ def _score(
         "n_permutations": task.labelings.n_permutations,
         "n_samples": len(task.rows),
         "n_runs": len(task.folds),
-        "n_voxels": region.units.size,
+        "n_units": region.units.size,
     }
     return _Outcome(row, null, confusion)
 
@@ -344,7 +344,7 @@ def _meta(
     return {
         "folds": "leave one run out",
         "classifier": "linear support vector machine (SVC, precomputed kernel, one against one)",
-        "c_unit": "n_voxels / mean diagonal of the centered training Gram matrix"
+        "c_unit": "n_units / mean diagonal of the centered training Gram matrix"
         if responses.scale in SCALED
         else "1",
         "chance": {task.comparison.name: 1 / len(task.comparison.sides) for task in tasks},

@@ -32,7 +32,7 @@ COLUMNS = {
     "network": "Name of the network",
     "layer": "Module path of the layer",
     "metric": "pearson = correlation of predicted and measured responses over images",
-    "score": "Mean over the region's voxels of the signed out-of-fold correlation; -1 to 1. "
+    "score": "Mean over the region's units of the signed out-of-fold correlation; -1 to 1. "
     + ALIGNED,
     "ceiling": "Noise ceiling of that correlation, of the voxels' mean reliability; n/a where "
     "the repeats agree no better than noise",
@@ -46,8 +46,8 @@ COLUMNS = {
     "p_floor": "The smallest p that the permutations allow",
     "p_corrected": "p corrected for all regions and layers of this table (maximum statistic)",
     "n_permutations": "Exchanges of images",
-    "n_voxels": "Voxels of the region that have a score",
-    "n_voxels_ceiling": "Voxels among them that have a noise ceiling of their own",
+    "n_units": "Units (voxels, vertices, channels) of the region that have a score",
+    "n_units_ceiling": "Units among them that have a noise ceiling of their own",
     "n_stimuli": "Images, each predicted once",
     "n_folds": "Folds of images",
     "best": "Whether the score is the region's highest over layers",
@@ -77,8 +77,8 @@ def score_rows(
                 "r2": _mean(made.r2[columns]),
                 "ci_low": low,
                 "ci_high": high,
-                "n_voxels": int(np.isfinite(r).sum()),
-                "n_voxels_ceiling": int(capped.sum()),
+                "n_units": int(np.isfinite(r).sum()),
+                "n_units_ceiling": int(capped.sum()),
                 "n_stimuli": len(data.stimuli),
                 "n_folds": len(data.folds),
             }

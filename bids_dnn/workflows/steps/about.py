@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
+from bids_dnn.derivatives.names import label_of
+from bids_dnn.derivatives.places import paths_of
 
 MARK = "<!-- fingerprint {} -->\n"  # the last line of a report page
 
 
 def with_facts(
-    result: Result, *, ingest: dict[str, Any], warnings: Sequence[str], rois: Sequence[Roi]
+    result: Result,
+    *,
+    ingest: dict[str, Any],
+    warnings: Sequence[str],
+    rois: Sequence[Roi],
+    entities: Mapping[str, str],
 ) -> Result:
-    """Return the result with the facts of its responses and regions among its own."""
+    """Return the result with the facts of its responses and regions among its own.
+
+    Parameters
+    ----------
+    result
+        Of an analysis.
+    ingest
+        Facts of the responses.
+    warnings
+        Of the regions.
+    rois
+        The regions.
+    entities
+        ``participant`` and ``space``, which are in the names of the regions' files.
+    """
     own = list(result.meta.get("warnings", ()))
     regions = [
         {
             "name": roi.name,
             "source": roi.source,
-            "n_voxels": len(roi.space),
+            "n_units": len(roi.space),
+            "unit": roi.space.unit,
             "n_before": roi.n_before,
+            "files": [path.as_posix() for path in _files(roi, entities)],
         }
         for roi in rois
     ]
     told = [*warnings, *ingest.get("warnings", ()), *own]
     facts = {"ingest": ingest, "regions": regions, "warnings": list(dict.fromkeys(told))}
     return replace(result, meta=result.meta | facts)
+
+
+def _files(roi: Roi, entities: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where the region lies, from the root of the output."""
+    own = {key: entities[key] for key in ("participant", "space")}
+    return paths_of(Path(), "region", roi.space, **own, region=label_of(roi.name))

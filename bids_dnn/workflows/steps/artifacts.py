@@ -18,6 +18,7 @@ from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surf
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import json_text, writing
 
+AREAS = "areas.npz"  # beside the responses: regions that the data themselves name
 Word = TypeVar("Word", bound=str)
 SCALES: tuple[Scale, ...] = get_args(Scale)
 MARKS: tuple[Independence, ...] = get_args(Independence)

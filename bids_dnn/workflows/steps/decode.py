@@ -24,8 +24,11 @@ def decode_step(manifest: Path, responses: Path, regions: Path) -> Path:
         c=settings["c"],
         n_permutations=settings["permutations"],
         seed=told["seed"],
+        nuisance=tuple(settings["nuisance"]),
     )
-    result = with_facts(result, ingest=facts, warnings=warnings, rois=rois)
+    result = with_facts(
+        result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
+    )
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]

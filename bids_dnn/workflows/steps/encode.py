@@ -34,8 +34,11 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         ceiling=settings["ceiling"],
         n_permutations=settings["permutations"],
         seed=told["seed"],
+        nuisance=tuple(settings["nuisance"]),
     )
-    result = with_facts(result, ingest=facts, warnings=warnings, rois=rois)
+    result = with_facts(
+        result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
+    )
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]

@@ -1,53 +1,100 @@
-"""Masks and responses -> regions on the grid of the responses."""
+"""Rules and responses -> regions on the places of the responses."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import Space
+from bids_dnn.derivatives.retinotopy import write_retinotopy
 from bids_dnn.derivatives.write import write_region
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
-from bids_dnn.rois.define import left_out, read_region
-from bids_dnn.workflows.steps.artifacts import load_responses, save_rois
+from bids_dnn.rois.build import build_region
+from bids_dnn.rois.define import left_out
+from bids_dnn.rois.overlap import overlap_warnings, overlaps
+from bids_dnn.rois.retinotopy import participant_maps
+from bids_dnn.rois.rule import from_json
+from bids_dnn.workflows.regions import benson_files
+from bids_dnn.workflows.steps.artifacts import AREAS, load_responses, load_rois, save_rois
+from bids_dnn.workflows.steps.terms import resolver
+
+SHOWN = 5  # overlaps that are told one by one; the page counts all
 
 
 def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
-    """Build the regions, leave out units that were not measured, write the masks.
+    """Build the regions, leave out units that were not measured, write them.
 
-    A region that was found but not asked for, and has no voxel, is left out with a warning.
+    A region that was found but not asked for, and has no unit, is left out with a warning.
 
     Raises
     ------
     NotEnoughDataError
-        If a region that was asked for has no measured voxel, or no region has one.
+        If a region that was asked for has no measured unit, or no region has one.
     """
     told = read_json(manifest)
     space = load_responses(responses)[0].space
-    rois: list[Roi] = []
+    own = load_rois(responses.with_name(AREAS))[0]
+    rois: list[Roi] = list(own) if told["own"] else []
     warnings: list[str] = []
     for rule in told["rules"]:
         try:
-            roi, said = read_region(
-                rule["name"], Path(rule["path"]), mask_space=rule["space"], like=space
-            )
-            rois.append(replace(left_out(roi, space), source=rule["uri"]))
-            warnings += said
+            roi, said = _region(rule, space, own)
         except NotEnoughDataError as err:
             if rule["asked"]:
                 raise
             warnings.append(f"{err.what} It is left out.")
-    if not rois:
+            continue
+        rois.append(roi)
+        warnings += said
+    if told["rules"] and not rois:
         raise NotEnoughDataError(
             f"None of the {len(told['rules'])} masks found has a voxel that was measured.",
             mend="Name a region with --roi NAME=PATH@SPACE.",
         )
+    warnings += _overlapping(rois)
+    sources = {rule["name"]: rule["uris"] for rule in told["rules"]}
     for roi in rois:
         write_region(
             roi,
             Path(told["output_dir"]),
             entities={"participant": told["participant"]},
-            sidecar=told["sidecar"] | {"Sources": [roi.source]},
+            sidecar=told["sidecar"] | {"Sources": sources.get(roi.name, [])},
         )
-    return save_rois(out_dir / "regions.npz", rois, warnings)
+    _write_retinotopy(told)
+    return save_rois(out_dir / "regions.npz", rois, list(dict.fromkeys(warnings)))
+
+
+def _region(rule: Mapping[str, Any], space: Space, own: Sequence[Roi]) -> tuple[Roi, list[str]]:
+    resolve = resolver(rule["terms"], measured=space, own=own)
+    roi, warnings = build_region(rule["name"], from_json(rule["tree"]), space, resolve)
+    return replace(left_out(roi, space), source=rule["source"]), warnings
+
+
+def _overlapping(rois: Sequence[Roi]) -> list[str]:
+    said = overlap_warnings(overlaps(rois))
+    if len(said) <= SHOWN:
+        return said
+    return [*said[:SHOWN], f"{len(said) - SHOWN} more pairs of regions share units."]
+
+
+def _write_retinotopy(told: Mapping[str, Any]) -> None:
+    """Write the participant's retinotopic maps where a rule is made from them."""
+    needed = [t for rule in told["rules"] for t in rule["terms"].values() if "benson" in t]
+    if not needed or told["space"].startswith("fsaverage"):
+        return
+    maps = participant_maps(benson_files(needed[0]["benson"])).hemispheres
+    write_retinotopy(
+        {
+            "angle": {h: one.angle_deg for h, one in maps.items()},
+            "eccentricity": {h: one.eccentricity_deg for h, one in maps.items()},
+            "sigma": {h: one.sigma_deg for h, one in maps.items()},
+        },
+        {h: one.area for h, one in maps.items()},
+        Path(told["output_dir"]),
+        entities={"participant": told["participant"], "space": "fsnative"},
+        sidecar=told["sidecar"],
+    )

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bids_dnn import imaging
+from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import HEMISPHERES, Hemisphere
 from bids_dnn.derivatives import names
+from bids_dnn.derivatives.places import read_places
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.files import read_json, write_text
 from bids_dnn.report.page import (
@@ -18,16 +24,22 @@ from bids_dnn.report.page import (
     render_group,
     render_participant,
 )
+from bids_dnn.report.raster import Surfaces
+from bids_dnn.report.surfaces import Retinotopy
 from bids_dnn.workflows.steps.about import MARK
+from bids_dnn.workflows.steps.denoise import from_result
 
+SCORED = ("decode", "encode")  # analyses with a section of scores
 SHOWN = 24  # pictures on the contact sheet
 
 
 def report_step(manifest: Path) -> Path:
     """Make one participant's page from its derivatives; returns the page."""
     told = read_json(manifest)
-    results = _results(told["tables"])
-    first = next(iter(results.values()))
+    whole = _results(told["tables"])
+    results = {name: made for name, made in whole.items() if name in SCORED}
+    first = next(iter(whole.values()))
+    denoised = whole.get("denoise")
     catalog = {name: Path(path) for name, path in told["stimuli"].items()}
     background = told["background"]
     data = ParticipantReport(
@@ -46,8 +58,12 @@ def report_step(manifest: Path) -> Path:
         config_toml=told["config_toml"],
         versions=told["versions"],
         seed=told["seed"],
-        warnings=_warnings(results),
+        warnings=_warnings(whole),
         left_out=tuple(told["left_out"]),
+        surfaces=_surfaces(told),
+        retinotopy=_retinotopy(told),
+        timeseries=None if denoised is None else from_result(denoised),
+        ceiling=whole.get("ceiling"),
     )
     text = render_participant(data, Path(told["figures"]))
     return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))
@@ -82,18 +98,47 @@ def _results(tables: Mapping[str, str]) -> dict[str, Result]:
 
 
 def _rois(told: Mapping[str, Any], result: Result) -> tuple[Roi, ...]:
-    made = []
-    for region in result.meta.get("regions", ()):
-        path = names.path_of(
-            Path(told["output_dir"]),
-            "region",
-            participant=told["participant"],
-            space=told["space"],
-            region=names.label_of(region["name"]),
+    root = Path(told["output_dir"])
+    return tuple(
+        Roi(
+            region["name"],
+            read_places([root / name for name in region["files"]], name=told["space"]),
+            region["source"],
+            region["n_before"],
         )
-        space = imaging.space_of_mask(path, name=told["space"])
-        made.append(Roi(region["name"], space, region["source"], region["n_before"]))
-    return tuple(made)
+        for region in result.meta.get("regions", ())
+    )
+
+
+def _surfaces(told: Mapping[str, Any]) -> Surfaces:
+    """Read the inflated meshes; those whose files are gone by now are not drawn."""
+    made: dict[Hemisphere, tuple[Mesh, NDArray[np.float64] | None]] = {}
+    for side in HEMISPHERES:
+        one = told["surfaces"].get(side)
+        if one is None or not Path(one["mesh"]).is_file():
+            return {}
+        folding = one["folding"]
+        made[side] = (
+            imaging.read_mesh(Path(one["mesh"]), is_sphere=True),  # any place will do
+            imaging.read_curvature(Path(folding)) if folding else None,
+        )
+    return made
+
+
+def _retinotopy(told: Mapping[str, Any]) -> Retinotopy | None:
+    """Read the retinotopic maps that were written with the regions, None where there are none."""
+    own = {"participant": told["participant"], "space": "fsnative"}
+    root, made = Path(told["output_dir"]), {}
+    if not told["surfaces"] or told["space"].startswith("fsaverage"):
+        return None
+    for stat in ("angle", "eccentricity"):
+        paths = {h: names.path_of(root, "retinotopy", **own, hemi=h, stat=stat) for h in "LR"}
+        if not all(path.is_file() for path in paths.values()):
+            return None
+        made[stat] = {h: imaging.read_curvature(paths[h]) for h in HEMISPHERES}
+    areas = {h: names.path_of(root, "areas", **own, hemi=h) for h in HEMISPHERES}
+    made["area"] = {h: imaging.read_labels(path)[0].astype(float) for h, path in areas.items()}
+    return made
 
 
 def _links(told: Mapping[str, Any]) -> dict[str, str]:

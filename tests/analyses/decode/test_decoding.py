@@ -193,7 +193,7 @@ def test_samples_without_condition_and_units_without_values_are_left_out(planted
     assert result.meta["units_left_out"] == {"signal": 1, "noise": 0}
     assert result.meta["samples_without_condition"] == 2
     assert result.meta["conditions"] == ["a", "b", "c"]
-    assert result.table["n_voxels"].tolist() == [19] * 4 + [20] * 4
+    assert result.table["n_units"].tolist() == [19] * 4 + [20] * 4
 
 
 def test_stimuli_of_several_runs_are_told(rng):
@@ -299,5 +299,5 @@ def test_haxby_single_volumes(real_data):
     )
     responses = replace(responses, scale="zscore")
     row = run(responses, comparisons=("all",), n_permutations=1).table.iloc[0]
-    assert row["n_voxels"] == 530
+    assert row["n_units"] == 530
     np.testing.assert_allclose(row["score"], 0.571, atol=0.005)

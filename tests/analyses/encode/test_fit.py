@@ -134,7 +134,7 @@ def test_the_same_seed_gives_the_same_bytes(rng):
 def test_without_repeats_there_is_no_ceiling(rng, ceiling):
     result = run(*make(rng, n=40, n_repeats=1), ceiling=ceiling)
     assert result.table[["ceiling", "normalized"]].isna().all(axis=None)
-    assert (result.table["n_voxels_ceiling"] == 0).all()
+    assert (result.table["n_units_ceiling"] == 0).all()
     assert "half has no noise ceiling" in " ".join(result.meta["warnings"])
 
 
@@ -163,7 +163,7 @@ def test_what_has_no_partner_is_left_out_and_counted(rng):
         "units": {"one": 1, "half": 1, "noise": 0},
     }
     assert "'unknown.png'" in result.meta["warnings"][0]
-    assert result.table["n_voxels"].tolist() == [19] * 3 + [9] * 3 + [10] * 3
+    assert result.table["n_units"].tolist() == [19] * 3 + [9] * 3 + [10] * 3
 
 
 def test_what_made_the_features_is_kept(rng):
