@@ -62,18 +62,7 @@ def write_dataset(root: Path, labels: Sequence[str], stimuli: Mapping[str, str])
         },
     )
     files.write_text(root / "README", README)
-    unknown = ["n/a"] * len(labels)
-    write_table(
-        root / "participants.tsv",
-        {"participant_id": [f"sub-{x}" for x in labels], "age": unknown, "sex": unknown},
-    )
-    files.write_json(
-        root / "participants.json",
-        {
-            "age": {"Description": "Not available: simulated.", "Units": "year"},
-            "sex": {"Description": "Not available: simulated."},
-        },
-    )
+    write_participants(root, labels)
     write_task(root, TASK, "Look at drawings.")
     write_table(
         root / "stimuli" / "conditions.tsv",
@@ -81,6 +70,44 @@ def write_dataset(root: Path, labels: Sequence[str], stimuli: Mapping[str, str])
             "name": [Path(name).stem for name in stimuli],
             "stimulus": list(stimuli),
             "condition": list(stimuli.values()),
+        },
+    )
+
+
+def write_participants(
+    root: Path,
+    labels: Sequence[str],
+    *,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    about: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Write the table of participants, and what its columns mean.
+
+    Parameters
+    ----------
+    root
+        Of the data set.
+    labels
+        Of the participants, without ``sub-``.
+    columns
+        Further ones, a value for each participant.
+    about
+        What the further ones mean.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    unknown = ["n/a"] * len(labels)
+    known = {"participant_id": [f"sub-{x}" for x in labels], "age": unknown, "sex": unknown}
+    write_table(root / "participants.tsv", {**known, **(columns or {})})
+    files.write_json(
+        root / "participants.json",
+        {
+            "age": {"Description": "Not available: simulated.", "Units": "year"},
+            "sex": {"Description": "Not available: simulated."},
+            **(about or {}),
         },
     )
 

@@ -58,6 +58,7 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
     for task, description in TASKS.items():
         raw.write_task(root, task, description)
     files.write_text(root / "README", raw.README + README)
+    _write_attended(root, labels)
     made = root / "derivatives"
     files.write_text(made / "fmriprep" / ".bidsignore", IGNORED + SURFACES_IGNORED)
     describe(
@@ -72,6 +73,21 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
     landmarks.write_truth_dataset(made / "truth")
     for label, rng in zip(labels, of_participants, strict=True):
         _add_participant(root, label, rng)
+
+
+def _write_attended(root: Path, labels: Sequence[str]) -> None:
+    """Give each participant a position of its own, for rules that differ by participant."""
+    places = list(cortex.DISKS.values())
+    chosen = [places[i % len(places)] for i in range(len(labels))]
+    columns = {
+        f"attended_{axis}_deg": [f"{place[i]:g}" for place in chosen]
+        for i, axis in enumerate("xy")
+    }
+    about = {
+        name: {"Description": f"Position to attend, {way} positive.", "Units": "degree"}
+        for name, way in zip(columns, ("right", "up"), strict=True)
+    }
+    raw.write_participants(root, labels, columns=columns, about=about)
 
 
 def _add_participant(root: Path, label: str, rng: np.random.Generator) -> None:

@@ -109,6 +109,13 @@ def test_events_show_pictures_that_are_there(tree):
     assert set(events(tree, "loc", "01").trial_type) == {"face", "object"}
 
 
+def test_each_participant_attends_a_position_of_the_task(tree):
+    table = pd.read_csv(tree / "participants.tsv", sep="\t")
+    assert (table.attended_x_deg[0], table.attended_y_deg[0]) == positions.POSITIONS["upperRight"]
+    told = json.loads((tree / "participants.json").read_text())
+    assert set(told) == set(table.columns) - {"participant_id"}
+
+
 def regressor(tree, task, condition, n_volumes):
     table = events(tree, task, "01")
     chosen = table[table.trial_type.isin(condition)]
@@ -203,6 +210,8 @@ def test_simulate_adds_this_part_and_leaves_the_rest(whole, tmp_path):
     anat = "derivatives/fmriprep/sub-01/anat/sub-01_desc-"
     assert changed == {
         "README",
+        "participants.json",
+        "participants.tsv",
         "derivatives/fmriprep/.bidsignore",
         "derivatives/truth/.bidsignore",
         f"{anat}preproc_T1w.nii.gz",
