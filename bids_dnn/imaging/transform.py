@@ -197,9 +197,9 @@ def _read_h5(path: Path) -> list[Affine | Displacement]:
 
 
 def _entry(group: Any, name: str) -> Any:
-    """Return parameters by the name that ITK gives them, or gave them before it was mended."""
+    """Return parameters by ITK's name for them, which lacked an ``s`` before it was mended."""
     right = f"Transform{name}Parameters"
-    return group[right if right in group else right.replace("Transform", "Tranform")]
+    return group[right if right in group else right.replace("ns", "n", 1)]
 
 
 def _linear(
