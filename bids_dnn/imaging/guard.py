@@ -12,6 +12,7 @@ from xml.parsers.expat import ExpatError
 import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from bids_dnn.errors import MissingInputError, UnreadableError
 
@@ -22,7 +23,7 @@ SHORT = (
 )
 DAMAGED = (
     *(EOFError, OSError, zlib.error, ValueError, ImageFileError, HeaderDataError),
-    *(ExpatError, KeyError, IndexError),
+    *(ExpatError, KeyError, IndexError, WrapStructError),
 )
 
 

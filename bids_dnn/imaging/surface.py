@@ -25,6 +25,7 @@ _POINTS, _TRIANGLES, _SHAPE, _LABEL, _SERIES = (
     for name in ("POINTSET", "TRIANGLE", "SHAPE", "LABEL", "TIME_SERIES")
 )
 MESH = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
+NEW_CURVATURE = b"\xff\xff\xff"  # FreeSurfer's format, whose length is told, not checked
 CHUNK = 1 << 16  # bytes of XML read at once
 PALETTE_STEP = 0.61803398875  # golden ratio: neighboring labels get distant hues
 
@@ -111,8 +112,17 @@ def read_cortex(path: Path) -> NDArray[np.bool_]:
     return is_cortex
 
 
-def read_vertex_series(path: Path) -> NDArray[np.float32]:
+def read_vertex_series(
+    path: Path, vertices: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """Return the data arrays of a GIFTI file, (n_arrays, n_vertices): volumes, or maps.
+
+    Parameters
+    ----------
+    path
+        ``.func.gii``, ``.shape.gii`` or ``.label.gii``.
+    vertices : (n_chosen,)
+        Only these are kept; None = all.
 
     Raises
     ------
@@ -125,14 +135,20 @@ def read_vertex_series(path: Path) -> NDArray[np.float32]:
     arrays = [a for a in image.darrays if a.intent not in (_POINTS, _TRIANGLES)]
     shapes = {np.shape(a.data) for a in arrays}
     if len(shapes) == 1 and len(arrays) == 1 and np.ndim(arrays[0].data) == 2:
-        return np.ascontiguousarray(np.asarray(arrays[0].data, dtype=np.float32).T)
+        table = np.asarray(arrays[0].data, dtype=np.float32).T
+        return np.ascontiguousarray(table if vertices is None else table[:, vertices])
     if len(shapes) != 1 or len(next(iter(shapes))) != 1:
         raise UnreadableError(
             f"{path} holds {len(arrays)} arrays of values with the shapes {sorted(shapes)}; one "
             "value for each vertex was expected in each.",
             mend="Give a .func.gii, .shape.gii or .label.gii file.",
         )
-    return np.asarray([a.data for a in arrays], dtype=np.float32)
+    n = next(iter(shapes))[0] if vertices is None else len(vertices)
+    values = np.empty((len(arrays), n), dtype=np.float32)
+    for row, array in zip(values, arrays, strict=True):
+        row[:] = array.data if vertices is None else array.data[vertices]
+        array.data = None  # given back: series may be large
+    return values
 
 
 def read_labels(path: Path) -> tuple[NDArray[np.int64], dict[int, str]]:
@@ -186,6 +202,11 @@ def read_curvature(path: Path) -> NDArray[np.float64]:
             found: Any = load(path).dataobj
         else:
             found = _FREESURFER.read_morph_data(str(path))
+            with path.open("rb") as stream:
+                start = stream.read(7)
+            n = int.from_bytes(start[3:], "big")
+            if start.startswith(NEW_CURVATURE) and len(found) != n:
+                raise EOFError(f"{len(found)} of {n} vertices")
     values: NDArray[np.float64] = np.asarray(found, dtype=np.float64).reshape(-1)
     return values
 
@@ -231,14 +252,14 @@ def read_surface_units(
     for hemisphere, path, n in zip(HEMISPHERES, (left, right), space.n_vertices, strict=True):
         if path is None:
             continue
-        values = read_vertex_series(path)
-        if values.shape[1] != n:
+        found = read_surface_header(path)[1]
+        if found != n:
             raise SpaceError(
-                f"{path} has {values.shape[1]} vertices, the {hemisphere} hemisphere of "
+                f"{path} has {found} vertices, the {hemisphere} hemisphere of "
                 f"{space.name} has {n}.",
                 mend="Give files of one mesh, for one from a single run of fMRIPrep.",
             )
-        parts.append(values[:, space.vertices(hemisphere)])
+        parts.append(read_vertex_series(path, space.vertices(hemisphere)))
     if not parts:
         raise MissingInputError("No hemisphere is given.", mend="Give the GIFTI files of both.")
     if len({len(part) for part in parts}) != 1:
