@@ -26,8 +26,8 @@ def read_volume_betas(path: Path, grid: Grid) -> Floats:
     Parameters
     ----------
     path
-        ``betas_sessionNN.hdf5`` (trials, z, y, x; read plane by plane, as the file keeps all
-        trials of a voxel together) or ``.nii.gz``.
+        ``betas_sessionNN.hdf5`` (trials, z, y, x; as published, it keeps all trials of a voxel
+        together, and only the voxels of `grid` are read) or ``.nii.gz``.
     grid
         Which voxels.
 
@@ -52,13 +52,17 @@ def read_volume_betas(path: Path, grid: Grid) -> Floats:
                 f"{path} has betas on {array.shape[:0:-1]}, the brain mask lies on {grid.shape}.",
                 mend="Give betas, mask and regions of one preparation, such as func1pt8mm.",
             )
+        x, y, z = (axis.tolist() for axis in np.unravel_index(grid.index, grid.shape))
+        if array.chunks is not None and array.chunks[1:] == (1, 1, 1):
+            found = np.empty((len(grid), len(array)), dtype=np.int16)
+            for unit in np.lexsort((x, y, z)):  # in the order of the file
+                found[unit] = array[:, z[unit], y[unit], x[unit]]
+            return np.divide(found.T, SCALE, dtype=np.float32)
         values = np.empty((len(array), len(grid)), dtype=np.float32)
-        x, y, z = np.unravel_index(grid.index, grid.shape)
-        corner_x, corner_y = int(x.min()), int(y.min())
-        for plane in np.unique(z):
-            units = np.flatnonzero(z == plane)
-            part = array[:, int(plane), corner_y : int(y.max()) + 1, corner_x : int(x.max()) + 1]
-            values[:, units] = part[:, y[units] - corner_y, x[units] - corner_x]
+        for plane in sorted(set(z)):
+            units = np.flatnonzero(np.equal(z, plane))
+            part = array[:, plane]
+            values[:, units] = part[:, np.take(y, units), np.take(x, units)]
         return np.divide(values, SCALE, out=values)
 
 

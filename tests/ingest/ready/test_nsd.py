@@ -77,6 +77,18 @@ def test_betas_come_as_written(tmp_path, rng, suffix):
     assert samples["repeat"].max() > 0
 
 
+@pytest.mark.parametrize("chunks", [None, (50, 3, 4, 5), (750, 1, 4, 5)])
+def test_other_orders_on_disk_give_the_same(tmp_path, rng, chunks):
+    tree(tmp_path, rng, sessions=(1,))
+    expected = read(tmp_path, units="brain").responses.values
+    path = tmp_path / f"nsddata_betas/ppdata/subj01/func1pt8mm/{MODEL}/betas_session01.hdf5"
+    with h5py.File(path, "r+") as file:
+        betas = file["betas"][()]
+        del file["betas"]
+        file.create_dataset("betas", data=betas, chunks=chunks)
+    np.testing.assert_array_equal(read(tmp_path, units="brain").responses.values, expected)
+
+
 def test_both_tables_of_trials_agree(tmp_path, rng):
     truth = tree(tmp_path, rng)
     by_design = read(tmp_path).responses.samples
