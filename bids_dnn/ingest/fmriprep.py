@@ -28,6 +28,7 @@ from bids_dnn.ingest.series import common_space
 from bids_dnn.ingest.standardize import by_group
 from bids_dnn.ingest.summary import scaling_facts, summarize, warnings_of
 
+FEW_FREE = 0.1  # of the volumes: below it the estimates rest on little
 ALL_RUNS = "all"  # the run of samples of one model over all runs
 
 
@@ -192,6 +193,12 @@ def _facts(
         "out."
         for r in runs
         for name in r.get("undetermined_conditions", ())
+    ]
+    notes += [
+        f"The model of run {r['run']} leaves {r['degrees_of_freedom']} degrees of freedom of "
+        f"{r['n_volumes']} volumes, so that its estimates are noisy."
+        for r in runs
+        if r.get("degrees_of_freedom", np.inf) < FEW_FREE * r["n_volumes"]
     ]
     return {
         "source": "fmriprep",

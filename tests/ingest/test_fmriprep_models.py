@@ -85,6 +85,12 @@ def test_delays_that_two_conditions_share_leave_both_out(tree):
         read(tree, model="fir", fir_length_s=16.0, fir_window_s=(0.0, 16.0))
 
 
+def test_few_degrees_of_freedom_are_told(small):
+    found = read(small, model="lsa", confounds="24-HMP_8-Phys").facts
+    assert found["runs"][0]["degrees_of_freedom"] == 40 - 6 - 32 - 1
+    assert "run 01 leaves 1 degrees of freedom of 40 volumes" in found["warnings"][-2]
+
+
 @pytest.mark.parametrize("model", ["conditions", "fir"])
 def test_joined_runs_give_one_sample_for_each_session(tree, model):
     joint = read(tree, model=model, joint=True, fir_length_s=12.0)

@@ -25,6 +25,9 @@ def haxby(real_data, tmp_path_factory):
         ("labels", "block", "rest", 0.709, 0.749),
         ("hrf", "lsa", "none", 0.70, 1.0),
         ("hrf", "lsa", "run", 0.78, 1.0),
+        ("hrf", "lss", "run", 0.67, 1.0),
+        ("hrf", "lss-by-condition", "run", 0.78, 1.0),
+        ("hrf", "conditions", "run", 0.78, 1.0),
     ],
 )
 def test_haxby_categories_are_told_apart(haxby, onsets, model, standardize, low, high):
