@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn import imaging
-from bids_dnn.containers.space import HEMISPHERES, Grayordinates, Grid, Space, Surface
+from bids_dnn.containers.space import (
+    HEMISPHERES,
+    Grayordinates,
+    Grid,
+    Hemisphere,
+    Space,
+    Surface,
+)
 from bids_dnn.errors import ConfigError, SpaceError, UnreadableError, nearest
 from bids_dnn.rois.atlas_files import AtlasFiles, find_atlas, freesurfer_atlas
+from bids_dnn.rois.build import hemisphere, midline_doubt
 from bids_dnn.rois.places import hemisphere_files, mesh_size, read_places, read_vertices, spread
 from bids_dnn.rois.rule import Term
 
@@ -25,6 +33,7 @@ WANG15 = (  # labels 1 to 25, Wang et al. (2015), Cereb. Cortex 25:3911, doi:10.
     *("LO2", "LO1", "V3b", "V3a", "IPS0", "IPS1", "IPS2", "IPS3", "IPS4", "IPS5", "SPL1", "FEF"),
 )
 SIDE = r"(?:lh|rh|l|r|left|right)"
+MARK = re.compile(rf"(?:^|[-_.])({SIDE})(?=[-_.]|$)", re.IGNORECASE)
 MARKS = re.compile(rf"^(?:ctx[-_])?{SIDE}[-_.]|[-_.]{SIDE}$|_ROI$", re.IGNORECASE)
 
 
@@ -84,7 +93,7 @@ def atlas_of(
 
 
 def atlas_places(
-    files: AtlasFiles, labels: Iterable[str], space: Space
+    files: AtlasFiles, labels: Iterable[str], space: Space, *, side: Hemisphere | None
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Mark the places of a space that have one of the labels.
 
@@ -98,6 +107,9 @@ def atlas_places(
         ``ctx-lh-fusiform`` and ``ctx-rh-fusiform``.
     space
         Of the responses.
+    side
+        Hemisphere, None = both. In volumes a label is of the side that its name says, wherever
+        the middle of the head is; one that says none is cut by `build.hemisphere`.
 
     Returns
     -------
@@ -124,8 +136,10 @@ def atlas_places(
     wanted = [one for text in labels for one in _matched(text, known, keys, files.name)]
     mask = np.zeros(space.n_places, dtype=bool)
     for values, names in parts:
-        chosen = [key for key, name in names.items() if name in wanted or key in wanted]
-        mask |= np.isin(values, chosen)
+        chosen = {key: name for key, name in names.items() if name in wanted or key in wanted}
+        mask |= _on_side(values, chosen, space, side)
+        if side is not None and (unsaid := [n for n in chosen.values() if not _side_of(n)]):
+            warnings += midline_doubt(space, f"{files.name}:{unsaid[0]}")
     return mask, warnings
 
 
@@ -197,6 +211,25 @@ def _meshes(
             if NESTED.fullmatch(space.name) and len(values) == N_FSAVERAGE:
                 values = values[:n]
             yield spread({side: values}, space), names, said
+
+
+def _on_side(
+    values: NDArray[np.float64], chosen: Mapping[int, str], space: Space, side: Hemisphere | None
+) -> NDArray[np.bool_]:
+    """Mark the places (n_places,) whose label is chosen and lies in a hemisphere."""
+    if side is None:
+        return np.isin(values, list(chosen))
+    if not isinstance(space, Grid):
+        return hemisphere(np.isin(values, list(chosen)), space, side)
+    said = {key: _side_of(name) for key, name in chosen.items()}
+    sided = np.isin(values, [key for key, one in said.items() if one == side])
+    neither = np.isin(values, [key for key, one in said.items() if one == ""])
+    return sided | hemisphere(neither, space, side)
+
+
+def _side_of(name: str) -> str:
+    found = MARK.search(name)
+    return "" if found is None else found[1][0].upper()
 
 
 def _named(

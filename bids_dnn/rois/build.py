@@ -15,6 +15,7 @@ from bids_dnn.rois.rule import Rule, Term
 
 Mask = NDArray[np.bool_]
 Resolve = Callable[[Term], tuple[Mask, list[str]]]
+KNOW_SIDES = ("benson", "atlas", "annot", "aparc", "aparc.a2009s", "aparc.DKTatlas", "wang15")
 SIDES: dict[str, Hemisphere] = {"L": "L", "R": "R"}
 WORDS: dict[Hemisphere, str] = {"L": "LEFT", "R": "RIGHT"}
 STANDARD = ("MNI", "IXI549", "fsLR")  # the midline of these is at x = 0
@@ -32,8 +33,9 @@ def build_region(name: str, rule: Rule, space: Space, resolve: Resolve) -> tuple
     space
         Of the responses; all its places may belong to the region, measured or not.
     resolve
-        Gives the places (n_places,) of one term, and warnings. The option ``hemi`` is applied
-        here, to each kind of term.
+        Gives the places (n_places,) of one term, and warnings. The option ``hemi`` is its
+        matter for the kinds in `KNOW_SIDES`, whose sources name the hemisphere, and is applied
+        here to all others.
 
     Returns
     -------
@@ -105,9 +107,10 @@ def one_term(term: Term, space: Space, resolve: Resolve) -> tuple[Mask, list[str
             f"{space.n_places} places.",
             mend="Give one value for each place of the space, measured or not.",
         )
-    if side := term.options.get("hemi"):
+    side = term.options.get("hemi")
+    if side and term.kind not in KNOW_SIDES:
         mask = hemisphere(mask, space, SIDES[side])
-        warnings = warnings + _midline(space, term)
+        warnings = warnings + midline_doubt(space, str(term))
     return mask, warnings
 
 
@@ -157,6 +160,24 @@ def hemisphere(mask: Mask, space: Space, side: Hemisphere) -> Mask:
     )
 
 
+def midline_doubt(space: Space, what: str) -> list[str]:
+    """Return a warning where the x of voxels is no safe sign of their hemisphere.
+
+    Parameters
+    ----------
+    space
+        Of the responses.
+    what
+        Was cut at x = 0: a term, or an atlas's label.
+    """
+    if not isinstance(space, Grid) or space.name.startswith(STANDARD):
+        return []
+    return [
+        f"The hemisphere of {what} was cut at x = 0 mm of {space.name}, which is the middle of "
+        "the head only where it lay straight in the scanner."
+    ]
+
+
 def _joined(rule: Rule, single: Resolve) -> tuple[Mask, list[str]]:
     if isinstance(rule, Term):
         return single(rule)
@@ -180,12 +201,3 @@ def _beside(
     x_mm = voxels @ affine[0, :3] + affine[0, 3]  # (n,)
     beside: NDArray[np.bool_] = x_mm < 0 if side == "L" else x_mm >= 0
     return beside
-
-
-def _midline(space: Space, term: Term) -> list[str]:
-    if not isinstance(space, Grid) or space.name.startswith(STANDARD):
-        return []
-    return [
-        f"The hemisphere of {term} was cut at x = 0 mm of {space.name}, which is the middle of "
-        "the head only where it lay straight in the scanner."
-    ]

@@ -58,28 +58,45 @@ def write_annots(folder, name, labels, called):
     ],
 )
 def test_labels_of_voxels_come_by_name_or_number(dseg, grid, label, keys):
-    mask, warnings = atlas_places(dseg, [label], grid)
+    mask, warnings = atlas_places(dseg, [label], grid, side=None)
     np.testing.assert_array_equal(mask, np.isin(LABELS, keys))
     assert warnings == []
 
 
+@pytest.mark.parametrize(
+    ("label", "side", "expected"),
+    [
+        ("fusiform", "L", LABELS == 1),
+        ("fusiform", "R", LABELS == 2),
+        ("V1", "L", np.zeros(8, bool)),  # says no side, and all is at x >= 0
+        ("V1", "R", LABELS == 3),
+    ],
+)
+def test_the_side_of_voxels_is_that_of_their_label(dseg, grid, label, side, expected):
+    mask, warnings = atlas_places(dseg, [label], grid, side=side)
+    np.testing.assert_array_equal(mask, expected)
+    assert [said[:50] for said in warnings] == (
+        ["The hemisphere of a:V1 was cut at x = 0 mm of T1w,"] if label == "V1" else []
+    )
+
+
 def test_a_volume_without_names_goes_by_number(dseg, grid):
-    mask, _ = atlas_places(AtlasFiles("a", dseg.images), ["3"], grid)
+    mask, _ = atlas_places(AtlasFiles("a", dseg.images), ["3"], grid, side=None)
     np.testing.assert_array_equal(mask, LABELS == 3)
     with pytest.raises(ConfigError, match=r"no label 'V1'. Did you mean '1'"):
-        atlas_places(AtlasFiles("a", dseg.images), ["V1"], grid)
+        atlas_places(AtlasFiles("a", dseg.images), ["V1"], grid, side=None)
 
 
 def test_a_wrong_label_is_answered_with_the_nearest(dseg, grid):
     with pytest.raises(
         ConfigError, match=r"atlas 'a' has no label 'fusifrm'. Did you mean 'fusiform'"
     ):
-        atlas_places(dseg, ["fusifrm"], grid)
+        atlas_places(dseg, ["fusifrm"], grid, side=None)
 
 
 def test_an_atlas_of_another_grid_is_resampled_with_a_warning(dseg):
     fine = Grid("T1w", (4, 4, 4), np.eye(4), np.arange(64))
-    mask, warnings = atlas_places(dseg, ["V1"], fine)
+    mask, warnings = atlas_places(dseg, ["V1"], fine, side=None)
     expected = np.zeros((4, 4, 4), bool)
     centers = np.rint(np.arange(4) / 2 - 1e-6).astype(int)  # a half goes to the lower voxel
     inside = np.arange(4) / 2 <= 1
@@ -100,12 +117,12 @@ def test_gifti_labels_are_read_with_their_own_tables(tmp_path, mesh):
         path = tmp_path / f"sub-01_hemi-{side}_seg-x_dseg.label.gii"
         files.append(imaging.write_labels(path, np.array(labels), names, side))
     atlas = AtlasFiles("x", tuple(files))
-    mask, _ = atlas_places(atlas, ["V1"], mesh)
+    mask, _ = atlas_places(atlas, ["V1"], mesh, side=None)
     assert np.flatnonzero(mask).tolist() == [1, 2, 7]
-    mask, _ = atlas_places(atlas, ["V2"], mesh)
+    mask, _ = atlas_places(atlas, ["V2"], mesh, side=None)
     assert np.flatnonzero(mask).tolist() == [3, 4]
     with pytest.raises(SpaceError, match=r"hemisphere L has 4 vertices.*has 6 there"):
-        atlas_places(atlas, ["V1"], Surface("fsnative", (6, 4), np.arange(10)))
+        atlas_places(atlas, ["V1"], Surface("fsnative", (6, 4), np.arange(10)), side=None)
 
 
 def test_cifti_labels_are_read(tmp_path):
@@ -123,7 +140,9 @@ def test_cifti_labels_are_read(tmp_path):
     path = imaging.write_cifti_labels(
         tmp_path / "x.dlabel.nii", np.array([1, 0, 2, 1, 1]), {1: "V1", 2: "V2"}, space
     )
-    mask, _ = atlas_places(AtlasFiles("x", (path,)), ["V1"], space.select(np.array([1])))
+    mask, _ = atlas_places(
+        AtlasFiles("x", (path,)), ["V1"], space.select(np.array([1])), side=None
+    )
     assert np.flatnonzero(mask).tolist() == [0, 3, 4]
     other = space.select(np.arange(5))
     halved = Grayordinates(
@@ -131,16 +150,18 @@ def test_cifti_labels_are_read(tmp_path):
         *(other.voxel[:4], (0, 0, 0), np.eye(4), np.arange(4)),
     )
     with pytest.raises(SpaceError, match="lists 5 grayordinates"):
-        atlas_places(AtlasFiles("x", (path,)), ["V1"], halved)
+        atlas_places(AtlasFiles("x", (path,)), ["V1"], halved, side=None)
 
 
 def test_freesurfer_annotations_are_read(tmp_path, mesh):
     called = ["unknown", "fusiform", "lingual"]
     atlas = write_annots(tmp_path, "aparc", [-1, 1, 2, 0, 1, 1, 2, 0], called)
-    mask, _ = atlas_places(atlas, ["fusiform"], mesh)
+    mask, _ = atlas_places(atlas, ["fusiform"], mesh, side=None)
     assert np.flatnonzero(mask).tolist() == [1, 4, 5]
-    mask, _ = atlas_places(atlas, ["fusiform+lingual"], mesh)
+    mask, _ = atlas_places(atlas, ["fusiform+lingual"], mesh, side=None)
     assert mask.sum() == 5
+    mask, _ = atlas_places(atlas, ["fusiform"], mesh, side="R")
+    assert np.flatnonzero(mask).tolist() == [4, 5]
 
 
 def test_fsaverage5_takes_the_first_vertices_of_fsaverage(tmp_path):
@@ -148,7 +169,7 @@ def test_fsaverage5_takes_the_first_vertices_of_fsaverage(tmp_path):
     labels[[5, 10_241, 10_242, 163_842 + 7]] = 1
     atlas = write_annots(tmp_path, "aparc", labels, ["unknown", "fusiform"])
     space = Surface("fsaverage5", (10_242, 10_242), np.arange(4))
-    mask, _ = atlas_places(atlas, ["fusiform"], space)
+    mask, _ = atlas_places(atlas, ["fusiform"], space, side=None)
     assert np.flatnonzero(mask).tolist() == [5, 10_241, 10_242 + 7]
 
 
@@ -159,10 +180,10 @@ def test_wangs_labels_have_their_published_names(tmp_path, mesh):
         paths.append(tmp_path / f"{side}.wang15_mplbl")
         nib.freesurfer.write_morph_data(paths[-1], np.array(labels, dtype=np.float32))
     atlas = AtlasFiles("wang15", tuple(paths))
-    assert np.flatnonzero(atlas_places(atlas, ["hV4"], mesh)[0]).tolist() == [1, 6]
-    assert np.flatnonzero(atlas_places(atlas, ["IPS0+FEF"], mesh)[0]).tolist() == [3, 7]
+    assert np.flatnonzero(atlas_places(atlas, ["hV4"], mesh, side=None)[0]).tolist() == [1, 6]
+    assert np.flatnonzero(atlas_places(atlas, ["IPS0+FEF"], mesh, side=None)[0]).tolist() == [3, 7]
     with pytest.raises(ConfigError, match=r"no label 'V1'. Did you mean .*'V1[dv]'"):
-        atlas_places(atlas, ["V1"], mesh)
+        atlas_places(atlas, ["V1"], mesh, side=None)
 
 
 @pytest.mark.parametrize(
@@ -184,11 +205,11 @@ def test_damaged_tables_are_refused(tmp_path, text, said):
 def test_damaged_and_absent_images_are_refused(dseg, grid, tmp_path):
     dseg.images[0].write_bytes(dseg.images[0].read_bytes()[:60])
     with pytest.raises(UnreadableError, match=r"a_dseg\.nii\.gz (ends early|cannot be read)"):
-        atlas_places(dseg, ["V1"], grid)
+        atlas_places(dseg, ["V1"], grid, side=None)
     with pytest.raises(MissingInputError, match=r"b\.nii\.gz does not exist"):
-        atlas_places(AtlasFiles("b", (tmp_path / "b.nii.gz",)), ["V1"], grid)
+        atlas_places(AtlasFiles("b", (tmp_path / "b.nii.gz",)), ["V1"], grid, side=None)
     with pytest.raises(SpaceError, match="units are the electrodes"):
-        atlas_places(dseg, ["V1"], Channels("electrodes", ("a",), np.arange(1)))
+        atlas_places(dseg, ["V1"], Channels("electrodes", ("a",), np.arange(1)), side=None)
 
 
 def test_terms_lead_to_files_and_labels(dseg, tmp_path):

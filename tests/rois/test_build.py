@@ -132,3 +132,12 @@ def test_a_hemisphere_is_applied_to_its_term_alone(grid):
     native = Grid("T1w", grid.shape, grid.affine, grid.index)
     _, warnings = build_region("L", parse("mask:a, hemi=L"), native, lambda _: (whole, []))
     assert "cut at x = 0 mm of T1w" in warnings[0]
+
+
+def test_kinds_that_know_their_sides_are_not_cut_again(grid):
+    whole = np.ones(N, bool)
+    native = Grid("T1w", grid.shape, grid.affine, grid.index)
+    for text in ("benson:V1, hemi=L", "aparc:fusiform, hemi=R", "atlas:a:b, hemi=L"):
+        region, warnings = build_region("V1", parse(text), native, lambda _: (whole, []))
+        assert len(region.space) == N
+        assert warnings == []
