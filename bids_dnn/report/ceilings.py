@@ -29,9 +29,7 @@ def ceiling_section(result: Result, *, link: str = "") -> Section:
         "Noise ceilings",
         "How well could the best model predict these responses?",
         ceiling_answer(table),
-        tables=(
-            table_of(table, result.columns, caption="One row a region and method.", link=link),
-        ),
+        tables=(shown,),
         how="The ceiling is the square root of the mean reliability over a region's units: the "
         "highest correlation of a prediction with the mean over repeats. Methods that agree speak "
         "for each other.",

@@ -11,7 +11,8 @@ import pandas as pd
 from bids_dnn.containers.result import Result
 from bids_dnn.report import slices
 from bids_dnn.report.methods import is_random
-from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of
+from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of, units
+from bids_dnn.report.sources import WITHIN_RUNS, input_text
 
 Facts = Mapping[str, Any]
 # Columns of the table of runs, by their name among the facts.
@@ -38,14 +39,31 @@ NAMED = {  # lists among the facts that are printed by name
     "stimuli_without_features": "Stimuli that were shown, but have no features",
     "unused_stimuli": "Stimulus files that no sample showed",
     "conditions_without_stimulus": "Conditions whose samples showed no known stimulus",
+    "regressors_without_row": "Regressors without a row in the table of conditions",
+    "rows_without_regressor": "Rows of the table of conditions that no regressor has",
+    "several_basis_functions": "Conditions of which only the first basis function was taken",
+    "parametric_modulators_left_out": "Parametric modulators, which were left out",
+    "cortex_masks": "Masks of the cortex, outside which vertices were left out",
 }
-
-
 REASONS = {"nan": "not a number (NaN)", "constant": "without variance"}
+CHOICES = (
+    "source", "model", "hrf", "confounds", "low_pass_hz", "basis", "images", "normalize",
+    "standardize", "scale", "space",
+)  # fmt: skip
 
 
-def input_section(facts: Facts, left_out: Sequence[str]) -> Section:
-    """Return the section on the data: runs, samples, motion, what found no partner."""
+def input_section(facts: Facts, left_out: Sequence[str], *, unit: str = "voxel") -> Section:
+    """Return the section on the data: source, runs, samples, motion, what found no partner.
+
+    Parameters
+    ----------
+    facts
+        Those of `Ingested`; unknown ones are ignored.
+    left_out
+        Sentences.
+    unit
+        What a unit is called.
+    """
     notes = [
         (label, tuple(map(str, facts[key]))) for key, label in NAMED.items() if facts.get(key)
     ]
@@ -62,28 +80,31 @@ def input_section(facts: Facts, left_out: Sequence[str]) -> Section:
         "input",
         "What went in",
         "Which data is this page made from, and what found no partner?",
-        input_answer(facts),
+        " ".join(text for text in (input_text(facts, unit), input_answer(facts, unit)) if text),
         tables=tuple(tables),
         how=" ".join(_choices(facts)),
         notes=tuple(notes),
     )
 
 
-def input_answer(facts: Facts) -> str:
-    """Return what went in, in one or two sentences."""
+def input_answer(facts: Facts, unit: str = "voxel") -> str:
+    """Return how much went in, in one or two sentences."""
     counts = (
         ("n_sessions", "session"),
         ("n_runs", "run"),
         ("n_volumes", "volume"),
         ("n_samples", "sample"),
-        ("n_units", "voxel"),
+        ("n_units", unit),
     )
-    found = [counted(facts[key], noun) for key, noun in counts if facts.get(key)]
+    found = [units(facts[key], noun) for key, noun in counts if facts.get(key)]
     text = f"{', '.join(found)}." if found else "Counts of the input are not known."
     if lost := facts.get("left_out_units"):
         because = facts.get("left_out_because", {})
         reasons = [f"{n:,} {REASONS.get(name, name)}" for name, n in because.items() if n]
-        text += f" {counted(lost, 'voxel')} left out ({', '.join(reasons)})."
+        text += f" {units(lost, unit)} left out ({', '.join(reasons)})."
+    if outside := facts.get("left_out_of_space"):
+        parts = [f"{units(n, unit)} {where}" for where, n in outside.items() if n]
+        text += f" Not read: {', '.join(parts)}." if parts else ""
     if n := facts.get("samples_without_stimulus"):
         text += f" {counted(n, 'sample')} showed no known stimulus."
     elif "samples_without_stimulus" in facts:
@@ -103,9 +124,11 @@ def runs_table(runs: Sequence[Facts]) -> Table | None:
 
 
 def _choices(facts: Facts) -> list[str]:
-    names = ("source", "model", "hrf", "confounds", "standardize", "scale", "space")
-    said = [f"{name} = {facts[name]}" for name in names if facts.get(name)]
-    return [f"Responses: {', '.join(said)}."] if said else []
+    said = [f"{name} = {facts[name]}" for name in CHOICES if facts.get(name)]
+    texts = [f"Responses: {', '.join(said)}."] if said else []
+    if facts.get("independence") == "run":
+        texts.append(WITHIN_RUNS)
+    return texts
 
 
 def stimuli_section(

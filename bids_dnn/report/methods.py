@@ -10,37 +10,69 @@ from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.report.references import REFERENCES, Reference
+from bids_dnn.report.sources import SOURCES, denoise_text
 
 Ran = Mapping[str, Any]
 CITE = re.compile(r"\[(@[\w; @]+)\]")
 
-_DENOISE = {
-    "none": "no confound was regressed out",
-    "simple": "head motion and the mean signals of white matter and cerebrospinal fluid were "
-    "regressed out",
-    "scrubbing": "head motion and tissue signals were regressed out and volumes with high motion "
-    "left out",
-    "compcor": "head motion and CompCor components were regressed out",
-    "ica_aroma": "ICA-AROMA's noise components were regressed out",
-}
 _STANDARDIZE = {
-    "run": "Responses of each voxel were z-scored within each run.",
-    "session": "Responses of each voxel were z-scored within each session.",
-    "rest": "Responses of each voxel were z-scored by the rest volumes of their run.",
+    "run": "Responses of each {unit} were z-scored within each run.",
+    "session": "Responses of each {unit} were z-scored within each session.",
+    "rest": "Responses of each {unit} were z-scored by the rest volumes of their run.",
 }
+_TRIALS = (
+    ", convolved with the {hrf} hemodynamic response{cited}, beside the confounds and cosine "
+    "drift; {denoise} [@abraham2014]."
+)
 _MODELS = {
     "lsa": "The response to each trial was estimated with a general linear model that has one "
-    "regressor a trial (least squares all) [@mumford2012; @abdulrahman2016], convolved with the "
-    "{hrf} hemodynamic response, beside the confounds and cosine drift; {denoise} [@abraham2014].",
+    "regressor a trial (least squares all) [@mumford2012; @abdulrahman2016]" + _TRIALS,
+    "lss": "The response to each trial was estimated with a general linear model of its own, "
+    "with one regressor for the trial and one for all other trials of its run (least squares "
+    "separate) [@mumford2012; @abdulrahman2016]" + _TRIALS,
+    "lss-by-condition": "The response to each trial was estimated with a general linear model of "
+    "its own, with one regressor for the trial and one for the other trials of each condition of "
+    "its run (least squares separate) [@turner2012]" + _TRIALS,
+    "fir": "The response to each condition was deconvolved with a finite impulse response model "
+    "[@glover1999] and averaged from {fir_start:g} to {fir_end:g} s after onset, beside the "
+    "confounds and cosine drift; {denoise} [@abraham2014].",
     "block": "The response to each event was the mean of its volumes, {delay_s:g} s after onset; "
     "{denoise} [@abraham2014].",
     "volumes": "Each volume within an event, {delay_s:g} s after onset, was one sample; {denoise} "
     "[@abraham2014].",
+    "glmsingle": "The response to each trial was estimated with GLMsingle [@prince2022], which "
+    "chooses the hemodynamic response, denoises and regularizes by cross-validation.",
 }
+UNSCALED = ("algonauts", "tvsd", "nwb")  # whose responses have a unit of their own
+_HRF = {"spm": ("canonical (SPM)", " [@friston1998]"), "glover": ("Glover", " [@glover1999]")}
 _CEILINGS = {
     "split-half": "from the correlation of halves of the repeats",
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
+    "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
 }
+_NORMALIZED = (
+    "Estimates of each voxel were divided by the standard deviation of the model's residuals "
+    "[@walther2016]."
+)
+# What is said of regions, by the kinds of terms in their rules; each kind once.
+_RULES = {
+    "benson": "Retinotopic regions were predicted from the participant's own cortical folding "
+    "with the anatomical template of Benson et al. [@benson2014; @benson2018], mapped through the "
+    "spherical registration of FreeSurfer [@fischl2012]",
+    "wang15": "Topographic areas came from the probabilistic atlas of Wang et al. [@wang2015]",
+    "localizer": "Functional regions were defined in each participant by a localizer contrast "
+    "[@fedorenko2010], in data other than those analyzed unless said otherwise "
+    "[@kriegeskorte2009]",
+    "atlas": "Regions came from published atlases (TemplateFlow [@ciric2022])",
+    "aparc": "Anatomical regions were those of FreeSurfer's parcellation "
+    "[@fischl2012; @desikan2006]",
+    "annot": "Regions came from FreeSurfer annotations [@fischl2012]",
+    "file": "Regions came from masks that were given",
+    "sphere": "Spherical regions were drawn around given coordinates",
+    "area": "Regions were those that the data set itself names",
+}
+_ALIKE = {"mask": "file", "aparc.a2009s": "aparc", "aparc.DKTatlas": "aparc"}
+_KIND = re.compile(r"(?<![\w/.])([a-z][\w.]*):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +100,60 @@ def _general(_: Ran) -> str:
 
 def _source(ran: Ran) -> str:
     settings = ran.get("responses", {})
+    source = str(ran["source"])
+    texts = [SOURCES[source].methods if source in SOURCES else ""]
+    if source == "fmriprep":
+        texts.append(_model(settings))
+    if settings.get("normalize") == "residual":
+        texts.append(_NORMALIZED)
     after = _STANDARDIZE.get(settings.get("standardize", "none"), "")
-    if ran["source"] == "spm":
-        text = (
-            "Responses were the parameter estimates of a first-level model fitted with SPM "
-            f"[@friston1994]. {after}"
-        )
-        return text.strip()
-    text = "BOLD series had been preprocessed with fMRIPrep [@esteban2019]. "
-    if model := _MODELS.get(settings.get("model", "")):
-        denoise = _DENOISE.get(settings.get("confounds", ""), "confounds were regressed out")
-        hrf = {"spm": "canonical (SPM)", "glover": "Glover"}.get(
-            settings.get("hrf", ""), "canonical"
-        )
-        text += model.format(hrf=hrf, denoise=denoise, delay_s=settings.get("delay_s", 0.0))
-    return f"{text} {after}".strip()
+    texts.append(after.format(unit=ran.get("unit", "voxel")))
+    return " ".join(text for text in texts if text)
+
+
+def _model(settings: Ran) -> str:
+    model = _MODELS.get(settings.get("model", ""))
+    if model is None:
+        return ""
+    hrf, cited_hrf = _HRF.get(settings.get("hrf", ""), ("canonical", ""))
+    window = settings.get("fir_window_s") or (4.0, 8.0)
+    text = model.format(
+        hrf=hrf,
+        cited=cited_hrf,
+        denoise=denoise_text(settings.get("confounds", "")),
+        delay_s=settings.get("delay_s", 0.0),
+        fir_start=window[0],
+        fir_end=window[1],
+    )
+    if low_pass := settings.get("low_pass_hz"):
+        text += f" Series were low-pass filtered at {low_pass:g} Hz."
+    return text
+
+
+def _regions(ran: Ran) -> str:
+    rules = {str(one["name"]): str(one.get("rule") or "") for one in ran["regions"]}
+    named: dict[str, list[str]] = {}
+    for name, rule in rules.items():
+        for kind in _kinds(rule):
+            named.setdefault(kind, []).append(name)
+    texts = [
+        f"{_RULES[kind]} ({', '.join(names)})." for kind, names in named.items() if kind in _RULES
+    ]
+    return " ".join(texts)
+
+
+def _kinds(rule: str) -> list[str]:
+    """Return the kinds of terms in a rule, each once; a rule without any is a file."""
+    found = [kind for kind in _KIND.findall(rule) if kind in _RULES or kind in _ALIKE]
+    return list(dict.fromkeys(_ALIKE.get(kind, kind) for kind in found)) or ["file"]
 
 
 def _cost(ran: Ran) -> str:
     settings = ran.get("responses", {})
-    is_raw = ran.get("source") != "spm" and settings.get("model") != "lsa"
+    is_raw = ran.get("source") == "fmriprep" and settings.get("model") in ("block", "volumes")
+    is_raw = is_raw or ran.get("source") in UNSCALED
+    if "scale" in ran:
+        is_raw = ran["scale"] not in ("beta", "psc")
     if settings.get("standardize", "none") != "none" or is_raw:
         return ""
     return (
@@ -191,6 +257,7 @@ def _group(ran: Ran) -> str:
 PARAGRAPHS = (
     Paragraph("", _general),
     Paragraph("source", _source),
+    Paragraph("regions", _regions),
     Paragraph("decode", _decode),
     Paragraph("networks", _networks),
     Paragraph("encode", _encode),
@@ -204,8 +271,9 @@ def sentences(ran: Ran) -> list[str]:
     Parameters
     ----------
     ran
-        ``source`` (``fmriprep`` or ``spm``), the settings of ``responses``, ``decode``,
-        ``encode`` and ``group``, and ``networks``; each only where it ran.
+        ``source`` (a key of `sources.SOURCES`), the settings of ``responses``, ``decode``,
+        ``encode`` and ``group``, ``networks``, ``regions`` (``name`` and ``rule`` of each) and
+        ``unit`` (what a unit is called) and ``scale`` of the responses; each only where it ran.
 
     Returns
     -------

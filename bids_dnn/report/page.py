@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
 from bids_dnn.report.scores import Shown
 from bids_dnn.report.slices import Backdrop, Background, make_backdrop
+from bids_dnn.report.sources import independence_warnings, settled
 from bids_dnn.report.surfaces import Retinotopy
 
 if TYPE_CHECKING:
@@ -165,7 +166,13 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     facts = dict(data.facts)
     for made in data.results.values():
         facts = made.meta.get("left_out", {}) | facts
-    body = [found.input_section(facts, data.left_out)]
+    unit = _unit(data, facts)
+    data = replace(
+        data,
+        ran={"unit": unit} | settled(data.ran, facts),
+        warnings=(*data.warnings, *independence_warnings(facts, data.warnings)),
+    )
+    body = [found.input_section(facts, data.left_out, unit=unit)]
     if data.rois:
         colors = region_colors([*named, *_regions(data.results)])
         body.append(
@@ -184,7 +191,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     return _render(
         data,
         title=f"sub-{data.participant}",
-        answer=f"{what}: {found.input_answer(data.facts)}",
+        answer=f"{what}: {found.input_answer(data.facts, unit)}",
         shown=shown,
         body=body,
         figures_dir=figures_dir,
@@ -226,6 +233,12 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
         body=body,
         figures_dir=figures_dir,
     )
+
+
+def _unit(data: ParticipantReport, facts: Facts) -> str:
+    spaces = [roi.space for roi in data.rois]
+    spaces += [made.space for made in data.results.values() if made.space is not None]
+    return spaces[0].unit if spaces else str(facts.get("unit", "voxel"))
 
 
 def _backdrop(data: ParticipantReport) -> Backdrop | None:

@@ -13,6 +13,7 @@ import pandas as pd
 from bids_dnn.report.palette import DARK, LIGHT, Theme
 
 LONG = 48  # characters above which a cell's text is wrapped
+MANY = {"vertex": "vertices"}  # whose plural is no s
 LABELS = {
     "ci_low": "95 % low",
     "ci_high": "95 % high",
@@ -223,6 +224,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     ('1 run', '1,200 volumes')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def units(n: int, unit: str) -> str:
+    """Return a count of units.
+
+    Examples
+    --------
+    >>> units(2, "vertex"), units(1, "voxel")
+    ('2 vertices', '1 voxel')
+    """
+    return counted(n, unit, MANY.get(unit))
 
 
 def listed(items: list[str], most: int = 12) -> str:

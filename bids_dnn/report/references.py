@@ -2,61 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bids_dnn.report.reference import Reference
+from bids_dnn.report.references_data import DATA_WORKS
 
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """One work, as it is printed and as BibTeX.
-
-    Parameters
-    ----------
-    key
-        As it stands in the methods text: ``[@haxby2001]``.
-    authors
-        As BibTeX wants them, joined by `` and ``; ``others`` for the rest.
-    title, year
-        Of the work.
-    place
-        Journal with volume and pages, or publisher.
-    doi, url
-        Where it is found; one of both.
-    kind
-        BibTeX entry type.
-    """
-
-    key: str
-    authors: str
-    title: str
-    year: int
-    place: str
-    doi: str = ""
-    url: str = ""
-    kind: str = "article"
-
-    @property
-    def link(self) -> str:
-        """Where a reader finds it."""
-        return f"https://doi.org/{self.doi}" if self.doi else self.url
-
-    def text(self) -> str:
-        """Return the reference in one line, without its link."""
-        people = self.authors.replace(" and others", " et al.").replace(" and ", "; ")
-        return f"{people} ({self.year}). {self.title}. {self.place}."
-
-    def bibtex(self) -> str:
-        """Return the reference as a BibTeX entry."""
-        where = {"article": "journal", "book": "publisher"}.get(self.kind, "howpublished")
-        fields = {
-            "author": self.authors,
-            "title": f"{{{self.title}}}",
-            "year": str(self.year),
-            where: self.place,
-            "doi": self.doi,
-            "url": self.url,
-        }
-        lines = [f"  {name} = {{{text}}}," for name, text in fields.items() if text]
-        return "\n".join([f"@{self.kind}{{{self.key},", *lines, "}"])
+__all__ = ["REFERENCES", "Reference"]
 
 
 _ALL = (
@@ -267,4 +216,4 @@ _ALL = (
         kind="book",
     ),
 )
-REFERENCES = {one.key: one for one in _ALL}
+REFERENCES = {one.key: one for one in sorted((*_ALL, *DATA_WORKS), key=lambda one: one.key)}

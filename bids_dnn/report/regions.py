@@ -15,25 +15,22 @@ from bids_dnn.containers.space import Channels, Grayordinates, Grid, Surface
 from bids_dnn.report import slices, surfaces
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
 from bids_dnn.report.palette import LIGHT, Theme
-from bids_dnn.report.parts import Picture, Section, Table, counted, listed, picture, table_of
+from bids_dnn.report.parts import (
+    Picture,
+    Section,
+    Table,
+    counted,
+    listed,
+    picture,
+    table_of,
+    units,
+)
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 from bids_dnn.report.surfaces import Retinotopy
 from bids_dnn.report.visual_field import FITTED_DEG
 
-MANY = {"vertex": "vertices"}  # whose plural is no s
 MOST_SQUARE = 12  # regions above which only the pairs that overlap are listed
-
-
-def units(n: int, unit: str) -> str:
-    """Return a count of units.
-
-    Examples
-    --------
-    >>> units(2, "vertex"), units(1, "voxel")
-    ('2 vertices', '1 voxel')
-    """
-    return counted(n, unit, MANY.get(unit))
 
 
 def region_section(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
+from bids_dnn.config.schema import Source
 from bids_dnn.errors import ConfigError
-from bids_dnn.report import methods
+from bids_dnn.report import methods, sources
 from bids_dnn.report.references import REFERENCES
+from bids_dnn.report.sources import SOURCES
+from bids_dnn.rois.rule import KINDS
 from tests.factories.reports import NETWORK, RAN
 
+REGIONS = [{"name": kind, "rule": f"{kind}:x"} for kind in KINDS if kind != "file"]
 ALL = RAN | {"networks": [NETWORK], "group": {"tests": ["sign-flip", "t"], "correct": "fdr"}}
 
 
@@ -49,11 +54,73 @@ def test_random_weights_are_told_and_trained_ones_cited():
     assert "mine (Me (2026))" in own
 
 
-@pytest.mark.parametrize("model", ["lsa", "block", "volumes"])
-@pytest.mark.parametrize("ceiling", ["split-half", "ncsnr"])
-def test_every_citation_exists(model, ceiling):
-    ran = ALL | {"responses": {"model": model, "delay_s": 5.0, "confounds": "compcor"}}
-    ran |= {"encode": ALL["encode"] | {"ceiling": ceiling}}
+@pytest.mark.parametrize("scale", ["psc", "zscore"])
+def test_the_scale_of_the_responses_decides_where_it_is_known(scale):
+    ran = {
+        "source": "nsd",
+        "responses": {"standardize": "none"},
+        "scale": scale,
+        "decode": {"c": 1},
+    }
+    is_scaled = "as for voxels of unit variance" in " ".join(methods.sentences(ran))
+    assert is_scaled == (scale == "psc")
+
+
+@pytest.mark.parametrize("source", get_args(Source)[1:])
+def test_every_source_has_its_words_and_works(source):
+    text = methods.sentences({"source": source, "responses": {}})[1]
+    assert len(text) > 40
+    assert methods.references(methods.cited([text])) or source == "table"
+    assert source in SOURCES
+
+
+def test_each_model_of_trials_is_told_apart():
+    models = ("lsa", "lss", "lss-by-condition", "fir", "block", "volumes", "glmsingle")
+    told = {
+        model: methods.sentences({"source": "fmriprep", "responses": {"model": model}})[1]
+        for model in models
+    }
+    assert len(set(told.values())) == len(models)
+    assert "@mumford2012" in told["lss"]
+    assert "@turner2012" in told["lss-by-condition"]
+    assert "@prince2022" in told["glmsingle"]
+    window = {"model": "fir", "fir_window_s": [3.0, 9.0], "low_pass_hz": 0.152}
+    fir = methods.sentences({"source": "fmriprep", "responses": window})[1]
+    assert "from 3 to 9 s" in fir
+    assert "0.152 Hz" in fir
+
+
+def test_confounds_are_told_by_their_tokens():
+    text = sources.denoise_text("24-HMP_8-Phys_10-aCompCor_SpikeReg_cosine")
+    for word in ("24 head-motion", "squares", "@behzadi2007", "@power2014", "(cosines) were"):
+        assert word in text
+    assert sources.denoise_text("else") == "confounds were regressed out"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("benson:V1@0-2deg", ["@benson2014", "(V1)"]),
+        ("benson:V1 | wang15:V1v", ["@benson2014", "@wang2015"]),
+        ("(localizer:face-house,task=loc & aparc:fusiform)", ["@fedorenko2010", "@desikan2006"]),
+        ("atlas:Schaefer:Vis", ["@ciric2022"]),
+        ("/data/masks/V1_mask.nii.gz@T1w", ["masks that were given"]),
+        ("mask:V1", ["masks that were given"]),
+        ("area:V4", ["the data set itself names"]),
+    ],
+)
+def test_regions_are_told_by_their_rules(rule, words):
+    text = methods.sentences({"regions": [{"name": "V1", "rule": rule}]})[1]
+    assert all(word in text for word in words)
+    assert methods.references(methods.cited([text])) is not None
+
+
+@pytest.mark.parametrize("model", ["lsa", "lss", "lss-by-condition", "fir", "block", "glmsingle"])
+@pytest.mark.parametrize("ceiling", ["split-half", "ncsnr", "fev"])
+@pytest.mark.parametrize("hrf", ["spm", "glover"])
+def test_every_citation_exists(model, ceiling, hrf):
+    ran = ALL | {"responses": {"model": model, "delay_s": 5.0, "confounds": "compcor", "hrf": hrf}}
+    ran |= {"encode": ALL["encode"] | {"ceiling": ceiling}, "regions": REGIONS}
     keys = methods.cited(methods.sentences(ran))
     assert keys
     assert [work.key for work in methods.references(keys)] == keys
