@@ -110,11 +110,14 @@ class Transform:
                 linear = part.matrix @ linear
         back = np.asarray(np.linalg.inv(linear), dtype=np.float64)
         found = Affine(back).apply(points)
+        rows = np.arange(len(points))  # those that are still off
         for _ in range(STEPS):
-            left = points - self.apply(found)
-            if not left.size or np.abs(left).max() < CLOSE_MM:
+            left = points[rows] - self.apply(found[rows])
+            is_off = np.abs(left).max(axis=1) >= CLOSE_MM
+            rows, left = rows[is_off], left[is_off]
+            if not rows.size:
                 return found
-            found = found + left @ back[:3, :3].T
+            found[rows] += left @ back[:3, :3].T
         off = np.linalg.norm(points - self.apply(found), axis=1)
         if (off > FAR_MM).mean() > MOST_FAR:
             raise SpaceError(

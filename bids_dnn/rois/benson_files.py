@@ -68,15 +68,24 @@ def surface_of(files: BensonFiles, hemisphere: Hemisphere, kind: str) -> Path:
     MissingInputError
         If there is neither.
     """
+    if (found := find_surface(files, hemisphere, kind)) is not None:
+        return found
+    name = f"{SIDES[hemisphere]}.{kind}"
+    where = "no FreeSurfer folder is known"
+    if files.freesurfer is not None:
+        where = f"{files.freesurfer / 'surf' / name} does not exist"
+    raise MissingInputError(
+        f"The participant's {name} was not found: fMRIPrep left no GIFTI of it, and {where}.",
+        mend="Give the FreeSurfer folder: --derivatives freesurfer=FOLDER",
+    )
+
+
+def find_surface(files: BensonFiles, hemisphere: Hemisphere, kind: str) -> Path | None:
+    """Return what `surface_of` returns, or None where there is neither."""
     given = {"white": files.white, "pial": files.pial, "sphere.reg": files.sphere_reg}[kind]
     if hemisphere in given:
         return given[hemisphere]
-    name = f"{SIDES[hemisphere]}.{kind}"
-    own = None if files.freesurfer is None else files.freesurfer / "surf" / name
-    if own is None or not (own.exists() or own.is_symlink()):
-        where = "no FreeSurfer folder is known" if own is None else f"{own} does not exist"
-        raise MissingInputError(
-            f"The participant's {name} was not found: fMRIPrep left no GIFTI of it, and {where}.",
-            mend="Give the FreeSurfer folder: --derivatives freesurfer=FOLDER",
-        )
-    return own
+    if files.freesurfer is None:
+        return None
+    own = files.freesurfer / "surf" / f"{SIDES[hemisphere]}.{kind}"
+    return own if own.exists() or own.is_symlink() else None

@@ -10,10 +10,10 @@ from bids_dnn import imaging
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import HEMISPHERES, Hemisphere
 from bids_dnn.errors import SpaceError
-from bids_dnn.rois.benson_files import BensonFiles, Paths, registered_spheres, surface_of
+from bids_dnn.rois.benson_files import BensonFiles, Paths, find_surface, registered_spheres
 from bids_dnn.rois.maps import Maps, Retinotopy, contralateral
 from bids_dnn.rois.sphere import interpolate, interpolate_angle, locate
-from bids_dnn.rois.template import Template, map_files, read_maps, read_template, required_maps
+from bids_dnn.rois.template import Template, has_maps, read_maps, read_template, required_maps
 
 
 def native_maps(template: Template, sphere_reg: Paths) -> Retinotopy:
@@ -95,7 +95,7 @@ def participant_maps(files: BensonFiles) -> Retinotopy:
         template another mesh than its sphere.
     """
     surf = files.freesurfer / "surf" if files.freesurfer is not None else None
-    if surf is not None and any(map_files(surf, h) is not None for h in HEMISPHERES):
+    if surf is not None and has_maps(surf):
         return _ready_made(surf, files)
     return native_maps(read_template(files), registered_spheres(files))
 
@@ -105,11 +105,17 @@ def _ready_made(surf: Path, files: BensonFiles) -> Retinotopy:
     for h in HEMISPHERES:
         paths = required_maps(surf, h)
         found[h] = read_maps(paths, h)
-        sphere = imaging.read_mesh(surface_of(files, h, "sphere.reg"), is_sphere=True)
-        if len(sphere.vertices) != len(found[h]):
-            raise SpaceError(
-                f"{paths['varea']} has {len(found[h])} vertices, the participant's mesh has "
-                f"{len(sphere.vertices)}.",
-                mend="Make the maps anew for this reconstruction, or take them away.",
-            )
+        for kind in ("sphere.reg", "white"):
+            if (surface := find_surface(files, h, kind)) is not None:
+                _check_mesh(paths["varea"], len(found[h]), surface)
+                break
     return Retinotopy(found, "fsnative", f"ready-made maps ({surf})")
+
+
+def _check_mesh(path: Path, n_found: int, surface: Path) -> None:
+    n_vertices = len(imaging.read_mesh(surface, is_sphere=True).vertices)
+    if n_vertices != n_found:
+        raise SpaceError(
+            f"{path} has {n_found} vertices, the participant's mesh has {n_vertices} ({surface}).",
+            mend="Make the maps anew for this reconstruction, or take them away.",
+        )

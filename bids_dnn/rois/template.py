@@ -141,6 +141,11 @@ def map_files(folder: Path, hemisphere: Hemisphere) -> dict[str, Path] | None:
     return by_version[max(whole)] if whole else None
 
 
+def has_maps(folder: Path) -> bool:
+    """Tell whether a folder holds a map of either hemisphere, be it one alone."""
+    return any(NAME.fullmatch(path.name) for path in folder.glob("?h.benson14_*"))
+
+
 def required_maps(folder: Path, hemisphere: Hemisphere) -> dict[str, Path]:
     """Return the files of one hemisphere's maps, by map.
 

@@ -165,10 +165,30 @@ def test_ready_made_maps_of_one_hemisphere_are_refused(participant, native):
         participant_maps(BensonFiles(freesurfer=participant))
 
 
+def test_a_single_ready_made_map_is_not_passed_over(template_folder, participant, native):
+    ready_made(participant, native)
+    for path in (participant / "surf").glob("?h.benson14_*"):
+        if path.name != "lh.benson14_angle":
+            path.unlink()
+    with pytest.raises(
+        MissingInputError, match=r"lacks lh\.benson14_varea, lh\.benson14_eccen, rh"
+    ):
+        participant_maps(BensonFiles(template=template_folder, freesurfer=participant))
+
+
+def test_maps_that_were_not_fetched_are_named(participant, native):
+    ready_made(participant, native)
+    path = participant / "surf" / "rh.benson14_eccen"
+    path.unlink()
+    path.symlink_to("../../.git/annex/objects/none")
+    with pytest.raises(MissingInputError, match=r"Type: datalad get .*rh\.benson14_eccen"):
+        participant_maps(BensonFiles(freesurfer=participant))
+
+
 def test_ready_made_maps_of_another_mesh_are_refused(participant, native):
     ready_made(participant, native)
     imaging.write_mesh(participant / "surf" / "lh.sphere.reg", icosphere(2), "L", is_sphere=True)
-    with pytest.raises(SpaceError, match=r"lh\.benson14_varea has 3000 vertices.* mesh has 162"):
+    with pytest.raises(SpaceError, match=r"lh\.benson14_varea has 3000 vertices.* mesh has 162 "):
         participant_maps(BensonFiles(freesurfer=participant))
 
 
