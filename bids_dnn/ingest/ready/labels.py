@@ -90,11 +90,11 @@ def regions_of(collections: list[Labels], space: Space) -> tuple[Roi, ...]:
             labels.names.get(int(value), f"{labels.collection}{value}"): labels.values == value
             for value in np.unique(labels.values[labels.values > 0])
         }
-        unions: dict[str, NDArray[np.bool_]] = {}
+        parts: dict[str, list[NDArray[np.bool_]]] = {}
         for name, marked in here.items():
             if match := PARTS.fullmatch(name):
-                whole = match[1] or match[2]
-                unions[whole] = unions.get(whole, np.zeros(len(space), dtype=bool)) | marked
+                parts.setdefault(match[1] or match[2], []).append(marked)
+        unions = {name: np.any(marks, axis=0) for name, marks in parts.items() if len(marks) > 1}
         for name, marked in {**unions, **here}.items():
             label = region_name(name)
             label = region_name(labels.collection, name) if label in found else label
