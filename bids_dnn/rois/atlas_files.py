@@ -81,7 +81,7 @@ def find_atlas(
     ----------
     name
         Label of the ``atlas-``, ``seg-`` or ``desc-`` entity of a ``dseg``, ``dlabel`` or
-        ``label.gii`` file.
+        ``label.gii`` file, in upper or lower case.
     roots
         Folders of data sets, or of a template; the first that has the atlas gives it. The
         participant's own files come before those of all.
@@ -252,7 +252,8 @@ def _endings(space: str) -> tuple[str, ...]:
 
 
 def _is_called(found: _Found, name: str) -> bool:
-    return any(found.entities.get(key) == name for key in NAMED_BY)
+    called = name.casefold()
+    return any(found.entities.get(key, "").casefold() == called for key in NAMED_BY)
 
 
 def _has(found: _Found, wanted: Mapping[str, str]) -> bool:

@@ -19,6 +19,7 @@ from bids_dnn.stats.inference import fdr as adjusted
 Array = NDArray[np.floating[Any]]
 RunId = tuple[str, str, str]  # task, session, run
 SHOWN = 5
+CHUNK_UNITS = 16_384  # fitted at once: each is fitted on its own, and this bounds memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +143,16 @@ def contrast_map(
     ShapeError
         If runs differ in their units.
     """
-    from nilearn.glm.contrasts import compute_contrast
-    from nilearn.glm.first_level import run_glm
-
     used = [r for r in runs if {*contrast.plus, *contrast.minus} <= set(r.regressors)]
     _check_runs(runs, used, contrast)
     alive = np.ones(used[0].series.shape[1], dtype=bool)
     for run in used:
         alive &= np.isfinite(run.series).all(axis=0) & (np.ptp(run.series, axis=0) > 0)
-    total: Any = None
-    for run in used if alive.any() else []:
-        series = np.asarray(run.series[:, alive], dtype=np.float64)
-        labels, results = run_glm(series, run.design, noise_model=noise_model)
-        one = compute_contrast(labels, results, _weights(contrast, run.regressors), stat_type="t")
-        total = one if total is None else total + one
     z = np.full(alive.size, np.nan)
-    if total is not None:
-        z[alive] = total.z_score()
+    places = np.flatnonzero(alive)
+    for start in range(0, places.size, CHUNK_UNITS):
+        part = places[start : start + CHUNK_UNITS]
+        z[part] = _fixed_effects(used, part, contrast, noise_model)
     lost = [run.run for run in runs if run not in used]
     return z, [
         f"The localizer run {name} was left out: it lacks a condition of {contrast}."
@@ -284,6 +278,25 @@ def check_circular(
         f"Circular: the region was chosen by its response in {len(shared)} of the runs that are "
         f"analyzed ({shown}), so that its scores are too high."
     ]
+
+
+def _fixed_effects(
+    runs: Sequence[LocalizerRun],
+    units: NDArray[np.intp],
+    contrast: Contrast,
+    noise_model: str,
+) -> NDArray[np.float64]:
+    from nilearn.glm.contrasts import compute_contrast
+    from nilearn.glm.first_level import run_glm
+
+    total: Any = None
+    for run in runs:
+        series = np.asarray(run.series[:, units], dtype=np.float64)
+        labels, results = run_glm(series, run.design, noise_model=noise_model)
+        one = compute_contrast(labels, results, _weights(contrast, run.regressors), stat_type="t")
+        total = one if total is None else total + one
+    z: NDArray[np.float64] = total.z_score()
+    return z
 
 
 def _weights(contrast: Contrast, regressors: Iterable[str]) -> NDArray[np.float64]:

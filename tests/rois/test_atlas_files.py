@@ -38,7 +38,7 @@ def test_the_participants_own_file_comes_first(tmp_path):
     )
     found = find_atlas("parcels", [root], "01", MNI)
     assert names_of(found) == [f"sub-01_space-{MNI}_atlas-parcels_dseg.nii.gz"]
-    found = find_atlas("parcels", [root], "03", MNI)
+    found = find_atlas("Parcels", [root], "03", MNI)
     assert names_of(found) == [f"tpl-{MNI}_atlas-parcels_dseg.nii.gz"]
     assert found.table == root / f"tpl-{MNI}" / f"tpl-{MNI}_atlas-parcels_dseg.tsv"
     assert AtlasFiles.from_json(found.to_json()) == found

@@ -89,6 +89,13 @@ def test_order_of_runs_and_scale_of_regressors_do_not_count(rng):
     np.testing.assert_allclose(contrast_map(scaled, contrast, noise_model="ols")[0], z, atol=1e-8)
 
 
+def test_units_are_fitted_each_on_its_own(rng, monkeypatch):
+    runs = runs_of(rng, 2, effect=1.0)
+    whole, _ = contrast_map(runs, Contrast(("faces",)))
+    monkeypatch.setattr("bids_dnn.rois.functional.CHUNK_UNITS", 17)
+    np.testing.assert_allclose(contrast_map(runs, Contrast(("faces",)))[0], whole, atol=1e-10)
+
+
 def test_dead_units_have_no_z_and_are_never_chosen(rng, space):
     runs = runs_of(rng, 2, effect=4.0)
     runs[0].series[:, BLOB[0]] = 7.0
