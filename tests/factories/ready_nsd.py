@@ -131,6 +131,7 @@ def write_surfaces(
         labels = folder / f"nsddata/freesurfer/{owner}/label"
         labels.mkdir(parents=True, exist_ok=True)
         made["prf-visualrois"] = rng.integers(0, 8, size=sum(VERTICES))
+        made["prf-visualrois"][5:12] = np.arange(1, 8)  # each region has a vertex
         halves = np.split(made["prf-visualrois"], [VERTICES[0]])
         for hemisphere, half in zip(("lh", "rh"), halves, strict=True):
             image = nib.MGHImage(half.astype(np.float32).reshape(-1, 1, 1), np.eye(4))
