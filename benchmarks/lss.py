@@ -58,11 +58,11 @@ def make_case(n_trials: int, n_voxels: int, n_volumes: int, n_confounds: int, n_
     return Case(series, centered, design, groups, some)
 
 
-def ours(case: Case, form: str) -> Array:
+def ours(case: Case, form: str) -> NDArray[np.float32]:
     """Return the amplitude of each trial, (n_trials, n_voxels)."""
     keep = np.ones(len(case.series), dtype=bool)
     solver = solve_separately(case.design, groups=case.groups[form], keep=keep, run="01")
-    return times_series(solver.weights, case.series, keep)
+    return times_series(solver.weights, case.series, keep, out=np.float32)
 
 
 def peer(case: Case, form: str) -> Array:

@@ -87,7 +87,8 @@ def estimate_trials(recorded: Recorded, settings: Settings) -> Made:
     inside = trials[design.inside]
     solver = _solver(recorded, design, settings, conditions=inside["condition"].tolist())
     grand = _grand_mean(recorded)
-    values = 100 / grand * times_series(solver.weights, recorded.series, keep)
+    percent = 100 / grand * solver.weights
+    values = times_series(percent, recorded.series, keep, out=np.float32)
     ratio = solver.variance_ratio
     samples = inside[solver.estimated].assign(
         motion=recorded.motion_in(design.canonical >= SEEN)[solver.estimated]
@@ -200,7 +201,8 @@ def tell_conditions(recorded: Recorded, settings: Settings, *, names: Sequence[s
         columns, nuisance, keep=recorded.keep, low_pass=recorded.low_pass
     )
     grand = _grand_mean(recorded)
-    moments = 100 / grand * times_series(weights, recorded.series, recorded.keep)
+    percent = 100 / grand * weights
+    moments = times_series(percent, recorded.series, recorded.keep, out=np.float64)
     last = recorded.times_s[-1]
     facts = {
         "drift": drift,
@@ -287,16 +289,12 @@ def take_volumes(recorded: Recorded, settings: Settings) -> Made:
     times_s = recorded.times_s - settings["delay_s"]
     event = covering(times_s, table)[keep]  # (n_kept,), -1 = none
     resting = (event < 0) | recorded.is_rest[event]
-    values, confounds = recorded.series, recorded.confounds.values[keep]
-    values = values if keep.all() else values[keep]
-    if recorded.low_pass is not None:
-        values = (recorded.low_pass @ values).astype(np.float32)
-        confounds = recorded.low_pass @ confounds
     values = remove_trend(
-        values,
-        confounds,
+        recorded.series if keep.all() else recorded.series[keep],
+        recorded.confounds.values[keep],
         positions=np.flatnonzero(keep),
         is_linear=settings["detrend"] == "linear",
+        low_pass=recorded.low_pass,
     )
     flat = np.zeros(values.shape[1], dtype=bool)  # in the rest volumes
     if settings["standardize"] == "rest":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from bids_dnn.ingest.series import read_series
 
 Floats = NDArray[np.float32]
 Array = NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
 CHUNK_UNITS = 4096  # taken at once: bounds memory, and is fixed so that sums repeat
 
 
@@ -182,7 +183,9 @@ def read_run(run: Run, space: Space, settings: Settings) -> Recorded:
     return made
 
 
-def times_series(weights: Array, series: Floats, keep: NDArray[np.bool_]) -> Array:
+def times_series(
+    weights: Array, series: Floats, keep: NDArray[np.bool_], *, out: type[Real]
+) -> NDArray[Real]:
     """Return weights times the kept volumes of each unit less its mean, (n_rows, n_units).
 
     Units are taken some thousand at a time and in double precision, so that memory is that of
@@ -193,6 +196,8 @@ def times_series(weights: Array, series: Floats, keep: NDArray[np.bool_]) -> Arr
     weights : (n_rows, n_kept)
     series : (n_volumes, n_units)
     keep : (n_volumes,) bool
+    out
+        Type of the numbers that are returned; sums are in double precision.
 
     Raises
     ------
@@ -204,7 +209,7 @@ def times_series(weights: Array, series: Floats, keep: NDArray[np.bool_]) -> Arr
             f"weights have {weights.shape[1]} volumes, but {int(keep.sum())} are kept.",
             mend="Make the weights from the design of the same run.",
         )
-    made = np.empty((len(weights), series.shape[1]))
+    made = np.empty((len(weights), series.shape[1]), dtype=out)
     for start in range(0, series.shape[1], CHUNK_UNITS):
         part = slice(start, start + CHUNK_UNITS)
         used = series[:, part] if keep.all() else series[keep, part]

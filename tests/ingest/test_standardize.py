@@ -83,3 +83,29 @@ def test_flat_units_are_marked(rng):
 def test_a_single_sample_is_refused():
     with pytest.raises(NotEnoughDataError, match=r"'02' has 1 sample"):
         by_group(np.zeros((3, 1), np.float32), np.array(["01", "01", "02"]))
+
+
+@pytest.mark.parametrize("is_linear", [True, False])
+def test_a_filter_goes_over_series_and_confounds(rng, is_linear):
+    series = rng.normal(size=(30, 5)).astype(np.float32) + 7
+    confounds = rng.normal(size=(30, 2))
+    smooth = np.apply_along_axis(np.convolve, 0, np.eye(30), np.ones(3) / 3, mode="same")
+    options = {"positions": np.arange(30), "is_linear": is_linear}
+    mean = series.mean(axis=0)
+    expected = remove_trend(
+        (smooth @ (series - mean) + mean).astype(np.float32), smooth @ confounds, **options
+    )
+    found = remove_trend(series, confounds, low_pass=smooth, **options)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_many_units_are_as_few(rng, monkeypatch):
+    series = rng.normal(size=(30, 11)).astype(np.float32)
+    options = {"positions": np.arange(30), "is_linear": True}
+    confounds = rng.normal(size=(30, 2))
+    groups = np.repeat(["01", "02"], 15)
+    whole = remove_trend(series, confounds, **options), by_group(series, groups)[0]
+    monkeypatch.setattr("bids_dnn.ingest.standardize.CHUNK_UNITS", 4)
+    parts = remove_trend(series, confounds, **options), by_group(series, groups)[0]
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
