@@ -58,6 +58,11 @@ Exit codes:
     "table, and their folder.",
 )
 @click.option(
+    "--stimuli-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures; BIDS_DIR/stimuli by default.",
+)
+@click.option(
     "--fs-subjects-dir",
     type=click.Path(path_type=Path),
     help="FreeSurfer subjects; sourcedata/freesurfer of fMRIPrep by default.",

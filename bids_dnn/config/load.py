@@ -20,6 +20,7 @@ PATHS = (
     ("run", "bids_database_dir"),
     ("run", "work_dir"),
     ("run", "use_plugin"),
+    ("run", "stimuli_dir"),
     ("run", "fs_subjects_dir"),
     ("run", "retinotopy_template"),
     ("responses", "conditions"),

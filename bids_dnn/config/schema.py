@@ -48,6 +48,7 @@ class RunConfig(Section):
     fs_subjects_dir: Path | None = Field(
         None, description="FreeSurfer subjects; fMRIPrep's sourcedata/freesurfer by default."
     )
+    stimuli_dir: Path | None = Field(None, description="Pictures; BIDS_DIR/stimuli by default.")
     retinotopy_template: Path | None = Field(
         None, description="Folder of the Benson template (lh.benson14_angle ... on fsaverage)."
     )

@@ -179,8 +179,9 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
         fs_subjects_dir=asked.fs_subjects_dir,
     )
     work_dir = _work_dir(config)
-    stimuli = call.bids_dir / "stimuli"
-    catalog = read_catalog(stimuli) if stimuli.is_dir() else {}
+    stimuli = (asked.stimuli_dir or call.bids_dir / "stimuli").absolute()
+    is_there = stimuli.is_dir() or asked.stimuli_dir is not None
+    catalog = read_catalog(stimuli) if is_there else {}
     if not config.run.analysis or "encode" in config.run.analysis:
         unpacked = pictures_of(inventory, work_dir, screen=screen, is_dry=call.dry_run)
         catalog = unpacked | catalog

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
+from bids_dnn.containers.pictures import Pictures
 from bids_dnn.ingest.inventory import Inventory
 from bids_dnn.ingest.ready import door
 from bids_dnn.ingest.records import READY
@@ -49,7 +50,7 @@ def pictures_of(
         named = {name for one in own for name in shown(one)} & there if shown else there
         wanted = sorted(named)
         if is_dry:
-            made |= {f"{name}.png": folder / f"{name}.png" for name in wanted}
+            made |= {f"{name}.png": _planned(found, name, folder) for name in wanted}
             continue
         with Progress(console=screen.console, disable=not screen.console.is_terminal) as bar:
             task = bar.add_task(f"unpacking {len(wanted)} pictures", total=len(wanted))
@@ -60,3 +61,9 @@ def pictures_of(
             files = unpack(found, wanted, folder, progress=moved)
         made |= {f"{name}.png": path for name, path in files.items()}
     return made
+
+
+def _planned(pictures: Pictures, name: str, folder: Path) -> Path:
+    """Return the file of a picture where it was unpacked before, else that of its array."""
+    path = folder / f"{name}.png"
+    return path if path.is_file() else pictures.where(name)[0].path

@@ -46,6 +46,7 @@ class Scene:
         given = {
             "freesurfer": self.config.run.fs_subjects_dir,
             "retinotopy": self.config.run.retinotopy_template,
+            "stimuli": self.config.run.stimuli_dir,
         }
         named = {name: path.absolute() for name, path in given.items() if path is not None}
         return {"raw": self.inventory.bids_dir} | named | dict(self.inventory.datasets)
