@@ -1,12 +1,18 @@
 """rois.build: masks of terms become regions."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bids_dnn import imaging
 from bids_dnn.containers.space import Channels, Grayordinates, Grid, Surface
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.rois.atlases import atlas_of, atlas_places
 from bids_dnn.rois.build import build_region, hemisphere, mask_of
-from bids_dnn.rois.grammar import parse, terms
+from bids_dnn.rois.define import mask_places
+from bids_dnn.rois.grammar import parse, split_space, terms
+from bids_dnn.rois.localizer import places_by_map
 
 N = 12
 MNI = "MNI152NLin2009cAsym"
@@ -141,3 +147,35 @@ def test_kinds_that_know_their_sides_are_not_cut_again(grid):
         region, warnings = build_region("V1", parse(text), native, lambda _: (whole, []))
         assert len(region.space) == N
         assert warnings == []
+
+
+def test_terms_of_several_kinds_meet_on_one_mesh(tmp_path):
+    space = Surface("fsnative", (6, 6), np.arange(12))
+    z = np.array([0.0, 1, 2, 3, 4, 5]), np.array([6.0, 5, 4, 3, 2, 1])
+    labels = np.array([0, 1, 1, 2, 2, 2]), np.array([2, 2, 1, 1, 0, 0])
+    for side, values, keys in zip("LR", z, labels, strict=True):
+        imaging.write_shape(tmp_path / f"hemi-{side}_stat-z_statmap.shape.gii", values, side)
+        name = f"sub-01_hemi-{side}_space-fsnative_seg-parcels_dseg.label.gii"
+        imaging.write_labels(tmp_path / name, keys, {0: "???", 1: "FFA", 2: "PPA"}, side)
+
+    def resolve(term):
+        if term.kind == "file":
+            path, where = split_space(term.argument)
+            return mask_places(Path(path), mask_space=where, space=space)
+        if term.kind == "atlas":
+            files, wanted = atlas_of(
+                term, space="fsnative", participant="01", roots=[tmp_path], freesurfer=None
+            )
+            return atlas_places(files, wanted, space, side=term.options.get("hemi"))
+        within, _ = mask_of(parse(term.options["within"]), space, resolve)
+        return places_by_map(term, space=space, within=within)
+
+    z_map = f"{tmp_path}/hemi-{{hemi}}_stat-z_statmap.shape.gii"
+    text = (
+        f"localizer:{z_map}, within=(atlas:parcels:FFA+PPA - atlas:parcels:PPA, hemi=L), top=4"
+        f" & {z_map}@fsnative | atlas:parcels:PPA, hemi=L"
+    )
+    region, warnings = build_region("FFA", parse(text), space, resolve)
+    # right PPA 6, 7 and both FFA 1, 2, 8, 9; the four best of these, and left PPA 3, 4, 5
+    assert region.space.index.tolist() == [3, 4, 5, 6, 7, 8, 9]
+    assert len(warnings) == 1
