@@ -44,8 +44,7 @@ def test_table_is_decoded_with_nuisance_and_areas(app, tmp_path, rng):
     table_folder(tmp_path / "mine", rng, n_samples=40)
     raw = write_raw(tmp_path / "raw", rng)
     given = ("--responses", f"table={tmp_path / 'mine'}", "--roi", "Early=area:V1 | area:V4")
-    more = "[group]\n"
-    tables = app(raw, *given, analysis="decode", more=more)
+    tables = app(raw, *given, analysis="decode", nuisance=("reaction_time",))
     (table,) = tables.values()
     assert table["region"].unique().tolist() == ["Early"]
     assert (table["n_units"] == 4).all()
