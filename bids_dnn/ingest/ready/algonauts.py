@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.space import Channels, Space, Surface
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
 from bids_dnn.ingest.pickles import read_npy_dict
-from bids_dnn.ingest.ready.common import absent, choose, open_array, sample_table
+from bids_dnn.ingest.ready.common import absent, choose, is_there, open_array, sample_table
 from bids_dnn.ingest.ready.labels import Labels, regions_of, whole_numbers
 from bids_dnn.ingest.ready.pieces import pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, choose_standardize, settle
@@ -163,7 +163,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
 def _pair(folder: Path, pattern: str) -> list[Path]:
     """Return the files of both hemispheres, or none where neither is there."""
     paths = [folder / pattern.format(hemisphere) for hemisphere in HEMISPHERES]
-    there = [path for path in paths if path.exists() or path.is_symlink()]
+    there = [path for path in paths if is_there(path)]
     if len(there) == 1:
         missing = next(path for path in paths if path not in there)
         raise MissingInputError(
@@ -196,7 +196,7 @@ def _maps(home: Path, collection: str) -> list[Path]:
 
 def _mapping(home: Path, collection: str) -> list[Path]:
     path = home / f"roi_masks/mapping_{collection}.npy"
-    return [path] if path.exists() else []
+    return [path] if is_there(path) else []
 
 
 # --- what was shown

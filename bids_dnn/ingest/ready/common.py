@@ -72,6 +72,11 @@ def absent(what: str, *, folder: Path, layout: str) -> MissingInputError:
     )
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a file stands there, be it a link whose content was not fetched."""
+    return path.exists() or path.is_symlink()
+
+
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Return a tab-separated table as text, blanks around the values removed.
 

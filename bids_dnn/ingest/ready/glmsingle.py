@@ -21,6 +21,7 @@ from bids_dnn.ingest.pickles import read_npy_dict
 from bids_dnn.ingest.ready.common import (
     absent,
     choose,
+    is_there,
     natural,
     read_table,
     region_name,
@@ -203,20 +204,20 @@ def _sessions(home: Path) -> list[Path]:
 
 def _part(folder: Path) -> _Part:
     there = [folder / f"{kind}{suffix}" for kind in TYPES for suffix in SUFFIXES]
-    betas = next((path for path in there if path.exists() or path.is_symlink()), None)
+    betas = next((path for path in there if is_there(path)), None)
     if betas is None:
         only = f", only {NO_SINGLE_TRIALS}" if any(folder.glob(f"{NO_SINGLE_TRIALS}*")) else ""
         raise absent(f"single-trial betas of GLMsingle{only}", folder=folder, layout=LAYOUT)
     tables = [
-        path for path in (folder / "samples.tsv", folder / "conditions.tsv") if path.exists()
+        path for path in (folder / "samples.tsv", folder / "conditions.tsv") if is_there(path)
     ]
     if not tables:
         raise absent("samples.tsv or conditions.tsv", folder=folder, layout=LAYOUT)
     designs = [folder / f"DESIGNINFO{suffix}" for suffix in (".npy", ".mat")]
-    design = next((path for path in designs if path.exists()), None)
+    design = next((path for path in designs if is_there(path)), None)
     mask = folder / "mask.nii.gz"
     session = folder.name.removeprefix("ses-") if folder.name.startswith("ses-") else ""
-    return _Part(session, betas, tables[0], design, mask if mask.exists() else None)
+    return _Part(session, betas, tables[0], design, mask if is_there(mask) else None)
 
 
 # --- what was shown

@@ -21,7 +21,8 @@ from bids_dnn.containers.pictures import PictureArray, Pictures
 from bids_dnn.containers.responses import Independence
 from bids_dnn.containers.space import Grid, Space, Surface
 from bids_dnn.errors import MissingInputError, NotEnoughDataError, SpaceError, nearest
-from bids_dnn.ingest.ready.common import absent, choose
+from bids_dnn.ingest.anatomy import FREESURFER, SIDES
+from bids_dnn.ingest.ready.common import absent, choose, is_there
 from bids_dnn.ingest.ready.labels import Labels, read_names, regions_of, whole_numbers
 from bids_dnn.ingest.ready.nsd_betas import n_vertices, read_surface_betas, read_volume_betas
 from bids_dnn.ingest.ready.nsd_trials import N_PICTURES, trials_of_design, trials_of_responses
@@ -200,7 +201,7 @@ def _subject(folder: Path, label: str, space: str | None) -> tuple[Subject, list
         folder / "nsddata/ppdata" / label / "behav/responses.tsv",
         folder / "nsddata/experiments/nsd/nsd_expdesign.mat",
     ]
-    design = next((path for path in trials if path.exists() or path.is_symlink()), None)
+    design = next((path for path in trials if is_there(path)), None)
     if design is None:
         raise absent(
             f"responses.tsv of {label}, or nsd_expdesign.mat", folder=folder, layout=LAYOUT
@@ -208,14 +209,13 @@ def _subject(folder: Path, label: str, space: str | None) -> tuple[Subject, list
     options = {"folder": str(folder), "model": model, "trials": str(design)}
     options["regions"] = ",".join(COLLECTIONS)
     background = folder / f"nsddata/ppdata/{label}/{chosen}/T1_to_{chosen}.nii.gz"
-    freesurfer = folder / "nsddata/freesurfer" / label
     made = Subject(
         label,
         "nsd",
         "",
         chosen,
         anat=background if background.exists() else None,
-        anatomy=Anatomy(freesurfer if (freesurfer / "surf").is_dir() else None),
+        anatomy=_anatomy(folder / "nsddata/freesurfer" / label),
         options=options,
     )
     betas = _betas_folder(folder, made)
@@ -240,6 +240,19 @@ def _subject(folder: Path, label: str, space: str | None) -> tuple[Subject, list
     if gaps := sorted(set(range(1, max(sessions) + 1)) - set(sessions)):
         notes.append(f"{label}: no betas of session(s) {', '.join(map(str, gaps))}.")
     return replace(made, files=tuple(files), options=options), notes
+
+
+def _anatomy(home: Path) -> Anatomy:
+    """Return the surfaces in the participant's FreeSurfer folder."""
+    found = {
+        f"{hemisphere}_{kind}": next(
+            (path for p in patterns if is_there(path := home / p.format(side=side))), None
+        )
+        for hemisphere, side in SIDES.items()
+        for kind, patterns in FREESURFER.items()
+    }
+    surfaces = {name: path for name, path in found.items() if path is not None}
+    return Anatomy(home if (home / "surf").is_dir() else None, surfaces)
 
 
 def _betas_folder(folder: Path, subject: Subject) -> Path:
@@ -267,7 +280,7 @@ def _sessions(betas: Path) -> dict[int, tuple[Path, ...]]:
 
 def _brain_mask(folder: Path, subject: Subject) -> Path:
     path = folder / f"nsddata/ppdata/{subject.participant}/{subject.space}/brainmask.nii.gz"
-    if not path.exists():
+    if not is_there(path):
         raise absent(
             f"brainmask.nii.gz of {subject.participant}", folder=path.parent, layout=LAYOUT
         )
@@ -285,7 +298,7 @@ def _maps(folder: Path, subject: Subject) -> dict[str, tuple[Path, ...]]:
         else:
             roi = folder / f"nsddata/ppdata/{subject.participant}/{subject.space}/roi"
             paths = (roi / f"{name}.nii.gz",)
-        if all(path.exists() for path in paths):
+        if all(is_there(path) for path in paths):
             found[name] = paths
     return found
 
@@ -293,7 +306,7 @@ def _maps(folder: Path, subject: Subject) -> dict[str, tuple[Path, ...]]:
 def _table_of(folder: Path, participant: str, collection: str) -> Path | None:
     homes = (folder / "nsddata/freesurfer" / home / "label" for home in (participant, "fsaverage"))
     tables = (home / f"{collection}.mgz.ctab" for home in homes)
-    return next((path for path in tables if path.exists()), None)
+    return next((path for path in tables if is_there(path)), None)
 
 
 # --- places

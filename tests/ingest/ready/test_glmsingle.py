@@ -147,6 +147,15 @@ def test_a_missing_table(tmp_path, rng):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("name", [f"{TYPES[-1]}.npy", "samples.tsv", "mask.nii.gz"])
+def test_links_that_were_not_fetched(tmp_path, rng, name):
+    write_glmsingle(tmp_path, rng)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("../.git/annex/objects/x")
+    with pytest.raises(MissingInputError, match=r"not fetched\. Type: datalad get"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_cut_short(tmp_path, rng, suffix):
     write_glmsingle(tmp_path, rng, suffix=suffix)

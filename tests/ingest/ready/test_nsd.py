@@ -215,6 +215,18 @@ def test_pictures_are_those_of_the_brick(tmp_path):
     assert len(found.names) == 73_000
 
 
+def test_surfaces_of_the_participant_are_found(tmp_path, rng):
+    write_surfaces(tmp_path, rng, space="fsnative", sessions=(1,))
+    write_design(tmp_path, rng)
+    home = tmp_path / "nsddata/freesurfer/subj01"
+    (home / "surf").mkdir()
+    for name in ("lh.white", "rh.white", "lh.sphere.reg"):
+        (home / "surf" / name).touch()
+    (subject,), _ = nsd.find(tmp_path, participants=[], space=None)
+    assert subject.anatomy.freesurfer == home
+    assert set(subject.anatomy.surfaces) == {"L_white", "R_white", "L_reg-fsaverage"}
+
+
 # --- refusals
 
 
@@ -239,6 +251,25 @@ def test_parts_that_are_missing(tmp_path, rng, part, match):
     (tmp_path / part).unlink()
     with pytest.raises(MissingInputError, match=match):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "nsddata/experiments/nsd/nsd_expdesign.mat",
+        "nsddata/ppdata/subj01/func1pt8mm/brainmask.nii.gz",
+        "nsddata/ppdata/subj01/func1pt8mm/roi/floc-faces.nii.gz",
+        "nsddata/freesurfer/subj01/label/floc-faces.mgz.ctab",
+        f"nsddata_betas/ppdata/subj01/func1pt8mm/{MODEL}/betas_session01.hdf5",
+    ],
+)
+def test_links_that_were_not_fetched(tmp_path, rng, part):
+    tree(tmp_path, rng, sessions=(1,))
+    (tmp_path / part).unlink()
+    (tmp_path / part).symlink_to("../.git/annex/objects/x")
+    (subject,), _ = nsd.find(tmp_path, participants=[], space=None)
+    with pytest.raises(MissingInputError, match=r"not fetched\. Type: datalad get"):
+        nsd.read_responses(subject, standardize="none")
 
 
 def test_a_hemisphere_that_is_missing(tmp_path, rng):
