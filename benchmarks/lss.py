@@ -18,7 +18,7 @@ SIZES = {  # n_trials, n_voxels, n_volumes, n_confounds, trials that the peer fi
     "small": ((50, 2000, 300, 20, 50), (100, 5000, 400, 40, 20)),
     "full": ((500, 50_000, 2000, 40, 3),),
 }
-REPEATS = {"small": 3, "full": 1}
+REPEATS = {"small": 3, "full": 3}
 TARGET = 10.0
 T_R_S = 2.0
 FORMS = ("lss", "lss-by-condition")
