@@ -68,6 +68,11 @@ class _Files:
     raw: Sequence[Found]
     made: Sequence[Found]
 
+    def of(self, entity: str, label: str) -> _Files:
+        """Return those that do not belong to another label; searches are faster among few."""
+        near = [[f for f in fs if f.get(entity) in ("", label)] for fs in (self.raw, self.made)]
+        return _Files(*near)
+
 
 def match_runs(request: Request, raw: Sequence[Found], made: Sequence[Found]) -> Matched:
     """Return a `Subject` for each participant and task, in one output space.
@@ -107,14 +112,10 @@ def match_runs(request: Request, raw: Sequence[Found], made: Sequence[Found]) ->
                     "--level full.",
                 )
             notes.append(f"{lacking}, and was left out.")
-        near = _Files(_near(raw, participant), _near(made, participant))
+        near = _Files(raw, made).of("subject", participant)
         for task in labels(own, "task"):
             _match_task(request, keep(own, {"task": (task,)}), wanted, near=near, into=matched)
     return matched
-
-
-def _near(found: Sequence[Found], participant: str) -> list[Found]:
-    return [f for f in found if f.get("subject") in ("", participant)]
 
 
 def _match_task(
@@ -144,8 +145,10 @@ def _subject(
     _require_one_anatomy(images, near)
     notes: list[str] = []
     runs = []
+    sessions = {i.found.get("session") for i in images}
+    nearest = {session: near.of("session", session) for session in sessions}
     for image in images:
-        run, more = _run(request, image, near)
+        run, more = _run(request, image, nearest[image.found.get("session")])
         runs.append(run)
         notes += more
     first = images[0].found
