@@ -23,7 +23,7 @@ RUN_COLUMNS = {
     "n_events": "Events listed.",
     "n_samples": "Samples that came of them.",
     "mean_framewise_displacement_mm": "Mean motion from volume to volume, in mm.",
-    "tsnr": "Median over voxels of temporal mean divided by standard deviation.",
+    "tsnr": "Median over units of temporal mean divided by standard deviation.",
     "degrees_of_freedom": "Of the residuals of the model.",
     "max_variance_inflation": "Of the trial that overlaps most with others; 1 = not at all.",
 }

@@ -9,51 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.report.estimates import estimate_texts
+from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
-from bids_dnn.report.sources import SOURCES, denoise_text
+from bids_dnn.report.sources import SOURCES
 
 Ran = Mapping[str, Any]
 CITE = re.compile(r"\[(@[\w; @]+)\]")
 
-_STANDARDIZE = {
-    "run": "Responses of each {unit} were z-scored within each run.",
-    "session": "Responses of each {unit} were z-scored within each session.",
-    "rest": "Responses of each {unit} were z-scored by the rest volumes of their run.",
-}
-_TRIALS = (
-    ", convolved with the {hrf} hemodynamic response{cited}, beside the confounds and cosine "
-    "drift; {denoise} [@abraham2014]."
-)
-_MODELS = {
-    "lsa": "The response to each trial was estimated with a general linear model that has one "
-    "regressor a trial (least squares all) [@mumford2012; @abdulrahman2016]" + _TRIALS,
-    "lss": "The response to each trial was estimated with a general linear model of its own, "
-    "with one regressor for the trial and one for all other trials of its run (least squares "
-    "separate) [@mumford2012; @abdulrahman2016]" + _TRIALS,
-    "lss-by-condition": "The response to each trial was estimated with a general linear model of "
-    "its own, with one regressor for the trial and one for the other trials of each condition of "
-    "its run (least squares separate) [@turner2012]" + _TRIALS,
-    "fir": "The response to each condition was deconvolved with a finite impulse response model "
-    "[@glover1999] and averaged from {fir_start:g} to {fir_end:g} s after onset, beside the "
-    "confounds and cosine drift; {denoise} [@abraham2014].",
-    "block": "The response to each event was the mean of its volumes, {delay_s:g} s after onset; "
-    "{denoise} [@abraham2014].",
-    "volumes": "Each volume within an event, {delay_s:g} s after onset, was one sample; {denoise} "
-    "[@abraham2014].",
-    "glmsingle": "The response to each trial was estimated with GLMsingle [@prince2022], which "
-    "chooses the hemodynamic response, denoises and regularizes by cross-validation.",
-}
 UNSCALED = ("algonauts", "tvsd", "nwb")  # whose responses have a unit of their own
-_HRF = {"spm": ("canonical (SPM)", " [@friston1998]"), "glover": ("Glover", " [@glover1999]")}
 _CEILINGS = {
     "split-half": "from the correlation of halves of the repeats",
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
     "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
 }
-_NORMALIZED = (
-    "Estimates of each voxel were divided by the standard deviation of the model's residuals "
-    "[@walther2016]."
-)
 # What is said of regions, by the kinds of terms in their rules; each kind once.
 _RULES = {
     "benson": "Retinotopic regions were predicted from the participant's own cortical folding "
@@ -101,33 +70,16 @@ def _general(_: Ran) -> str:
 def _source(ran: Ran) -> str:
     settings = ran.get("responses", {})
     source = str(ran["source"])
-    texts = [SOURCES[source].methods if source in SOURCES else ""]
-    if source == "fmriprep":
-        texts.append(_model(settings))
-    if settings.get("normalize") == "residual":
-        texts.append(_NORMALIZED)
-    after = _STANDARDIZE.get(settings.get("standardize", "none"), "")
-    texts.append(after.format(unit=ran.get("unit", "voxel")))
-    return " ".join(text for text in texts if text)
+    known = SOURCES[source].methods if source in SOURCES else ""
+    unit, _ = _units(ran)
+    texts = [known, *estimate_texts(settings, source=source)]
+    return " ".join(text.replace("{unit}", unit) for text in texts if text)
 
 
-def _model(settings: Ran) -> str:
-    model = _MODELS.get(settings.get("model", ""))
-    if model is None:
-        return ""
-    hrf, cited_hrf = _HRF.get(settings.get("hrf", ""), ("canonical", ""))
-    window = settings.get("fir_window_s") or (4.0, 8.0)
-    text = model.format(
-        hrf=hrf,
-        cited=cited_hrf,
-        denoise=denoise_text(settings.get("confounds", "")),
-        delay_s=settings.get("delay_s", 0.0),
-        fir_start=window[0],
-        fir_end=window[1],
-    )
-    if low_pass := settings.get("low_pass_hz"):
-        text += f" Series were low-pass filtered at {low_pass:g} Hz."
-    return text
+def _units(ran: Ran) -> tuple[str, str]:
+    """Return what a unit is called, one and many."""
+    unit = str(ran.get("unit", "voxel"))
+    return unit, many(unit)
 
 
 def _regions(ran: Ran) -> str:
@@ -157,7 +109,7 @@ def _cost(ran: Ran) -> str:
     if settings.get("standardize", "none") != "none" or is_raw:
         return ""
     return (
-        ", scaled in each training set as for voxels of unit variance, by the number of voxels "
+        f", scaled in each training set as for {_units(ran)[1]} of unit variance, by their number "
         "over the mean diagonal of the centered Gram matrix"
     )
 
@@ -165,7 +117,8 @@ def _cost(ran: Ran) -> str:
 def _decode(ran: Ran) -> str:
     told = ran["decode"]
     return (
-        "Conditions were decoded from the pattern over the voxels of each region [@haxby2001] "
+        f"Conditions were decoded from the pattern over the {_units(ran)[1]} of each region "
+        "[@haxby2001] "
         f"with a linear support vector machine (C = {told.get('c', 1):g}{_cost(ran)}) "
         "[@chang2011; @pedregosa2011], leaving one run out. Intervals are 95 % corrected "
         "resampled t intervals over the runs left out [@nadeau2003]. The null distribution came "
@@ -214,18 +167,19 @@ def _encode(ran: Ran) -> str:
     told = ran["encode"]
     folds = told.get("folds", {})
     ceiling = _CEILINGS.get(told.get("ceiling", ""), "from repeats")
+    unit, plural = _units(ran)
     return (
-        "Each voxel's mean response to each stimulus was predicted from each layer by ridge "
-        "regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a voxel chosen "
-        f"on {folds.get('inner', 5)} inner folds. Scores are from {folds.get('stimulus', 5)} "
-        "outer folds; no stimulus was in training and test. The score is the signed Pearson "
-        "correlation of predicted and measured responses, averaged over the voxels of a region; "
-        "predictions and responses were centered, and predictions scaled to unit variance, within "
-        "each test fold before they were pooled, which is close to the mean of the folds' r. "
+        f"Each {unit}'s mean response to each stimulus was predicted from each layer by ridge "
+        f"regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a {unit} "
+        f"chosen on {folds.get('inner', 5)} inner folds. Scores are from "
+        f"{folds.get('stimulus', 5)} outer folds; no stimulus was in training and test. The score is the signed Pearson "
+        f"correlation of predicted and measured responses, averaged over the {plural} of a "
+        "region; predictions and responses were centered, and predictions scaled to unit "
+        "variance, within each test fold before they were pooled, which is close to the mean of the folds' r. "
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
         "ceiling [@schoppe2016]. Intervals are 95 % corrected resampled t intervals over "
         "folds [@nadeau2003]. p are those of the covariance of predicted and measured responses, "
-        "averaged over all penalties alike, voxels standardized: responses were exchanged "
+        f"averaged over all penalties alike, {plural} standardized: responses were exchanged "
         f"among the stimuli of a fold before the fit ({told.get('permutations', 0)} times), the "
         "observed order counted among them [@phipson2010]; corrected p control the family of "
         "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]."

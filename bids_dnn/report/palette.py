@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # Okabe & Ito (2008), Color Universal Design, in an order that keeps neighbors far apart.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+SHADES = ((0.0, 0), (0.45, 0), (0.55, 255))  # how much black or white is mixed in
 SCALE = "viridis"  # of values that grow from nothing
 DIVERGING = "RdBu_r"  # of values around a meaningful zero
 
@@ -38,10 +39,25 @@ THEMES = (LIGHT, DARK)
 def region_colors(names: Sequence[str]) -> dict[str, str]:
     """Return one color for each region, the same wherever the order of names is the same.
 
+    Beyond the seventh region the same hues come darker, then lighter, so that 21 regions can
+    be told apart; further ones begin again.
+
     Examples
     --------
     >>> region_colors(["V1", "FFA"])
     {'V1': '#0072B2', 'FFA': '#E69F00'}
     """
     single = list(dict.fromkeys(names))
-    return {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(single)}
+    n = len(OKABE_ITO)
+    return {
+        name: _shaded(OKABE_ITO[i % n], (i // n) % len(SHADES)) for i, name in enumerate(single)
+    }
+
+
+def _shaded(color: str, shade: int) -> str:
+    """Return a color mixed with black or white, as `SHADES` has it."""
+    share, other = SHADES[shade]
+    if not share:
+        return color
+    mixed = (round((1 - share) * int(color[i : i + 2], 16) + share * other) for i in (1, 3, 5))
+    return "#" + "".join(f"{value:02X}" for value in mixed)

@@ -234,7 +234,18 @@ def units(n: int, unit: str) -> str:
     >>> units(2, "vertex"), units(1, "voxel")
     ('2 vertices', '1 voxel')
     """
-    return counted(n, unit, MANY.get(unit))
+    return counted(n, unit, many(unit))
+
+
+def many(unit: str) -> str:
+    """Return the plural of what a unit is called.
+
+    Examples
+    --------
+    >>> many("vertex"), many("channel")
+    ('vertices', 'channels')
+    """
+    return MANY.get(unit, f"{unit}s")
 
 
 def listed(items: list[str], most: int = 12) -> str:

@@ -21,6 +21,7 @@ from bids_dnn.report.parts import (
     Table,
     counted,
     listed,
+    many,
     picture,
     table_of,
     units,
@@ -154,7 +155,7 @@ def region_answer(rois: Sequence[Roi], shared: NDArray[np.int64], pairs: NDArray
 
 def sizes_table(rois: Sequence[Roi]) -> Table:
     """Return one row a region: how many units, where they lie, what it comes from."""
-    plural = units(2, rois[0].space.unit).split(" ", 1)[1]
+    plural = many(rois[0].space.unit)
     columns: dict[str, list[Any]] = {
         "region": [roi.name for roi in rois],
         plural: [len(roi.space) for roi in rois],
@@ -209,7 +210,7 @@ def _places(rois: Sequence[Roi]) -> dict[str, list[Any]]:
 def overlap_table(rois: Sequence[Roi], shared: NDArray[np.int64], pairs: NDArray[Any]) -> Table:
     """Return what regions share: a square of names where few, else one row a pair."""
     named = [roi.name for roi in rois]
-    plural = units(2, rois[0].space.unit).split(" ", 1)[1]
+    plural = many(rois[0].space.unit)
     if len(rois) <= MOST_SQUARE:
         frame = pd.DataFrame(shared, columns=named)
         frame.insert(0, "region", named)
@@ -250,7 +251,7 @@ def region_counts(
             axes.text(size, place, f" {size:,}", va="center", fontsize=8, in_layout=False)
         axes.set_yticks(range(len(rois)), [shorten(roi.name) for roi in rois])
         axes.set(ylim=(len(rois) - 0.4, -0.6), xlim=(0, 1.1 * max(sizes)))
-        axes.set_xlabel(units(2, rois[0].space.unit).split(" ", 1)[1])
+        axes.set_xlabel(many(rois[0].space.unit))
         axes.tick_params(length=0)
         axes.set_axisbelow(True)
         axes.grid(axis="x", color=theme.band, lw=0.8)

@@ -13,7 +13,16 @@ import pandas as pd
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.report import figures
 from bids_dnn.report.maps import map_pictures
-from bids_dnn.report.parts import Number, Picture, Section, counted, decimals, picture, table_of
+from bids_dnn.report.parts import (
+    Number,
+    Picture,
+    Section,
+    counted,
+    decimals,
+    many,
+    picture,
+    table_of,
+)
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
@@ -57,6 +66,11 @@ class Shown:
     def is_group(self) -> bool:
         """Whether the scores are means over participants."""
         return self.result.meta.get("level") == "group"
+
+    @property
+    def unit(self) -> str:
+        """What a unit is called."""
+        return "unit" if self.result.space is None else self.result.space.unit
 
     @property
     def bars(self) -> str:
@@ -299,10 +313,10 @@ def _encode_how(shown: Shown) -> str:
             "this table."
         )
     return (
-        "Ridge regression from the features of each layer to each voxel's mean response, the "
-        "penalty chosen for each voxel on inner folds, scored on stimuli that were in no training "
-        "fold. Predictions and responses are centered, and predictions scaled to unit variance, "
-        "within each test fold before they are pooled, which is close to the mean of the folds' "
+        f"Ridge regression from the features of each layer to each {shown.unit}'s mean response, "
+        f"the penalty chosen for each {shown.unit} on inner folds, scored on stimuli that were in "
+        "no training fold. Predictions and responses are centered, and predictions scaled to unit "
+        "variance, within each test fold before they are pooled, which is close to the mean of the folds' "
         "r. The noise ceiling is the correlation that a perfect prediction could reach, "
         "estimated from repeats."
     )
@@ -314,9 +328,9 @@ def _heat_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
         lambda theme: figures.layer_heat_map(rows, label="Pearson's r", theme=theme),
         alt=f"Heat map of {counted(rows['region'].nunique(), 'region')} by "
         f"{counted(rows['layer'].nunique(), 'layer')}. {encoding_answer(rows)}",
-        caption="Correlation of prediction and response, mean over voxels. Boxed: the best layer "
-        "of each region. Right: noise ceiling. Hatched: not measured. Values below zero have the "
-        "color of zero.",
+        caption=f"Correlation of prediction and response, mean over {many(shown.unit)}. Boxed: "
+        "the best layer of each region. Right: noise ceiling. Hatched: not measured. Values "
+        "below zero have the color of zero.",
     )
 
 
