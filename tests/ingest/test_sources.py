@@ -78,16 +78,16 @@ def test_participants_and_tasks_are_chosen(raw, table):
 
 
 def test_wrong_kinds_and_places_are_refused(raw, table):
-    with pytest.raises(ConfigError, match=r"--responses tabel=.*Did you mean 'table'"):
-        take_inventory(raw, ready=("tabel", table))
+    with pytest.raises(ConfigError, match=r"--responses tables=.*Did you mean 'table'"):
+        take_inventory(raw, ready=("tables", table))
     with pytest.raises(ConfigError, match=r"source is 'nsd', but --responses gives table="):
         take_inventory(raw, ready=("table", table), source="nsd")
     with pytest.raises(MissingInputError, match=r"--responses table=.*nowhere: there is no such"):
         take_inventory(raw, ready=("table", table / "nowhere"))
     with pytest.raises(MissingInputError, match=r"from nsd, but .*: table\.|No derivatives of fM"):
         take_inventory(raw, source="nsd")
-    with pytest.raises(ConfigError, match=r"'tabel'.*Did you mean 'table'"):
-        take_inventory(raw, ready=("table", table), source="tabel")
+    with pytest.raises(ConfigError, match=r"'tables'.*Did you mean 'table'"):
+        take_inventory(raw, ready=("table", table), source="tables")
 
 
 @pytest.mark.parametrize(
