@@ -67,7 +67,7 @@ def find(
         If a participant, the space, a hemisphere, or the pictures are not there.
     """
     labels = [path.parent.name for path in folder.glob("subj*/training_split")]
-    subjects, notes = [], []
+    subjects = []
     for label in choose(labels, participants, folder=folder, layout=LAYOUT):
         home = folder / label
         masks = _pair(home / "roi_masks", "{}.all-vertices_fsaverage_space.npy")
@@ -77,20 +77,14 @@ def find(
         files = [*_responses(home, "train"), *_responses(home, "test")]
         if not _responses(home, "train"):
             raise absent("?h_training_fmri.npy", folder=home, layout=LAYOUT)
-        collections = _collections(home)
-        n_hidden = 0 if _responses(home, "test") else len(_pictures(home, "test"))
-        notes.append(
-            f"{label}: {len(collections)} collections of regions"
-            + (f"; the responses to {n_hidden} test images are not there." if n_hidden else ".")
-        )
         files += masks if chosen == SURFACE else []
-        for name in collections:
+        for name in _collections(home):
             files += [*_maps(home, name), *_mapping(home, name)]
         options = {"folder": str(home)}
         subjects.append(
             Subject(label, "algonauts", "", chosen, files=tuple(files), options=options)
         )
-    return subjects, notes
+    return subjects, []
 
 
 def read_responses(subject: Subject, *, standardize: str) -> Ingested:
@@ -149,6 +143,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     collections = [_labels(home, name, widths, at) for name in _collections(home)]
     facts: dict[str, Any] = {
         "warnings": [AVERAGED],
+        "n_test_images_without_responses": 0 if arrays[1:] else len(_pictures(home, "test")),
         "noise_ceiling": [str(p) for p in sorted(home.glob("test_split/noise_ceiling/*.npy"))],
     }
     raw = Raw(samples, space, "zscore", "none", regions_of(collections, space), facts)

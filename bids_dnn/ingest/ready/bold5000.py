@@ -96,7 +96,12 @@ def find(
         chosen = space or there[0]
         mine = [file for file in mine if file.space == chosen]
         letter = max(file.letter for file in mine)
+        models = sorted({file.model for file in mine})
         mine = [file for file in mine if file.letter == letter]
+        if len(models) > 1:
+            notes.append(f"{label}: of {', '.join(models)}, {mine[0].model} was taken.")
+        if len(there) > 1 and space is None:
+            notes.append(f"{label}: volumes were taken; --space {ARRAYS} takes arrays of regions.")
         subject, told = _subject(folder, label, mine)
         subjects.append(subject)
         notes += told
@@ -181,8 +186,7 @@ def _subject(folder: Path, label: str, files: list[_Found]) -> tuple[Subject, li
     if space == VOLUMES and mask is None:
         raise absent(f"{label}_brainmask.nii.gz", folder=folder, layout=LAYOUT)
     paths = [*(file.path for file in files), *trials, *([mask] if mask else [])]
-    what = f"{len(files)} sessions" if space == VOLUMES else f"{len(files)} arrays of regions"
-    notes = [f"{label}: {what} of {files[0].model}."]
+    notes = []
     if space == VOLUMES:
         there = {file.session for file in files}
         if gaps := sorted(set(range(1, max(there) + 1)) - there):

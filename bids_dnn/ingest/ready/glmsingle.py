@@ -98,7 +98,9 @@ def find(
                 f"The sessions of {label} have different estimates: {', '.join(kinds)}.",
                 mend=f"Give {kinds[-1]} in each session.",
             )
-        notes.append(f"{label}: {kinds[0]} of {len(parts)} session(s).")
+        several = sorted({p.stem for part in parts for p in _estimates(part.betas.parent)})
+        if len(several) > 1:
+            notes.append(f"{label}: of {', '.join(several)}, {kinds[0]} was taken.")
         empty = [p.name for p in _sessions(homes[label]) if not _has_estimates(p)]
         notes += [f"{label}: {name} has no estimates and was left out." for name in empty]
         subjects.append(
@@ -202,9 +204,14 @@ def _sessions(home: Path) -> list[Path]:
     return [path for path in _folders(home) if path.name.startswith("ses-")]
 
 
+def _estimates(folder: Path) -> list[Path]:
+    """Return the files of single-trial betas, the highest type first."""
+    paths = [folder / f"{kind}{suffix}" for kind in TYPES for suffix in SUFFIXES]
+    return [path for path in paths if is_there(path)]
+
+
 def _part(folder: Path) -> _Part:
-    there = [folder / f"{kind}{suffix}" for kind in TYPES for suffix in SUFFIXES]
-    betas = next((path for path in there if is_there(path)), None)
+    betas = next(iter(_estimates(folder)), None)
     if betas is None:
         only = f", only {NO_SINGLE_TRIALS}" if any(folder.glob(f"{NO_SINGLE_TRIALS}*")) else ""
         raise absent(f"single-trial betas of GLMsingle{only}", folder=folder, layout=LAYOUT)

@@ -233,10 +233,9 @@ def _subject(folder: Path, label: str, space: str | None) -> tuple[Subject, list
         *masks,
         design,
     ]
-    notes = [
-        f"{label}: {len(sessions)} sessions of {model} in {chosen}; units in "
-        f"{', '.join(maps) or 'the whole brain'}."
-    ]
+    notes = [f"{label}: only units in {', '.join(maps)} are read."] if maps else []
+    if space is None and len(there) > 1:
+        notes.append(f"{label}: of the spaces {', '.join(there)}, {chosen} was taken.")
     if gaps := sorted(set(range(1, max(sessions) + 1)) - set(sessions)):
         notes.append(f"{label}: no betas of session(s) {', '.join(map(str, gaps))}.")
     return replace(made, files=tuple(files), options=options), notes

@@ -100,9 +100,8 @@ def test_test_responses_follow_where_they_are(tmp_path, rng, monkeypatch):
 def test_hidden_test_responses_are_noted(tmp_path, rng):
     write_algonauts(tmp_path, rng)
     _, notes = algonauts.find(tmp_path, participants=["subj01"], space=None)
-    assert notes == [
-        "subj01: 2 collections of regions; the responses to 3 test images are not there."
-    ]
+    assert notes == []
+    assert read(tmp_path).facts["n_test_images_without_responses"] == 3
 
 
 def test_units_that_are_nan_are_left_out(tmp_path, rng):

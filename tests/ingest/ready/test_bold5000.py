@@ -111,6 +111,9 @@ def test_other_types_of_estimates(tmp_path, rng, kind, independence):
     write_bold5000(tmp_path, rng, kind=kind)
     assert read(tmp_path).responses.independence == independence
     write_bold5000(tmp_path, rng)
+    _, notes = bold5000.find(tmp_path, participants=[], space=None)
+    assert notes[0].endswith(f"{TYPE_D} was taken.")
+    assert "--space rois takes arrays of regions" in notes[1]
     assert read(tmp_path).facts["model"] == TYPE_D
 
 

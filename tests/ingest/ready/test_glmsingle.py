@@ -69,7 +69,8 @@ def test_the_highest_type_is_taken(tmp_path, rng):
     found = glmsingle.read_responses(subject, standardize="none").responses
     assert found.independence == "none"
     np.testing.assert_array_equal(found.values, truth["betas"][1:].reshape(-1, 8).T)
-    assert TYPES[2] in notes[0]
+    (label,) = [subject.participant]
+    assert notes == [f"{label}: of {TYPES[0]}, {TYPES[2]}, {TYPES[2]} was taken."]
 
 
 def test_sessions_stand_in_natural_order(tmp_path, rng):

@@ -177,7 +177,9 @@ def test_spaces_and_models_are_chosen(tmp_path, rng):
     write_volumes(tmp_path, rng, sessions=(1,), model="betas_assumehrf", label="subj02")
     (one,), notes = nsd.find(tmp_path, participants=["subj01"], space="fsaverage")
     assert one.space == "fsaverage"
-    assert "1 sessions of betas_fithrf_GLMdenoise_RR in fsaverage" in notes[0]
+    assert notes == ["subj01: only units in prf-visualrois are read."]
+    _, notes = nsd.find(tmp_path, participants=["subj01"], space=None)
+    assert notes[1] == "subj01: of the spaces func1pt8mm, fsaverage, func1pt8mm was taken."
     (two,), _ = nsd.find(tmp_path, participants=["subj02"], space=None)
     assert nsd.read_responses(two, standardize="auto").responses.independence == "run"
     with pytest.raises(MissingInputError, match=r"'fsaverage6'; .*: func1pt8mm, fsaverage"):
