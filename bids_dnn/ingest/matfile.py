@@ -37,7 +37,9 @@ class Opaque:
     matlab_class: str
 
 
-def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
+def read_mat(
+    path: Path, names: Sequence[str] | None = None, *, fields: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return the variables of a MATLAB file, the same for each format that holds the same.
 
     Parameters
@@ -47,6 +49,9 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
         7.3 (HDF5).
     names
         Of the variables that are wanted, the others are not read; None = all.
+    fields
+        Of these variables, where they are structures, the fields that are wanted, as far as
+        they are there; None = all. Saves much time with ``SPM.mat`` of format 7.3.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
     """
     imaging.require_file(path)
     with _whole(path):
-        return _read_hdf5(path, names) if is_hdf5(path) else _read_old(path, names)
+        read = _read_hdf5 if is_hdf5(path) else _read_old
+        return read(path, names, None if fields is None else frozenset(fields))
 
 
 def names_in(path: Path) -> tuple[str, ...]:
@@ -118,7 +124,9 @@ def text_of(codes: NDArray[Any]) -> str:
 # --- formats 4 and 5
 
 
-def _read_old(path: Path, names: Sequence[str] | None) -> dict[str, Any]:
+def _read_old(
+    path: Path, names: Sequence[str] | None, only: frozenset[str] | None
+) -> dict[str, Any]:
     from scipy.io import loadmat
 
     wanted = None if names is None else list(names)
@@ -130,7 +138,16 @@ def _read_old(path: Path, names: Sequence[str] | None) -> dict[str, Any]:
         found = loadmat(str(path), variable_names=wanted)
     found = {name: value for name, value in found.items() if not name.startswith("__")}
     _require(path, names, found)
+    if only is not None:
+        found = {name: _with_fields(value, only) for name, value in found.items()}
     return {name: _plain(value) for name, value in found.items()}
+
+
+def _with_fields(value: Any, only: frozenset[str]) -> Any:
+    fields = getattr(value, "dtype", np.dtype(float)).names
+    if fields is None or _hidden(value) is not None:
+        return value
+    return value[[name for name in fields if name in only]]
 
 
 def _plain(value: Any) -> Any:
@@ -175,13 +192,15 @@ def _array(value: NDArray[Any]) -> Any:
 # --- format 7.3
 
 
-def _read_hdf5(path: Path, names: Sequence[str] | None) -> dict[str, Any]:
+def _read_hdf5(
+    path: Path, names: Sequence[str] | None, only: frozenset[str] | None
+) -> dict[str, Any]:
     import h5py
 
     with h5py.File(path, "r") as file:
         _require(path, names, _visible(file))
         wanted = _visible(file) if names is None else names
-        return {name: _node(_member(file, name), 0) for name in wanted}
+        return {name: _node(_member(file, name), 0, only) for name in wanted}
 
 
 def _visible(file: Any) -> tuple[str, ...]:
@@ -200,8 +219,8 @@ def _member(group: Any, name: str) -> Any:
     return group[name]
 
 
-def _node(node: Any, depth: int) -> Any:
-    """Return a group or dataset as plain values."""
+def _node(node: Any, depth: int, only: frozenset[str] | None = None) -> Any:
+    """Return a group or dataset as plain values; of a structure, only some fields."""
     import h5py
 
     if depth > DEEPEST:
@@ -214,7 +233,7 @@ def _node(node: Any, depth: int) -> Any:
     if kind == "function_handle" or (is_object and kind != "struct"):
         return Opaque(kind or "object")
     if isinstance(node, h5py.Group):
-        return _sparse(node) if "MATLAB_sparse" in node.attrs else _structure(node, depth)
+        return _sparse(node) if "MATLAB_sparse" in node.attrs else _structure(node, depth, only)
     if h5py.check_ref_dtype(node.dtype) is not None:
         return _lists(_references(node, depth))
     return _dataset(node, kind)
@@ -224,7 +243,7 @@ def _dataset(node: Any, kind: str) -> Any:
     """Return text or numbers, or what is empty."""
     import h5py
 
-    if node.attrs.get("MATLAB_empty", 0):
+    if _attribute(node, "MATLAB_empty", 0):
         empty: dict[str, Any] = {"char": "", "cell": [], "struct": []}
         return empty.get(kind, np.zeros(0, dtype=_dtype(kind, np.dtype(np.float64))))
     if kind == "char":
@@ -238,11 +257,11 @@ def _dataset(node: Any, kind: str) -> Any:
     return _number(values.T.astype(_dtype(kind, values.dtype), copy=False))
 
 
-def _structure(group: Any, depth: int) -> Any:
+def _structure(group: Any, depth: int, only: frozenset[str] | None) -> Any:
     """Return a structure, or an array of them, of which each field holds one reference each."""
     import h5py
 
-    fields = _fields(group)
+    fields = [name for name in _fields(group) if only is None or name in only]
     members = {name: _member(group, name) for name in fields}
     is_array = bool(members) and all(
         isinstance(m, h5py.Dataset) and h5py.check_ref_dtype(m.dtype) is not None and not _kind(m)
@@ -294,8 +313,15 @@ def _sparse(group: Any) -> Any:
 
 
 def _kind(node: Any) -> str:
-    kind = node.attrs.get("MATLAB_class", b"")
+    kind = _attribute(node, "MATLAB_class", b"")
     return kind.decode() if isinstance(kind, bytes) else str(kind)
+
+
+def _attribute(node: Any, name: str, otherwise: Any) -> Any:
+    attributes = node.attrs
+    if name not in attributes:  # `get` would raise and catch, which takes twice as long
+        return otherwise
+    return attributes[name]
 
 
 def _dtype(kind: str, otherwise: np.dtype[Any]) -> np.dtype[Any]:

@@ -127,6 +127,14 @@ def test_only_what_is_named_is_read(both, which):
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["v5", "v7.3"])
+def test_only_fields_that_are_named_are_read(both, which):
+    found = read_mat(both[which], ["struct", "structs", "one"], fields=["zulu", "dim", "other"])
+    assert found["struct"] == {"zulu": 1.0}
+    assert [list(s) for s in found["structs"]] == [["dim"], ["dim"]]
+    assert found["one"] == 3.5
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["v5", "v7.3"])
 def test_a_variable_that_is_not_there_is_named_with_the_nearest(both, which):
     with pytest.raises(MissingInputError, match=r"no variable 'matrx'\. Did you mean 'matrix'"):
         read_mat(both[which], ["matrx"])
