@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ NEEDED: dict[str, tuple[str, ...]] = {  # a pattern ends in a digit class
     "compcor": (*MOTION, r"a_comp_cor_\d+"),
     "ica_aroma": (*TISSUE, r"aroma_motion_\d+"),
 }
+STEM = "sub-01_task-x"
 NON_STEADY = "non_steady_state"
 DENOISED = "desc-smoothAROMAnonaggr"  # fMRIPrep's image from which AROMA's noise is gone
 
@@ -83,7 +88,7 @@ def read_confounds(path: Path | None, bold: Path, *, strategy: str, n_volumes: i
     path
         The confounds table of fMRIPrep; None where there is none.
     bold
-        The image they belong to, from whose name nilearn finds the table again.
+        The image they belong to.
     strategy
         A strategy of nilearn: ``none``, ``simple`` (24 motion, tissue means), ``scrubbing``
         (also leaves out volumes with motion), ``compcor`` (24 motion, anatomical components) or
@@ -121,7 +126,7 @@ def read_confounds(path: Path | None, bold: Path, *, strategy: str, n_volumes: i
     if strategy == "none":
         none = np.zeros((n_volumes, 0))
         return Confounds(none, (), np.ones(n_volumes, dtype=bool))
-    table = read_table(path, bold)
+    path, table = read_table(path, bold)
     if len(table) != n_volumes:
         raise UnreadableError(
             f"{path} has {len(table)} rows, but {bold.name} has {n_volumes} volumes.",
@@ -130,7 +135,7 @@ def read_confounds(path: Path | None, bold: Path, *, strategy: str, n_volumes: i
     if strategy in NEEDED:
         found = _by_strategy(table, path, bold, strategy=strategy)
     else:
-        found = _by_tokens(table, path or bold, strategy=strategy)
+        found = _by_tokens(table, path, strategy=strategy)
     if not found.keep.any():
         raise NotEnoughDataError(
             f"All {n_volumes} volumes of {bold.name} are marked as motion by {strategy!r}.",
@@ -145,12 +150,12 @@ def read_confounds(path: Path | None, bold: Path, *, strategy: str, n_volumes: i
     return found
 
 
-def _by_strategy(
-    table: pd.DataFrame, path: Path | None, bold: Path, *, strategy: str
-) -> Confounds:
-    _check(table, path, strategy=strategy, denoised=DENOISED in bold.name)
-    folder = bold.parent if path is None else path.parent
-    chosen, volumes = _load(folder / bold.name, strategy=strategy)
+def _by_strategy(table: pd.DataFrame, path: Path, bold: Path, *, strategy: str) -> Confounds:
+    is_denoised = DENOISED in bold.name
+    _check(table, path, strategy=strategy, denoised=is_denoised)
+    if strategy == "compcor":
+        require_file(path.with_suffix(".json"))
+    chosen, volumes = _load(path, strategy=strategy, is_denoised=is_denoised)
     keep = np.ones(len(table), dtype=bool)
     if volumes is not None:
         keep = np.isin(np.arange(len(table)), volumes)
@@ -188,8 +193,8 @@ def _read_description(path: Path) -> dict[str, Any]:
     return described
 
 
-def read_table(path: Path | None, bold: Path) -> pd.DataFrame:
-    """Return the whole confounds table of a run.
+def read_table(path: Path | None, bold: Path) -> tuple[Path, pd.DataFrame]:
+    """Return the path of a run's confounds table, and the whole table.
 
     Raises
     ------
@@ -204,7 +209,7 @@ def read_table(path: Path | None, bold: Path) -> pd.DataFrame:
             mend='Use responses.confounds = "none", or run fMRIPrep with --level full.',
         )
     try:
-        return pd.read_csv(require_file(path), sep="\t", na_values="n/a")
+        return path, pd.read_csv(require_file(path), sep="\t", na_values="n/a")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
         raise UnreadableError(
             f"{path} is no tab-separated table ({err}).", mend="Fetch or copy it again."
@@ -244,25 +249,45 @@ def _has(name: str, there: Sequence[str]) -> bool:
     return any(re.fullmatch(name, column) for column in there)
 
 
-def _load(bold: Path, *, strategy: str) -> tuple[pd.DataFrame, NDArray[np.intp] | None]:
+@contextmanager
+def _alone(path: Path) -> Iterator[Path]:
+    """Give a folder in which a table and its JSON stand alone, under names that nilearn finds.
+
+    nilearn looks for the table by the image's name, and stops where two tables could be meant;
+    and it looks for the JSON by putting ``json`` for each ``tsv`` of the whole path.
+    """
+    folder = Path(tempfile.gettempdir(), f"confounds-{uuid.uuid4().hex}")
+    folder.mkdir()
+    try:
+        for found in (path, path.with_suffix(".json")):
+            if found.is_file():
+                shutil.copyfile(found, folder / f"{STEM}_desc-confounds_timeseries{found.suffix}")
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _load(
+    path: Path, *, strategy: str, is_denoised: bool
+) -> tuple[pd.DataFrame, NDArray[np.intp] | None]:
     """Call nilearn, whose results and complaints have no types."""
     from nilearn.interfaces import fmriprep
 
     load: Callable[..., Any] = fmriprep.load_confounds_strategy
     options: dict[str, Any] = {"denoise_strategy": strategy}
-    if strategy == "ica_aroma" and DENOISED not in bold.name:
+    if strategy == "ica_aroma" and not is_denoised:
         load = fmriprep.load_confounds
         parts = ("high_pass", "wm_csf", "ica_aroma")
         options = {"strategy": parts, "wm_csf": "basic", "ica_aroma": "basic"}
+    image = f"{STEM}_{DENOISED if is_denoised else 'desc-preproc'}_bold.nii.gz"
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _alone(path) as folder:
             # a volume with much motion is named in our facts, and needs no warning of nilearn
             warnings.simplefilter("ignore")
-            chosen, volumes = load(str(bold), **options)
+            chosen, volumes = load(str(folder / image), **options)
     except (ValueError, FileNotFoundError) as err:
         raise MissingInputError(
-            f"The confounds of {bold.name} cannot be selected by {strategy!r}: {err}",
-            mend="Check that the table and its JSON lie beside the image, or set "
-            'responses.confounds = "none".',
+            f"{path} and its JSON do not hold what {strategy!r} selects by: {err}",
+            mend='Check that the JSON lies beside the table, or set responses.confounds = "none".',
         ) from err
     return chosen, volumes

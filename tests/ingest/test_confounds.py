@@ -39,6 +39,19 @@ def test_simple_takes_motion_and_tissue(tmp_path, rng):
     assert not found.has_cosines
 
 
+def test_other_tables_and_names_of_folders_do_not_matter(tmp_path, rng):
+    folder = tmp_path / "tsv"
+    folder.mkdir()
+    table = confounds_table(20, rng).assign(a_comp_cor_00=rng.normal(size=20), cosine00=1.0)
+    about = {"a_comp_cor_00": {"Method": "aCompCor", "Mask": "combined", "Retained": True}}
+    path, bold = put(folder, table, about)
+    shutil.copyfile(path, folder / "sub-01_task-x_desc-confounds_timeseries.tsv")
+    before = sorted(folder.iterdir())
+    found = read_confounds(path, bold, strategy="compcor", n_volumes=20)
+    assert "a_comp_cor_00" in found.names
+    assert sorted(folder.iterdir()) == before
+
+
 def test_cosines_are_noticed(tmp_path, rng):
     path, bold = put(tmp_path, confounds_table(20, rng).assign(cosine00=np.arange(20.0)))
     assert read_confounds(path, bold, strategy="simple", n_volumes=20).has_cosines
@@ -200,6 +213,16 @@ def test_a_damaged_description_is_refused(tmp_path, rng, content, expected):
     path.with_suffix(".json").unlink()
     with pytest.raises(MissingInputError, match=r"timeseries\.json does not exist"):
         read_confounds(path, bold, strategy="10-aCompCor", n_volumes=20)
+
+
+def test_components_need_their_description(tmp_path, rng):
+    table = confounds_table(20, rng).assign(a_comp_cor_00=rng.normal(size=20))
+    path, bold = put(tmp_path, table)
+    with pytest.raises(MissingInputError, match=r"do not hold what 'compcor' selects by"):
+        read_confounds(path, bold, strategy="compcor", n_volumes=20)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(MissingInputError, match=r"timeseries\.json does not exist"):
+        read_confounds(path, bold, strategy="compcor", n_volumes=20)
 
 
 @pytest.mark.parametrize("strategy", ["simple", "6-HMP"])
