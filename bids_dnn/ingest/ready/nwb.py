@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +122,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
         _require_version(file)
         shown, facts = _presentations(file)
         names, spikes, areas = _units(file)
-        values = _rates(spikes, shown)
+        values = _rates(spikes, len(names), shown)
     samples = sample_table(
         list(shown["stimulus"]),
         condition=list(shown["condition"]),
@@ -213,15 +213,17 @@ def _table(table: Any, name: str, column: str, *, is_only: bool) -> pd.DataFrame
 # --- units
 
 
-def _units(file: h5py.File) -> tuple[tuple[str, ...], list[NDArray[np.float64]], NDArray[np.str_]]:
-    """Return names, sorted spike times (s) and areas ("" = unknown) of all units."""
+def _units(
+    file: h5py.File,
+) -> tuple[tuple[str, ...], Iterator[NDArray[np.float64]], NDArray[np.str_]]:
+    """Return names, sorted spike times (s, read one by one) and areas ("" = unknown) of units."""
     units = _member(file, "units") if "units" in file else {}
     if "spike_times" not in units or "spike_times_index" not in units:
         raise MissingInputError(
             f"{file.filename} has no units with spike_times.",
             mend="Give files of sorted units, /units/spike_times.",
         )
-    times = _column(units, "spike_times").astype(np.float64)
+    times = _member(units, "spike_times")
     ends = _column(units, "spike_times_index").astype(np.int64)
     n = len(ends)
     if n and (ends[-1] > len(times) or (np.diff(ends) < 0).any()):
@@ -229,7 +231,11 @@ def _units(file: h5py.File) -> tuple[tuple[str, ...], list[NDArray[np.float64]],
             f"{file.filename} has {len(times)} spikes, its units end at {ends[-1]}.",
             mend="Fetch or copy it again.",
         )
-    spikes = [np.sort(part) for part in np.split(times, ends)[:n]]
+    starts = np.concatenate([[0], ends[:-1]])
+    spikes = (
+        np.sort(np.asarray(times[a:b], dtype=np.float64))
+        for a, b in zip(starts, ends, strict=True)
+    )
     numbers = _column(units, "id", n) if "id" in units else np.arange(n)
     names = tuple(f"unit{_text(number)}" for number in numbers)
     return names, spikes, np.array(_areas(file, units, n), dtype=str)
@@ -262,10 +268,10 @@ def _electrode_rows(units: Any, ids: NDArray[Any], n: int) -> list[int]:
     return [-1] * n
 
 
-def _rates(spikes: list[NDArray[np.float64]], shown: pd.DataFrame) -> Floats:
+def _rates(spikes: Iterator[NDArray[np.float64]], n_units: int, shown: pd.DataFrame) -> Floats:
     """Return spikes per second, (n_presentations, n_units)."""
     start, stop = (shown[column].to_numpy(dtype=np.float64) for column in ("start", "stop"))
-    rates = np.empty((len(shown), len(spikes)), dtype=np.float32)
+    rates = np.empty((len(shown), n_units), dtype=np.float32)
     for unit, times in enumerate(spikes):
         counts = np.searchsorted(times, stop) - np.searchsorted(times, start)
         rates[:, unit] = counts / (stop - start)
