@@ -16,7 +16,12 @@ from bids_dnn.containers.space import Grid
 from bids_dnn.simulate.anatomy import T1W
 from bids_dnn.simulate.cortex import PARCELS, REGIONS, Half
 from bids_dnn.simulate.positions import POSITIONS
-from bids_dnn.simulate.ribbon import Ribbon
+from bids_dnn.simulate.ribbon import (
+    FIRST_OF_SIDE,
+    FREESURFER_NUMBERS,
+    WHITE_NUMBER,
+    Ribbon,
+)
 from bids_dnn.simulate.surfaces import SIDES
 from bids_dnn.simulate.trees import BIDS_VERSION, TOOL, describe, write_table
 
@@ -66,7 +71,7 @@ def write_atlas(root: Path, label: str, halves: Sequence[Half], ribbon: Ribbon) 
     stacked = np.stack(shares)
     labels = np.where(stacked.max(axis=0) > 0, stacked.argmax(axis=0) + 1, 0)
     stem = root / f"sub-{label}" / "anat" / f"sub-{label}_space-{T1W}_atlas-{ATLAS}_dseg"
-    _write_labels(Path(f"{stem}.nii.gz"), labels, ribbon.space)
+    write_segmentation(Path(f"{stem}.nii.gz"), labels, ribbon.space)
     files.write_json(Path(f"{stem}.json"), _reference(label))
     used = [i for i in range(1, len(names) + 1) if (labels == i).any()]
     write_table(
@@ -128,14 +133,16 @@ def write_truth(root: Path, label: str, halves: Sequence[Half], ribbon: Ribbon) 
         files.write_json(path.with_name(path.name.replace(".nii.gz", ".json")), about)
 
 
-def _reference(label: str) -> dict[str, Any]:
-    where = f"bids:fmriprep:sub-{label}/anat/sub-{label}_desc-preproc_T1w.nii.gz"
-    return {"SpatialReference": {"VolumeReference": where}}
+def write_segmentation(path: Path, labels: NDArray[np.int64], space: Grid) -> Path:
+    """Write the label of each unit, (n_units,), as a 3-D int16 image; 0 elsewhere.
 
-
-def _write_labels(path: Path, labels: NDArray[np.int64], space: Grid) -> None:
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     nifti: Any = nib.Nifti1Image  # nibabel has no types for it
-    volume = np.zeros(space.shape, dtype=np.uint8)
+    volume = np.zeros(space.shape, dtype=np.int16)
     volume.reshape(-1)[space.index] = labels
     image = nifti(volume, space.affine)
     image.header.set_xyzt_units("mm")
@@ -143,3 +150,26 @@ def _write_labels(path: Path, labels: NDArray[np.int64], space: Grid) -> None:
     image.set_qform(space.affine, 1)
     with files.writing(path) as aside:
         aside.write_bytes(gzip.compress(image.to_bytes(), 6, mtime=0))
+    return path
+
+
+def write_names(path: Path) -> Path:
+    """Write what FreeSurfer calls the labels of `ribbon.scan`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    names = {"0": "Unknown"}
+    for half, side in (("L", "Left"), ("R", "Right")):
+        names[str(WHITE_NUMBER[half])] = f"{side}-Cerebral-White-Matter"
+    for half, side in SIDES.items():
+        for number, parcel in zip(FREESURFER_NUMBERS[1:], PARCELS[1:], strict=True):
+            names[str(FIRST_OF_SIDE[half] + number)] = f"ctx-{side}-{parcel}"
+    return write_table(path, {"index": list(names), "name": list(names.values())})
+
+
+def _reference(label: str) -> dict[str, Any]:
+    where = f"bids:fmriprep:sub-{label}/anat/sub-{label}_desc-preproc_T1w.nii.gz"
+    return {"SpatialReference": {"VolumeReference": where}}

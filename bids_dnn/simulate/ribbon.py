@@ -1,4 +1,4 @@
-"""From vertices to voxels: the cortical ribbon on a grid, and tissue at any place."""
+"""From vertices to voxels: the cortical ribbon on a grid, and what an image shows."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ FEWEST_POINTS = 10  # of about 45 in a voxel that lies within the ribbon
 DEEP_RADIUS_MM = 10.0
 FLUID_MM = 4.0
 WHITE, GRAY, FLUID = 900.0, 600.0, 180.0
+FREESURFER_NUMBERS = (0, 21, 5, 13, 7, 28, 4)  # of `cortex.PARCELS`, in FreeSurfer's table
+FIRST_OF_SIDE = {"L": 1000, "R": 2000}
+WHITE_NUMBER = {"L": 2, "R": 41}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +94,24 @@ def fine_grid() -> Grid:
     return Grid(T1W, FINE_SHAPE, _affine(FINE_MM, FINE_ORIGIN_MM), index)
 
 
-def tissue(grid: Grid, halves: Sequence[Half]) -> Array:
-    """Return a T1w-like intensity for each unit of `grid`, (n_units,); 0 is outside the head.
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """What an anatomical image shows, on the units of a grid.
+
+    Parameters
+    ----------
+    image : (n_units,)
+        Intensities as in a T1w image; 0 is outside the head.
+    labels : (n_units,) int64
+        FreeSurfer's number of the white matter or of the parcel; 0 elsewhere.
+    """
+
+    image: Array
+    labels: NDArray[np.int64]
+
+
+def scan(grid: Grid, halves: Sequence[Half]) -> Head:
+    """Return what lies at each unit of `grid`.
 
     Parameters
     ----------
@@ -103,7 +122,7 @@ def tissue(grid: Grid, halves: Sequence[Half]) -> Array:
     """
     voxel = np.stack(np.unravel_index(grid.index, grid.shape), axis=1)
     points = voxel @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    image = np.zeros(len(points))
+    image, labels = np.zeros(len(points)), np.zeros(len(points), dtype=np.int64)
     for half in halves:
         middle = half.surfaces["midthickness"]
         _, nearest = cKDTree(middle.vertices).query(points)
@@ -112,7 +131,10 @@ def tissue(grid: Grid, halves: Sequence[Half]) -> Array:
         edges = (-HALF_THICKNESS_MM, HALF_THICKNESS_MM, FLUID_MM)
         found = np.array([WHITE, GRAY, FLUID, 0.0])[np.digitize(outwards, edges)]
         image = np.maximum(image, found)
-    return image
+        parcels = np.array(FREESURFER_NUMBERS)[half.parcel] + FIRST_OF_SIDE[half.hemisphere]
+        labels = np.where(found == GRAY, parcels[nearest], labels)
+        labels = np.where(found == WHITE, WHITE_NUMBER[half.hemisphere], labels)
+    return Head(image, labels)
 
 
 def _points(half: Half) -> tuple[Array, NDArray[np.int64]]:

@@ -68,6 +68,7 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
         extra={},
         ignore="*.mgz\n*.reg\n*.surf.gii\n",
     )
+    landmarks.write_names(made / "fmriprep" / "desc-aparcaseg_dseg.tsv")
     surfaces.write_template(made / TEMPLATE)
     landmarks.write_atlas_dataset(made / "atlas")
     landmarks.write_truth_dataset(made / "truth")
@@ -96,11 +97,11 @@ def _add_participant(root: Path, label: str, rng: np.random.Generator) -> None:
     filled = ribbon.fill(halves)
     anat = made / "fmriprep" / f"sub-{label}" / "anat"
     freesurfer = made / "fmriprep" / "sourcedata" / "freesurfer" / f"sub-{label}"
-    image = ribbon.tissue(ribbon.fine_grid(), halves)
-    surfaces.write_freesurfer(freesurfer, halves, image)
+    head = ribbon.scan(ribbon.fine_grid(), halves)
+    surfaces.write_freesurfer(freesurfer, halves, head.image)
     surfaces.write_gifti(anat, label, halves)
     write_transforms(anat, label)
-    _write_anatomy(anat, label, image)
+    _write_anatomy(anat, label, head)
     landmarks.write_atlas(made / "atlas", label, halves, filled)
     landmarks.write_truth(made / "truth", label, halves, filled)
 
@@ -116,12 +117,14 @@ def _add_participant(root: Path, label: str, rng: np.random.Generator) -> None:
             _write_raw(root, label, protocol, filled, rng)
 
 
-def _write_anatomy(folder: Path, label: str, image: Array) -> None:
+def _write_anatomy(folder: Path, label: str, head: ribbon.Head) -> None:
     """Write an anatomical image that shows this cortex, in place of the smaller one."""
     grid = ribbon.fine_grid()
-    imaging.write_map(folder / f"sub-{label}_desc-preproc_T1w.nii.gz", image, grid)
-    mask = replace(grid, index=np.flatnonzero(image > ribbon.FLUID).astype(np.int64))
+    imaging.write_map(folder / f"sub-{label}_desc-preproc_T1w.nii.gz", head.image, grid)
+    mask = replace(grid, index=np.flatnonzero(head.image > ribbon.FLUID).astype(np.int64))
     imaging.write_mask(folder / f"sub-{label}_desc-brain_mask.nii.gz", mask)
+    parcels = folder / f"sub-{label}_desc-aparcaseg_dseg.nii.gz"
+    landmarks.write_segmentation(parcels, head.labels, grid)
 
 
 def _write_raw(

@@ -54,7 +54,7 @@ def test_a_parcel_holds_the_cluster_that_prefers_faces(made):
     root, _, filled = made
     stem = root / "atlas" / "sub-01" / "anat" / "sub-01_space-T1w_atlas-Sim_dseg"
     image = nib.load(f"{stem}.nii.gz")
-    assert image.get_data_dtype() == np.uint8
+    assert image.get_data_dtype() == np.int16
     np.testing.assert_allclose(image.affine, filled.space.affine)
     table = pd.read_csv(f"{stem}.tsv", sep="\t")
     labels = np.asarray(image.dataobj)
@@ -77,3 +77,12 @@ def test_positions_name_the_hemisphere_that_sees_them(made):
         "lowerRight": "L",
     }
     assert table.loc["lowerLeft", ["x_deg", "y_deg"]].tolist() == [-4.95, -4.95]
+
+
+def test_names_are_those_of_freesurfers_table(tmp_path):
+    path = landmarks.write_names(tmp_path / "desc-aparcaseg_dseg.tsv")
+    names = pd.read_csv(path, sep="\t").set_index("index").name.to_dict()
+    assert names[1021] == "ctx-lh-pericalcarine"
+    assert names[2007] == "ctx-rh-fusiform"
+    assert names[41] == "Right-Cerebral-White-Matter"
+    assert len(names) == 3 + 2 * (len(cortex.PARCELS) - 1)

@@ -53,16 +53,25 @@ def test_most_covered_vertices_lie_in_a_voxel(halves, filled):
 
 def test_tissue_follows_the_surfaces(halves):
     grid = ribbon.fine_grid()
-    image = ribbon.tissue(grid, halves).reshape(grid.shape)
+    head = ribbon.scan(grid, halves)
+    image, labels = head.image.reshape(grid.shape), head.labels.reshape(grid.shape)
 
-    def at(points):
-        return image[tuple(np.rint((points - grid.affine[:3, 3]) / ribbon.FINE_MM).astype(int).T)]
+    def at(points, values=image):
+        return values[tuple(np.rint((points - grid.affine[:3, 3]) / ribbon.FINE_MM).astype(int).T)]
 
     for half in halves:
         white, pial = half.surfaces["white"].vertices, half.surfaces["pial"].vertices
         assert (at((white + pial) / 2) == GRAY).mean() > 0.95
         assert (at(2.5 * white - 1.5 * pial) == WHITE).mean() > 0.9  # 4.5 mm below gray matter
         assert np.isin(at(3 * pial - 2 * white), (FLUID, 0.0, GRAY)).all()
+        is_fusiform = half.parcel == cortex.PARCELS.index("fusiform")
+        number = 1007 if half.hemisphere == "L" else 2007  # of FreeSurfer's table
+        found = at((white + pial) / 2, labels) == number
+        assert found[is_fusiform].mean() > 0.9
+        assert found[~is_fusiform].mean() < 0.02
+        inside = at(2.5 * white - 1.5 * pial, labels)
+        assert (inside == (2 if half.hemisphere == "L" else 41)).mean() > 0.9
+    assert not labels[np.isin(image, (0.0, FLUID))].any()
     assert image[0, 0, 0] == 0
     edges = [image[0], image[-1], image[:, 0], image[:, -1], image[..., 0], image[..., -1]]
     assert max(edge.max() for edge in edges) <= FLUID  # all of the brain is in the image

@@ -18,7 +18,7 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("surfaces")
     halves = cortex.grow(np.random.default_rng(0))
     surfaces.write_template(root / "template")
-    image = ribbon.tissue(ribbon.fine_grid(), halves)
+    image = ribbon.scan(ribbon.fine_grid(), halves).image
     surfaces.write_freesurfer(root / "sub-01", halves, image)
     surfaces.write_gifti(root / "anat", "01", halves)
     return root, halves
