@@ -65,9 +65,13 @@ def save_betas(path: Path, betas: np.ndarray) -> None:
 def save_design(path: Path, order: np.ndarray, counts: np.ndarray) -> None:
     if path.suffix == ".npy":
         design = {
-            "stimorder": order.tolist(),
+            "stimorder": list(order),  # numpy's own whole numbers, as GLMsingle saves them
             "numtrialrun": counts.tolist(),
+            "design": [np.eye(3)],
+            "stimdur": 3,
+            "tr": 1.5,
             "designSINGLE": [np.eye(3)],
+            "endbuffers": [np.float64(12.0)],
             "params": {"wantlibrary": 1, "chunklen": 50_000, "hrftoassume": np.zeros(3)},
         }
         np.save(path, design)
