@@ -218,7 +218,8 @@ def _units(
 ) -> tuple[tuple[str, ...], Iterator[NDArray[np.float64]], NDArray[np.str_]]:
     """Return names, sorted spike times (s, read one by one) and areas ("" = unknown) of units."""
     units = _member(file, "units") if "units" in file else {}
-    if "spike_times" not in units or "spike_times_index" not in units:
+    needed = ("spike_times", "spike_times_index")
+    if any(name not in units for name in needed) or not len(units["spike_times_index"]):
         raise MissingInputError(
             f"{file.filename} has no units with spike_times.",
             mend="Give files of sorted units, /units/spike_times.",

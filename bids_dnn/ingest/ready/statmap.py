@@ -341,7 +341,7 @@ def _samples(one: _Map, known: dict[str, tuple[str, str]]) -> pd.DataFrame:
 
 def _n_volumes(one: _Map) -> int:
     if _kind(one) == "surface":
-        return len(imaging.read_vertex_series(one.path))
+        return imaging.read_surface_header(one.path)[0]
     shape = imaging.read_header(one.path)[0] if _kind(one) == "volume" else _rows(one.path)
     return int(np.prod(shape[3:], dtype=np.int64)) if len(shape) > 3 else 1
 

@@ -161,9 +161,13 @@ def test_another_version_is_named(made, version, found):
         read(made[0])
 
 
-def test_missing_units_are_named(made):
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_missing_units_are_named(made, is_empty):
     with h5py.File(made[0] / NAME, "r+") as file:
         del file["units"]
+        if is_empty:
+            file["units/spike_times"] = np.zeros(0)
+            file["units/spike_times_index"] = np.zeros(0, int)
     with pytest.raises(MissingInputError, match="no units with spike_times"):
         read(made[0])
 
