@@ -317,8 +317,8 @@ def _encode_how(shown: Shown) -> str:
         f"the penalty chosen for each {shown.unit} on inner folds, scored on stimuli that were in "
         "no training fold. Predictions and responses are centered, and predictions scaled to unit "
         "variance, within each test fold before they are pooled, which is close to the mean of "
-        "the folds' r. The noise ceiling is the correlation that a perfect prediction could reach, "
-        "estimated from repeats."
+        "the folds' r. The noise ceiling is the correlation that a perfect prediction could "
+        "reach, estimated from repeats."
     )
 
 
