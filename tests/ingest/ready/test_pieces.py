@@ -1,5 +1,7 @@
 """ingest.ready.pieces: rows are read once, in order, by session where z-scores need it."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +49,7 @@ def test_a_wrong_setting_is_refused():
 def test_several_arrays_read_as_one(rng, cuts):
     arrays = [rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 1, 4)]
     parts = [(len(a), lambda first, last, a=a: a[first:last]) for a in arrays]
-    wanted = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    wanted = [slice(a, b) for a, b in itertools.pairwise(cuts)]
     found = list(read_pieces(parts, wanted))
     assert [len(block) for block in found] == np.diff(cuts).tolist()
     np.testing.assert_array_equal(np.concatenate(found), np.concatenate(arrays))
