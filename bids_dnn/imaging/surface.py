@@ -105,8 +105,7 @@ def read_cortex(path: Path) -> NDArray[np.bool_]:
         lines = path.read_text(encoding="ascii").splitlines()
         n = int(lines[1])
         vertices = np.array([int(line.split()[0]) for line in lines[2:]], dtype=np.int64)
-        if len(vertices) != n:
-            raise EOFError(f"{len(vertices)} of {n} vertices")
+        _require_all(len(vertices), n)
         is_cortex = np.zeros(int(vertices.max(initial=-1)) + 1, dtype=bool)
         is_cortex[vertices] = True
     return is_cortex
@@ -205,8 +204,8 @@ def read_curvature(path: Path) -> NDArray[np.float64]:
             with path.open("rb") as stream:
                 start = stream.read(7)
             n = int.from_bytes(start[3:], "big")
-            if start.startswith(NEW_CURVATURE) and len(found) != n:
-                raise EOFError(f"{len(found)} of {n} vertices")
+            if start.startswith(NEW_CURVATURE):
+                _require_all(len(found), n)
     values: NDArray[np.float64] = np.asarray(found, dtype=np.float64).reshape(-1)
     return values
 
@@ -345,6 +344,11 @@ def write_labels(
         )
     )
     return _save(path, image)
+
+
+def _require_all(found: int, n: int) -> None:
+    if found != n:
+        raise EOFError(f"{found} of {n} vertices")  # `whole` says it
 
 
 def _color(key: int) -> tuple[float, float, float]:

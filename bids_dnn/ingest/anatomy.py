@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bids_dnn.errors import MissingInputError
 from bids_dnn.ingest.match import ABSENT, Found, Wanted, keep
-from bids_dnn.ingest.records import Anatomy
+from bids_dnn.ingest.records import Anatomy, Subject
 
 SIDES = {"L": "lh", "R": "rh"}
 NATIVE = (ABSENT, "fsnative")  # spaces of a surface on the participant's own mesh
@@ -50,7 +50,7 @@ def find_anatomy(
     participant
         Label without ``sub-``.
     sessions
-        Labels, in which an anatomy may lie where there is none for all sessions.
+        Labels, in which an anatomy may lie where there is none for all sessions; empty = any.
     made
         Files of fMRIPrep's outputs (and of others); none where there are none.
     homes
@@ -61,9 +61,10 @@ def find_anatomy(
     anatomy
         Empty where nothing is found.
     """
-    own = [f for f in made if f.get("subject") == participant and not f.get("task")]
-    own.sort(key=lambda f: (_nearness(f.get("session"), sessions), f.path.as_posix()))
-    own = [f for f in own if f.get("session") in ("", *sessions) or not sessions]
+    own = _near(
+        [f for f in made if f.get("subject") == participant and f.get("datatype") == "anat"],
+        sessions,
+    )
     folder = _freesurfer(participant, sessions, homes)
     surfaces: dict[str, Path] = {}
     for letter, side in SIDES.items():
@@ -123,9 +124,36 @@ def freesurfer_homes(
     return tuple(dict.fromkeys(place for place in places if place.is_dir()))
 
 
+def not_in(given: Path, subjects: Sequence[Subject]) -> list[str]:
+    """Return a note for each participant who has no folder where FreeSurfer's were said to be.
+
+    Parameters
+    ----------
+    given
+        As by ``--fs-subjects-dir``.
+    subjects
+        With the anatomy that was found.
+
+    Raises
+    ------
+    MissingInputError
+        If nobody has one there.
+    """
+    missing = sorted({s.participant for s in subjects if s.anatomy.freesurfer is None})
+    if missing and all(s.anatomy.freesurfer is None for s in subjects):
+        there = ", ".join(sorted(p.parent.name for p in given.glob("*/surf"))[:10])
+        raise MissingInputError(
+            f"--fs-subjects-dir {given} has none of the participants; its subjects are: {there}.",
+            mend=f"Name them as fMRIPrep does (sub-{missing[0]}), by links for one, or leave out "
+            "--fs-subjects-dir.",
+        )
+    return [f"sub-{label} has no folder in --fs-subjects-dir {given}." for label in missing]
+
+
 def _freesurfer(participant: str, sessions: Sequence[str], homes: Sequence[Path]) -> Path | None:
-    """Return the participant's folder: ``sub-XX``, or else ``sub-XX_ses-YY``."""
+    """Return the participant's folder: ``sub-XX``, or else ``sub-XX_ses-YY`` or ``XX``."""
     names = [f"sub-{participant}", *(f"sub-{participant}_ses-{s}" for s in sessions if s)]
+    names.append(participant)  # as in data sets that are not BIDS
     folders = [home / name for home in homes for name in names]
     found = next((f for f in folders if (f / "surf").is_dir() or (f / "mri").is_dir()), None)
     if found is not None or sessions:
@@ -134,10 +162,14 @@ def _freesurfer(participant: str, sessions: Sequence[str], homes: Sequence[Path]
     return several[0] if len(several) == 1 else None
 
 
-def _nearness(session: str, sessions: Sequence[str]) -> int:
-    if not session:
-        return 0
-    return 1 + (list(sessions).index(session) if session in sessions else len(sessions))
+def _near(own: Sequence[Found], sessions: Sequence[str]) -> list[Found]:
+    """Return the anatomy of all sessions, then that of the given ones, or else the only one."""
+    several = {f.get("session") for f in own}
+    wanted = ["", *sessions] if sessions else sorted(several)
+    if several.isdisjoint(wanted) and len(several) == 1:
+        wanted = [*several]  # one anatomy, from which all sessions were processed
+    near = [f for f in own if f.get("session") in wanted]
+    return sorted(near, key=lambda f: (wanted.index(f.get("session")), f.path.as_posix()))
 
 
 def _gifti(own: Sequence[Found], hemisphere: str, wanted: Sequence[Wanted]) -> Path | None:

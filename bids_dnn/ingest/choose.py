@@ -120,7 +120,8 @@ def find_bold(request: Request, made: Sequence[Found]) -> tuple[list[Found], lis
         wanted = dict(defaults) | {k: v for k, v in asked.items() if k != "suffix"}
         if kind != "volume" and "preproc" in wanted["desc"]:
             wanted["desc"] = (*wanted["desc"], ABSENT)
-        found += [f for f in keep(made, wanted) if f.get("subject") in request.participants]
+        own = [f for f in keep(made, wanted) if f.get("subject") in request.participants]
+        found += [f for f in own if kind_of(f.path) == kind]
     notes = []
     for entity, allowed, what in (
         ("echo", ("",), "of single echoes"),

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from bids_dnn.errors import MissingInputError, nearest
 from bids_dnn.ingest import sources
-from bids_dnn.ingest.anatomy import find_anatomy, freesurfer_homes
+from bids_dnn.ingest.anatomy import find_anatomy, freesurfer_homes, not_in
 from bids_dnn.ingest.datasets import check_raw, find_derivatives, ready_kind
 from bids_dnn.ingest.masks import find_masks
 from bids_dnn.ingest.match import Found, Wanted, bare, read_filters
@@ -113,13 +113,12 @@ def take_inventory(bids_dir: Path, **asked: Unpack[Asked]) -> Inventory:
         root = datasets.get("fmriprep")
         others = sources.tasks_of_fmriprep(matched.subjects, root, indexed)
         matched = replace(matched, all_tasks=others)
-    return _complete(
-        Inventory(bids_dir, datasets, (), tuple(notes)),
-        matched,
-        made,
-        homes=homes,
-        wanted=filters.get("mask", {}),
-    )
+    found = Inventory(bids_dir, datasets, (), tuple(notes))
+    found = _complete(found, matched, made, homes=homes, wanted=filters.get("mask", {}))
+    if query.fs_subjects_dir is not None:
+        more = not_in(homes[0], found.participants)
+        found = replace(found, notes=(*found.notes, *more))
+    return found
 
 
 def _complete(
@@ -153,7 +152,11 @@ def _complete(
 
 def _is_indexed(name: str, path: Path) -> bool:
     """Tell whether BIDS names are looked for: not among SPM's, nor in other layouts."""
-    return name != "spm" and path.is_dir() and ready_kind(path) in (None, "statmap")
+    return (
+        name not in ("spm", "freesurfer")
+        and path.is_dir()
+        and ready_kind(path) in (None, "statmap")
+    )
 
 
 def _index_raw(bids_dir: Path, database: Path | None) -> tuple[list[Found], list[str]]:

@@ -85,12 +85,12 @@ def name_of_mask(mask: Found) -> str:
 def _space_of(mask: Found, subject: Subject) -> str:
     if mask.get("space"):
         return mask.get("space")
+    if template := re.match(r"tpl-([A-Za-z0-9]+)_", mask.path.name):
+        return template[1]
     if mask.get("extension") == SURFACE:
         return "fsnative" if mask.get("subject") else ""
     if mask.get("task") and subject.space == NATIVE:
         return NATIVE
-    if template := re.match(r"tpl-([A-Za-z0-9]+)_", mask.path.name):
-        return template[1]
     if mask.get("subject") and (mask.get("datatype") == "anat"):
         return "T1w"  # where fMRIPrep names no space, it is that of the T1w image
     return ""

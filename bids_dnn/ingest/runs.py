@@ -324,7 +324,8 @@ def _background(bold: Found, made: Sequence[Found]) -> Path | None:
     wanted: Wanted = {"suffix": ("T1w",), "desc": ("preproc",), "extension": IMAGES}
     anatomical = keep(made, {"subject": (bold.get("subject"),), **wanted})
     same = [f for f in anatomical if (f.get("space") or "T1w") == space]
-    same.sort(key=lambda f: (f.get("res") != bold.get("res"), f.path.as_posix()))
+    own = ("", bold.get("session"))
+    same.sort(key=lambda f: (f.get("session") not in own, f.get("res") != bold.get("res"), f.path))
     reference = [
         f
         for f in keep(made, {"suffix": ("boldref",), "extension": IMAGES})

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bids_dnn.errors import MissingInputError
-from bids_dnn.ingest.anatomy import find_anatomy, freesurfer_homes
+from bids_dnn.ingest.anatomy import find_anatomy, freesurfer_homes, not_in
 from bids_dnn.ingest.match import Found
-from bids_dnn.ingest.records import Anatomy
+from bids_dnn.ingest.records import Anatomy, Subject
 
 
 def surface(name, **entities):
@@ -106,7 +106,7 @@ def test_transforms_by_source_and_target():
         surface("sub-01_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.h5"),
         surface("sub-01_from-fsnative_to-T1w_mode-image_xfm.txt"),
         surface("sub-01_from-T1w_to-MNIInfant+2_mode-image_xfm.h5"),
-        surface("sub-01_task-x_from-boldref_to-T1w_mode-image_xfm.txt", task="x"),
+        surface("sub-01_task-x_from-boldref_to-T1w_mode-image_xfm.txt", datatype="func"),
         surface("sub-02_from-T1w_to-fsnative_mode-image_xfm.txt", subject="02"),
     ]
     found = find_anatomy("01", [""], made=made, homes=[]).transforms
@@ -150,3 +150,30 @@ def test_given_home_is_checked(tmp_path):
         freesurfer_homes(tmp_path, {}, given=folder)
     with pytest.raises(MissingInputError, match=r"Give the folder that holds the subjects, not"):
         freesurfer_homes(tmp_path, {}, given=tmp_path)
+
+
+def test_who_is_not_in_the_given_folder_is_named(tmp_path):
+    subject_of(tmp_path, "bert")
+    subjects = [
+        Subject(label, "fmriprep", "x", "T1w", anatomy=Anatomy(folder))
+        for label, folder in (("01", tmp_path / "sub-01"), ("02", None))
+    ]
+    (note,) = not_in(tmp_path, subjects)
+    assert note.startswith("sub-02 has no folder in --fs-subjects-dir")
+    with pytest.raises(MissingInputError, match=r"its subjects are: bert\. Name them .*sub-02"):
+        not_in(tmp_path, subjects[1:])
+    assert not_in(tmp_path, subjects[:1]) == []
+
+
+def test_the_only_anatomy_serves_all_sessions(tmp_path):
+    made = [
+        surface("ses-a_hemi-L_white.surf.gii", hemi="L", session="a"),
+        Found(tmp_path / "fieldmap", {"subject": "01", "session": "b", "datatype": "fmap"}),
+    ]
+    found = find_anatomy("01", ["b"], made=made, homes=[]).surfaces
+    assert found["L_white"].name == "ses-a_hemi-L_white.surf.gii"
+
+
+def test_folders_that_are_not_bids_are_found_by_the_label(tmp_path):
+    folder = subject_of(tmp_path, "subj01")
+    assert find_anatomy("subj01", [], made=[], homes=[tmp_path]).freesurfer == folder

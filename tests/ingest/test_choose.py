@@ -55,6 +55,8 @@ def test_filters_may_ask_for_other_files():
     filters = {"bold": {"desc": ("preproc",), "suffix": ("bold",)}}
     there = [bold(space="T1w"), bold("surface", hemi="L", suffix="")]
     assert find_bold(request(filters=filters), there)[0] == there
+    filters = {"bold": {"extension": (".nii.gz",), "desc": ("preproc",)}}
+    assert find_bold(request(filters=filters), there)[0] == there[:1]
     filters = {"bold": {"echo": ("2",)}}
     there = [bold(space="T1w"), bold(space="T1w", echo="1"), bold(space="T1w", echo="2")]
     assert find_bold(request(filters=filters), there) == ([there[2]], [])

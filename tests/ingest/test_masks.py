@@ -58,15 +58,18 @@ def test_anatomical_masks_without_space_lie_in_t1w():
 
 
 def test_hemispheres_of_a_surface_are_masks_of_their_own():
-    gifti = {"extension": ".label.gii", "subject": "01", "datatype": "anat"}
+    group = {"extension": ".label.gii"}
+    gifti = {**group, "subject": "01", "datatype": "anat"}
     files = [
         mask("left", hemi="L", label="V1", **gifti),
         mask("right", hemi="R", label="V1", space="fsaverage5", **gifti),
         mask("cortex", hemi="L", desc="cortex", **gifti),
+        mask("tpl-fsaverage_hemi-L_label-V2_mask.label.gii", hemi="L", label="V2", **group),
     ]
     subject, notes = find_masks(Subject("01", "fmriprep", "x", "fsnative"), {"d": files}, {})
     assert [(m.name, m.space) for m in subject.masks] == [
         ("LV1", "fsnative"),
+        ("LV2", "fsaverage"),
         ("RV1", "fsaverage5"),
     ]
     assert notes == []
