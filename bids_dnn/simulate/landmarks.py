@@ -15,7 +15,7 @@ from bids_dnn import files, imaging
 from bids_dnn.containers.space import Grid
 from bids_dnn.simulate.anatomy import T1W
 from bids_dnn.simulate.cortex import PARCELS, REGIONS, Half
-from bids_dnn.simulate.positions import POSITIONS
+from bids_dnn.simulate.positions import POSITIONS, POSITIONS_TASK
 from bids_dnn.simulate.ribbon import (
     FIRST_OF_SIDE,
     FREESURFER_NUMBERS,
@@ -127,10 +127,11 @@ def write_truth(root: Path, label: str, halves: Sequence[Half], ribbon: Ribbon) 
     for name in REGIONS:
         marked = np.concatenate([half.regions[name] for half in halves])
         voxels = ribbon.space.select(ribbon.share(marked) > MAJORITY)
-        path = Path(f"{stem}_space-{T1W}_label-{name}_mask.nii.gz")
-        imaging.write_mask(path, voxels)
-        about = {"Type": "ROI", **_reference(label)}
-        files.write_json(path.with_name(path.name.replace(".nii.gz", ".json")), about)
+        # The task's name keeps them from the other task, whose brain is another.
+        mask = root / f"sub-{label}" / "func" / f"sub-{label}_task-{POSITIONS_TASK}"
+        mask = mask.with_name(f"{mask.name}_space-{T1W}_label-{name}_mask")
+        imaging.write_mask(Path(f"{mask}.nii.gz"), voxels)
+        files.write_json(Path(f"{mask}.json"), {"Type": "ROI", **_reference(label)})
 
 
 def write_segmentation(path: Path, labels: NDArray[np.int64], space: Grid) -> Path:

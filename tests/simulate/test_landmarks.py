@@ -21,7 +21,8 @@ def made(tmp_path_factory):
 
 
 def mask_of(root, name):
-    path = root / "truth" / "sub-01" / "anat" / f"sub-01_space-T1w_label-{name}_mask.nii.gz"
+    stem = f"sub-01_task-positions_space-T1w_label-{name}"
+    path = root / "truth" / "sub-01" / "func" / f"{stem}_mask.nii.gz"
     return nib.load(path).get_fdata() > 0
 
 

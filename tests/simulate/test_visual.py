@@ -134,8 +134,9 @@ def clean(tree, task, series):
 
 
 def truth_mask(tree, name):
-    anat = tree / "derivatives" / "truth" / "sub-01" / "anat"
-    return nib.load(anat / f"sub-01_space-T1w_label-{name}_mask.nii.gz").get_fdata() > 0
+    folder = tree / "derivatives" / "truth" / "sub-01" / "func"
+    stem = f"sub-01_task-positions_space-T1w_label-{name}"
+    return nib.load(folder / f"{stem}_mask.nii.gz").get_fdata() > 0
 
 
 def test_voxels_of_the_ribbon_answer_where_the_truth_says(tree):
