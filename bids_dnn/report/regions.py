@@ -89,7 +89,7 @@ def _pictures(
                 lambda theme: slices.region_slices(rois, colors, backdrop=backdrop, theme=theme),
                 alt=f"Axial slices with {said}",
                 caption=f"Regions on {where}, left side of the brain on the left; where two "
-                "overlap, the later one is on top.",
+                "overlap, the smaller one is on top.",
             )
         ]
     if brain is not None and surfaces.fits(brain, space):
@@ -99,8 +99,8 @@ def _pictures(
                 lambda theme: surfaces.region_brains(rois, colors, brain=brain, theme=theme),
                 alt=f"Both hemispheres from four sides with {said}",
                 caption="Regions on the surfaces, sulci in darker gray; where two overlap, the "
-                "later one is on top and the outline of the other is still drawn. Posterior views "
-                "have the left side of the brain on the left.",
+                "smaller one is on top and the outline of the other is still drawn. Posterior "
+                "views have the left side of the brain on the left.",
             )
         ]
     if isinstance(space, Channels):

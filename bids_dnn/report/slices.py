@@ -106,10 +106,11 @@ def region_slices(
     Returns
     -------
     png
-        Where two regions overlap, the one named later is on top.
+        Where two regions overlap, the smaller one is on top.
     """
     grids = [(roi.name, roi.space) for roi in rois if isinstance(roi.space, Grid)]
     grid = grids[0][1]
+    grids.sort(key=lambda named: -len(named[1]))
     volumes = [(name, _volume(np.ones(len(space)), space)) for name, space in grids]
     inside = np.zeros(grid.shape, dtype=bool)
     for _, volume in volumes:

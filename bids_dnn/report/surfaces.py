@@ -88,8 +88,9 @@ def region_brains(
     Returns
     -------
     png
-        A region named later lies on top; each keeps its outline.
+        Smaller regions lie on top of larger ones; each keeps its outline.
     """
+    layers = sorted(rois, key=lambda roi: -len(roi.space))
     marked = {
         (roi.name, h): np.isfinite(
             vertex_values(np.ones(len(roi.space)), roi.space, h, brain.n_vertices[h])
@@ -100,10 +101,10 @@ def region_brains(
 
     def paint(hemisphere: Hemisphere, raster: Raster) -> NDArray[np.float64]:
         own = folds(brain, hemisphere)
-        for roi in rois:
+        for roi in layers:
             own[marked[roi.name, hemisphere]] = _rgb(colors[roi.name])
         drawn = own[np.maximum(raster.vertex, 0)]
-        for roi in rois:
+        for roi in layers:
             drawn[raster.borders(marked[roi.name, hemisphere])] = 0.7 * _rgb(colors[roi.name])
         return drawn
 

@@ -85,6 +85,16 @@ def test_a_region_is_drawn_in_its_color_on_its_side(brain, theme):
     assert drawn[:, middle + 10 :].sum() == 0
 
 
+def test_a_small_region_is_seen_within_a_large_one(brain):
+    large = make_surface_rois()[0]
+    small = dataclasses.replace(large, space=large.space.at(large.space.index[::2]), name="in")
+    colors = region_colors([small.name, large.name])
+    image = rgb(surfaces.region_brains([small, large], colors, brain=brain))
+    cut = image[: image.shape[0] * 8 // 10]
+    assert share_of(cut, colors["in"]).sum() > 1000
+    assert share_of(cut, colors[large.name]).sum() > 1000
+
+
 def test_the_same_input_gives_the_same_bytes(brain):
     rois = make_surface_rois()
     colors = region_colors([roi.name for roi in rois])
