@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.containers.pictures import PictureArray, Pictures
@@ -129,11 +130,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     folder = Path(subject.options["folder"])
     choose_standardize(standardize, [])
     sessions = _sessions(_betas_folder(folder, subject))
-    design = Path(subject.options["trials"])
-    if design.suffix == ".tsv":
-        samples = trials_of_responses(design, list(sessions))
-    else:
-        samples = trials_of_design(design, subject.participant, list(sessions))
+    samples = _samples(subject, list(sessions))
     whole = _whole_space(folder, subject, sessions)
     collections = _collections(folder, subject, whole)
     space: Space = whole
@@ -176,7 +173,31 @@ def pictures(folder: Path) -> Pictures | None:
     return Pictures((PictureArray(path, "imgBrick", names, "nyxc"),))
 
 
+def stimuli_of(subject: Subject) -> set[str]:
+    """Return the pictures that a participant saw, by the table of trials alone.
+
+    Parameters
+    ----------
+    subject
+        From `find`.
+
+    Raises
+    ------
+    MissingInputError, UnreadableError, ShapeError
+        As `read_responses`, of the table of trials.
+    """
+    sessions = _sessions(_betas_folder(Path(subject.options["folder"]), subject))
+    return set(_samples(subject, list(sessions))["stimulus"])
+
+
 # --- files
+
+
+def _samples(subject: Subject, sessions: list[int]) -> pd.DataFrame:
+    design = Path(subject.options["trials"])
+    if design.suffix == ".tsv":
+        return trials_of_responses(design, sessions)
+    return trials_of_design(design, subject.participant, sessions)
 
 
 def _subject(folder: Path, label: str, space: str | None) -> tuple[Subject, list[str]]:

@@ -217,6 +217,15 @@ def test_pictures_are_those_of_the_brick(tmp_path):
     assert len(found.names) == 73_000
 
 
+def test_pictures_that_were_shown_are_known_without_betas(tmp_path, rng):
+    truth = tree(tmp_path, rng, sessions=(1, 2))
+    (subject,), _ = nsd.find(tmp_path, participants=[], space=None)
+    for path in subject.files:
+        if path.suffix == ".hdf5":
+            path.write_bytes(b"")
+    assert nsd.stimuli_of(subject) == {f"nsd-{p - 1:05d}" for p in truth["shown"][:1500]}
+
+
 def test_surfaces_of_the_participant_are_found(tmp_path, rng):
     write_surfaces(tmp_path, rng, space="fsnative", sessions=(1,))
     write_design(tmp_path, rng)
