@@ -159,7 +159,9 @@ def test_every_key_of_the_run_is_an_option():
 
 
 def test_every_option_is_a_setting_or_known_as_a_short_form():
-    short_forms = {"network": "networks", "weights": "networks", "roi": "regions"}
+    short_forms = {"network": "networks", "weights": "networks", "roi": "regions"} | {
+        "responses": "responses"
+    }
     of_the_call = {"config", "dry_run", "reports_only", "verbosity", "quiet", "version"}
     sections = {"n_permutations": ("decode", "permutations")}
     for option in main.params:

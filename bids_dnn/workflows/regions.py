@@ -12,14 +12,15 @@ from bids_dnn import __version__, imaging
 from bids_dnn.containers.space import HEMISPHERES, Hemisphere
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
-from bids_dnn.ingest.inventory import Subject
+from bids_dnn.ingest.inventory import Run, Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.rois.atlas_files import templateflow_home
 from bids_dnn.rois.atlases import atlas_of
 from bids_dnn.rois.benson_files import BensonFiles
 from bids_dnn.rois.define import other_space
-from bids_dnn.rois.functional import check_circular
-from bids_dnn.rois.grammar import is_path, parse, split_space, terms
+from bids_dnn.rois.functional import RunId, check_circular
+from bids_dnn.rois.grammar import parse, split_space, terms
+from bids_dnn.rois.localizer import is_map, localizer_runs
 from bids_dnn.rois.rule import Rule, Term, fill, to_json
 from bids_dnn.rois.template import find_template
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
@@ -90,6 +91,7 @@ def _rules(scene: Scene, subject: Subject) -> list[Manifest]:
         wanted = {n: m for n, m in here.items() if n != WHOLE} or (here if is_whole else {})
         return [_rule(scene, subject, name, Term("mask", name), asked=False) for name in wanted]
     row = _row(scene.inventory.bids_dir, subject.participant)
+    row = {**row, "participant": subject.participant}
     return [
         _rule(scene, subject, name, fill(parse(text), row), asked=True)
         for name, text in scene.config.regions.items()
@@ -126,7 +128,7 @@ def _row(bids_dir: Path, participant: str) -> Mapping[str, str]:
 
 def _term(scene: Scene, subject: Subject, name: str, term: Term) -> Manifest:
     """Find what a term needs: its ``files`` (for fingerprints), and more by its kind."""
-    kind = "localizer map" if term.kind == "localizer" and is_path(term.argument) else term.kind
+    kind = "localizer map" if term.kind == "localizer" and is_map(term) else term.kind
     kind = "atlas" if kind in ATLASES else kind
     return TERMS[kind](_Asked(scene, subject, name, term))
 
@@ -147,7 +149,6 @@ def _mask(asked: _Asked) -> Manifest:
 def _file(asked: _Asked) -> Manifest:
     subject, name = asked.subject, asked.name
     path, space = split_space(asked.term.argument)
-    path = path.replace("{participant}", subject.participant)
     known = space or names.entities_of(Path(path)).get("space", "")
     if not known:
         raise ConfigError(
@@ -302,21 +303,11 @@ def _localizer(asked: _Asked) -> Manifest:
             f"space {subject.space}; there are BOLD runs of: {', '.join(there) or 'no task'}.",
             mend=nearest(task, there) if there else "Give fMRIPrep's outputs of the localizer.",
         )
-    runs = tuple(
-        run
-        for run in found[0].runs
-        if options.get("session", run.session) == run.session
-        and options.get("run", run.run).lstrip("0") == run.run.lstrip("0")
-    )
-    if not runs:
-        raise MissingInputError(
-            f"Region {name!r} asks for {term}, but task {task} has the runs "
-            f"{', '.join(run.run for run in found[0].runs)}.",
-            mend="Correct session= or run= in the rule.",
-        )
-    used = {(task, run.session, run.run) for run in runs}
-    analyzed = {(subject.task, run.session, run.run) for run in subject.runs}
-    warnings = check_circular(used, analyzed, is_allowed=scene.config.run.allow_circular)
+    by_id = _by_id(found[0])
+    used = localizer_runs(term, by_id)
+    runs = [by_id[one] for one in used]
+    is_allowed = scene.config.run.allow_circular
+    warnings = check_circular(used, _by_id(subject), is_allowed=is_allowed)
     source = found[0].to_json() | {"runs": [run.to_json() for run in runs], "masks": []}
     files = Subject.from_json(source).inputs()
     settings = scene.config.responses
@@ -331,6 +322,14 @@ def _localizer(asked: _Asked) -> Manifest:
         "circular": warnings,
         "files": [str(path) for path in files],
     }
+
+
+def _by_id(subject: Subject) -> dict[RunId, Run]:
+    """Return runs by task, session and label; by their whole name where labels stand twice."""
+    short = {(subject.task, run.session, run.run.split("x")[-1]): run for run in subject.runs}
+    if len(short) == len(subject.runs):
+        return short
+    return {(subject.task, run.session, run.run): run for run in subject.runs}
 
 
 TERMS: Mapping[str, Callable[[_Asked], Manifest]] = {

@@ -12,6 +12,11 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.names import label_of
 from bids_dnn.derivatives.places import paths_of
 
+CIRCULAR = "circular: chosen on runs that are analyzed"
+CIRCULAR_COLUMN = {
+    "circular": "Whether the region was chosen on runs that are analyzed (--allow-circular), "
+    "which makes scores too high"
+}
 MARK = "<!-- fingerprint {} -->\n"  # the last line of a report page
 
 
@@ -52,7 +57,12 @@ def with_facts(
     ]
     told = [*warnings, *ingest.get("warnings", ()), *own]
     facts = {"ingest": ingest, "regions": regions, "warnings": list(dict.fromkeys(told))}
-    return replace(result, meta=result.meta | facts)
+    made = replace(result, meta=result.meta | facts)
+    circular = [roi.name for roi in rois if CIRCULAR in roi.source]
+    if not circular:
+        return made
+    table = result.table.assign(circular=result.table["region"].isin(circular))
+    return replace(made, table=table, columns={**result.columns, **CIRCULAR_COLUMN})
 
 
 def _files(roi: Roi, entities: Mapping[str, str]) -> tuple[Path, ...]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.containers.space import Hemisphere, Space
-from bids_dnn.errors import ConfigError
+from bids_dnn.containers.space import Space
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.localizer import ModeledRun, model_runs
-from bids_dnn.rois.contrast_files import read_contrast, require_z
-from bids_dnn.rois.functional import LocalizerRun, contrast_map, parse_contrast, select
+from bids_dnn.rois.functional import LocalizerRun
+from bids_dnn.rois.localizer import is_map, places_by_map, places_by_runs
 from bids_dnn.rois.rule import Term
 
 Mask = NDArray[np.bool_]
-SIDES: dict[str, Hemisphere] = {"L": "L", "R": "R"}
-LIMITS = ("top", "z", "fdr")
 
 
 def localizer_places(
@@ -30,64 +26,35 @@ def localizer_places(
     Parameters
     ----------
     term
-        Of the kind ``localizer``; with at least one of ``top``, ``z`` and ``fdr``.
+        Of the kind ``localizer``.
     told
-        What the plan found: ``path`` of a map, or ``subject`` (its runs) and ``settings``.
+        What the plan found: ``subject`` (with the runs of the localizer), ``settings`` and
+        ``circular`` (what tables must say of shared runs); nothing for a map.
     measured
         Space of the responses, with its measured units.
     within : (n_places,) bool
         Of the option ``within``.
 
-    Returns
-    -------
-    places : (n_places,) bool
-    warnings
-
     Raises
     ------
-    ConfigError
-        If no limit is named, or a threshold is asked for of a map that is no z map.
+    BidsDnnError
+        As `rois.localizer.places_by_map`, `places_by_runs` and `ingest.localizer.model_runs`.
     """
-    options = term.options
-    if not set(LIMITS) & set(options):
-        raise ConfigError(
-            f"The rule {term} says nothing of how many units are taken.",
-            mend=f"Add top=200, z=3.1 or fdr=0.05: {term}, top=200",
-        )
-    if "path" in told:
-        path = Path(told["path"])
-        found, warnings = read_contrast(path, space=measured)
-        if {"z", "fdr"} & set(options):
-            require_z(found, path)
-        z = found.values
-    else:
-        z, warnings = _z_of_runs(term, told, measured)
-    mask, doubts = select(
-        z,
+    if is_map(term):
+        return places_by_map(term, space=measured, within=within)
+    settings = told["settings"] | {"rest": tuple(told["settings"]["rest"])}
+    modeled = list(model_runs(Subject.from_json(dict(told["subject"])), measured, **settings))
+    mask, warnings = places_by_runs(
+        term,
+        [_named(one) for one in modeled],
+        conditions=sorted({name for one in modeled for name in one.conditions}),
         space=measured,
         within=within,
-        top=int(options["top"]) if "top" in options else None,
-        z_threshold=float(options["z"]) if "z" in options else None,
-        fdr=float(options["fdr"]) if "fdr" in options else None,
-        side=SIDES.get(options.get("hemi", "")),
     )
-    return mask, [*told.get("circular", ()), *warnings, *doubts]
-
-
-def _z_of_runs(
-    term: Term, told: Mapping[str, Any], measured: Space
-) -> tuple[NDArray[np.float64], list[str]]:
-    settings = told["settings"] | {"rest": tuple(told["settings"]["rest"])}
-    runs = [_named(one) for one in model_runs(_subject(told), measured, **settings)]
-    conditions = sorted({name for run in runs for name in run.regressors if name[:1] != "_"})
-    return contrast_map(runs, parse_contrast(term.argument, conditions))
-
-
-def _subject(told: Mapping[str, Any]) -> Subject:
-    return Subject.from_json(dict(told["subject"]))
+    return mask, [*told["circular"], *warnings]
 
 
 def _named(run: ModeledRun) -> LocalizerRun:
     n_others = run.design.shape[1] - len(run.conditions)
-    names = (*run.conditions, *(f"_nuisance{i}" for i in range(n_others)))
+    names = (*run.conditions, *(f"nuisance {i}" for i in range(n_others)))
     return LocalizerRun(run.run, run.series, run.design, names)

@@ -19,6 +19,7 @@ from bids_dnn.rois.overlap import overlap_warnings, overlaps
 from bids_dnn.rois.retinotopy import participant_maps
 from bids_dnn.rois.rule import from_json
 from bids_dnn.workflows.regions import benson_files
+from bids_dnn.workflows.steps.about import CIRCULAR
 from bids_dnn.workflows.steps.artifacts import AREAS, load_responses, load_rois, save_rois
 from bids_dnn.workflows.steps.terms import resolver
 
@@ -71,7 +72,9 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
 def _region(rule: Mapping[str, Any], space: Space, own: Sequence[Roi]) -> tuple[Roi, list[str]]:
     resolve = resolver(rule["terms"], measured=space, own=own)
     roi, warnings = build_region(rule["name"], from_json(rule["tree"]), space, resolve)
-    return replace(left_out(roi, space), source=rule["source"]), warnings
+    is_circular = any(told.get("circular") for told in rule["terms"].values())
+    source = f"{rule['source']} ({CIRCULAR})" if is_circular else rule["source"]
+    return replace(left_out(roi, space), source=source), warnings
 
 
 def _overlapping(rois: Sequence[Roi]) -> list[str]:

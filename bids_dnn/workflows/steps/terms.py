@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Hemisphere, Space
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.rois.atlas_files import AtlasFiles
 from bids_dnn.rois.atlases import atlas_places
-from bids_dnn.rois.benson import benson_places
+from bids_dnn.rois.benson import maps_for, places_of
 from bids_dnn.rois.build import Resolve, mask_of
 from bids_dnn.rois.define import mask_places, sphere_places
 from bids_dnn.rois.grammar import parse
+from bids_dnn.rois.maps import Retinotopy
 from bids_dnn.rois.rule import Term
 from bids_dnn.workflows.regions import ATLASES, benson_files
 from bids_dnn.workflows.steps.localizer import localizer_places
 
 Mask = NDArray[np.bool_]
+SIDES: dict[str, Hemisphere] = {"L": "L", "R": "R"}
 
 
 def resolver(
@@ -39,14 +41,20 @@ def resolver(
     own
         Regions that the data themselves name.
     """
+    retinotopy: list[Retinotopy] = []  # made once for all terms
 
     def resolve(term: Term) -> tuple[Mask, list[str]]:
         told = terms[str(term)]
         if term.kind in ATLASES:
-            return atlas_places(AtlasFiles.from_json(told["atlas"]), told["labels"], measured)
+            side = SIDES.get(term.options.get("hemi", ""))
+            files = AtlasFiles.from_json(told["atlas"])
+            return atlas_places(files, told["labels"], measured, side=side)
         if term.kind == "benson":
-            files = benson_files(told["benson"])
-            return benson_places(term.argument, measured, files=files, options=term.options)
+            found = benson_files(told["benson"])
+            if not retinotopy:
+                retinotopy.append(maps_for(measured, found))
+            maps, options = retinotopy[0], term.options
+            return places_of(term.argument, maps, space=measured, files=found, options=options)
         if term.kind == "area":
             return _own(term, own, measured), []
         if term.kind == "sphere":
