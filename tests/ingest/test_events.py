@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from bids_dnn.errors import MissingInputError, UnreadableError
-from bids_dnn.ingest.events import covering, number_repeats, read_events, sample_table
+from bids_dnn.ingest.events import (
+    condition_table,
+    covering,
+    number_repeats,
+    numeric_columns,
+    read_events,
+    sample_table,
+)
 
 
 def write(path, text):
@@ -97,3 +104,47 @@ def test_covering_takes_the_start_and_not_the_end():
     table = pd.DataFrame({"onset_s": [1.0, 2.0, 5.0], "duration_s": [2.0, 1.0, 0.0]})
     times = np.array([0.9, 1.0, 1.9, 2.0, 2.9, 3.0, 5.0])
     assert covering(times, table).tolist() == [-1, 0, 0, 1, 1, -1, -1]
+
+
+def test_numbers_beside_the_times_are_kept(tmp_path):
+    path = write(
+        tmp_path / "e.tsv",
+        "onset duration trial_type stim_file response_time luminance answer trial dead odd\n"
+        "0 1 face a.png 0.5 12 yes 7 n/a 1\n3 1 face a.png n/a 13 no 8 n/a inf\n",
+    )
+    events, _ = read_events(path)
+    assert numeric_columns(events) == {
+        "response_time": "response_time",
+        "luminance": "luminance",
+        "trial": "event_trial",
+    }
+    samples = sample_table(events, session="", run="01")
+    np.testing.assert_array_equal(samples["response_time"], [0.5, np.nan])
+    assert samples["event_trial"].tolist() == [7.0, 8.0]
+    assert samples["trial"].tolist() == [0, 1]
+    assert not {"answer", "dead", "odd", "stim_file"} & set(samples)
+
+
+def test_conditions_take_means_of_their_events():
+    trials = pd.DataFrame(
+        {
+            "stimulus": ["a", "a", "b", "c"],
+            "condition": ["x", "x", "y", "y"],
+            "run": ["s1x01", "s1x02", "s1x01", "s1x02"],
+            "session": "s1",
+            "repeat": 0,
+            "trial": [0, 0, 1, 1],
+            "onset_s": [4.0, 2.0, 8.0, 9.0],
+            "duration_s": [1.0, 3.0, 2.0, 2.0],
+            "rt": [0.5, np.nan, 1.0, 2.0],
+        }
+    )
+    made = condition_table(trials, names=("x", "y"), run="s1")
+    assert made["stimulus"].tolist() == ["a", ""]
+    assert made["run"].tolist() == ["s1", "s1"]
+    assert made["session"].tolist() == ["s1", "s1"]
+    assert made["trial"].tolist() == [0, 1]
+    assert made["onset_s"].tolist() == [2.0, 8.0]
+    assert made["duration_s"].tolist() == [2.0, 2.0]
+    assert made["rt"].tolist() == [0.5, 1.5]
+    assert made["n_events"].tolist() == [2, 2]
