@@ -41,7 +41,7 @@ _RULES = {
     "area": "Regions were those that the data set itself names",
 }
 _ALIKE = {"mask": "file", "aparc.a2009s": "aparc", "aparc.DKTatlas": "aparc"}
-_KIND = re.compile(r"(?<![\w/.])([a-z][\w.]*):")
+_KIND = re.compile(r"(?<![\w/.:])([a-z][\w.]*):")
 
 
 @dataclass(frozen=True, slots=True)

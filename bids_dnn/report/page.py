@@ -169,7 +169,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     unit = _unit(data, facts)
     data = replace(
         data,
-        ran={"unit": unit} | settled(data.ran, facts),
+        ran=_told(data, unit) | settled(data.ran, facts),
         warnings=(*data.warnings, *independence_warnings(facts, data.warnings)),
     )
     body = [found.input_section(facts, data.left_out, unit=unit)]
@@ -233,6 +233,12 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
         body=body,
         figures_dir=figures_dir,
     )
+
+
+def _told(data: ParticipantReport, unit: str) -> dict[str, Any]:
+    """Return what the page itself knows for the methods text."""
+    regions = [{"name": roi.name, "rule": roi.source} for roi in data.rois]
+    return {"unit": unit, "regions": regions}
 
 
 def _unit(data: ParticipantReport, facts: Facts) -> str:

@@ -106,6 +106,7 @@ def test_confounds_are_told_by_their_tokens():
         ("atlas:Schaefer:Vis", ["@ciric2022"]),
         ("/data/masks/V1_mask.nii.gz@T1w", ["masks that were given"]),
         ("mask:V1", ["masks that were given"]),
+        ("bids:atlas:sub-01/V1.nii.gz", ["masks that were given"]),
         ("area:V4", ["the data set itself names"]),
     ],
 )

@@ -99,6 +99,8 @@ def test_a_page_of_surfaces_is_whole(tmp_path):
     assert all(len(alt) > 20 for alt in checker.alts)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert "task-objects_space-fsnative_retinotopy.png" in names
+    assert "Retinotopic regions were predicted" in text
+    assert "Responses of each vertex were z-scored" in text
     assert "task-objects_space-fsnative_encode_maps.png" in names
     assert len(text) < page.MOST_BYTES
 
