@@ -14,9 +14,16 @@ import pytest
 
 from bids_dnn.containers.result import StatMap
 from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import Channels, Surface
 from bids_dnn.derivatives import places, provenance, read, write
 from bids_dnn.derivatives.retinotopy import AREAS, write_retinotopy
-from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
+from bids_dnn.errors import (
+    ConfigError,
+    MissingInputError,
+    ShapeError,
+    SpaceError,
+    UnreadableError,
+)
 from tests.factories.results import make_encode, make_spaces
 
 KINDS = sorted(make_spaces())
@@ -230,3 +237,37 @@ def test_the_validator_finds_nothing_in_any_kind_of_space(tmp_path, rng):
     )
     found = json.loads(ran.stdout)["issues"]["issues"]
     assert found == [], json.dumps(found, indent=1)
+
+
+def test_channels_keep_names_of_any_kind(tmp_path, rng):
+    called = ("001", "1", "a\tb", 'x"y', "n/a", "nan", "ü-é", "two\nlines", "true")
+    space = Channels("electrodes", called, np.array([0, 2, 4, 8]))
+    result = make_encode(rng, space=space)
+    paths = write.write_result(result, tmp_path, entities=entities_of(space), sidecar={})
+    back = read.read_result(paths[0])
+    assert back.space.names == called
+    np.testing.assert_array_equal(back.maps[0].values, result.maps[0].values)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_with_a_part_gone_or_broken_is_refused(kind, tmp_path, rng):
+    space = make_spaces()[kind]
+    result = make_encode(rng, space=space)
+    paths = write.write_result(result, tmp_path, entities=entities_of(space), sidecar={})
+    images = [p for p in paths if p.suffix != ".json" and "scores" not in p.name]
+    whole = images[-1].read_bytes()
+    images[-1].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnreadableError, match=f"{images[-1].name} is not what was written"):
+        read.read_result(paths[0])
+    images[-1].unlink()
+    with pytest.raises(UnreadableError, match=f"{images[-1].name} was written, but is not there"):
+        read.read_result(paths[0])
+
+
+def test_values_of_another_mesh_are_refused(tmp_path):
+    spaces = make_spaces()
+    paths = [tmp_path / f"sub-01_hemi-{h}_statmap.shape.gii" for h in "LR"]
+    places.write_values(paths, np.zeros(len(spaces["surface"])), spaces["surface"], name="r")
+    other = Surface("fsnative", (71, 64), np.arange(3))
+    with pytest.raises(SpaceError, match="70 vertices, the L hemisphere of fsnative has 71"):
+        places.read_values(paths, other)
