@@ -129,7 +129,7 @@ def fir_columns(
 
     References
     ----------
-    Dale (1999), Hum. Brain Mapp. 8:109,
+    Dale (1999), Human Brain Mapping 8:109,
     doi:10.1002/(SICI)1097-0193(1999)8:2/3<109::AID-HBM7>3.0.CO;2-W.
     """
     n_delays = int(np.floor(length_s / t_r_s + TOLERANCE_S)) + 1

@@ -81,7 +81,7 @@ def region_time_series(
 
     References
     ----------
-    Lindquist et al. (2019), Hum. Brain Mapp. 40:2358, doi:10.1002/hbm.24528.
+    Lindquist et al. (2019), Human Brain Mapping 40:2358, doi:10.1002/hbm.24528.
     """
     for strategy in strategies:
         if strategy not in (RAW, DETREND):
