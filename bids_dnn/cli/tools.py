@@ -21,7 +21,12 @@ def main() -> None:
 @click.argument("output_dir", type=click.Path(path_type=Path))
 @click.option("--n-participants", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-def simulate(output_dir: Path, n_participants: int, seed: int) -> None:
+@click.option(
+    "--retinotopy",
+    is_flag=True,
+    help="Add surfaces, CIFTI and a task whose stimulus positions known receptive fields see.",
+)
+def simulate(output_dir: Path, n_participants: int, seed: int, *, retinotopy: bool) -> None:
     """Write a small BIDS data set with known truth to OUTPUT_DIR.
 
     Raw BIDS with stimuli, and under derivatives/ an fMRIPrep-shaped and an SPM-shaped tree,
@@ -30,7 +35,9 @@ def simulate(output_dir: Path, n_participants: int, seed: int) -> None:
     with guarded(0):
         from bids_dnn.simulate.dataset import simulate as write
 
-        made = write(output_dir.absolute(), n_participants=n_participants, seed=seed)
+        made = write(
+            output_dir.absolute(), n_participants=n_participants, seed=seed, retinotopy=retinotopy
+        )
         click.echo(f"Simulated {n_participants} participants in {made}")
 
 

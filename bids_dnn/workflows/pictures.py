@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from bids_dnn.containers.pictures import Pictures
 from bids_dnn.ingest.inventory import Inventory
 from bids_dnn.ingest.ready import door
 from bids_dnn.ingest.records import READY
@@ -50,7 +49,8 @@ def pictures_of(
         named = {name for one in own for name in shown(one)} & there if shown else there
         wanted = sorted(named)
         if is_dry:
-            made |= {f"{name}.png": _planned(found, name, folder) for name in wanted}
+            kept = {name: array.path for array in found.arrays for name in array.names}
+            made |= {f"{name}.png": _planned(kept[name], name, folder) for name in wanted}
             continue
         with Progress(console=screen.console, disable=not screen.console.is_terminal) as bar:
             task = bar.add_task(f"unpacking {len(wanted)} pictures", total=len(wanted))
@@ -63,7 +63,7 @@ def pictures_of(
     return made
 
 
-def _planned(pictures: Pictures, name: str, folder: Path) -> Path:
+def _planned(array: Path, name: str, folder: Path) -> Path:
     """Return the file of a picture where it was unpacked before, else that of its array."""
     path = folder / f"{name}.png"
-    return path if path.is_file() else pictures.where(name)[0].path
+    return path if path.is_file() else array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _rules(scene: Scene, subject: Subject) -> list[Manifest]:
 
 
 def _rule(scene: Scene, subject: Subject, name: str, rule: Rule, *, asked: bool) -> Manifest:
-    resolved = {str(term): _term(scene, subject, name, term) for term in terms(rule)}
+    resolved = {key_of(term): _term(scene, subject, name, term) for term in terms(rule)}
     files = [Path(p) for told in resolved.values() for p in told["files"]]
     uris = provenance.sources(files, scene.roots())
     is_mask = isinstance(rule, Term) and rule.kind in ("mask", "file")
@@ -112,6 +112,11 @@ def _rule(scene: Scene, subject: Subject, name: str, rule: Rule, *, asked: bool)
         "source": uris[0] if is_mask else str(rule),
         "uris": uris,
     }
+
+
+def key_of(term: Term) -> str:
+    """Return a text for a term that does not depend on the order of its options."""
+    return str(replace(term, options=dict(sorted(term.options.items()))))
 
 
 def _row(bids_dir: Path, participant: str) -> Mapping[str, str]:

@@ -86,7 +86,7 @@ def test_each_position_is_decoded_where_it_is_seen(tmp_path, data, settings, spa
 
 @pytest.mark.whole
 def test_a_localizer_finds_the_planted_faces_and_circles_are_refused(tmp_path, data, settings):
-    rule = "FFA=localizer:face>object, task=loc, top=40, within=atlas:Sim:fusiform"
+    rule = "FFA=localizer:face>object, within=atlas:Sim:fusiform, top=40, task=loc"
     options = ("--task-id", "positions", "--space", "T1w", "--roi")
     run(tmp_path, data, settings, *options, rule)
     assert (scores(tmp_path, "T1w").index.get_level_values("region") == "FFA").all()

@@ -20,7 +20,7 @@ from bids_dnn.rois.define import mask_places, sphere_places
 from bids_dnn.rois.grammar import parse
 from bids_dnn.rois.maps import Retinotopy
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.regions import ATLASES, benson_files
+from bids_dnn.workflows.regions import ATLASES, benson_files, key_of
 from bids_dnn.workflows.steps.localizer import localizer_places
 
 Mask = NDArray[np.bool_]
@@ -35,7 +35,7 @@ def resolver(
     Parameters
     ----------
     terms
-        What the plan found for each term, by its text.
+        What the plan found for each term, by `key_of`.
     measured
         Space of the responses, with its measured units.
     own
@@ -44,7 +44,7 @@ def resolver(
     retinotopy: list[Retinotopy] = []  # made once for all terms
 
     def resolve(term: Term) -> tuple[Mask, list[str]]:
-        told = terms[str(term)]
+        told = terms[key_of(term)]
         if term.kind in ATLASES:
             side = SIDES.get(term.options.get("hemi", ""))
             files = AtlasFiles.from_json(told["atlas"])
