@@ -142,8 +142,12 @@ def _complete(
             subject.participant, sessions, made=made.get("fmriprep", ()), homes=homes
         )
         done[id(subject)] = replace(found, anatomy=anatomy)
+    roots = [inventory.bids_dir, *inventory.datasets.values()]
+    used = [s.anatomy.freesurfer.parent for s in done.values() if s.anatomy.freesurfer]
+    beside = [home for home in used if not any(home.is_relative_to(root) for root in roots)]
     return replace(
         inventory,
+        datasets=inventory.datasets | {"freesurfer": home for home in beside[:1]},
         participants=tuple(done[id(s)] for s in matched.subjects),
         all_tasks=tuple(done[id(s)] for s in matched.all_tasks),
         notes=tuple(dict.fromkeys(notes)),

@@ -261,7 +261,8 @@ class Inventory:
     bids_dir
         The raw data set.
     datasets
-        Derivative data sets by name; of ``spm``, the path may hold ``{participant}``.
+        Derivative data sets by name, with ``freesurfer`` where that folder lies outside all
+        others; of ``spm``, the path may hold ``{participant}``.
     participants
         One entry for each participant and task.
     notes

@@ -186,7 +186,9 @@ def test_legacy_layout_may_be_given_as_a_whole(trees, tmp_path, as_given):
     given = {"fmriprep": tree / "derivatives" / as_given}
     found = take_inventory(tmp_path / "raw", derivatives=given)
     assert found.datasets["fmriprep"] == tree / "derivatives" / "fmriprep"
-    assert only(found).anatomy.freesurfer == tree / "derivatives" / "freesurfer" / "sub-01"
+    home = tree / "derivatives" / "freesurfer"
+    assert only(found).anatomy.freesurfer == home / "sub-01"
+    assert found.datasets["freesurfer"] == home  # so that its paths can be told by name
 
 
 def test_legacy_output_folder_below_derivatives_is_found(small):
@@ -204,7 +206,7 @@ def test_freesurfer_may_lie_elsewhere(small, tmp_path):
     assert only(take_inventory(small)).anatomy.freesurfer is None
     found = take_inventory(small, fs_subjects_dir=tmp_path / "fs")
     assert only(found).anatomy.freesurfer == tmp_path / "fs" / "sub-01"
-    assert f"FreeSurfer: {tmp_path / 'fs' / 'sub-01'}" in found.describe()[2]
+    assert f"FreeSurfer: {tmp_path / 'fs' / 'sub-01'}" in found.describe()[3]
 
 
 def test_single_echoes_and_phase_are_left_out(small):
