@@ -147,7 +147,7 @@ def _complete(
     beside = [home for home in used if not any(home.is_relative_to(root) for root in roots)]
     return replace(
         inventory,
-        datasets=inventory.datasets | {"freesurfer": home for home in beside[:1]},
+        datasets=inventory.datasets | ({"freesurfer": beside[0]} if beside else {}),
         participants=tuple(done[id(s)] for s in matched.subjects),
         all_tasks=tuple(done[id(s)] for s in matched.all_tasks),
         notes=tuple(dict.fromkeys(notes)),
