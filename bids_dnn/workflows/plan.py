@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from bids_dnn import __version__
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import BidsDnnError, ConfigError
 from bids_dnn.files import fingerprint_of, read_json
+from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.workflows.checks import why_not
@@ -268,7 +269,10 @@ def _settings(scene: Scene, subject: Subject) -> Manifest:
     if subject.source in READY:
         return {"standardize": told["standardize"]}
     if subject.source != "spm":
-        return {key: value for key, value in told.items() if key not in NOT_OF_RUNS}
+        own = {key: value for key, value in told.items() if key not in NOT_OF_RUNS}
+        n_sessions = len({run.session for run in subject.runs})
+        settle(cast(Settings, own), n_sessions=n_sessions)  # refuses what cannot be
+        return own
     given = scene.config.responses.conditions
     conditions = given or scene.inventory.bids_dir / "stimuli" / "conditions.tsv"
     is_there = conditions.is_file() or given is not None

@@ -49,7 +49,9 @@ def load_responses(path: Path) -> tuple[Responses, dict[str, Any]]:
     """
     with np.load(path, allow_pickle=False) as kept:
         text = io.StringIO(str(kept["samples"]))
-        samples = pd.read_json(text, orient="split", dtype=dict.fromkeys(TEXT, str))
+        samples = pd.read_json(
+            text, orient="split", dtype=dict.fromkeys(TEXT, str), convert_dates=False
+        )
         scale = _known(path, "scale", str(kept["scale"]), SCALES)
         mark = _known(path, "independence", str(kept["independence"]), MARKS)
         responses = Responses(kept["values"], samples, _space(kept, ""), scale, mark)

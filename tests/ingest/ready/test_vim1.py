@@ -163,5 +163,5 @@ def test_voxels_twice_or_outside_are_refused(made, place):
 
 
 def test_a_wrong_setting_is_refused(made):
-    with pytest.raises(ConfigError, match=r"'sesion'.*session"):
-        read(made[0], standardize="sesion")
+    with pytest.raises(ConfigError, match=r"'sessio'.*session"):
+        read(made[0], standardize="sessio")
