@@ -51,20 +51,23 @@ def drawing(width: float, height: float, theme: Theme) -> Iterator[tuple[Figure,
         yield figure, stream
         figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
         if stream.tell() > MOST_BYTES:
-            _use_fewer_shades(stream)
+            _use_fewer_shades(stream, theme.paper)
 
 
-def _use_fewer_shades(stream: io.BytesIO) -> None:
-    """Write the picture again with ever fewer shades, until it is small enough."""
+def _use_fewer_shades(stream: io.BytesIO, paper: str) -> None:
+    """Write the picture again with ever fewer shades, until it is small; the paper stays."""
     from PIL import Image
 
     with Image.open(stream) as made:
         picture = made.convert("RGB")
     for n in SHADES:
-        table = [round(round(value / 255 * (n - 1)) / (n - 1) * 255) for value in range(256)]
+        table: list[int] = []
+        for kept in (int(paper[i : i + 2], 16) for i in (1, 3, 5)):
+            shades = [round(round(v / 255 * (n - 1)) / (n - 1) * 255) for v in range(256)]
+            table += [*shades[:kept], kept, *shades[kept + 1 :]]
         stream.seek(0)
         stream.truncate()
-        picture.point(table * 3).save(stream, format="png", optimize=True)
+        picture.point(table).save(stream, format="png", optimize=True)
         if stream.tell() <= MOST_BYTES:
             return
 

@@ -134,4 +134,6 @@ def test_a_noisy_figure_stays_small(rng):
     brain = raster.make_brain(make_surfaces(20_000))
     space = Surface("x", (20_000, 20_000), np.arange(40_000))
     maps = [(str(i), rng.normal(size=40_000)) for i in range(4)]
-    assert len(surfaces.map_brains(maps, space, brain=brain, label="r")) < 500_000
+    png = surfaces.map_brains(maps, space, brain=brain, label="r", theme=DARK)
+    assert len(png) < 500_000
+    assert "#{:02x}{:02x}{:02x}".format(*rgb(png)[0, -1]) == DARK.paper
