@@ -1,6 +1,7 @@
 """Sphinx settings; the pages are built without a network."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from bids_dnn import __version__
@@ -26,10 +27,28 @@ templates_path = ["templates"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "show-inheritance": True,
+    "exclude-members": "cKDTree",  # SciPy's; its signature cannot be formatted
+}
 autodoc_typehints = "signature"
 numpydoc_show_class_members = False
 
 html_theme = "alabaster"
 html_theme_options = {"description": "Deep networks and brain data, as a BIDS App"}
 html_show_sphinx = False
+
+
+def forget_renamed(app, config):
+    """Delete the API pages of modules that are no more: autosummary keeps them otherwise."""
+    for page in (Path(__file__).parent / "api").glob("*.rst"):
+        parent, _, _ = page.stem.rpartition(".")
+        if find_spec(parent) is None or find_spec(page.stem) is None:
+            page.unlink()
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("config-inited", forget_renamed)
