@@ -46,10 +46,13 @@ def write_raw(root: Path, rng, *, pictures=(), participants=("01",)) -> Path:
     return root
 
 
-def write_settings(folder: Path, nuisance=()) -> Path:
-    """Write ``analysis.toml``, a tiny network, and a plugin that runs in this process."""
+def write_settings(folder: Path, nuisance=(), more: str = "") -> Path:
+    """Write ``analysis.toml``, a tiny network, and a plugin that runs in this process.
+
+    `more` is TOML: sections other than [decode], [encode] and [networks.tiny].
+    """
     (folder / "tiny.py").write_text(NETWORK)
     (folder / "plugin.yml").write_text("plugin: Linear\n")
     path = folder / "analysis.toml"
-    path.write_text(SETTINGS.format(nuisance=list(nuisance)))
+    path.write_text(f"{SETTINGS.format(nuisance=list(nuisance))}\n{more}\n")
     return path
