@@ -55,6 +55,9 @@ class Data:
         For each fold, the responses (n_stimuli, n_units) less the nuisance as its training
         images teach it, of which `truth` holds the test images; None where no nuisance is
         regressed out.
+    cleaning
+        For each fold, what takes the nuisance of images (mean over repeats) out of responses to
+        them, (n_stimuli, n_stimuli); empty where there is none. See `under_null`.
     warnings
         Of the nuisance.
     """
@@ -67,7 +70,30 @@ class Data:
     units: NDArray[np.intp]
     reliability: Array
     teaching: tuple[NDArray[np.float32], ...] | None = None
+    cleaning: tuple[Array, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def under_null(self, operator: Array) -> Array:
+        """Return an operator that takes the nuisance out again, of exchanged responses too.
+
+        Cleaned responses are orthogonal to the nuisance, exchanged ones are not: without this
+        the null would be wider than the data where features go with the nuisance.
+
+        Parameters
+        ----------
+        operator : (n_stimuli, n_stimuli)
+            From responses to predictions, zero within a fold.
+
+        References
+        ----------
+        Freedman & Lane (1983), J. Bus. Econ. Stat. 1:292, doi:10.1080/07350015.1983.10509354.
+        """
+        if not self.cleaning:
+            return operator
+        total = np.zeros_like(operator)
+        for fold, clean in zip(self.folds, self.cleaning, strict=True):
+            total += clean[fold.test].T @ (operator[fold.test] @ clean)
+        return total
 
     def ceiling(self) -> Array:
         """Return the noise ceiling of r for each unit; NaN where there is none."""
@@ -164,13 +190,17 @@ def prepare(
         leakage.check(inner[-1], groups=teaching, what="stimuli")
     disturbing, warnings = nuisance_columns(responses.samples, nuisance)
     truth = _mean_by(values, which, len(names))
-    taught = None
+    taught, repeated = None, values
+    cleaning: tuple[Array, ...] = ()
     if disturbing.shape[1]:
         average = averages(which, len(names))
         parts = [average @ removal(disturbing, fold.train[which]) for fold in folds]
         taught = tuple(_apply(part, values) for part in parts)
         for fold, own in zip(folds, taught, strict=True):
             truth[fold.test] = own[fold.test]
+        of_images = _known_mean(disturbing, which, len(names))
+        cleaning = tuple(removal(of_images, fold.train) for fold in folds)
+        repeated = _apply(removal(disturbing, np.ones(len(which), dtype=np.bool_)), values)
     return Data(
         truth=truth,
         stimuli=tuple(names),
@@ -178,8 +208,9 @@ def prepare(
         inner=inner,
         regions=[(region, np.searchsorted(units, region.units)) for region in found],
         units=units,
-        reliability=CEILINGS[ceiling](values, shown, seed),
+        reliability=CEILINGS[ceiling](repeated, shown, seed),
         teaching=taught,
+        cleaning=cleaning,
         warnings=tuple(warnings),
     )
 
@@ -187,6 +218,17 @@ def prepare(
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
     """Average over the repeats of each image, in double precision: (n, n_units)."""
     return _apply(averages(which, n), values)
+
+
+def _known_mean(nuisance: Array, which: NDArray[np.intp], n: int) -> Array:
+    """Average over the repeats of each image that have a value: (n, n_nuisance), NaN = none."""
+    made = np.full((n, nuisance.shape[1]), np.nan)
+    for column, one in enumerate(nuisance.T):
+        known = np.isfinite(one)
+        count = np.bincount(which[known], minlength=n)
+        total = np.bincount(which[known], one[known], minlength=n)
+        np.divide(total, count, out=made[:, column], where=count > 0)
+    return made
 
 
 def _apply(operator: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:

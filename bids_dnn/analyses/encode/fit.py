@@ -62,7 +62,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     `p` is that of the covariance of predicted and measured responses, averaged over all
     penalties alike (so that the null is exact: nothing in it was chosen on the responses) and
     over the region's voxels, standardized, with responses exchanged among images before the
-    fit; see `permutation`.
+    fit; see `permutation`. With `nuisance`, it is taken out of the exchanged responses again.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
         rows += score_rows(gram, made, score, data)
         maps += layer_maps(gram, made, score, data)
         chosen.append(choices(gram, made, data))
-        operators.append(made.operator)
+        operators.append(data.under_null(made.operator))
     maps.append(ceiling_map(data, ceiling))
     table = _infer(pd.DataFrame(rows), operators, data, n_permutations=n_permutations, seed=seed)
     return Result(

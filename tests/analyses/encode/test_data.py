@@ -1,5 +1,7 @@
 """analyses.encode.data: averages over repeats, folds by image, what is left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,38 @@ def test_images_must_have_features_in_every_layer(rng):
 def test_each_fold_needs_four_images(rng):
     with pytest.raises(NotEnoughDataError, match=r"12 images .* 4 folds need 16"):
         used_samples(make(rng), [make_gram(np.eye(12), STIMULI)], 4)
+
+
+def test_the_ceiling_is_of_responses_without_the_nuisance(rng):
+    signal = np.tile(rng.normal(size=(12, 6)), (6, 1))
+    clean = make_responses(signal + 0.1 * rng.normal(size=signal.shape), stimuli=STIMULI * 6)
+    noise = rng.normal(size=72)
+    samples = clean.samples.assign(motion=noise)
+    disturbed = replace(clean, values=clean.values + 3 * noise[:, None], samples=samples)
+    settings = {"n_folds": 3, "n_inner": 2, "ceiling": "ncsnr", "seed": 0}
+    known = prepare(clean, (), **settings).ceiling()
+    found = prepare(disturbed, (), **settings, nuisance=("motion",)).ceiling()
+    np.testing.assert_allclose(found, known, atol=0.01)  # 0.998; with the nuisance, 0.6 to 0.9
+
+
+def test_what_the_nuisance_of_images_explains_is_out_of_the_null(rng):
+    responses = make(rng)
+    nuisance = rng.normal(size=36)
+    nuisance[3] = np.nan  # a repeat without a value: the mean of the others
+    samples = responses.samples.assign(motion=nuisance)
+    settings = {"n_folds": 3, "n_inner": 2, "ceiling": "ncsnr", "seed": 0}
+    found = prepare(replace(responses, samples=samples), (), **settings, nuisance=("motion",))
+    operator = rng.normal(size=(12, 12))
+    for fold in found.folds:
+        operator[np.ix_(fold.test, fold.test)] = 0
+    of_images = np.nanmean(nuisance.reshape(3, 12), axis=0)
+    of_images -= of_images.mean()
+    operator -= operator.mean(axis=1, keepdims=True)
+    for fold, clean in zip(found.folds, found.cleaning, strict=True):
+        operator[fold.test] *= fold.train
+        operator[fold.test] -= fold.train * operator[fold.test].mean(axis=1, keepdims=True) * 1.5
+        np.testing.assert_allclose(np.ptp(clean @ of_images), 0, atol=1e-9)
+    assert np.abs(operator @ of_images).max() > 0.1
+    np.testing.assert_allclose(found.under_null(operator) @ of_images, 0, atol=1e-9)
+    plain = prepared(responses)
+    np.testing.assert_array_equal(plain.under_null(operator), operator)

@@ -240,6 +240,27 @@ def test_nuisance_is_regressed_out_within_folds(rng):
         run(disturbed, rois[:1], grams, nuisance=("motoin",))
 
 
+def test_p_is_uniform_where_the_nuisance_is_a_feature(rng):
+    stimuli = [f"s{k:03}.png" for k in range(40)]
+    p = []
+    for seed in range(24):
+        features = rng.normal(size=(40, 2))
+        nuisance = np.tile(features[:, 0], 2) + 0.3 * rng.normal(size=80)
+        values = np.tile(rng.normal(size=(40, 3)), (2, 1)) + rng.normal(size=(80, 3))
+        responses = make_responses(values + 2 * nuisance[:, None], stimuli=stimuli * 2)
+        samples = responses.samples.assign(light=nuisance)
+        made = run(
+            replace(responses, samples=samples),
+            [],
+            [make_gram(features, stimuli, layer="conv")],
+            nuisance=("light",),
+            n_permutations=19,
+            seed=seed,
+        )
+        p.append(made.table["p"][0])
+    assert abs(np.mean(p) - 0.525) < 3 * 0.29 / np.sqrt(24)
+
+
 def test_ceilings_of_denoised_repeats_are_warned_of(rng):
     responses, rois, grams = make(rng)
     made = run(replace(responses, independence="none"), rois[:1], grams)
