@@ -28,6 +28,10 @@ from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 WHOLE = "brain"  # the region that stands for all where no other mask was found
 DENSITIES = {"91k": "32k", "170k": "59k"}  # of grayordinates, and of the mesh of one hemisphere
 ATLASES = ("atlas", "annot", "aparc", "aparc.a2009s", "aparc.DKTatlas", "wang15")
+UNSURE = (
+    "Region {name} is localized in runs of the task {task}; whether the responses were estimated "
+    "from the same runs cannot be told."
+)
 MAPS = ("benson14_angle", "benson14_eccen", "benson14_varea", "benson14_sigma")
 
 
@@ -312,7 +316,12 @@ def _localizer(asked: _Asked) -> Manifest:
     used = localizer_runs(term, by_id)
     runs = [by_id[one] for one in used]
     is_allowed = scene.config.run.allow_circular
-    warnings = check_circular(used, _by_id(subject), is_allowed=is_allowed)
+    own = {run.bold for run in subject.runs}
+    # SPM's and ready-made responses do not list their runs: all of their task count
+    is_same = not own and task == subject.task
+    analyzed = [one for one, run in by_id.items() if is_same or run.bold in own]
+    warnings = check_circular(used, analyzed, is_allowed=is_allowed)
+    unknown = not own and subject.task not in {s.task for s in scene.inventory.all_tasks}
     source = found[0].to_json() | {"runs": [run.to_json() for run in runs], "masks": []}
     files = Subject.from_json(source).inputs()
     settings = scene.config.responses
@@ -325,6 +334,7 @@ def _localizer(asked: _Asked) -> Manifest:
             "rest": list(settings.rest),
         },
         "circular": warnings,
+        "unsure": [UNSURE.format(name=name, task=task)] if unknown else [],
         "files": [str(path) for path in files],
     }
 

@@ -29,7 +29,8 @@ def localizer_places(
         Of the kind ``localizer``.
     told
         What the plan found: ``subject`` (with the runs of the localizer), ``settings`` and
-        ``circular`` (what tables must say of shared runs); nothing for a map.
+        ``circular`` (what tables must say of shared runs) and ``unsure`` (that they cannot be
+        told); nothing for a map.
     measured
         Space of the responses, with its measured units.
     within : (n_places,) bool
@@ -51,7 +52,7 @@ def localizer_places(
         space=measured,
         within=within,
     )
-    return mask, [*told["circular"], *warnings]
+    return mask, [*told["circular"], *told["unsure"], *warnings]
 
 
 def _named(run: ModeledRun) -> LocalizerRun:
