@@ -66,6 +66,23 @@ def find_spm(root: Path, participant: str, *, tasks: Sequence[str]) -> tuple[Pat
     return next(iter(designs.values()), None), why
 
 
+def model_files(spm: Path, *, images: str = "beta", normalize: str = "none") -> list[Path]:
+    """Return the files that responses of a first level depend on, sorted.
+
+    Parameters
+    ----------
+    spm
+        The ``SPM.mat``.
+    images
+        ``beta`` or ``con``.
+    normalize
+        ``residual`` needs ``ResMS`` as well.
+    """
+    stems = [f"{images}_*", "mask", *(["ResMS"] if normalize == "residual" else [])]
+    ends = (".nii", ".nii.gz", ".img", ".hdr")
+    return sorted({spm, *(p for s in stems for e in ends for p in spm.parent.glob(s + e))})
+
+
 def _folders(root: Path, participant: str) -> list[Path]:
     text = str(root) if PLACEHOLDER in str(root) else str(root / PLACEHOLDER)
     for label in (f"sub-{participant}", participant):
@@ -78,7 +95,8 @@ def _folders(root: Path, participant: str) -> list[Path]:
 
 def _expected(root: Path, participant: str) -> str:
     if PLACEHOLDER not in str(root):
-        return str(root / f"sub-{participant}")
+        own = ", but the SPM.mat of a single model" if (root / "SPM.mat").exists() else ""
+        return f"{root / f'sub-{participant}'}{own}"
     labels = (participant, f"sub-{participant}")
     return " or ".join(str(root).replace(PLACEHOLDER, label) for label in labels)
 

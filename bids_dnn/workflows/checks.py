@@ -16,6 +16,7 @@ from bids_dnn.errors import (
     UnreadableError,
 )
 from bids_dnn.files import write_text
+from bids_dnn.ingest.spm_design import read_design
 
 if TYPE_CHECKING:
     from bids_dnn.config.schema import Analysis
@@ -71,10 +72,25 @@ def check_writable(folder: Path) -> None:
     probe.unlink()
 
 
-def why_not(analysis: Analysis, subject: Subject, catalog: Collection[str]) -> BidsDnnError | None:
+def count_runs(subject: Subject) -> int | None:
+    """Return how many runs a participant has, None where only reading the responses tells.
+
+    Raises
+    ------
+    MissingInputError, UnreadableError
+        If ``SPM.mat`` is not there, damaged, of a second level, or not estimated.
+    """
+    if subject.spm is not None:
+        return len({one.session for one in read_design(subject.spm).regressors})
+    return len(subject.runs) if subject.source == "fmriprep" else None
+
+
+def why_not(
+    analysis: Analysis, subject: Subject, catalog: Collection[str], *, n_runs: int | None
+) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
     if analysis == "decode":
-        return why_not_decode(subject)
+        return why_not_decode(subject, n_runs)
     if analysis == "encode":
         return why_not_encode(subject, catalog)
     return why_not_denoise(subject) if analysis == "denoise" else None
@@ -91,13 +107,14 @@ def why_not_denoise(subject: Subject) -> BidsDnnError | None:
     )
 
 
-def why_not_decode(subject: Subject) -> BidsDnnError | None:
+def why_not_decode(subject: Subject, n_runs: int | None) -> BidsDnnError | None:
     """Tell why a participant cannot be decoded, None where nothing speaks against it."""
-    if subject.source != "fmriprep" or len(subject.runs) > 1:
+    if n_runs is None or n_runs > 1:
         return None
+    what = "session in SPM.mat" if subject.spm is not None else "run"
     return NotEnoughDataError(
-        f"sub-{subject.participant} has {len(subject.runs)} run of task {subject.task}; leaving "
-        "one run out needs at least two.",
+        f"sub-{subject.participant} has {n_runs} {what} of task {subject.task}; leaving one run "
+        "out needs at least two.",
         mend="Give more runs, or ask for --analysis encode only.",
     )
 

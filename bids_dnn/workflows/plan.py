@@ -15,7 +15,8 @@ from bids_dnn.files import fingerprint_of, read_json
 from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
-from bids_dnn.workflows.checks import why_not
+from bids_dnn.ingest.spm_folders import model_files
+from bids_dnn.workflows.checks import count_runs, why_not
 from bids_dnn.workflows.regions import regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 
@@ -217,11 +218,12 @@ def _asked(config: Config) -> tuple[Analysis, ...]:
 def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
     responses = _responses_manifest(scene, subject)
     regions = regions_manifest(scene, subject)
+    n_runs = count_runs(subject)
     jobs: list[Job] = []
     problems: list[BidsDnnError] = []
     notes: list[str] = []
     for analysis in _asked(scene.config):
-        why = why_not(analysis, subject, scene.catalog)
+        why = why_not(analysis, subject, scene.catalog, n_runs=n_runs)
         if why is not None and (scene.config.run.analysis or len(_asked(scene.config)) == 1):
             problems.append(why)
         elif why is not None:
@@ -252,6 +254,9 @@ def _replaced(scene: Scene, job: Job) -> list[str]:
 
 def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
     files, settings = list(subject.inputs()), _settings(scene, subject)
+    if subject.spm is not None:
+        chosen = {key: settings[key] for key in ("images", "normalize")}
+        files = model_files(subject.spm, **chosen)
     if settings.get("conditions"):
         files.append(Path(settings["conditions"]))
     return {

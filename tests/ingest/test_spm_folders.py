@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bids_dnn.ingest.match import Found
-from bids_dnn.ingest.spm_folders import UNKNOWN, find_designs, name_space
+from bids_dnn.ingest.spm_folders import UNKNOWN, find_designs, model_files, name_space
 from tests.factories.trees import affine_of, tiny_mask, write_image
 
 
@@ -70,6 +70,16 @@ def test_nothing_is_said_in_words(tmp_path):
     assert "there is no" in find_designs(tmp_path, "01", tasks=())[1]
     (tmp_path / "sub-01").mkdir()
     assert find_designs(tmp_path, "01", tasks=())[1].endswith("sub-01 has no SPM.mat")
+
+
+def test_a_model_depends_on_its_images(tmp_path):
+    names = ["SPM.mat", "beta_0001.nii", "con_0001.hdr", "con_0001.img", "mask.hdr", "ResMS.nii"]
+    for name in (*names, "spmT_0001.nii", "mask.txt"):
+        (tmp_path / name).touch()
+    spm = tmp_path / "SPM.mat"
+    assert [p.name for p in model_files(spm)] == ["SPM.mat", "beta_0001.nii", "mask.hdr"]
+    found = model_files(spm, images="con", normalize="residual")
+    assert {p.name for p in found} == set(names) - {"beta_0001.nii"}
 
 
 @pytest.mark.real
