@@ -185,7 +185,7 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
     if not config.run.analysis or "encode" in config.run.analysis:
         unpacked = pictures_of(inventory, work_dir, screen=screen, is_dry=call.dry_run)
         catalog = unpacked | catalog
-    inputs = Inputs(work_dir / "fingerprints.json")
+    inputs = Inputs(work_dir / "fingerprints.json", tell=screen.say)
     return Scene(config, inventory, call.output_dir, work_dir, catalog, inputs)
 
 

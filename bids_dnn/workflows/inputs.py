@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, read_json, write_json
+
+LARGE = 500_000_000  # bytes; about a second from a disk
 
 
 class Inputs:
@@ -18,10 +20,13 @@ class Inputs:
     memory
         JSON in the work directory that keeps what was hashed before: large images are read
         once, not at each run.
+    tell
+        Called with a sentence before a large file is read, which takes seconds.
     """
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path, *, tell: Callable[[str], None] | None = None) -> None:
         self._memory = memory
+        self._tell = tell
         self._known: dict[str, list[Any]] = _read(memory)
         self._used: dict[str, str] = {}
 
@@ -49,6 +54,8 @@ class Inputs:
             raise MissingInputError(f"{path} is {what}.", mend=mend) from err
         seen = [stat.st_size, stat.st_mtime_ns]
         kept = self._known.get(name, [])
+        if kept[:2] != seen and stat.st_size > LARGE and self._tell is not None:
+            self._tell(f"reading {path.name} once ({stat.st_size / 1e9:.1f} GB), to know it again")
         digest = str(kept[2]) if kept[:2] == seen else fingerprint(path)
         self._known[name] = [*seen, digest]
         self._used[name] = digest

@@ -118,9 +118,8 @@ def test_sidecars_say_from_what_and_how(whole):
         assert word in decoded
     for path in (whole.out / "sub-01" / "func").glob("*.json"):
         told = json.loads(path.read_text())
-        needed = {"Sources", "SpatialReference", "RandomSeed"}
-        needed |= {"FoldScheme"} if "desc-decode" in path.name else set()
-        needed |= {"FoldScheme"} if "desc-encode" in path.name else set()
+        has_folds = "decode" in path.name or "encode" in path.name
+        needed = {"Sources", "SpatialReference", "RandomSeed", *(["FoldScheme"] * has_folds)}
         assert needed <= set(told), path
         if "encode" in path.name:
             assert "random (seed 0)" in json.dumps(told["Networks"]), path
