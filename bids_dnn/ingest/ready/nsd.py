@@ -365,8 +365,12 @@ def _collections(folder: Path, subject: Subject, space: Grid | Surface) -> list[
 
 
 def _block(paths: tuple[Path, ...], space: Space) -> Floats:
+    """Return the betas of a session; NaN where it has none, which the files hold as 0."""
     if isinstance(space, Surface):
-        return read_surface_betas(paths[0], paths[1], space)
-    if not isinstance(space, Grid):
+        values = read_surface_betas(paths[0], paths[1], space)
+    elif isinstance(space, Grid):
+        values = read_volume_betas(paths[0], space)
+    else:
         raise TypeError(f"Betas lie on a grid or a surface, not on {type(space).__name__}.")
-    return read_volume_betas(paths[0], space)
+    values[:, ~values.any(axis=0)] = np.nan
+    return values

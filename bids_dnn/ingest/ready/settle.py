@@ -108,9 +108,10 @@ def gather(
             raise _unequal(f"a block of shape {block.shape} up to sample {n_done}", values.shape)
         missing = ~np.isfinite(block).all(axis=0)
         is_nan |= missing
-        part = np.where(missing, np.float32(0), block) if missing.any() else block
+        part = values[rows]  # a view: what is missing is cleared without a copy of the block
+        part[:] = block
+        part[:, missing] = 0
         low, high = np.minimum(low, part.min(axis=0)), np.maximum(high, part.max(axis=0))
-        values[rows] = part
         if is_scaled:
             values[rows], still = by_group(values[rows], groups[rows])
             flat |= still

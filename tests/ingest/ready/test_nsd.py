@@ -197,13 +197,14 @@ def test_a_session_that_is_not_there_is_named(tmp_path, rng):
     assert list(found.samples["stimulus"][750:]) == [f"nsd-{p - 1:05d}" for p in shown]
 
 
-def test_voxels_without_signal_are_left_out(tmp_path, rng):
+@pytest.mark.parametrize("standardize", ["none", "session"])
+def test_voxels_without_signal_in_a_session_are_left_out(tmp_path, rng, standardize):
     tree(tmp_path, rng, sessions=(1, 2))
     path = tmp_path / f"nsddata_betas/ppdata/subj01/func1pt8mm/{MODEL}/betas_session02.hdf5"
     with h5py.File(path, "r+") as file:
         file["betas"][:, 1, 1, 1] = 0
-    found = read(tmp_path, standardize="session", units="brain")
-    assert found.facts["left_out_because"] == {"nan": 0, "constant": 1}
+    found = read(tmp_path, standardize=standardize, units="brain")
+    assert found.facts["left_out_because"] == {"nan": 1, "constant": 0}
     assert np.ravel_multi_index((1, 1, 1), SHAPE) not in found.responses.space.index
 
 
