@@ -20,8 +20,9 @@ FIXED: dict[str, tuple[str, ...]] = {
     for name, (bases, sizes) in FAMILIES.items()
     for size, n_parts in sizes.items()
 }
-COMPONENTS = {"10-aCompCor": 5, "50-aCompCor": None}  # of each tissue; None = all
+COMPONENTS = {"10-aCompCor": 5, "50-aCompCor": None}  # of each tissue; None = half of its variance
 MASKS = ("CSF", "WM")
+HALF = 0.5 - 1e-6  # of the variance of a tissue
 DRIFT = "cosine"
 BY_NAME = {DRIFT: "cosine", "SpikeReg": "motion_outlier"}
 NULL = "Null"
@@ -37,9 +38,9 @@ def parse(text: str, *, strategies: Sequence[str] = ()) -> tuple[str, ...]:
         Tokens joined by ``_``: ``6-HMP``, ``12-HMP``, ``24-HMP`` (motion; with derivatives; with
         squares of both), ``1-GS``, ``2-GS``, ``4-GS`` (global signal, likewise), ``2-Phys``,
         ``4-Phys``, ``8-Phys`` (white matter and CSF, likewise), ``10-aCompCor`` (the first five
-        components of CSF and of white matter), ``50-aCompCor`` (all of them: half of the
-        variance), ``SpikeReg`` (one column for each volume with motion), ``cosine`` (slow
-        drift), or ``Null`` alone (nothing).
+        components of CSF and of white matter), ``50-aCompCor`` (those that explain half of
+        the variance of each), ``SpikeReg`` (one column for each volume with motion), ``cosine``
+        (slow drift), or ``Null`` alone (nothing).
     strategies
         Other names that would have been right, for the error.
 
@@ -153,11 +154,21 @@ def _components(
             and (about.get("Method"), about.get("Mask")) == ("aCompCor", mask)
             and about.get("Retained", True)
             and not name.startswith("dropped")
+            and (most is not None or _before(about) < HALF)
         ]
         taken = sorted(of_mask, key=_number)[:most]
         counts[mask] = len(taken)
         found += taken
     return tuple(found), counts
+
+
+def _before(about: Mapping[str, Any]) -> float:
+    """Return which share of the variance the components before one explain; 0 if not told.
+
+    With ``--return-all-components`` the table holds more of them than explain half.
+    """
+    up_to, own = (about.get(f"{name}VarianceExplained") for name in ("Cumulative", ""))
+    return 0.0 if up_to is None or own is None else float(up_to) - float(own)
 
 
 def _few(token: str, counts: Mapping[str, int]) -> list[str]:

@@ -52,6 +52,23 @@ def test_dropped_components_and_other_methods_are_not_taken():
     assert names == ("c_comp_cor_00", "w_comp_cor_00")
 
 
+def test_half_of_the_variance_is_half_where_the_table_holds_all_components():
+    described = {
+        f"{start}_comp_cor_{k:02d}": {
+            "Method": "aCompCor",
+            "Mask": mask,
+            "Retained": True,
+            "VarianceExplained": share,
+            "CumulativeVarianceExplained": share * (k + 1),
+        }
+        for start, mask, share in (("c", "CSF", 0.2), ("w", "WM", 0.25))
+        for k in range(4)
+    }
+    names, notes = columns(["50-aCompCor"], list(described), described, table="t.tsv")
+    kept = [f"c_comp_cor_{k:02d}" for k in range(3)] + [f"w_comp_cor_{k:02d}" for k in range(2)]
+    assert (list(names), notes) == (kept, ())
+
+
 def test_all_that_is_missing_is_named():
     with pytest.raises(
         MissingInputError, match=r"t\.tsv lacks 4 columns that .* needs: "
