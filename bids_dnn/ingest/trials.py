@@ -267,11 +267,19 @@ def solve_trials(
     is_lost = ~is_determined(inverse[trials], x[:, trials])
     if is_lost.any():
         before = is_determined(inverse_of(design.matrix)[trials], design.canonical)
-        if np.any(collinear := is_lost & is_seen(design, keep) & ~before):
-            raise collinear_error(design, int(np.flatnonzero(collinear)[0]), run)
+        for trial in np.flatnonzero(is_lost & is_seen(design, keep) & ~before).tolist():
+            if _is_determined_alone(design, trial):
+                raise collinear_error(design, trial, run)
     rank = round(float((inverse * x.T).sum()))  # trace of the projection
     weights = inverse[trials] if low_pass is None else inverse[trials] @ low_pass
     return solver_of(weights, x[:, trials], is_lost=is_lost, degrees_of_freedom=n_free - rank)
+
+
+def _is_determined_alone(design: Design, trial: int) -> bool:
+    """Tell whether a trial is hidden by others, if at all, and not by its own derivatives."""
+    n = design.n_trials * design.n_parts
+    x = np.column_stack([design.matrix[:, trial : n : design.n_trials], design.matrix[:, n:]])
+    return bool(is_determined(inverse_of(x)[:1], x[:, :1])[0])
 
 
 def filtered(x: Array, low_pass: Array | None) -> tuple[Array, int]:

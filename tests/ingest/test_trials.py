@@ -159,3 +159,20 @@ def test_trials_of_volumes_that_were_left_out_are_not_estimated():
 def test_two_trials_before_the_last_volume_alone_are_not_collinear():
     solver = solve_trials(design([*np.arange(5, 165, 16), 196.6, 196.8]), keep=ALL, run="01")
     assert solver.estimated.tolist() == [True] * 10 + [False, False]
+
+
+@pytest.mark.parametrize("before_end_s", [2.0, 3.5, 4.0])
+def test_a_late_trial_that_its_own_derivatives_hide_is_not_refused(before_end_s):
+    times = 2.0 * np.arange(120)
+    onsets = np.append(np.arange(4.0, 210.0, 8.0), times[-1] - before_end_s)
+    design = design_trials(
+        onsets,
+        np.ones(len(onsets)),
+        frame_times_s=times,
+        hrf="spm + derivative + dispersion",
+        confounds=np.zeros((120, 0)),
+        high_pass_hz=0.008,
+    )
+    estimated = solve_trials(design, keep=np.ones(120, dtype=bool), run="01").estimated
+    assert estimated[:-1].all()
+    assert not estimated[-1]
