@@ -156,8 +156,10 @@ def ran_of(tables: Mapping[str, Path]) -> dict[str, Any]:
             ran["source"] = responses["source"]
         ran |= settings | {"responses": responses}
         facts = sidecar.get("Facts", {})
-        ran |= {"unit": one["unit"] for one in facts.get("regions", ())[:1]}
-        ran |= {"scale": scale for scale in [facts.get("ingest", {}).get("scale")] if scale}
+        if regions := facts.get("regions"):
+            ran["unit"] = regions[0]["unit"]
+        if scale := facts.get("ingest", {}).get("scale"):
+            ran["scale"] = scale
         if "Networks" in sidecar:
             ran["networks"] = [{"name": k} | v for k, v in sidecar["Networks"].items()]
     return ran
