@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
 
+NAMED = 2  # files of a region that are named
 BYTES = {"feature": 4, "product": 8}  # float32 in the scratch file, float64 in a Gram matrix
 
 
@@ -40,12 +42,25 @@ def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> S
             + (f"; done {', '.join(done)}" if done else "")
             + f"; about {memory_of(subject):.1f} GB of memory"
         )
-        rules = [rule["name"] for rule in subject.regions.get("rules", ())]
-        lines.append(f"  regions: {', '.join(rules) or 'none'}")
+        lines += _regions(subject.regions)
         lines += [f"  left out: {note}" for note in subject.notes]
         lines += [f"  problem: {why}" for why in subject.problems]
     lines += ["", "# With what", *_means(scene, plan, resources)]
     return [*lines, "", "# With which settings", settings]
+
+
+def _regions(manifest: Manifest) -> list[str]:
+    """Say of each region by which rule and from which files it is made."""
+    lines = []
+    for rule in manifest.get("rules", ()):
+        files = list(dict.fromkeys(p for told in rule["terms"].values() for p in told["files"]))
+        named = [Path(path).name for path in files[:NAMED]]
+        more = [f"{len(files) - NAMED} more files"] if len(files) > NAMED else []
+        where = f" (from {', '.join([*named, *more])})" if files else ""
+        lines.append(f"  region {rule['name']}: {rule['rule']}{where}")
+    if manifest.get("own") and not lines:
+        return ["  regions: those that the data name, else all units"]
+    return lines
 
 
 def gigabytes_of(told: Manifest, n_stimuli: int) -> float:

@@ -14,7 +14,7 @@ from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.ingest.inventory import Run, Subject
 from bids_dnn.ingest.records import READY
-from bids_dnn.rois.atlas_files import templateflow_home
+from bids_dnn.rois.atlas_files import templateflow_atlas, templateflow_home
 from bids_dnn.rois.atlases import atlas_of
 from bids_dnn.rois.benson_files import BensonFiles
 from bids_dnn.rois.define import other_space
@@ -26,6 +26,7 @@ from bids_dnn.rois.template import find_template
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
 WHOLE = "brain"  # the region that stands for all where no other mask was found
+TEMPLATES = ("MNI", "fsLR", "fsaverage", "OASIS", "Pediatric", "NKI")  # some of TemplateFlow's
 DENSITIES = {"91k": "32k", "170k": "59k"}  # of grayordinates, and of the mesh of one hemisphere
 ATLASES = ("atlas", "annot", "aparc", "aparc.a2009s", "aparc.DKTatlas", "wang15")
 UNSURE = (
@@ -200,16 +201,33 @@ def _sphere(asked: _Asked) -> Manifest:
 
 def _atlas(asked: _Asked) -> Manifest:
     scene, subject = asked.scene, asked.subject
-    roots = [root for root in scene.roots().values() if root.is_dir()]
-    found, labels = atlas_of(
-        asked.term,
-        space=subject.space,
-        participant=subject.participant,
-        roots=roots,
-        freesurfer=subject.anatomy.freesurfer,
-    )
+    cached = templateflow_home() / f"tpl-{subject.space}"
+    roots = [root for root in (*scene.roots().values(), cached) if root.is_dir()]
+    try:
+        found, labels = atlas_of(
+            asked.term,
+            space=subject.space,
+            participant=subject.participant,
+            roots=roots,
+            freesurfer=subject.anatomy.freesurfer,
+        )
+    except MissingInputError as err:
+        raise _or_templateflow(err, asked) from None
     files = [*found.images, *([found.table] if found.table else [])]
     return {"atlas": found.to_json(), "labels": labels, "files": [str(path) for path in files]}
+
+
+def _or_templateflow(err: MissingInputError, asked: _Asked) -> MissingInputError:
+    """Add to a refusal how TemplateFlow's atlas is fetched, in the spaces that it has."""
+    space, term = asked.subject.space, asked.term
+    if term.kind != "atlas" or not space.startswith(TEMPLATES):
+        return err
+    name = term.argument.partition(":")[0]
+    try:
+        templateflow_atlas(space, name, desc=term.options.get("desc", ""))
+    except (MissingInputError, ConfigError) as other:
+        return MissingInputError(err.what, mend=f"{err.mend} Or: {other.mend}")
+    return err
 
 
 def _benson(asked: _Asked) -> Manifest:
