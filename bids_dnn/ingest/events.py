@@ -112,7 +112,8 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     'cat'
     """
     column = next((name for name in STIMULUS if name in events), None)
-    stimulus = [""] * len(events) if column is None else [_stimulus(v) for v in events[column]]
+    named = [""] * len(events) if column is None else events[column]
+    stimulus = [stimulus_below(name, where=f"An event of run {run}") for name in named]
     numbers = {name: _numbers(events[source]) for source, name in numeric_columns(events).items()}
     return pd.DataFrame(
         {
@@ -230,14 +231,33 @@ def covering(times_s: NDArray[np.float64], table: pd.DataFrame) -> NDArray[np.in
     return found
 
 
-def _stimulus(value: str) -> str:
+def stimulus_below(value: str, *, where: str) -> str:
+    """Return a stimulus as a path below ``stimuli/``, "" where none is named.
+
+    Parameters
+    ----------
+    value
+        As a table has it.
+    where
+        What names it, for the message.
+
+    Raises
+    ------
+    UnreadableError
+        If it is an absolute path, or leads upward.
+
+    Examples
+    --------
+    >>> stimulus_below("stimuli/cat/1.png", where="An event")
+    'cat/1.png'
+    """
     text = value.strip().replace("\\", "/")
     if text.lower() in MISSING:
         return ""
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise UnreadableError(
-            f"The stimulus {value!r} of an event lies outside stimuli/.",
-            mend="Write stim_file as a path below stimuli/, such as face/01.png.",
+            f"{where} names the stimulus {value!r}, which lies outside stimuli/.",
+            mend="Name stimuli by a path below stimuli/, such as face/01.png.",
         )
     return path.relative_to("stimuli").as_posix() if path.parts[0] == "stimuli" else str(path)

@@ -23,7 +23,7 @@ from bids_dnn.errors import (
     UnreadableError,
     nearest,
 )
-from bids_dnn.ingest.events import MISSING, number_repeats
+from bids_dnn.ingest.events import MISSING, number_repeats, stimulus_below
 from bids_dnn.ingest.records import Ingested, Subject
 from bids_dnn.ingest.spm_design import Regressor, SpmDesign, beside, read_design
 from bids_dnn.ingest.standardize import by_group
@@ -91,7 +91,8 @@ def read_responses(
         If ``SPM.mat``, an image or the table is not there, the table lacks a column, or there is
         no T contrast with an image.
     UnreadableError
-        If a file is damaged, or a name stands twice in the table.
+        If a file is damaged, a name stands twice in the table, or a stimulus lies outside of
+        ``stimuli/``.
     NotEnoughDataError
         If no voxel is left.
 
@@ -352,6 +353,7 @@ def _read_conditions(path: Path | None) -> dict[str, tuple[str, str]]:
             f"{path} has {len(twice)} names twice, such as {twice[0]!r}.",
             mend="Give each regressor one row.",
         )
-    clean = table[["stimulus", "condition"]].map(lambda v: "" if v in MISSING else v.strip())
-    values = zip(clean["stimulus"], clean["condition"], strict=True)
+    stimuli = [stimulus_below(value, where=str(path)) for value in table["stimulus"]]
+    conditions = ["" if v in MISSING else v.strip() for v in table["condition"]]
+    values = zip(stimuli, conditions, strict=True)
     return dict(zip(names, values, strict=True))

@@ -214,6 +214,9 @@ def test_what_is_not_there_is_named(tmp_path, rng):
     twice = table(tmp_path / "twice.tsv", header, ("a", "", "b"), ("a", "", "c"))
     with pytest.raises(UnreadableError, match=r"1 names twice, such as 'a'"):
         read(path, conditions=twice)
+    outside = table(tmp_path / "outside.tsv", header, ("face 1", "../a.png", "b"))
+    with pytest.raises(UnreadableError, match=r"outside\.tsv names .*'\.\./a\.png'.*outside stim"):
+        read(path, conditions=outside)
     (tmp_path / "glm" / "beta_0002.nii").unlink()
     with pytest.raises(MissingInputError, match=r"glm has no beta_0002\.nii, which its SPM\.mat"):
         read(path)

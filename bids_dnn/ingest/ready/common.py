@@ -133,8 +133,9 @@ def open_array(path: Path, *, n_dims: Sequence[int]) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as err:
+        why = f"it ends after {path.stat().st_size} bytes" if "mmap length" in str(err) else err
         raise UnreadableError(
-            f"{path} is no whole array of numbers ({err}); nothing in it was run.", mend=AGAIN
+            f"{path} is no whole array of numbers ({why}); nothing in it was run.", mend=AGAIN
         ) from err
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         raise UnreadableError(

@@ -112,7 +112,7 @@ def find(
         beside = [path for path in (home / PICTURES, home / AREAS_TABLE) if _is_there(path)]
         if is_norm and home / PICTURES not in beside:
             raise absent(
-                f"{PICTURES} in {home.name}, which names the pictures of {RESPONSES},",
+                f"{PICTURES} in {home.name}, which names the pictures of {RESPONSES}",
                 folder=folder,
                 layout=LAYOUT,
             )
