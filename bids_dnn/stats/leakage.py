@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -95,3 +96,43 @@ def check_independence(
             f"noise is correlated within a run. {err.what}",
             mend='Leave whole runs out (folds = "run"), or use responses.model = "block".',
         ) from None
+
+
+def ceiling_doubts(
+    stimuli: Sequence[str], *, runs: Sequence[Hashable], independence: str
+) -> list[str]:
+    """Say why noise ceilings of responses are too high, a sentence each; none where they are not.
+
+    Parameters
+    ----------
+    stimuli : (n_samples,)
+        What repeats; "" = nothing known.
+    runs : (n_samples,)
+    independence
+        Of the responses.
+
+    References
+    ----------
+    Mumford et al. (2014), NeuroImage 103:130, doi:10.1016/j.neuroimage.2014.09.026.
+
+    Examples
+    --------
+    >>> ceiling_doubts(["a", "a", "b"], runs=["1", "2", "1"], independence="run")
+    []
+    """
+    if independence == "none":
+        return [
+            "Repeats are not independent: these estimates were denoised or regularized with all "
+            "runs in view, so that noise ceilings are too high."
+        ]
+    if independence != "run":
+        return []
+    shown = Counter(pair for pair in zip(stimuli, runs, strict=True) if pair[0])
+    repeated = {stimulus for (stimulus, _), n in shown.items() if n > 1}
+    if not repeated:
+        return []
+    return [
+        f"{len(repeated)} of {len({s for s, _ in shown})} stimuli repeat within a run, whose "
+        "estimates share noise: where repeats follow each other closely, noise ceilings are too "
+        "high."
+    ]

@@ -5,7 +5,7 @@ import pytest
 
 from bids_dnn.errors import LeakageError, ShapeError
 from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.leakage import check, check_independence
+from bids_dnn.stats.leakage import ceiling_doubts, check, check_independence
 
 
 def half(n):
@@ -40,3 +40,12 @@ def test_folds_within_a_run_are_refused_for_single_trial_estimates():
         check_independence(folds, runs=runs, independence="run", how="decode.folds")
     check_independence(folds, runs=runs, independence="sample", how="decode.folds")
     check_independence(folds, runs=["1", "1", "2", "2"], independence="run", how="decode.folds")
+
+
+def test_repeats_within_a_run_are_counted():
+    stimuli, runs = ["a", "a", "b", "b", "c", ""], ["1", "1", "1", "2", "1", "1"]
+    (said,) = ceiling_doubts(stimuli, runs=runs, independence="run")
+    assert said.startswith("1 of 3 stimuli repeat within a run")
+    assert ceiling_doubts(stimuli, runs=runs, independence="sample") == []
+    (said,) = ceiling_doubts(stimuli, runs=runs, independence="none")
+    assert "denoised or regularized" in said

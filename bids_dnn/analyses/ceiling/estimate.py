@@ -14,6 +14,7 @@ from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.ceiling import by_fev, ceiling_of, fev, ncsnr, signal_to_noise, split_half
+from bids_dnn.stats.leakage import ceiling_doubts
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
@@ -82,6 +83,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     units = np.unique(np.concatenate([region.units for region in regions]))
     values = responses.values[used][:, units]
     shown = [str(name) for name in names[used]]
+    runs = responses.samples["run"].to_numpy(dtype=object)[used]
     made = {
         "ncsnr": ncsnr(values, shown),
         "split-half": split_half(values, shown, np.random.default_rng([seed, 4])),
@@ -126,7 +128,9 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
             "independence": responses.independence,
             "samples_without_name": int((~used).sum()),
             "seed": seed,
-            "warnings": _warnings(responses),
+            "warnings": ceiling_doubts(
+                shown, runs=list(runs), independence=responses.independence
+            ),
         },
     )
 
@@ -160,12 +164,3 @@ def _row(
 def _mean(values: Array) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _warnings(responses: Responses) -> list[str]:
-    if responses.independence != "none":
-        return []
-    return [
-        "Repeats are not independent: these estimates were denoised or regularized with all "
-        "runs in view, so that noise ceilings are too high."
-    ]

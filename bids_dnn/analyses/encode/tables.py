@@ -16,6 +16,7 @@ from bids_dnn.analyses.encode.scores import score_interval
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
+from bids_dnn.stats.leakage import ceiling_doubts
 
 Array = NDArray[np.float64]
 
@@ -156,10 +157,14 @@ def network_facts(grams: Sequence[FeatureGram]) -> dict[str, dict[str, str]]:
 def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> list[str]:
     """Say what the reader of the results must know."""
     out = list(data.warnings)
-    if responses.independence == "none" and np.isfinite(data.reliability).any():
+    runs = responses.samples["run"]
+    shown = responses.samples["stimulus"].fillna("").astype(str)
+    if np.isfinite(data.reliability).any():
+        out += ceiling_doubts(list(shown), runs=list(runs), independence=responses.independence)
+    if responses.independence == "run" and runs[shown != ""].duplicated().any():
         out.append(
-            "Repeats are not independent: these estimates were denoised or regularized with all "
-            "runs in view, so that noise ceilings are too high."
+            "Images of training and test folds share runs, and so the noise of their estimates: "
+            "where similar images follow each other, scores are too high and p too small."
         )
     without = left_out["stimuli_without_features"]
     if without:

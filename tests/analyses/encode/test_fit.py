@@ -266,3 +266,11 @@ def test_ceilings_of_denoised_repeats_are_warned_of(rng):
     made = run(replace(responses, independence="none"), rois[:1], grams)
     assert "Repeats are not independent" in made.meta["warnings"][0]
     assert made.meta["independence"] == "none"
+
+
+def test_noise_shared_within_runs_is_warned_of(rng):
+    responses, rois, grams = make(rng)  # a run for each showing of all images
+    told = run(replace(responses, independence="run"), rois[:1], grams).meta["warnings"]
+    assert [text for text in told if "folds share runs" in text]
+    assert not [text for text in told if "repeat within a run" in text]
+    assert not [t for t in run(responses, rois[:1], grams).meta["warnings"] if "runs" in t]
