@@ -87,7 +87,27 @@ def removal(nuisance: Array, train: NDArray[np.bool_]) -> Array:
     Snoek et al. (2019), NeuroImage 184:741, doi:10.1016/j.neuroimage.2018.09.074 (confound
     regression within the folds of cross-validation).
     """
-    n = len(nuisance)
+    shape, weights = taught_slopes(nuisance, train)
+    operator = np.eye(len(nuisance))
+    operator[:, train] -= shape @ weights
+    return operator
+
+
+def taught_slopes(nuisance: Array, train: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return `removal` in two thin factors: ``y - shape @ (weights @ y[train])`` are cleaned.
+
+    Parameters
+    ----------
+    nuisance, train
+        As of `removal`.
+
+    Returns
+    -------
+    shape : (n_samples, rank)
+        The nuisance that varies, less its mean over the training samples.
+    weights : (rank, n_train)
+        Times responses to training samples: their slopes.
+    """
     known = np.isfinite(nuisance)
     taught = np.where(known & train[:, None], nuisance, 0.0)
     counts = np.maximum((known & train[:, None]).sum(axis=0), 1)
@@ -95,6 +115,4 @@ def removal(nuisance: Array, train: NDArray[np.bool_]) -> Array:
     norm = np.linalg.norm(centered[train], axis=0)
     centered = centered[:, norm > 0] / norm[norm > 0]
     centered[train] -= centered[train].mean(axis=0)  # exact, also where a value was missing
-    operator = np.eye(n)
-    operator[:, train] -= centered @ np.linalg.pinv(centered[train], rcond=1e-10)
-    return operator
+    return centered, np.linalg.pinv(centered[train], rcond=1e-10)

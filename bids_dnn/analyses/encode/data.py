@@ -16,7 +16,7 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.nuisance import nuisance_columns, removal
+from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
@@ -56,8 +56,8 @@ class Data:
         images teach it, of which `truth` holds the test images; None where no nuisance is
         regressed out.
     cleaning
-        For each fold, what takes the nuisance of images (mean over repeats) out of responses to
-        them, (n_stimuli, n_stimuli); empty where there is none. See `under_null`.
+        For each fold, the factors of `taught_slopes` that take the nuisance of images (mean over
+        repeats) out of responses to them; empty where there is none. See `under_null`.
     warnings
         Of the nuisance.
     """
@@ -70,7 +70,7 @@ class Data:
     units: NDArray[np.intp]
     reliability: Array
     teaching: tuple[NDArray[np.float32], ...] | None = None
-    cleaning: tuple[Array, ...] = ()
+    cleaning: tuple[tuple[Array, Array], ...] = ()
     warnings: tuple[str, ...] = ()
 
     def under_null(self, operator: Array) -> Array:
@@ -91,8 +91,11 @@ class Data:
         if not self.cleaning:
             return operator
         total = np.zeros_like(operator)
-        for fold, clean in zip(self.folds, self.cleaning, strict=True):
-            total += clean[fold.test].T @ (operator[fold.test] @ clean)
+        for fold, (shape, weights) in zip(self.folds, self.cleaning, strict=True):
+            part = operator[fold.test].copy()  # of the predictions; then of the responses
+            part[:, fold.train] -= (part @ shape) @ weights
+            total[fold.test] += part
+            total[fold.train] -= weights.T @ (shape[fold.test].T @ part)
         return total
 
     def ceiling(self) -> Array:
@@ -191,16 +194,17 @@ def prepare(
     disturbing, warnings = nuisance_columns(responses.samples, nuisance)
     truth = _mean_by(values, which, len(names))
     taught, repeated = None, values
-    cleaning: tuple[Array, ...] = ()
+    cleaning: tuple[tuple[Array, Array], ...] = ()
     if disturbing.shape[1]:
-        average = averages(which, len(names))
-        parts = [average @ removal(disturbing, fold.train[which]) for fold in folds]
-        taught = tuple(_apply(part, values) for part in parts)
+        taught = tuple(
+            _mean_by(_without(disturbing, values, fold.train[which]), which, len(names))
+            for fold in folds
+        )
         for fold, own in zip(folds, taught, strict=True):
             truth[fold.test] = own[fold.test]
         of_images = _known_mean(disturbing, which, len(names))
-        cleaning = tuple(removal(of_images, fold.train) for fold in folds)
-        repeated = _apply(removal(disturbing, np.ones(len(which), dtype=np.bool_)), values)
+        cleaning = tuple(taught_slopes(of_images, fold.train) for fold in folds)
+        repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
     return Data(
         truth=truth,
         stimuli=tuple(names),
@@ -217,7 +221,24 @@ def prepare(
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
     """Average over the repeats of each image, in double precision: (n, n_units)."""
-    return _apply(averages(which, n), values)
+    average = averages(which, n)
+    out = np.empty((n, values.shape[1]), dtype=np.float32)
+    for start in range(0, values.shape[1], BLOCK):
+        where = slice(start, start + BLOCK)
+        out[:, where] = average @ values[:, where].astype(np.float64)
+    return out
+
+
+def _without(
+    nuisance: Array, values: NDArray[np.float32], train: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Take the nuisance out of responses (n_samples, n_units), as some of the samples teach it."""
+    shape, weights = taught_slopes(nuisance, train)
+    out = np.empty_like(values)
+    for start in range(0, values.shape[1], BLOCK):
+        block = values[:, start : start + BLOCK].astype(np.float64)
+        out[:, start : start + BLOCK] = block - shape @ (weights @ block[train])
+    return out
 
 
 def _known_mean(nuisance: Array, which: NDArray[np.intp], n: int) -> Array:
@@ -229,12 +250,3 @@ def _known_mean(nuisance: Array, which: NDArray[np.intp], n: int) -> Array:
         total = np.bincount(which[known], one[known], minlength=n)
         np.divide(total, count, out=made[:, column], where=count > 0)
     return made
-
-
-def _apply(operator: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply (n, n_samples) with the responses, in double precision: (n, n_units)."""
-    out = np.empty((operator.shape[0], values.shape[1]), dtype=np.float32)
-    for start in range(0, values.shape[1], BLOCK):
-        where = slice(start, start + BLOCK)
-        out[:, where] = operator @ values[:, where].astype(np.float64)
-    return out

@@ -8,6 +8,7 @@ import pytest
 from bids_dnn.analyses.encode import data
 from bids_dnn.analyses.encode.data import prepare, used_samples
 from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.stats.nuisance import removal
 from tests.factories.responses import make_gram, make_responses, make_roi
 
 STIMULI = [f"s{k:02}.png" for k in range(12)]
@@ -89,11 +90,12 @@ def test_what_the_nuisance_of_images_explains_is_out_of_the_null(rng):
         operator[np.ix_(fold.test, fold.test)] = 0
     of_images = np.nanmean(nuisance.reshape(3, 12), axis=0)
     of_images -= of_images.mean()
-    operator -= operator.mean(axis=1, keepdims=True)
-    for fold, clean in zip(found.folds, found.cleaning, strict=True):
-        operator[fold.test] *= fold.train
+    expected = np.zeros((12, 12))
+    for fold in found.folds:
         operator[fold.test] -= fold.train * operator[fold.test].mean(axis=1, keepdims=True) * 1.5
-        np.testing.assert_allclose(np.ptp(clean @ of_images), 0, atol=1e-9)
+        clean = removal(of_images[:, None], fold.train)
+        expected += clean[fold.test].T @ operator[fold.test] @ clean
+    np.testing.assert_allclose(found.under_null(operator), expected, atol=1e-12)
     assert np.abs(operator @ of_images).max() > 0.1
     np.testing.assert_allclose(found.under_null(operator) @ of_images, 0, atol=1e-9)
     plain = prepared(responses)
