@@ -41,7 +41,7 @@ html_theme_options = {"description": "Deep networks and brain data, as a BIDS Ap
 html_show_sphinx = False
 
 
-def forget_renamed(app, config):
+def forget_renamed(*_):
     """Delete the API pages of modules that are no more: autosummary keeps them otherwise."""
     for page in (Path(__file__).parent / "api").glob("*.rst"):
         parent, _, _ = page.stem.rpartition(".")
@@ -50,5 +50,5 @@ def forget_renamed(app, config):
 
 
 def setup(app):
-    """Called by Sphinx."""
+    """Tell Sphinx what to do before it looks for pages."""
     app.connect("config-inited", forget_renamed)
