@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from bids_dnn.errors import ConfigError
 
@@ -14,7 +15,9 @@ def low_pass_operator(
     """Return the matrix that low-passes the kept volumes of a run, (n_kept, n_kept).
 
     nilearn's filter (Butterworth, 5th order, forth and back; volumes that are left out within
-    the run are interpolated first) is linear, so that it is known by what it makes of impulses.
+    the run are interpolated first, by a cubic spline) is linear, so that it is known by what it
+    makes of impulses. Interpolated here, because ``nilearn.signal.clean`` keeps a volume that is
+    left out as it is where its mirror image in the run is left out too (0.14).
 
     Parameters
     ----------
@@ -35,18 +38,23 @@ def low_pass_operator(
     from nilearn import signal
 
     check_low_pass(low_pass_hz, t_r_s=t_r_s, run=run)
-    impulses = np.zeros((len(keep), int(keep.sum())))
-    impulses[keep] = np.eye(impulses.shape[1])
-    operator: NDArray[np.float64] = signal.clean(
-        impulses,
-        detrend=False,
-        standardize=None,
-        sample_mask=np.flatnonzero(keep),
-        low_pass=low_pass_hz,
-        t_r=t_r_s,
-        extrapolate=False,
-    )
+    kept = np.flatnonzero(keep)
+    within = slice(int(kept[0]), int(kept[-1]) + 1)
+    impulses = np.zeros((len(keep), len(kept)))
+    impulses[kept] = np.eye(len(kept))
+    impulses = interpolated(impulses, keep)[within]
+    filtered = signal.butterworth(impulses, sampling_rate=1 / t_r_s, low_pass=low_pass_hz)
+    operator: NDArray[np.float64] = filtered[kept - kept[0]]
     return operator
+
+
+def interpolated(values: NDArray[np.float64], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return values (n_volumes, n) with those that are left out put in by a cubic spline."""
+    if keep.all():
+        return values
+    made = values.copy()
+    made[~keep] = CubicSpline(np.flatnonzero(keep), values[keep])(np.flatnonzero(~keep))
+    return made
 
 
 def check_low_pass(low_pass_hz: float, *, t_r_s: float, run: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.space import Space
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.errors import ConfigError, NotEnoughDataError
-from bids_dnn.ingest.bands import check_low_pass
+from bids_dnn.ingest.bands import check_low_pass, interpolated
 from bids_dnn.ingest.confounds import Confounds, check_strategy, read_confounds
 from bids_dnn.ingest.events import read_events
 from bids_dnn.ingest.records import Run
@@ -148,12 +148,15 @@ def _clean(
     """Clean as nilearn does, (n_volumes, n_units); NaN where a volume is left out."""
     from nilearn import signal
 
+    values, confounds = series.astype(np.float64), found.values
+    if low_pass_hz is not None:  # what nilearn leaves as it is would spread (see `bands`)
+        values, confounds = (interpolated(one, found.keep) for one in (values, confounds))
     kept = signal.clean(
-        series.astype(np.float64),
+        values,
         detrend=not has_trend,
         standardize="zscore_sample",
         sample_mask=None if found.keep.all() else np.flatnonzero(found.keep),
-        confounds=found.values if found.values.shape[1] else None,
+        confounds=confounds if confounds.shape[1] else None,
         low_pass=low_pass_hz,
         t_r=t_r_s,
     )

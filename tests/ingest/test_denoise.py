@@ -9,8 +9,8 @@ from nilearn import signal
 
 from bids_dnn import imaging
 from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
-from bids_dnn.ingest.confounds import read_confounds
-from bids_dnn.ingest.denoise import region_time_series
+from bids_dnn.ingest.confounds import Confounds, read_confounds
+from bids_dnn.ingest.denoise import _clean, region_time_series
 from bids_dnn.ingest.inventory import take_inventory
 from tests.factories.trees import T_R_S, tiny_tree
 
@@ -105,3 +105,14 @@ def test_what_cannot_be_is_refused(run):
         region_time_series(run, space, UNITS, strategies=("4-GS",))
     with pytest.raises(ConfigError, match=r"There are 0 regions and 1 strategies"):
         region_time_series(run, space, {}, strategies=("raw",))
+
+
+def test_volumes_that_are_left_out_do_not_spread(rng):
+    keep = np.ones(150, dtype=bool)
+    keep[[20, 129]] = False  # mirror images of each other, which nilearn does not interpolate
+    found = Confounds(np.zeros((150, 0)), (), keep)
+    series = rng.normal(100, 1, size=(150, 3)).astype(np.float32)
+    settings = {"t_r_s": 2.0, "low_pass_hz": 0.1, "has_trend": True}
+    expected = _clean(series, found, **settings)
+    series[20] = 5000
+    np.testing.assert_allclose(_clean(series, found, **settings), expected)
