@@ -372,12 +372,15 @@ def _warnings(responses: Responses, tasks: Sequence[_Task]) -> list[str]:
             f"{n} of {len(runs_of)} stimuli occur in training and in test runs: decoding may "
             "rest on single pictures rather than on their conditions."
         )
+    few: dict[str, list[str]] = {}
     for task in tasks:
-        n = task.labelings.n_permutations
-        floor = p_floor(n, enumerated=task.labelings.enumerated)
+        n, is_all = task.labelings.n_permutations, task.labelings.enumerated
+        floor = p_floor(n, enumerated=is_all)
         if floor >= 0.05:
-            out.append(
-                f"Only {n} distinct labelings exist for {task.comparison.name!r}: p cannot fall "
-                f"below {floor:.3g}."
+            what = "distinct labelings exist" if is_all else "permutations were drawn"
+            few.setdefault(f"Only {n} {what}: p cannot fall below {floor:.3g}", []).append(
+                task.comparison.name
             )
+    for text, names in few.items():
+        out.append(f"{text} ({', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}).")
     return out

@@ -40,7 +40,7 @@ def report_step(manifest: Path) -> Path:
     results = {name: made for name, made in whole.items() if name in SCORED}
     first = next(iter(whole.values()))
     denoised = whole.get("denoise")
-    catalog = {name: Path(path) for name, path in told["stimuli"].items()}
+    facts = first.meta.get("ingest", {})
     background = told["background"]
     data = ParticipantReport(
         told["participant"],
@@ -48,10 +48,10 @@ def report_step(manifest: Path) -> Path:
         told["ran"],
         task=told["task"],
         space=told["space"],
-        facts=first.meta.get("ingest", {}),
+        facts=facts,
         rois=_rois(told, first),
         background=imaging.read_volume(Path(background)) if background else None,
-        stimuli=_spread(catalog),
+        stimuli=_spread(_shown(told["stimuli"], facts)),
         networks=tuple(told["networks"]),
         tables=_links(told),
         command=told["command"],
@@ -91,6 +91,11 @@ def group_report_step(manifest: Path) -> Path:
     )
     text = render_group(data, Path(told["figures"]))
     return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))
+
+
+def _shown(stimuli: Mapping[str, str], facts: Mapping[str, Any]) -> dict[str, Path]:
+    unused = set(facts.get("unused_stimuli") or ())
+    return {name: Path(path) for name, path in stimuli.items() if name not in unused}
 
 
 def _results(tables: Mapping[str, str]) -> dict[str, Result]:

@@ -159,6 +159,15 @@ def test_few_labelings_are_enumerated_and_their_floor_is_told(rng):
     assert any("8 distinct labelings" in line for line in result.meta["warnings"])
 
 
+def test_few_permutations_are_told_once_and_not_taken_for_few_labelings(planted):
+    warnings = run(*planted, n_permutations=5).meta["warnings"]
+    told = [line for line in warnings if "cannot fall" in line]
+    assert told == [
+        "Only 5 permutations were drawn: p cannot fall below 0.167 "
+        "('a vs b', 'a vs c', 'b vs c' ...)."
+    ]
+
+
 def test_sides_of_other_sizes_are_scored_balanced(planted):
     responses, rois = planted
     result = run(responses, rois, comparisons=("x:a+b vs c", "a vs b"))
