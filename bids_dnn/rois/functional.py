@@ -123,7 +123,8 @@ def contrast_map(
     Parameters
     ----------
     runs
-        Of the localizer; those without one of the conditions are left out.
+        Of the localizer; those without one of the conditions, or without a volume that counts
+        of one, are left out.
     contrast
         From `parse_contrast`.
     noise_model
@@ -143,7 +144,7 @@ def contrast_map(
     ShapeError
         If runs differ in their units.
     """
-    used = [r for r in runs if {*contrast.plus, *contrast.minus} <= set(r.regressors)]
+    used = [run for run in runs if _has_all(run, contrast)]
     _check_runs(runs, used, contrast)
     alive = np.ones(used[0].series.shape[1], dtype=bool)
     for run in used:
@@ -297,6 +298,12 @@ def _fixed_effects(
         total = one if total is None else total + one
     z: NDArray[np.float64] = total.z_score()
     return z
+
+
+def _has_all(run: LocalizerRun, contrast: Contrast) -> bool:
+    """Tell whether a run has volumes of each condition; an empty regressor would mean rest."""
+    seen = {n for n, one in zip(run.regressors, run.design.T, strict=True) if one.any()}
+    return {*contrast.plus, *contrast.minus} <= seen
 
 
 def _weights(contrast: Contrast, regressors: Iterable[str]) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """rois.functional: localizers find planted regions, and nothing in noise."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -118,6 +120,18 @@ def test_runs_without_a_condition_are_left_out_by_name(rng):
     ]
     with pytest.raises(NotEnoughDataError, match=r"None of the 1 .* all conditions of faces>obj"):
         contrast_map([lacking], contrast)
+
+
+def test_a_run_without_volumes_of_a_condition_is_left_out(rng):
+    runs = runs_of(rng, 2, effect=1.0)
+    design = runs[1].design.copy()
+    design[:, runs[1].regressors.index("objects")] = 0  # all its volumes were left out
+    contrast = Contrast(("faces",), ("objects",))
+    z, warnings = contrast_map([runs[0], replace(runs[1], design=design)], contrast)
+    assert warnings == [
+        "The localizer run 02 was left out: it lacks a condition of faces>objects."
+    ]
+    np.testing.assert_array_equal(z, contrast_map(runs[:1], contrast)[0])
 
 
 def test_runs_that_do_not_fit_are_refused(rng):
