@@ -210,7 +210,7 @@ def _meshes(
                 names = _named(told, values, files)
             if NESTED.fullmatch(space.name) and len(values) == N_FSAVERAGE:
                 values = values[:n]
-            yield spread({side: values}, space), names, said
+            yield spread({side: values}, space, files={side: path}), names, said
 
 
 def _on_side(

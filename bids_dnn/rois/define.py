@@ -121,6 +121,24 @@ def mask_places(
     return marked, warnings
 
 
+def parse_ball(argument: str) -> tuple[float, float, float, float]:
+    """Return center and radius (mm) of ``(x,y,z)rRADIUSmm``.
+
+    Raises
+    ------
+    ConfigError
+        If the text is of another form.
+    """
+    found = SPHERE.fullmatch(argument.strip())
+    if found is None:
+        raise ConfigError(
+            f"The ball {argument!r} is not of the form (x,y,z)rRADIUSmm.",
+            mend="Write, for one, sphere:(40,-50,-20)r6mm",
+        )
+    x, y, z, radius_mm = map(float, found.groups())
+    return x, y, z, radius_mm
+
+
 def sphere_places(argument: str, space: Space) -> NDArray[np.bool_]:
     """Mark the voxels (n_places,) whose centers lie in a ball.
 
@@ -144,13 +162,7 @@ def sphere_places(argument: str, space: Space) -> NDArray[np.bool_]:
     >>> sphere_places("(4,0,0)r2mm", line)
     array([False,  True,  True,  True, False])
     """
-    found = SPHERE.fullmatch(argument.strip())
-    if found is None:
-        raise ConfigError(
-            f"The ball {argument!r} is not of the form (x,y,z)rRADIUSmm.",
-            mend="Write, for one, sphere:(40,-50,-20)r6mm",
-        )
-    x, y, z, radius_mm = map(float, found.groups())
+    x, y, z, radius_mm = parse_ball(argument)
     if isinstance(space, Grid):
         voxels = np.stack(np.unravel_index(np.arange(space.n_places), space.shape), axis=1)
         is_voxel = np.ones(space.n_places, dtype=bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def read_places(path: Path, *, space: Space) -> tuple[Values, list[str]]:
         found = {
             h: read_vertices(file, n_vertices=mesh_size(space, h)) for h, file in sides.items()
         }
-        return spread(found, space), warnings
+        return spread(found, space, files=sides), warnings
     raise SpaceError(
         f"{path} is an image, but the units are the {space.describe()}.",
         mend="Name the channels by their area: area:NAME.",
@@ -148,8 +149,19 @@ def read_vertices(path: Path, *, n_vertices: int) -> Values:
     return values
 
 
-def spread(values: dict[Hemisphere, Values], space: Space) -> Values:
+def spread(
+    values: Mapping[Hemisphere, Values], space: Space, *, files: Mapping[Hemisphere, Path]
+) -> Values:
     """Lay values of one or two meshes, (n_vertices,) each, on the places of a space.
+
+    Parameters
+    ----------
+    values
+        Of each hemisphere, one value a vertex.
+    space
+        Of the responses.
+    files
+        That held the values, for the message.
 
     Returns
     -------
@@ -167,8 +179,8 @@ def spread(values: dict[Hemisphere, Values], space: Space) -> Values:
         n = mesh_size(space, side)
         if found.size != n:
             raise SpaceError(
-                f"A file of the hemisphere {side} has {found.size} vertices, the mesh of "
-                f"{space.describe()} has {n} there.",
+                f"{files[side]} has {found.size} vertices, the hemisphere {side} of "
+                f"{space.describe()} has {n}.",
                 mend="Give a file of the same mesh, such as fsnative's own, or bring it there "
                 "with mri_surf2surf or wb_command -metric-resample.",
             )

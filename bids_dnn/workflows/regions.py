@@ -17,12 +17,13 @@ from bids_dnn.ingest.records import READY
 from bids_dnn.rois.atlas_files import templateflow_atlas, templateflow_home
 from bids_dnn.rois.atlases import atlas_of
 from bids_dnn.rois.benson_files import BensonFiles
-from bids_dnn.rois.define import other_space
+from bids_dnn.rois.define import other_space, parse_ball
 from bids_dnn.rois.functional import RunId, check_circular
 from bids_dnn.rois.grammar import parse, split_space, terms
 from bids_dnn.rois.localizer import is_map, localizer_runs
 from bids_dnn.rois.rule import Rule, Term, fill, to_json
 from bids_dnn.rois.template import find_template
+from bids_dnn.rois.visual_field import parse_field
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
 WHOLE = "brain"  # the region that stands for all where no other mask was found
@@ -196,6 +197,7 @@ def _area(asked: _Asked) -> Manifest:
 
 def _sphere(asked: _Asked) -> Manifest:
     """Find nothing: a ball needs no file."""
+    parse_ball(asked.term.argument)  # refused before anything runs
     return {"argument": asked.term.argument, "files": []}
 
 
@@ -231,6 +233,7 @@ def _or_templateflow(err: MissingInputError, asked: _Asked) -> MissingInputError
 
 
 def _benson(asked: _Asked) -> Manifest:
+    parse_field(asked.term.argument)  # refused before anything runs
     return benson_manifest(asked.scene, asked.subject)
 
 
@@ -328,7 +331,7 @@ def _localizer(asked: _Asked) -> Manifest:
         raise MissingInputError(
             f"Region {name!r} needs a localizer of task {task!r} for sub-{subject.participant} in "
             f"space {subject.space}; there are BOLD runs of: {', '.join(there) or 'no task'}.",
-            mend=nearest(task, there) if there else "Give fMRIPrep's outputs of the localizer.",
+            mend="Say with task= which it is, or give fMRIPrep's outputs of the localizer.",
         )
     by_id = _by_id(found[0])
     used = localizer_runs(term, by_id)

@@ -121,7 +121,9 @@ def test_gifti_labels_are_read_with_their_own_tables(tmp_path, mesh):
     assert np.flatnonzero(mask).tolist() == [1, 2, 7]
     mask, _ = atlas_places(atlas, ["V2"], mesh, side=None)
     assert np.flatnonzero(mask).tolist() == [3, 4]
-    with pytest.raises(SpaceError, match=r"hemisphere L has 4 vertices.*has 6 there"):
+    with pytest.raises(
+        SpaceError, match=r"label\.gii has 4 vertices, the hemisphere L of .* has 6\."
+    ):
         atlas_places(atlas, ["V1"], Surface("fsnative", (6, 4), np.arange(10)), side=None)
 
 
