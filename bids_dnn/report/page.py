@@ -187,7 +187,10 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     if data.stimuli or networks:
         body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
     body += [scores.sections(one) for one in shown]
-    what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
+    also = {"noise ceilings": data.ceiling, "denoising": data.timeseries}
+    extra = [name for name, made in also.items() if made is not None]
+    n_regions = len(set(_regions(data.results))) or len(data.rois)
+    what = f"{_titles(data.results, extra)} in {counted(n_regions, 'region')}"
     return _render(
         data,
         title=f"sub-{data.participant}",
@@ -281,10 +284,11 @@ def _n_stimuli(results: Mapping[str, Result]) -> int:
     return max((int(table["n_stimuli"].max()) for table in tables), default=0)
 
 
-def _titles(results: Mapping[str, Result]) -> str:
+def _titles(results: Mapping[str, Result], extra: Sequence[str] = ()) -> str:
     words = {"decode": "decoding", "encode": "encoding"}
     names = dict.fromkeys(words.get(made.analysis, made.analysis) for made in results.values())
-    return " and ".join(names).capitalize() or "No analysis"
+    *most, last = [*names, *extra] or ["no analysis"]
+    return (f"{', '.join(most)} and {last}" if most else last).capitalize()
 
 
 def _participants_section(data: GroupReport) -> Section:

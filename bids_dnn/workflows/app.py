@@ -244,7 +244,8 @@ def _phrase(failure: Failure) -> str:
 
 def _title(subject: SubjectPlan) -> str:
     told = subject.subject
-    return f"sub-{told.participant} (task {told.task}, space {told.space})"
+    task = f"task {told.task}, " if told.task else ""
+    return f"sub-{told.participant} ({task}space {told.space})"
 
 
 def _say_matches(plan: Plan, stages: Stages) -> None:

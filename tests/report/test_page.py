@@ -139,6 +139,14 @@ def test_random_weights_and_warnings_come_first(participant):
     assert "A &lt; B &amp; C" in bare
 
 
+def test_the_summary_names_all_that_ran(participant):
+    data, text, _ = participant
+    assert "Decoding and encoding in " in text
+    assert page._titles({}, ["noise ceilings"]) == "Noise ceilings"
+    assert page._titles(data.results, ["denoising"]) == "Decoding, encoding and denoising"
+    assert page._titles({}) == "No analysis"
+
+
 def test_what_found_no_partner_is_named(participant):
     _, text, _ = participant
     for word in ("2 samples showed no known stimulus", "catch", "face/exemplar-09.png", "Run 09"):
