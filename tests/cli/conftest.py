@@ -7,17 +7,17 @@ import pytest
 from click.testing import CliRunner
 
 from bids_dnn.cli.app import main
-from tests.factories.sources import write_settings
+from tests.factories.sources import MAKE, write_raw, write_settings
 
 
 @pytest.fixture
 def app(tmp_path):
     """Run the App in this process; returns what it said, or the tables of an analysis.
 
-    `more` is TOML. With `expect` 1 one participant at least fails, with 2 nothing runs.
+    `more` is TOML. With `expect` 1 all participants fail but those in `made`, with 2 nothing runs.
     """
 
-    def run(bids_dir, *options, analysis, nuisance=(), more="", expect=0, dry=False):
+    def run(bids_dir, *options, analysis, nuisance=(), more="", expect=0, made=(), dry=False):
         folder = tmp_path / "settings"
         folder.mkdir(exist_ok=True)
         args = [
@@ -33,7 +33,8 @@ def app(tmp_path):
         assert said.exit_code == expect, said.output
         if dry or expect:
             written = [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()]
-            assert not [name for name in written if name.endswith("_scores.tsv")]
+            tables = [name for name in written if name.endswith("_scores.tsv")]
+            assert {name.partition("_")[0] for name in tables} == {f"sub-{who}" for who in made}
             assert not (written and (dry or expect == 2)), written
             assert "Traceback" not in said.output
             return said.output
@@ -43,3 +44,31 @@ def app(tmp_path):
         }
 
     return run
+
+
+@pytest.fixture
+def raw(tmp_path, rng):
+    """Write a data set without pictures."""
+    return write_raw(tmp_path / "raw", rng)
+
+
+@pytest.fixture
+def make(tmp_path, rng):
+    """Write a data set of a kind of ready-made responses; returns its folder."""
+
+    def written(kind):
+        MAKE[kind](tmp_path / kind, rng)
+        return tmp_path / kind
+
+    return written
+
+
+@pytest.fixture
+def told(app, raw):
+    """Return what is said of ready-made responses that cannot be read."""
+
+    def said(kind, home, *, expect):
+        given = ("--responses", f"{kind}={home}")
+        return " ".join(app(raw, *given, analysis="ceiling", expect=expect).split())
+
+    return said

@@ -1,77 +1,14 @@
 """Ready-made responses that are damaged or do not fit: the message, the exit code, no table."""
 
 import json
-import os
 
 import h5py
 import numpy as np
 import pytest
 
-from tests.factories.mat73 import write_mat73
-from tests.factories.ready_algonauts import write_algonauts
-from tests.factories.ready_bold5000 import write_bold5000
-from tests.factories.ready_glmsingle import write_glmsingle
-from tests.factories.ready_nsd import write_design, write_responses, write_volumes
-from tests.factories.ready_nwb import PICTURES, nwb_file
-from tests.factories.ready_statmap import series_maps, surface_maps, volume_maps
-from tests.factories.ready_table import table_folder
-from tests.factories.ready_tvsd import norm_mua, things, write_pictures
-from tests.factories.ready_vim1 import vim1_folder
-from tests.factories.sources import write_raw
-from tests.factories.spm import spm_folder
-from tests.factories.trees import tiny_tree
-
-
-def make_nsd(home, rng):
-    shown = write_design(home, rng)[0]
-    write_responses(home, "subj01", shown, (1,))
-    write_volumes(home, rng, sessions=(1,))
-
-
-MAKE = {
-    "glmsingle": lambda home, rng: write_glmsingle(home / "sub-01", rng),
-    "nsd": make_nsd,
-    "bold5000": lambda home, rng: write_bold5000(home, rng, volumes=False),
-    "algonauts": write_algonauts,
-    "vim1": lambda home, rng: vim1_folder(home, rng, participants=("S1",)),
-    "tvsd": lambda home, rng: norm_mua(home / "monkeyF", rng),
-    "nwb": lambda home, rng: nwb_file(home / "sub-m1" / "sub-m1_ecephys.nwb", rng),
-    "statmap": volume_maps,
-    "table": lambda home, rng: table_folder(home / "sub-01", rng),
-}
-
-
-@pytest.fixture
-def raw(tmp_path, rng):
-    return write_raw(tmp_path / "raw", rng)
-
-
-@pytest.fixture
-def make(tmp_path, rng):
-    """Write a data set of a kind; returns its folder."""
-
-    def written(kind):
-        MAKE[kind](tmp_path / kind, rng)
-        return tmp_path / kind
-
-    return written
-
-
-def one(home, pattern):
-    """Return the first file of a pattern."""
-    return sorted(home.rglob(pattern))[0]
-
-
-def told(app, raw, kind, home, *, expect, analysis="ceiling"):
-    """Return what is said; the fixture looks that no table, or nothing at all, was written."""
-    said = app(raw, "--responses", f"{kind}={home}", analysis=analysis, expect=expect)
-    return " ".join(said.split())
-
-
-def check(said, *words):
-    for word in words:
-        assert word in said, said
-
+from tests.factories.ready_statmap import series_maps, surface_maps
+from tests.factories.ready_tvsd import write_pictures
+from tests.factories.sources import check, one
 
 # --- files that end early, or are not there
 
@@ -89,13 +26,13 @@ CUT = {  # which file is cut short, the exit code, and what is said beside its n
 
 
 @pytest.mark.parametrize("kind", CUT)
-def test_a_file_cut_short(app, raw, make, kind):
+def test_a_file_cut_short(told, make, kind):
     pattern, code, words = CUT[kind]
     home = make(kind)
     path = one(home, pattern)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    said = told(app, raw, kind, home, expect=code)
+    said = told(kind, home, expect=code)
     check(said, path.name, words, "Fetch or copy it again")
 
 
@@ -112,11 +49,11 @@ MISSING = {
 
 
 @pytest.mark.parametrize("kind", MISSING)
-def test_a_part_that_is_missing(app, raw, make, kind):
+def test_a_part_that_is_missing(told, make, kind):
     pattern, code, words = MISSING[kind]
     home = make(kind)
     one(home, pattern).unlink()
-    check(told(app, raw, kind, home, expect=code), str(home), words)
+    check(told(kind, home, expect=code), str(home), words)
 
 
 def test_a_contrast_that_one_run_lacks_is_told(app, raw, make):
@@ -126,10 +63,10 @@ def test_a_contrast_that_one_run_lacks_is_told(app, raw, make):
     assert "sub-01, run 2 has no map of: house." in " ".join(said.split())
 
 
-def test_one_hemisphere_of_maps(app, raw, tmp_path, rng):
+def test_one_hemisphere_of_maps(told, tmp_path, rng):
     surface_maps(tmp_path / "maps", rng)
     one(tmp_path / "maps", "*hemi-R*house*").unlink()
-    said = told(app, raw, "statmap", tmp_path / "maps", expect=2)
+    said = told("statmap", tmp_path / "maps", expect=2)
     check(said, "no partner of the other hemisphere", "house")
 
 
@@ -199,11 +136,11 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("kind", SHAPES)
-def test_another_number_than_the_sample_table(app, raw, make, rng, kind):
+def test_another_number_than_the_sample_table(told, make, rng, kind):
     alter, code, words = SHAPES[kind]
     home = make(kind)
     alter(home, rng)
-    check(told(app, raw, kind, home, expect=code), words)
+    check(told(kind, home, expect=code), words)
 
 
 # --- samples, pictures and units that stand twice
@@ -263,11 +200,11 @@ TWICE = {
 
 
 @pytest.mark.parametrize("kind", TWICE)
-def test_what_stands_twice(app, raw, make, rng, kind):
+def test_what_stands_twice(told, make, rng, kind):
     alter, code, words = TWICE[kind]
     home = make(kind)
     alter(home, rng)
-    check(told(app, raw, kind, home, expect=code), words)
+    check(told(kind, home, expect=code), words)
 
 
 # --- units that were not measured
@@ -313,129 +250,8 @@ def test_units_that_are_nan_are_left_out_and_counted(app, raw, make, tmp_path, k
 
 
 @pytest.mark.parametrize("kind", NAN)
-def test_nothing_but_nan(app, raw, make, kind):
+def test_nothing_but_nan(told, make, kind):
     home = make(kind)
     NAN[kind](home, ALL)
-    said = told(app, raw, kind, home, expect=1)
+    said = told(kind, home, expect=1)
     check(said, "No unit can be used", "are NaN")
-
-
-# --- code in the place of numbers
-
-
-class Hostile:
-    """Makes a file as soon as anybody unpickles it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-CODE = {
-    "glmsingle": ("TYPED*.npy", 1),
-    "bold5000": ("*LHPPA.npy", 1),
-    "algonauts": ("mapping_floc-faces.npy", 1),
-    "table": ("responses.npy", 1),
-}
-
-
-@pytest.mark.parametrize("kind", CODE)
-def test_code_in_a_pickle_is_refused_and_not_run(app, raw, make, tmp_path, kind):
-    pattern, code = CODE[kind]
-    home = make(kind)
-    path, was_run = one(home, pattern), tmp_path / "was-run"
-    np.save(path, np.array({"betasmd": Hostile(was_run)}, dtype=object))
-    said = told(app, raw, kind, home, expect=code)
-    check(said, path.name, "nothing in it was run")
-    assert not was_run.exists()
-    np.load(path, allow_pickle=True)  # what another program would have done
-    assert was_run.exists()
-
-
-# --- pictures outside of the folder of pictures
-
-OUTSIDE = {"absolute": "/etc/passwd.png", "above": "../../secret.png", "Windows": "C:\\im.png"}
-
-
-def point_glmsingle(home, name):
-    path = one(home, "samples.tsv")
-    path.write_text(path.read_text().replace("im2.png", name))
-
-
-def point_bold5000(home, name):
-    path = one(home, "CSI1_sess01_run01.txt")
-    path.write_text("\n".join([name, *path.read_text().splitlines()[1:]]) + "\n")
-
-
-def point_tvsd(home, name):
-    path = one(home, "things_imgs.mat")
-    train, test = things(12), things(4, start=12)
-    shown = {
-        "train_imgs": [{"things_path": n} for n in [name, *train[1:]]],
-        "test_imgs": [{"things_path": n} for n in test],
-    }
-    path.unlink()
-    write_mat73(path, shown)
-
-
-def point_nwb(home, name):
-    path = one(home, "*.nwb")
-    shown = [name, *(PICTURES[i % 4] for i in range(1, 12))]
-    with h5py.File(path, "r+") as file:
-        del file["intervals/trials/stim_file"]
-        table = file["intervals/trials"]
-        table.create_dataset("stim_file", data=shown, dtype=h5py.string_dtype())
-
-
-def point_statmap(home, name):
-    for path in home.rglob("*.*"):
-        path.unlink()
-    series_maps(home, np.random.default_rng(0))
-    path = one(home, "*_samples.tsv")
-    path.write_text(path.read_text().replace("pics/2.png", name))
-
-
-def point_table(home, name):
-    path = one(home, "samples.tsv")
-    path.write_text(path.read_text().replace("faces\\2.png", name))
-
-
-POINT = {
-    "glmsingle": point_glmsingle,
-    "bold5000": point_bold5000,
-    "tvsd": point_tvsd,
-    "nwb": point_nwb,
-    "statmap": point_statmap,
-    "table": point_table,
-}
-
-
-@pytest.mark.parametrize("where", OUTSIDE)
-@pytest.mark.parametrize("kind", POINT)
-def test_pictures_outside_are_refused(app, raw, make, kind, where):
-    home = make(kind)
-    POINT[kind](home, OUTSIDE[where])
-    said = told(app, raw, kind, home, expect=1)
-    check(said, "lies outside the data set")
-
-
-@pytest.mark.parametrize("where", OUTSIDE)
-def test_pictures_of_events_outside_are_refused(app, tmp_path, rng, where):
-    tree = tiny_tree(tmp_path / "tree", rng, participants=("01",))
-    for path in tree.rglob("*_events.tsv"):
-        path.write_text(path.read_text().replace("face/1.png", OUTSIDE[where]))
-    said = " ".join(app(tree, analysis="decode", expect=1).split())
-    check(said, "run 01 names the stimulus", "lies outside stimuli/")
-
-
-@pytest.mark.parametrize("where", OUTSIDE)
-def test_pictures_of_regressors_outside_are_refused(app, raw, tmp_path, rng, where):
-    spm_folder(tmp_path / "spm" / "sub-01", rng)
-    (raw / "stimuli").mkdir()
-    table = f"name\tstimulus\tcondition\nface 1\t{OUTSIDE[where]}\tface\nhouse 1\t\thouse\n"
-    (raw / "stimuli" / "conditions.tsv").write_text(table)
-    given = ("--derivatives", f"spm={tmp_path / 'spm'}")
-    said = " ".join(app(raw, *given, analysis="decode", expect=1).split())
-    check(said, "lies outside stimuli/", "conditions.tsv")

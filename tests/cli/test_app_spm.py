@@ -218,6 +218,16 @@ def test_one_participant_without_a_model_does_not_stop_the_others(app, tmp_path,
     assert "sub-02 has no SPM.mat" in " ".join(said.split())
 
 
+@pytest.mark.parametrize("picture", ["/etc/passwd.png", "../../secret.png", "C:\\im.png"])
+def test_pictures_of_regressors_outside_are_refused(app, raw, spm, given, rng, picture):
+    spm_folder(spm / "sub-01", rng)
+    table = f"name\tstimulus\tcondition\nface 1\t{picture}\tface\nhouse 1\t\thouse\n"
+    (raw / "stimuli" / "conditions.tsv").write_text(table)
+    said = " ".join(app(raw, *given, analysis="decode", expect=1).split())
+    assert "conditions.tsv names the stimulus" in said
+    assert "lies outside stimuli/" in said
+
+
 @pytest.mark.real
 def test_real_betas_without_a_model_are_refused(app, real_data, tmp_path, rng):
     raw = write_raw(tmp_path / "raw", rng)
