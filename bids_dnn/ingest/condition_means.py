@@ -106,7 +106,8 @@ def fir_columns(
 
     Delays go in steps of the repetition time from the onset to `length_s`; a volume belongs to
     the delay k if it was taken from k to k + 1 repetition times after the onset. The response to
-    a condition is the mean amplitude over the delays in `window_s`, both ends with it.
+    a condition is the mean amplitude over the delays whose middle, k + 1/2 repetition times,
+    lies in `window_s`, both ends with it.
 
     Parameters
     ----------
@@ -134,11 +135,12 @@ def fir_columns(
     """
     n_delays = int(np.floor(length_s / t_r_s + TOLERANCE_S)) + 1
     delays_s = t_r_s * np.arange(n_delays)
-    in_window = (delays_s >= window_s[0] - TOLERANCE_S) & (delays_s <= window_s[1] + TOLERANCE_S)
+    centers_s = delays_s + t_r_s / 2  # as of SPM's bins
+    in_window = (centers_s >= window_s[0] - TOLERANCE_S) & (centers_s <= window_s[1] + TOLERANCE_S)
     if not in_window.any():
         raise NotEnoughDataError(
-            f"No volume is taken from {window_s[0]:g} to {window_s[1]:g} s after an onset: the "
-            f"delays are multiples of {t_r_s:g} s.",
+            f"No delay has its middle {window_s[0]:g} to {window_s[1]:g} s after an onset: they "
+            f"are at {t_r_s / 2:g} s and every {t_r_s:g} s from there.",
             mend="Widen responses.fir_window_s.",
         )
     since = np.floor((frame_times_s[:, None] - onsets_s) / t_r_s + TOLERANCE_S)

@@ -11,7 +11,7 @@ from bids_dnn.containers.space import Space
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.ingest.bands import check_low_pass, interpolated
-from bids_dnn.ingest.confounds import Confounds, check_strategy, read_confounds
+from bids_dnn.ingest.confounds import Confounds, check_strategy, read_confounds, read_table
 from bids_dnn.ingest.events import read_events
 from bids_dnn.ingest.records import Run
 from bids_dnn.ingest.series import read_series
@@ -30,6 +30,14 @@ STRATEGIES = (
     "24-HMP_8-Phys_SpikeReg_cosine",
 )
 LOW_PASS_HZ = 0.152  # 1 / 6.6 s: about the width of the hemodynamic response
+
+
+def has_cosines(run: Run) -> bool:
+    """Tell whether the confounds table of a run has cosines, for ``detrend+cosine``."""
+    if run.confounds is None:
+        return False
+    columns = read_table(run.confounds, run.bold)[1].columns
+    return any(str(name).startswith("cosine") for name in columns)
 
 
 def region_time_series(

@@ -309,7 +309,8 @@ class Ingested:
 def _line(subject: Subject) -> str:
     names = sorted({mask.name for mask in subject.masks if mask.space == subject.space})
     others = sorted({mask.space for mask in subject.masks} - {subject.space})
-    regions = f"{len(names)} masks in {subject.space}: {', '.join(names) or 'none'}"
+    regions = f"{len(names)} masks in {subject.space}: {', '.join(names)}"
+    regions = regions if names else f"no mask in {subject.space}"
     regions += f" (further masks in {', '.join(others)})" if others else ""
     if subject.anatomy.freesurfer is not None:
         regions += f"; FreeSurfer: {subject.anatomy.freesurfer}"

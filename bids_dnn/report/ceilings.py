@@ -40,6 +40,8 @@ def ceiling_answer(table: pd.DataFrame) -> str:
     """Say in one sentence what the ceilings are, by the first method of the table."""
     first = table[table["metric"] == table["metric"].iloc[0]]
     row = first.iloc[0]
+    if not row["n_repeated"]:
+        return "Nobody can tell: nothing was shown twice."
     known = first[np.isfinite(first["ceiling"])].sort_values("ceiling", ascending=False)
     told = [f"{one['region']} {one['ceiling']:.2f}" for _, one in known.head(4).iterrows()]
     without = [str(name) for name in first["region"] if name not in set(known["region"])]

@@ -281,6 +281,6 @@ def _there(freesurfer: Path | None, term: Term) -> Path:
     if freesurfer is None:
         raise ConfigError(
             f"{term} needs the participant's FreeSurfer folder, and none was found.",
-            mend="Give it: --derivatives freesurfer=SUBJECTS_DIR",
+            mend="Give it: --fs-subjects-dir SUBJECTS_DIR",
         )
     return freesurfer

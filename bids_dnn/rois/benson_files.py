@@ -76,7 +76,7 @@ def surface_of(files: BensonFiles, hemisphere: Hemisphere, kind: str) -> Path:
         where = f"{files.freesurfer / 'surf' / name} does not exist"
     raise MissingInputError(
         f"The participant's {name} was not found: fMRIPrep left no GIFTI of it, and {where}.",
-        mend="Give the FreeSurfer folder: --derivatives freesurfer=FOLDER",
+        mend="Give the FreeSurfer subjects: --fs-subjects-dir SUBJECTS_DIR",
     )
 
 

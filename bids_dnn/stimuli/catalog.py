@@ -134,13 +134,15 @@ def resolve(names: Collection[str], catalog: Collection[str]) -> dict[str, str]:
         Name to id, in the order of `names`: the id itself, else the longest one in which this
         path ends, else the only one that ends in this path, else the only one with this file
         name, else the only one with this stem
-        (``stim-x`` also means ``stim-x_image.png``). Names that mean no picture, or several
-        (see `ambiguous`), are not in it.
+        (``stim-x`` also means ``stim-x_image.png``); never one in another folder than the name
+        tells. Names that mean no picture, or several (see `ambiguous`), are not in it.
 
     Examples
     --------
     >>> resolve(["cat", "dog.png"], ["a/cat.png", "b/dog.png", "c/dog.png"])
     {'cat': 'a/cat.png'}
+    >>> resolve(["house/2.png"], ["face/2.png"])
+    {}
     """
     found = _candidates(names, catalog)
     return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
@@ -161,7 +163,7 @@ def _candidates(names: Collection[str], catalog: Collection[str]) -> dict[str, t
         inner = (end for end in _tails(path) if end in known)  # the longest first
         ids: tuple[str, ...] = tuple(islice(inner, 1))
         for key, table in tables:
-            ids = ids or tuple(sorted(table.get(key(path), ())))
+            ids = ids or tuple(sorted(p for p in table.get(key(path), ()) if _agree(path, p)))
         if path and ids:
             found[name] = ids
     return found
@@ -173,6 +175,13 @@ def _index(known: Iterable[str], keys: Callable[[str], set[str]]) -> dict[str, s
         for key in keys(picture):
             table.setdefault(key, set()).add(picture)
     return table
+
+
+def _agree(path: str, picture: str) -> bool:
+    """Tell whether folders speak against it: ``house/2.png`` is not ``face/2.png``."""
+    one, other = path.rpartition("/")[0], picture.rpartition("/")[0]
+    shorter, longer = sorted((one, other), key=len)
+    return not shorter or f"/{longer}".endswith(f"/{shorter}")
 
 
 def _tails(path: str) -> list[str]:

@@ -6,17 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from bids_dnn.errors import (
     BidsDnnError,
     MissingInputError,
     NotEnoughDataError,
     OutputError,
-    UnreadableError,
 )
 from bids_dnn.files import write_text
+from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.spm_design import read_design
+from bids_dnn.stimuli.catalog import resolve
 
 if TYPE_CHECKING:
     from bids_dnn.config.schema import Analysis
@@ -133,18 +132,18 @@ def why_not_encode(subject: Subject, catalog: Collection[str]) -> BidsDnnError |
         if run.events is None:
             continue
         try:
-            events = pd.read_csv(run.events, sep="\t", dtype=str, na_values="n/a")
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
-            return UnreadableError(f"{run.events} is no table: {err}.", mend="Mend that file.")
-        column = next((c for c in ("stim_file", "stim_id") if c in events.columns), None)
-        if column is None:
+            events, _ = read_events(run.events)
+            shown = sample_table(events, session=run.session, run=run.run)
+        except BidsDnnError as err:
+            return err
+        if not {"stim_file", "stim_id"} & set(events.columns):
             return MissingInputError(
                 f"{run.events.name} has the columns {list(events.columns)}, but no stim_file, "
                 "which says what was shown.",
                 mend="Add the column stim_file (paths below stimuli/), or type --analysis decode.",
             )
-        names |= set(events[column].dropna()) if column == "stim_file" else set()
-    if missing := sorted(names - set(catalog)):
+        names |= set(shown["stimulus"]) - {""}
+    if missing := sorted(names - set(resolve(names, catalog))):
         return MissingInputError(
             f"{len(missing)} of the {len(names)} stimuli that sub-{subject.participant}'s events "
             f"name are not in stimuli/, such as {missing[0]!r}.",

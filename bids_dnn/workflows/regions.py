@@ -34,7 +34,7 @@ UNSURE = (
     "Region {name} is localized in runs of the task {task}; whether the responses were estimated "
     "from the same runs cannot be told."
 )
-MAPS = ("benson14_angle", "benson14_eccen", "benson14_varea", "benson14_sigma")
+MAPS = ("benson14_angle", "benson14_eccen", "benson14_varea")  # sigma may be absent
 
 
 def regions_manifest(scene: Scene, subject: Subject) -> Manifest:
@@ -147,6 +147,8 @@ def _term(scene: Scene, subject: Subject, name: str, term: Term) -> Manifest:
 def _mask(asked: _Asked) -> Manifest:
     subject, term = asked.subject, asked.term
     here = {mask.name: mask for mask in subject.masks if mask.space == subject.space}
+    if term.argument not in here and subject.source in READY:
+        return {"is_area": True, "files": []}  # ready-made data name regions of their own
     if term.argument not in here:
         raise ConfigError(
             f"Region {asked.name!r} asks for the mask {term.argument!r}, which sub-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
-from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.ceiling import by_fev, ceiling_of, fev, ncsnr, signal_to_noise, split_half
 from bids_dnn.stats.leakage import ceiling_doubts
 from bids_dnn.stats.regions import RegionUnits, region_units
@@ -59,7 +58,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     Raises
     ------
     NotEnoughDataError
-        If nothing was shown twice.
+        If a region has no measured unit.
     SpaceError
         If a region lies on another space.
 
@@ -72,13 +71,6 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     repeated, names = _repeated(responses.samples)
     used = names != ""
     counts = pd.Series(names[used]).value_counts()
-    if not (counts > 1).any():
-        raise NotEnoughDataError(
-            f"None of the {len(counts)} {repeated} names in {len(names)} samples repeats, so "
-            "there is no noise ceiling.",
-            mend="Give single trials of stimuli that were shown more than once, or leave out "
-            "--analysis ceiling.",
-        )
     regions = region_units(responses, rois)
     units = np.unique(np.concatenate([region.units for region in regions]))
     values = responses.values[used][:, units]
@@ -97,7 +89,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
         "repeated": repeated,
         "n_items": len(counts),
         "n_repeated": int((counts > 1).sum()),
-        "n_repeats": float(counts[counts > 1].mean()),
+        "n_repeats": float(counts[counts > 1].mean()) if (counts > 1).any() else 1.0,
     }
     rows = [
         _row(region, name, estimate, single.get(name), units) | about
@@ -128,11 +120,20 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
             "independence": responses.independence,
             "samples_without_name": int((~used).sum()),
             "seed": seed,
-            "warnings": ceiling_doubts(
-                shown, runs=list(runs), independence=responses.independence
-            ),
+            "warnings": _without(about)
+            or ceiling_doubts(shown, runs=list(runs), independence=responses.independence),
         },
     )
+
+
+def _without(about: Mapping[str, Any]) -> list[str]:
+    """Say that nothing repeats, where nothing does."""
+    if about["n_repeated"]:
+        return []
+    return [
+        f"No noise ceiling can be told: none of the {about['n_items']} {about['repeated']} names "
+        "repeats in these responses."
+    ]
 
 
 def _repeated(samples: pd.DataFrame) -> tuple[str, NDArray[np.object_]]:

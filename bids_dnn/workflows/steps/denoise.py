@@ -12,7 +12,7 @@ from bids_dnn.containers.space import Space
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.files import read_json
-from bids_dnn.ingest.denoise import LOW_PASS_HZ, region_time_series
+from bids_dnn.ingest.denoise import DETREND, LOW_PASS_HZ, has_cosines, region_time_series
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.workflows.steps.about import with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
@@ -39,12 +39,17 @@ def denoise_step(manifest: Path, responses: Path, regions: Path) -> Path:
     settings, run = told["settings"], Subject.from_json(told["subject"]).runs[0]
     space = measured.space
     units = {roi.name: np.flatnonzero(roi.units_in(space)) for roi in rois}
+    is_slow = 0.5 / run.t_r_s <= LOW_PASS_HZ  # too few volumes to show that cut-off
+    strategies = settings["strategies"]
+    if not has_cosines(run):
+        strategies = [name for name in strategies if name != DETREND]
+        warnings.append(f"Run {run.run} has no cosines: {DETREND} is not drawn.")
     made = region_time_series(
         run,
         space,
         units or {"all": np.arange(len(space))},
-        strategies=settings["strategies"],
-        low_pass_hz=settings["low_pass_hz"] or LOW_PASS_HZ,
+        strategies=strategies,
+        low_pass_hz=settings["low_pass_hz"] or (None if is_slow else LOW_PASS_HZ),
         rest=settings["rest"],
     )
     result = Result(

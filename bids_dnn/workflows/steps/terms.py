@@ -55,7 +55,7 @@ def resolver(
                 retinotopy.append(maps_for(measured, found))
             maps, options = retinotopy[0], term.options
             return places_of(term.argument, maps, space=measured, files=found, options=options)
-        if term.kind == "area":
+        if term.kind == "area" or told.get("is_area"):
             return _own(term, own, measured), []
         if term.kind == "sphere":
             return sphere_places(term.argument, measured), []

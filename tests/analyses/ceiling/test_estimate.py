@@ -3,10 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from bids_dnn.analyses.ceiling.estimate import estimate_ceilings
-from bids_dnn.errors import NotEnoughDataError
 from tests.factories.responses import make_responses, make_roi
 
 
@@ -58,7 +56,10 @@ def test_the_order_of_regions_and_denoised_estimates(rng):
     assert "Repeats are not independent" in made.meta["warnings"][0]
 
 
-def test_without_repeats_it_is_refused(rng):
+def test_without_repeats_there_is_none(rng):
     responses, rois = make(rng, n_repeats=1)
-    with pytest.raises(NotEnoughDataError, match="None of the 100 stimulus names"):
-        estimate_ceilings(responses, rois, seed=0)
+    made = estimate_ceilings(responses, rois, seed=0)
+    assert made.table[["score", "ceiling", "single"]].isna().all(axis=None)
+    assert (made.table["n_repeated"] == 0).all()
+    assert all(np.isnan(one.values).all() for one in made.maps)
+    assert "none of the 100 stimulus names repeats" in made.meta["warnings"][0]
