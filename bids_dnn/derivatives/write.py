@@ -120,7 +120,8 @@ def write_participants(
     bids_dir
         Root of the input data set, whose ``participants.tsv`` is taken over.
     participants
-        Labels without ``sub-``, for where the input has no such table.
+        Labels without ``sub-``; those that the input's table lacks (as ready-made responses have
+        their own) are added, with ``n/a`` for what is not known of them.
 
     Returns
     -------
@@ -142,6 +143,10 @@ def write_participants(
     text = text if text.strip() else f"participant_id\n{rows}"
     facts = _description_of(described)
     columns = text.splitlines()[0].split("\t")
+    listed = {line.split("\t")[0] for line in text.splitlines()[1:]}
+    absent = sorted({f"sub-{label}" for label in participants} - listed)
+    unknown = "".join("\t" + "n/a" for _ in columns[1:])
+    text = text.rstrip("\n") + "\n" + "".join(f"{label}{unknown}\n" for label in absent)
     words = {name: {"Description": f"{name}, as in the input."} for name in columns}
     table = names.path_of(out_dir, "participants")
     said = {"Description": "Participants of the input data set."} | words | facts

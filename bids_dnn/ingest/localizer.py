@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,9 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.condition_means import canonical_columns
 from bids_dnn.ingest.estimates import drift_of
+from bids_dnn.ingest.events import read_events
 from bids_dnn.ingest.recorded import Recorded, read_run
-from bids_dnn.ingest.records import Subject
+from bids_dnn.ingest.records import Run, Subject
 from bids_dnn.ingest.trials import nuisance_columns
 
 
@@ -38,6 +39,21 @@ class ModeledRun:
     series: NDArray[np.float64]
     design: NDArray[np.float64]
     conditions: tuple[str, ...]
+
+
+def conditions_of(runs: Iterable[Run], *, rest: Collection[str]) -> list[str]:
+    """Return the conditions that the events of runs name, sorted, without reading an image.
+
+    Raises
+    ------
+    MissingInputError, UnreadableError
+        As `events.read_events`.
+    """
+    found: set[str] = set()
+    for run in runs:
+        if run.events is not None:
+            found |= set(read_events(run.events)[0]["trial_type"])
+    return sorted(found - set(rest))
 
 
 def model_runs(subject: Subject, space: Space, **given: object) -> Iterator[ModeledRun]:

@@ -100,6 +100,12 @@ def match_runs(request: Request, raw: Sequence[Found], made: Sequence[Found]) ->
     choice = choose_space(request, asked)
     notes += [choice.note] if choice.note else []
     wanted = {f.path for f in choice.keep(asked)}
+    for task in sorted(set(labels(asked, "task")) - set(labels(choice.keep(asked), "task"))):
+        spaces = sorted({space_of(f) for f in keep(asked, {"task": (task,)})})
+        notes.append(
+            f"Task {task} has no BOLD in space {choice.space} and was left out; it has some in "
+            f"{', '.join(spaces)}."
+        )
     matched = Matched([], [], notes)
     for participant in request.participants:
         own = [f for f in choice.keep(everything) if f.get("subject") == participant]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
@@ -148,6 +148,7 @@ def from_ready(kind: str, folder: Path, query: Query) -> tuple[list[Subject], li
 
     asked = bare(query.participant_label, "sub-")
     subjects, notes = door(kind).find(folder, participants=asked, space=query.space)
+    subjects = [replace(s, task=s.task or kind) for s in subjects]  # file names need a task
     there = sorted({subject.participant for subject in subjects})
     if not there:
         raise MissingInputError(

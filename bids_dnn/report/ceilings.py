@@ -38,14 +38,14 @@ def ceiling_section(result: Result, *, link: str = "") -> Section:
 
 def ceiling_answer(table: pd.DataFrame) -> str:
     """Say in one sentence what the ceilings are, by the first method of the table."""
-    first = table[table["metric"] == table["metric"].iloc[0]]
+    first = table[table["method"] == table["method"].iloc[0]]
     row = first.iloc[0]
     if not row["n_repeated"]:
         return "Nobody can tell: nothing was shown twice."
     known = first[np.isfinite(first["ceiling"])].sort_values("ceiling", ascending=False)
     told = [f"{one['region']} {one['ceiling']:.2f}" for _, one in known.head(4).iterrows()]
     without = [str(name) for name in first["region"] if name not in set(known["region"])]
-    said = f"Highest r that noise allows ({METHODS.get(row['metric'], row['metric'])}): "
+    said = f"Highest r that noise allows ({METHODS.get(row['method'], row['method'])}): "
     said += f"{listed(told)}" if told else "none above zero"
     said += f"; {listed(without)} no better than noise" if without else ""
     repeats = f"{row['n_repeats']:.3g} repeats on average"

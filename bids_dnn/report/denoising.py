@@ -45,7 +45,7 @@ def denoising_section(series: TimeSeries) -> Section:
             alt=f"Time series of {region} in run {series.run}, one panel for each of "
             f"{counted(len(strategies), 'strategy', 'strategies')}: {listed(strategies)}.",
             caption=f"{region}, run {series.run}: mean over its units, in standard deviations of "
-            f"each unit over the run.{filtered} Colored spans: blocks of one condition, as the "
+            f"each unit over the run.{filtered} Shaded spans: blocks of one condition, as the "
             "events have them (not shifted by the hemodynamic delay). Gaps: volumes left out.",
         )
         for region in series.series

@@ -134,7 +134,7 @@ def _how(rois: Sequence[Roi], brain: Brain | None) -> str:
     if isinstance(space, Grid | Channels) or surfaces.fits(brain, space):
         return ""
     if brain is None:
-        return "No surfaces were found for this participant, so the regions are not drawn."
+        return "No inflated surfaces of this space were found, so the regions are not drawn."
     found = ", ".join(f"{h} {n:,}" for h, n in brain.n_vertices.items())
     return (
         f"The regions lie in {space.describe()}, the surfaces found have another mesh ({found} "

@@ -143,6 +143,25 @@ def atlas_places(
     return mask, warnings
 
 
+def check_labels(files: AtlasFiles, labels: Iterable[str]) -> None:
+    """Refuse labels that an atlas does not name, as far as that is known without its volumes.
+
+    Raises
+    ------
+    ConfigError
+        If the atlas has no such label; offers the nearest.
+    MissingInputError, UnreadableError
+        If a file of labels is not there or damaged.
+    """
+    ends = (".label.gii", ".annot")
+    told = [imaging.read_labels(path)[1] for path in files.images if path.name.endswith(ends)]
+    if files.table is not None and not any(len(names) > 1 for names in told):
+        told = [read_names(files.table)]
+    known = {name for names in told for name in names.values()}
+    for text in labels if known else ():
+        _matched(text, known, {key for names in told for key in names}, files.name)
+
+
 def read_names(table: Path) -> dict[int, str]:
     """Return the names of an atlas's labels from its TSV.
 

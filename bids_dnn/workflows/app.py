@@ -117,6 +117,9 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     stages.log.cite(pages.facts_of(told))
     _say_matches(plan, stages)
     failed = {*problems, *(_who(f, plan) for f in failures)}
+    for subject in plan.subjects:  # all of it left out, so that there is nothing
+        if not any(job.is_there() for job in subject.jobs):
+            failed.add(subject.subject.participant)
     _finish(plan, waiting, failures, pages.written(told), screen)
     stages.log.add("end", failed=sorted(failed))
     return SOME_FAILED if failed else DONE
@@ -284,7 +287,14 @@ def _finish(
         if job.is_there()
     ]
     left = [f"sub-{s.subject.participant}: {note}" for s in plan.subjects for note in s.notes]
+    left += [
+        f"sub-{s.subject.participant}: {job.analysis}: {why}"
+        for s in plan.subjects
+        for job in s.jobs
+        if (why := job.why_left_out())
+    ]
     pages_there = [str(p) for p in reports if p.is_file()]
-    failed = bool(failures) or any(s.problems for s in plan.subjects)
+    empty = [s for s in plan.subjects if not any(job.is_there() for job in s.jobs)]
+    failed = bool(failures) or bool(empty) or any(s.problems for s in plan.subjects)
     for line in summary(made, left, pages_there, failed=failed):
         screen.say(line)

@@ -155,7 +155,10 @@ def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
     for label, path in tables.items():
         sidecar = read.read_sidecar(path)
         runs = sidecar["Facts"].get("ingest", {}).get("n_runs")
-        key = fingerprint_of([sidecar.get("Settings"), sidecar.get("Networks"), runs])
+        settings = dict(sidecar.get("Settings", {}))
+        # a rule may hold a participant's own values of participants.tsv
+        settings["regions"] = [one["name"] for one in settings.get("regions", ())]
+        key = fingerprint_of([settings, sidecar.get("Networks"), runs])
         found.setdefault(key, []).append(f"sub-{label}")
     if len(found) < 2:
         return []

@@ -200,12 +200,16 @@ def _tables(subject: SubjectPlan) -> dict[str, Path]:
 def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:
     label = subject.subject.participant
     left = [*subject.notes, *map(str, subject.problems)]
+    stale: list[str] = []
     for job in subject.jobs:
-        if job.analysis not in tables:
+        if why := job.why_left_out():
+            left.append(f"{job.analysis}: {why}")
+        elif job.analysis not in tables:
             left.append(f"{job.analysis} has no result; see the log.")
         elif not job.is_there():
-            left.append(
-                f"{job.analysis} is shown as it was made with other inputs, settings or code."
+            stale.append(
+                f"{job.analysis} is shown as it was made with other inputs, settings or code, not "
+                "with those under Reproduce."
             )
     ran = ran_of(tables)
     manifest: Manifest = {
@@ -223,6 +227,7 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "networks": ran.get("networks", []),
         "seed": told.config.run.random_seed,
         "left_out": left,
+        "stale": stale,
     }
     _finish(
         manifest,
@@ -241,7 +246,7 @@ def surfaces_of(subject: Subject) -> Manifest:
     ----------
     subject
         Volumes and ``fsnative`` are drawn on the participant's own surfaces, ``fsaverage*`` on
-        those of FreeSurfer's averages beside them.
+        those of FreeSurfer's averages beside them, or of nilearn (fsaverage5).
     """
     anatomy, space = subject.anatomy, subject.space
     made: Manifest = {}
@@ -251,6 +256,9 @@ def surfaces_of(subject: Subject) -> Manifest:
         if space.startswith("fsaverage"):
             folder = None if folder is None else folder.parent / space
             mesh = None if folder is None else folder / "surf" / f"{spelled}.inflated"
+            if space == "fsaverage5" and not (mesh and mesh.is_file()):
+                made[side] = _bundled(side)
+                continue
         elif space == "fsLR":
             mesh = None
         folding = None if folder is None else folder / "surf" / f"{spelled}.curv"
@@ -258,6 +266,15 @@ def surfaces_of(subject: Subject) -> Manifest:
             is_there = folding is not None and folding.is_file()
             made[side] = {"mesh": str(mesh), "folding": str(folding) if is_there else None}
     return made if len(made) == len(SIDES) else {}
+
+
+def _bundled(side: str) -> dict[str, str]:
+    """Return the files of fsaverage5 that come with nilearn."""
+    from nilearn.datasets import fetch_surf_fsaverage
+
+    found = fetch_surf_fsaverage("fsaverage5")  # these come with the package: no network
+    name = {"L": "left", "R": "right"}[side]
+    return {"mesh": str(found[f"infl_{name}"]), "folding": str(found[f"sulc_{name}"])}
 
 
 def _finish(

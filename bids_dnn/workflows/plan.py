@@ -62,6 +62,14 @@ class Job:
         regions = read_json(sidecar).get("Facts", {}).get("regions", [])
         return all((root / name).is_file() for one in regions for name in one.get("files", ()))
 
+    def why_left_out(self) -> str:
+        """Return why it was left out for these inputs and settings, "" where it was not."""
+        said = Path(self.manifest["left_out"])
+        if not said.is_file():
+            return ""
+        told = read_json(said)
+        return str(told["what"]) if told[provenance.FINGERPRINT] == self.fingerprint else ""
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectPlan:
@@ -93,7 +101,7 @@ class SubjectPlan:
 
     def waiting(self) -> tuple[Job, ...]:
         """Return the jobs whose results are not there."""
-        return tuple(job for job in self.jobs if not job.done)
+        return tuple(job for job in self.jobs if not (job.done or job.why_left_out()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +253,19 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
 
 
 def _replaced(scene: Scene, job: Job) -> list[str]:
-    """Warn where a result of other sessions or runs has the same name."""
+    """Warn where a result of another source, or of other sessions or runs, has the same name."""
+    if job.done or not names.sidecar_of(job.table()).is_file():
+        return []
+    sidecar = read_json(names.sidecar_of(job.table()))
+    before = sidecar.get("Settings", {}).get("responses", {}).get("source")
+    now = job.manifest["sidecar"]["Settings"]["responses"]["source"]
+    if before not in (None, now):
+        return [
+            f"the {job.analysis} result of {before} that is there is replaced by that of {now}; "
+            "choose another OUTPUT_DIR to keep both."
+        ]
     chosen = scene.config.run.session_label or scene.config.run.run_id
-    if job.done or not (chosen or scene.config.run.bids_filter_file) or not job.table().is_file():
+    if not (chosen or scene.config.run.bids_filter_file):
         return []
     return [f"the {job.analysis} result that is there, of other runs or settings, is replaced."]
 
@@ -333,6 +351,8 @@ def _job(
         "settings": settings,
         "seed": seed,
         "sidecar": sidecar,
+        "is_asked": bool(scene.config.run.analysis),
+        "left_out": str(scene.work_dir / "left_out" / f"{_name(subject)}_{analysis}.json"),
     }
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()

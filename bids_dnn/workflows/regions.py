@@ -13,12 +13,13 @@ from bids_dnn.containers.space import HEMISPHERES, Hemisphere
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.ingest.inventory import Run, Subject
+from bids_dnn.ingest.localizer import conditions_of
 from bids_dnn.ingest.records import READY
 from bids_dnn.rois.atlas_files import templateflow_atlas, templateflow_home
-from bids_dnn.rois.atlases import atlas_of
+from bids_dnn.rois.atlases import atlas_of, check_labels
 from bids_dnn.rois.benson_files import BensonFiles
 from bids_dnn.rois.define import other_space, parse_ball
-from bids_dnn.rois.functional import RunId, check_circular
+from bids_dnn.rois.functional import RunId, check_circular, parse_contrast
 from bids_dnn.rois.grammar import parse, split_space, terms
 from bids_dnn.rois.localizer import is_map, localizer_runs
 from bids_dnn.rois.rule import Rule, Term, fill, to_json
@@ -217,6 +218,7 @@ def _atlas(asked: _Asked) -> Manifest:
         )
     except MissingInputError as err:
         raise _or_templateflow(err, asked) from None
+    check_labels(found, labels)
     files = [*found.images, *([found.table] if found.table else [])]
     return {"atlas": found.to_json(), "labels": labels, "files": [str(path) for path in files]}
 
@@ -348,6 +350,8 @@ def _localizer(asked: _Asked) -> Manifest:
     source = found[0].to_json() | {"runs": [run.to_json() for run in runs], "masks": []}
     files = Subject.from_json(source).inputs()
     settings = scene.config.responses
+    if conditions := conditions_of(runs, rest=settings.rest):
+        parse_contrast(term.argument, conditions)
     return {
         "subject": source,
         "settings": {

@@ -14,7 +14,7 @@ from tests.factories.sources import MAKE, write_raw, write_settings
 def app(tmp_path):
     """Run the App in this process; returns what it said, or the tables of an analysis.
 
-    `more` is TOML. With `expect` 1 all participants fail but those in `made`, with 2 nothing runs.
+    `more` is TOML; with `analysis` None all that the data allow are run. With `expect` 1 all participants fail but those in `made`, with 2 nothing runs.
     """
 
     def run(bids_dir, *options, analysis, nuisance=(), more="", expect=0, made=(), dry=False):
@@ -22,7 +22,8 @@ def app(tmp_path):
         folder.mkdir(exist_ok=True)
         args = [
             *(str(bids_dir), str(tmp_path / "out"), "participant"),
-            *("--config", str(write_settings(folder, nuisance, more)), "--analysis", analysis),
+            *("--config", str(write_settings(folder, nuisance, more))),
+            *(["--analysis", analysis] if analysis else []),
             *("--work-dir", str(tmp_path / "work"), "--use-plugin", str(folder / "plugin.yml")),
             *map(str, options),
             *(["--dry-run"] if dry else []),
@@ -37,6 +38,8 @@ def app(tmp_path):
             assert {name.partition("_")[0] for name in tables} == {f"sub-{who}" for who in made}
             assert not (written and (dry or expect == 2)), written
             assert "Traceback" not in said.output
+            return said.output
+        if analysis is None:
             return said.output
         return {
             path.name.partition("_")[0].removeprefix("sub-"): pd.read_csv(path, sep="\t")

@@ -178,9 +178,9 @@ def test_rules_that_cannot_be_read_show_the_place(app, tree, tmp_path, case):
     assert words in caret
 
 
-def test_a_label_that_the_atlas_lacks_fails_its_participant(app, tree, tmp_path):
+def test_a_label_that_the_atlas_lacks_is_refused(app, tree, tmp_path):
     rules = {"x": "atlas:Tiny:lef"}
-    said = app(tree, *given(tmp_path, rules), analysis="decode", expect=1)
+    said = app(tree, *given(tmp_path, rules), analysis="decode", expect=2)
     assert "The atlas 'Tiny' has no label 'lef'. Did you mean 'left'?" in " ".join(said.split())
 
 

@@ -136,6 +136,19 @@ def test_a_data_set_that_says_what_it_is_is_found(app, tmp_path, rng):
     assert "sub-01" in said
 
 
+def test_what_nobody_asked_for_is_left_out_with_the_reason(app, tmp_path, rng):
+    vim1_folder(tmp_path / "vim1", rng)
+    raw = write_raw(tmp_path / "raw", rng)
+    given = ("--responses", f"vim1={tmp_path / 'vim1'}", "--participant-label", "S1")
+    said = " ".join(app(raw, *given, analysis=None).split())
+    assert "Left out: sub-S1: decode: There is one run" in said
+    assert "encode of sub-S1" in said
+    page = (tmp_path / "out" / "sub-S1.html").read_text()
+    assert "decode: There is one run" in page
+    again = " ".join(app(raw, *given, analysis=None).split())
+    assert "nothing new; all was there already" in again
+
+
 def test_tables_hold_what_the_reader_told(app, tmp_path, rng):
     made = table_folder(tmp_path / "mine", rng, n_samples=40)
     raw = write_raw(tmp_path / "raw", rng)

@@ -169,3 +169,12 @@ def test_the_validator_finds_nothing(tmp_path, rng):
     )
     found = json.loads(ran.stdout)["issues"]["issues"]
     assert found == [], json.dumps(found, indent=1)
+
+
+def test_participants_that_the_input_does_not_list_are_added(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "participants.tsv").write_text("participant_id\tage\nsub-01\t30\n")
+    write.write_participants(tmp_path / "out", bids_dir=raw, participants=["monkeyF", "01"])
+    text = (tmp_path / "out" / "participants.tsv").read_text()
+    assert text == "participant_id\tage\nsub-01\t30\nsub-monkeyF\tn/a\n"

@@ -8,7 +8,7 @@ from bids_dnn.report.ceilings import ceiling_answer, ceiling_section
 
 ROWS = {
     "region": ["V1", "noise"],
-    "metric": ["ncsnr", "ncsnr"],
+    "method": ["ncsnr", "ncsnr"],
     "score": [0.81, -0.02],
     "ceiling": [0.9, np.nan],
     "repeated": ["stimulus", "stimulus"],

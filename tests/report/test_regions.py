@@ -84,7 +84,7 @@ def test_what_cannot_be_drawn_is_said(brain):
     made = section(rois, brain=brain)
     assert made.pictures == ()
     assert "the surfaces found have another mesh (L 600, R 600 vertices)" in made.how
-    assert "No surfaces were found" in section(rois).how
+    assert "No inflated surfaces" in section(rois).how
 
 
 def test_hemispheres_and_subcortex_are_counted():

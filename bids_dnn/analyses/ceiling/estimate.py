@@ -19,14 +19,15 @@ from bids_dnn.stats.regions import RegionUnits, region_units
 Array = NDArray[np.float64]
 COLUMNS = {
     "region": "Name of the region",
-    "metric": "ncsnr = share of signal in the variance of the mean over repeats, from the "
+    "method": "ncsnr = share of signal in the variance of the mean over repeats, from the "
     "components of variance (Allen 2022); split-half = the same from how halves of the repeats "
     "agree, stepped up by Spearman and Brown; fev = the same from the fraction of explainable "
     "variance (Cadena 2019)",
+    "metric": "reliability = share of signal in the variance of the mean over repeats",
     "score": "Mean over the region's units of that reliability; -1 to 1, about 0 for noise",
     "ceiling": "Its square root: the highest correlation of a prediction with the mean over "
     "repeats; n/a where the score is not above zero",
-    "single": "Mean over units of the reliability of one response (ncsnr and fev); n/a for "
+    "score_single": "Mean over units of the reliability of one response (ncsnr and fev); n/a for "
     "split-half",
     "n_units": "Units of the region that have an estimate",
     "repeated": "stimulus, or condition where no stimulus is known: what repeats",
@@ -51,7 +52,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     Returns
     -------
     result
-        One row a region and metric; maps ``ncsnr`` (ratio), ``noiseceiling`` (highest r, from
+        One row a region and method; maps ``ncsnr`` (ratio), ``noiseceiling`` (highest r, from
         ncsnr), ``splithalf`` (reliability) and ``fev`` over the units of all regions, NaN where
         they cannot be told.
 
@@ -145,7 +146,7 @@ def _repeated(samples: pd.DataFrame) -> tuple[str, NDArray[np.object_]]:
 
 def _row(
     region: RegionUnits,
-    metric: str,
+    method: str,
     estimate: Array,
     single: Array | None,
     units: NDArray[np.intp],
@@ -154,10 +155,11 @@ def _row(
     score = _mean(estimate[columns])
     return {
         "region": region.name,
-        "metric": metric,
+        "method": method,
+        "metric": "reliability",
         "score": score,
         "ceiling": float(ceiling_of(np.array([score]))[0]),
-        "single": np.nan if single is None else _mean(single[columns]),
+        "score_single": np.nan if single is None else _mean(single[columns]),
         "n_units": int(np.isfinite(estimate[columns]).sum()),
     }
 

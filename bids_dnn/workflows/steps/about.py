@@ -11,6 +11,9 @@ from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.names import label_of
 from bids_dnn.derivatives.places import paths_of
+from bids_dnn.derivatives.provenance import FINGERPRINT
+from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.files import write_json
 
 CIRCULAR = "circular: chosen on runs that are analyzed"
 CIRCULAR_COLUMN = {
@@ -69,3 +72,17 @@ def _files(roi: Roi, entities: Mapping[str, str]) -> tuple[Path, ...]:
     """Return where the region lies, from the root of the output."""
     own = {key: entities[key] for key in ("participant", "space")}
     return paths_of(Path(), "region", roi.space, **own, region=label_of(roi.name))
+
+
+def leave_out(told: Mapping[str, Any], err: NotEnoughDataError) -> Path:
+    """Say why an analysis that nobody asked for by name is left out; returns where it is said.
+
+    Raises
+    ------
+    NotEnoughDataError
+        `err` itself, where the analysis was asked for.
+    """
+    if told["is_asked"]:
+        raise err
+    said = {"what": err.what, FINGERPRINT: told["sidecar"][FINGERPRINT]}
+    return write_json(Path(told["left_out"]), said)

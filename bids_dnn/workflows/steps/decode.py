@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
-from bids_dnn.workflows.steps.about import with_facts
+from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 
 
@@ -17,15 +18,18 @@ def decode_step(manifest: Path, responses: Path, regions: Path) -> Path:
     measured, facts = load_responses(responses)
     rois, warnings = load_rois(regions)
     settings = told["settings"]
-    result = decode(
-        measured,
-        rois,
-        comparisons=tuple(settings["comparisons"]),
-        c=settings["c"],
-        n_permutations=settings["permutations"],
-        seed=told["seed"],
-        nuisance=tuple(settings["nuisance"]),
-    )
+    try:
+        result = decode(
+            measured,
+            rois,
+            comparisons=tuple(settings["comparisons"]),
+            c=settings["c"],
+            n_permutations=settings["permutations"],
+            seed=told["seed"],
+            nuisance=tuple(settings["nuisance"]),
+        )
+    except NotEnoughDataError as err:
+        return leave_out(told, err)
     result = with_facts(
         result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
     )

@@ -11,10 +11,11 @@ from bids_dnn.containers.result import Result
 from bids_dnn.containers.space import Space
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.ingest.denoise import DETREND, LOW_PASS_HZ, has_cosines, region_time_series
 from bids_dnn.ingest.inventory import Subject
-from bids_dnn.workflows.steps.about import with_facts
+from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 
 COLUMNS = {
@@ -44,14 +45,17 @@ def denoise_step(manifest: Path, responses: Path, regions: Path) -> Path:
     if not has_cosines(run):
         strategies = [name for name in strategies if name != DETREND]
         warnings.append(f"Run {run.run} has no cosines: {DETREND} is not drawn.")
-    made = region_time_series(
-        run,
-        space,
-        units or {"all": np.arange(len(space))},
-        strategies=strategies,
-        low_pass_hz=settings["low_pass_hz"] or (None if is_slow else LOW_PASS_HZ),
-        rest=settings["rest"],
-    )
+    try:
+        made = region_time_series(
+            run,
+            space,
+            units or {"all": np.arange(len(space))},
+            strategies=strategies,
+            low_pass_hz=settings["low_pass_hz"] or (None if is_slow else LOW_PASS_HZ),
+            rest=settings["rest"],
+        )
+    except NotEnoughDataError as err:
+        return leave_out(told, err)
     result = Result(
         "denoise",
         to_table(made),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
-from bids_dnn.workflows.steps.about import with_facts
+from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
 
@@ -24,18 +25,21 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         for index in features
         for gram in load_grams(index)
     ]
-    result = encode(
-        measured,
-        rois,
-        grams,
-        n_folds=settings["folds"]["stimulus"],
-        n_inner=settings["folds"]["inner"],
-        alphas=settings["alphas"],
-        ceiling=settings["ceiling"],
-        n_permutations=settings["permutations"],
-        seed=told["seed"],
-        nuisance=tuple(settings["nuisance"]),
-    )
+    try:
+        result = encode(
+            measured,
+            rois,
+            grams,
+            n_folds=settings["folds"]["stimulus"],
+            n_inner=settings["folds"]["inner"],
+            alphas=settings["alphas"],
+            ceiling=settings["ceiling"],
+            n_permutations=settings["permutations"],
+            seed=told["seed"],
+            nuisance=tuple(settings["nuisance"]),
+        )
+    except NotEnoughDataError as err:
+        return leave_out(told, err)
     result = with_facts(
         result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
     )

@@ -58,7 +58,7 @@ def report_step(manifest: Path) -> Path:
         config_toml=told["config_toml"],
         versions=told["versions"],
         seed=told["seed"],
-        warnings=_warnings(whole),
+        warnings=(*told["stale"], *_warnings(whole)),
         left_out=tuple(told["left_out"]),
         surfaces=_surfaces(told),
         retinotopy=_retinotopy(told),

@@ -23,16 +23,16 @@ def make(rng, *, n=100, n_repeats=3, n_units=40):
 
 def test_reliability_is_that_of_the_simulation(rng):
     result = estimate_ceilings(*make(rng), seed=0)
-    table = result.table.set_index(["region", "metric"])
+    table = result.table.set_index(["region", "method"])
     expected = 1 / (1 + 1 / 3)
-    for metric in ("ncsnr", "split-half", "fev"):
-        row = table.loc[("signal", metric)]
+    for method in ("ncsnr", "split-half", "fev"):
+        row = table.loc[("signal", method)]
         assert abs(row["score"] - expected) < 0.03  # SE of the mean over 20 units: 0.008
         np.testing.assert_allclose(row["ceiling"], np.sqrt(row["score"]))
-        assert abs(table.loc[("noise", metric), "score"]) < 0.1  # SE 0.025
-    assert abs(table.loc[("signal", "ncsnr"), "single"] - 0.5) < 0.03
-    assert abs(table.loc[("signal", "fev"), "single"] - 0.5) < 0.03
-    assert np.isnan(table.loc[("signal", "split-half"), "single"])
+        assert abs(table.loc[("noise", method), "score"]) < 0.1  # SE 0.025
+    assert abs(table.loc[("signal", "ncsnr"), "score_single"] - 0.5) < 0.03
+    assert abs(table.loc[("signal", "fev"), "score_single"] - 0.5) < 0.03
+    assert np.isnan(table.loc[("signal", "split-half"), "score_single"])
     assert set(result.table["repeated"]) == {"stimulus"}
     assert (result.table["n_repeats"] == 3).all()
     maps = {one.stat: one.values for one in result.maps}
@@ -59,7 +59,7 @@ def test_the_order_of_regions_and_denoised_estimates(rng):
 def test_without_repeats_there_is_none(rng):
     responses, rois = make(rng, n_repeats=1)
     made = estimate_ceilings(responses, rois, seed=0)
-    assert made.table[["score", "ceiling", "single"]].isna().all(axis=None)
+    assert made.table[["score", "ceiling", "score_single"]].isna().all(axis=None)
     assert (made.table["n_repeated"] == 0).all()
     assert all(np.isnan(one.values).all() for one in made.maps)
     assert "none of the 100 stimulus names repeats" in made.meta["warnings"][0]
