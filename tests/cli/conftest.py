@@ -14,7 +14,8 @@ from tests.factories.sources import MAKE, write_raw, write_settings
 def app(tmp_path):
     """Run the App in this process; returns what it said, or the tables of an analysis.
 
-    `more` is TOML; with `analysis` None all that the data allow are run. With `expect` 1 all participants fail but those in `made`, with 2 nothing runs.
+    `more` is TOML; with `analysis` None all that the data allow are run. With `expect` 1 all
+    participants fail but those in `made`, with 2 nothing runs.
     """
 
     def run(bids_dir, *options, analysis, nuisance=(), more="", expect=0, made=(), dry=False):

@@ -141,10 +141,10 @@ def test_what_nobody_asked_for_is_left_out_with_the_reason(app, tmp_path, rng):
     raw = write_raw(tmp_path / "raw", rng)
     given = ("--responses", f"vim1={tmp_path / 'vim1'}", "--participant-label", "S1")
     said = " ".join(app(raw, *given, analysis=None).split())
-    assert "Left out: sub-S1: decode: There is one run" in said
+    assert "Left out: sub-S1: decode: Without run" in said
     assert "encode of sub-S1" in said
     page = (tmp_path / "out" / "sub-S1.html").read_text()
-    assert "decode: There is one run" in page
+    assert "decode: Without run" in page
     again = " ".join(app(raw, *given, analysis=None).split())
     assert "nothing new; all was there already" in again
 
