@@ -7,6 +7,8 @@ import pytest
 from tests.factories.sources import check, one
 from tests.factories.trees import SHAPE, affine_of, tiny_tree, write_image
 
+pytestmark = pytest.mark.whole
+
 OUTSIDE = {"absolute": "/etc/passwd.png", "above": "../../secret.png", "Windows": "C:\\im.png"}
 
 

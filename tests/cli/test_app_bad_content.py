@@ -12,6 +12,8 @@ from tests.factories.ready_statmap import series_maps
 from tests.factories.ready_tvsd import things
 from tests.factories.sources import check, one
 
+pytestmark = pytest.mark.whole
+
 # --- code in the place of numbers
 
 

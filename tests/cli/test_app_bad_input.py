@@ -13,6 +13,7 @@ from bids_dnn.cli.app import main
 from bids_dnn.workflows.dry import gigabytes_of
 from tests.factories.trees import SHAPE, affine_of, tiny_tree, write_image, write_json
 
+pytestmark = pytest.mark.whole
 PICTURES = ("face/1.png", "face/2.png", "house/1.png", "house/2.png")
 
 

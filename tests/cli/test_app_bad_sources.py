@@ -10,6 +10,8 @@ from tests.factories.ready_statmap import series_maps, surface_maps
 from tests.factories.ready_tvsd import write_pictures
 from tests.factories.sources import check, one
 
+pytestmark = pytest.mark.whole
+
 # --- files that end early, or are not there
 
 CUT = {  # which file is cut short, the exit code, and what is said beside its name

@@ -9,6 +9,8 @@ import pytest
 from tests.factories.haxby import haxby_tree
 from tests.factories.trees import tiny_tree
 
+pytestmark = pytest.mark.whole
+
 N_VOLUMES = 60
 # What a decoded table counts: six trials a run, two conditions, two runs.
 TRIALS, CONDITIONS = 12, 4

@@ -15,6 +15,8 @@ from tests.factories.sources import write_raw
 from tests.factories.surfaces import icosphere, write_template
 from tests.factories.trees import SHAPE, affine_of, describe, tiny_mask, tiny_tree, write_image
 
+pytestmark = pytest.mark.whole
+
 INSIDE = tiny_mask() > 0  # 2 x 2 x 3 voxels of 3 mm; x = -3 and 0, y = -3 and 0, z = -6 to 0 mm
 FIRST, SECOND = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
 FIRST[1], SECOND[:, 1] = True, True  # x = -3; y = -3

@@ -19,6 +19,8 @@ from tests.factories.ready_vim1 import vim1_folder
 from tests.factories.sources import write_raw
 from tests.factories.trees import describe
 
+pytestmark = pytest.mark.whole
+
 
 def test_glmsingle_is_decoded(app, tmp_path, rng):
     made = write_glmsingle(tmp_path / "betas" / "sub-01", rng)

@@ -15,6 +15,8 @@ CONDITIONS = "name\tstimulus\tcondition\n" + "".join(
     f"{name}\t\t{name.split()[0]}\n" for name in NAMES
 )
 
+pytestmark = pytest.mark.whole
+
 
 def responses(**settings):
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]

@@ -16,6 +16,8 @@ from bids_dnn.simulate import positions, recordings, visual
 from bids_dnn.simulate.dataset import simulate
 from bids_dnn.simulate.timing import Run, trial_regressors
 
+pytestmark = pytest.mark.whole
+
 RUNS = 2
 SPACES = {
     "positions": {"T1w", "fsnative", "fsaverage5", "fsLR"},

@@ -6,7 +6,7 @@ import pytest
 from tests.factories.haxby import haxby_tree
 from tests.workflows.conftest import invoke
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 
 @pytest.mark.parametrize(
