@@ -61,7 +61,7 @@ def load(path: Path) -> Any:
     """
     require_file(path)
     with whole(path):
-        keeps_open = {} if path.suffix == ".gii" else {"keep_file_open": True}
+        keeps_open = {} if path.name.endswith((".gii", ".gii.gz")) else {"keep_file_open": True}
         return nib.load(path, **keeps_open)
 
 

@@ -98,7 +98,7 @@ def read_cortex(path: Path) -> NDArray[np.bool_]:
         If it ends early or is of another kind.
     """
     require_file(path)
-    if path.suffix == ".gii":
+    if path.name.endswith((".gii", ".gii.gz")):
         inside: NDArray[np.bool_] = np.rint(read_vertex_series(path)[0]) != 0
         return inside
     with whole(path):
@@ -193,7 +193,7 @@ def read_curvature(path: Path) -> NDArray[np.float64]:
         If it ends early or is of another kind.
     """
     require_file(path)
-    if path.suffix == ".gii":
+    if path.name.endswith((".gii", ".gii.gz")):
         curvature: NDArray[np.float64] = read_vertex_series(path)[0].astype(np.float64)
         return curvature
     with whole(path):
