@@ -7,7 +7,8 @@ from typing import Any
 from bids_dnn.cli.options import given
 from bids_dnn.config.load import load, named, networks_of
 from bids_dnn.config.regions import regions_of
-from bids_dnn.config.schema import Config, RunConfig
+from bids_dnn.config.schema import READY, Config, RunConfig
+from bids_dnn.errors import ConfigError, nearest
 
 PREFIXES = {
     "participant_label": "sub-",
@@ -43,6 +44,11 @@ def configure(options: dict[str, Any]) -> Config:
         overrides["regions"] = regions_of(typed["roi"], name_of=name_of)
     if "responses" in typed:
         ((kind, path),) = named([typed["responses"]], "--responses").items()
+        if kind not in READY:
+            raise ConfigError(
+                f"--responses {kind}={path}: {kind!r} is no kind of ready-made responses.",
+                mend=nearest(kind, READY),
+            )
         overrides["responses"] = {"source": kind, "path": path}
     if "n_permutations" in typed:
         permutations = {"permutations": typed["n_permutations"]}

@@ -35,6 +35,8 @@ def simulate(output_dir: Path, n_participants: int, seed: int, *, retinotopy: bo
     with guarded(0):
         from bids_dnn.simulate.dataset import simulate as write
 
+        if retinotopy:
+            click.echo("Simulating; surfaces and CIFTI take about 10 s a participant.")
         made = write(
             output_dir.absolute(), n_participants=n_participants, seed=seed, retinotopy=retinotopy
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.ingest.match import ABSENT, Found, Wanted, keep, labels
 from bids_dnn.ingest.match import require_labels as require
 from bids_dnn.ingest.series import Kind, kind_of
@@ -249,10 +249,13 @@ def _asked_space(asked: str, there: Mapping[str, list[Found]]) -> Choice:
     everything = [f for found in there.values() for f in found]
     if name not in there:
         best = next((s for s in there if s != NATIVE), NATIVE)
+        hint = nearest(name, there)
+        meant = f"{hint} " if hint.startswith("Did you mean") else ""
         raise MissingInputError(
             f"There is no preprocessed BOLD in space {name!r}, but in "
             f"{describe_spaces(everything)}.",
-            mend=f"Use --space {best}, or run fMRIPrep with --output-spaces {name}.",
+            mend=f"{meant}Use --space {best}, or run fMRIPrep with "
+            f"--output-spaces {'func' if name == NATIVE else name}.",
         )
     pairs = []
     left = there[name]

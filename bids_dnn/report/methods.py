@@ -187,6 +187,24 @@ def _encode(ran: Ran) -> str:
     )
 
 
+def _ceiling(_: Ran) -> str:
+    return (
+        "How reliable responses are was estimated from what was shown more than once, in three "
+        "ways: from components of variance (the noise ceiling signal-to-noise ratio "
+        "[@allen2022]), from how random halves of the repeats agree, stepped up by Spearman and "
+        "Brown's formula, and from the fraction of explainable variance [@cadena2019]. The noise "
+        "ceiling is the root of the mean reliability over a region's units."
+    )
+
+
+def _denoise(ran: Ran) -> str:
+    named = ", ".join(ran["denoise"].get("strategies", ()))
+    return (
+        "The time series of each region in the first run were cleaned in several ways for "
+        f"comparison ({named}), with and without a low-pass filter; they enter no other result."
+    )
+
+
 def _group(ran: Ran) -> str:
     told = ran["group"]
     text = (
@@ -213,6 +231,8 @@ PARAGRAPHS = (
     Paragraph("", _general),
     Paragraph("source", _source),
     Paragraph("regions", _regions),
+    Paragraph("denoise", _denoise),
+    Paragraph("ceiling", _ceiling),
     Paragraph("decode", _decode),
     Paragraph("networks", _networks),
     Paragraph("encode", _encode),

@@ -17,7 +17,7 @@ from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.checks import count_runs, why_not
-from bids_dnn.workflows.regions import regions_manifest
+from bids_dnn.workflows.regions import reference_of, regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 
 PLAIN = ("raw", "detrend+cosine")  # what each way of denoising is drawn beside
@@ -343,8 +343,7 @@ def _job(
         "RandomSeed": scene.config.run.random_seed,
         provenance.FINGERPRINT: print_,
     }
-    if names.needs_reference(subject.space) and subject.anat is not None:
-        sidecar["SpatialReference"] = provenance.sources([subject.anat], scene.roots())[0]
+    sidecar |= reference_of(scene, subject)
     manifest = {
         "output_dir": str(scene.output_dir),
         "entities": entities,

@@ -76,7 +76,7 @@ def regions_manifest(scene: Scene, subject: Subject) -> Manifest:
         "own": not scene.config.regions,
         "inputs": scene.inputs.of(files),
         "sources": provenance.sources(files, scene.roots()),
-        "sidecar": {"GeneratedBy": f"bids_dnn {__version__}"},
+        "sidecar": {"GeneratedBy": f"bids_dnn {__version__}"} | reference_of(scene, subject),
         "code": provenance.code_fingerprint(f"{STEPS}.regions"),
     }
 
@@ -89,6 +89,13 @@ class _Asked:
     subject: Subject
     name: str
     term: Term
+
+
+def reference_of(scene: Scene, subject: Subject) -> Manifest:
+    """Return the ``SpatialReference`` of a space that is no standard one, where it is known."""
+    if subject.anat is None or not names.needs_reference(subject.space):
+        return {}
+    return {"SpatialReference": provenance.sources([subject.anat], scene.roots())[0]}
 
 
 def _rules(scene: Scene, subject: Subject) -> list[Manifest]:
@@ -276,7 +283,8 @@ def benson_manifest(scene: Scene, subject: Subject) -> Manifest:
     ):
         used += part.values()
     told = {one.name: _plain(getattr(files, one.name)) for one in fields(BensonFiles)}
-    return {"benson": told, "files": [str(path) for path in used]}
+    uris = provenance.sources(used, scene.roots())
+    return {"benson": told, "files": [str(path) for path in used], "uris": uris}
 
 
 def _is_average(subject: Subject) -> bool:

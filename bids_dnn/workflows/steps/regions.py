@@ -23,7 +23,8 @@ from bids_dnn.workflows.steps.about import CIRCULAR
 from bids_dnn.workflows.steps.artifacts import AREAS, load_responses, load_rois, save_rois
 from bids_dnn.workflows.steps.terms import resolver
 
-SHOWN = 5  # overlaps that are told one by one; the page counts all
+SHOWN = 3  # overlaps that are told one by one; the page counts all
+NOTABLE = 0.01  # of a region
 
 
 def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
@@ -56,7 +57,7 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
             f"None of the {len(told['rules'])} masks found has a voxel that was measured.",
             mend="Name a region with --roi NAME=PATH@SPACE.",
         )
-    warnings += _overlapping(rois)
+    warnings += _overlapping([roi for roi in rois if roi not in own])
     sources = {rule["name"]: rule["uris"] for rule in told["rules"]}
     for roi in rois:
         write_region(
@@ -78,7 +79,8 @@ def _region(rule: Mapping[str, Any], space: Space, own: Sequence[Roi]) -> tuple[
 
 
 def _overlapping(rois: Sequence[Roi]) -> list[str]:
-    said = overlap_warnings(overlaps(rois))
+    table = overlaps(rois)
+    said = overlap_warnings(table[table[["share_a", "share_b"]].max(axis=1) >= NOTABLE])
     if len(said) <= SHOWN:
         return said
     return [*said[:SHOWN], f"{len(said) - SHOWN} more pairs of regions share units."]
@@ -99,5 +101,5 @@ def _write_retinotopy(told: Mapping[str, Any]) -> None:
         {h: one.area for h, one in maps.items()},
         Path(told["output_dir"]),
         entities={"participant": told["participant"], "space": "fsnative"},
-        sidecar=told["sidecar"],
+        sidecar=told["sidecar"] | {"Sources": needed[0]["uris"]},
     )
