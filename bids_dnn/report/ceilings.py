@@ -40,7 +40,7 @@ def ceiling_answer(table: pd.DataFrame) -> str:
     """Say in one sentence what the ceilings are, by the first method of the table."""
     first = table[table["method"] == table["method"].iloc[0]]
     row = first.iloc[0]
-    if not row["n_repeated"]:
+    if not row["n_repeated_items"]:
         return "Nobody can tell: nothing was shown twice."
     known = first[np.isfinite(first["ceiling"])].sort_values("ceiling", ascending=False)
     told = [f"{one['region']} {one['ceiling']:.2f}" for _, one in known.head(4).iterrows()]
@@ -49,5 +49,6 @@ def ceiling_answer(table: pd.DataFrame) -> str:
     said += f"{listed(told)}" if told else "none above zero"
     said += f"; {listed(without)} no better than noise" if without else ""
     repeats = f"{row['n_repeats']:.3g} repeats on average"
-    what = WORDS.get(str(row["repeated"]), str(row["repeated"]))
-    return f"{said}. It rests on {counted(int(row['n_repeated']), 'name')} of {what}, {repeats}."
+    what = WORDS.get(str(row["item"]), str(row["item"]))
+    n = counted(int(row["n_repeated_items"]), "name")
+    return f"{said}. It rests on {n} of {what}, {repeats}."

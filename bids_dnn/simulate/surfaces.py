@@ -15,7 +15,7 @@ from bids_dnn import files, imaging
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Hemisphere
 from bids_dnn.simulate import ribbon
-from bids_dnn.simulate.cortex import PARCELS, SPHERE_MM, Half
+from bids_dnn.simulate.cortex import INFLATION, PARCELS, SEMI_AXES_MM, SPHERE_MM, Half
 from bids_dnn.simulate.meshes import icosphere
 from bids_dnn.simulate.retinotopy import field_map
 
@@ -57,6 +57,25 @@ def write_template(root: Path) -> None:
             Mesh(SPHERE_MM * fewer.vertices, fewer.faces),
             hemisphere,
         )
+
+
+def write_average(root: Path) -> None:
+    """Write the inflated surfaces of the simulated ``fsaverage5``, on which regions are drawn.
+
+    Parameters
+    ----------
+    root
+        The folder of the average, below the one of all participants.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    mesh = icosphere(TEMPLATE_LEVEL)
+    inflated = Mesh(INFLATION * np.asarray(SEMI_AXES_MM) * mesh.vertices, mesh.faces)
+    for side in SIDES.values():
+        _write_geometry(root / "surf" / f"{side}.inflated", inflated)
 
 
 def write_freesurfer(root: Path, halves: Sequence[Half], image: Array) -> None:

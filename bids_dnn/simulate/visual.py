@@ -70,6 +70,7 @@ def add_retinotopy(root: Path, labels: Sequence[str], *, seed: int) -> None:
     )
     landmarks.write_names(made / "fmriprep" / "desc-aparcaseg_dseg.tsv")
     surfaces.write_template(made / TEMPLATE)
+    surfaces.write_average(made / "fmriprep" / "sourcedata" / "freesurfer" / "fsaverage5")
     landmarks.write_atlas_dataset(made / "atlas")
     landmarks.write_truth_dataset(made / "truth")
     for label, rng in zip(labels, of_participants, strict=True):

@@ -158,7 +158,7 @@ def test_tables_hold_what_the_reader_told(app, tmp_path, rng):
     (path,) = (tmp_path / "out").rglob("*_desc-ceiling_scores.tsv")
     table = pd.read_csv(path, sep="\t")
     counts = made["samples"]["stimulus"].replace("n/a", np.nan).value_counts()
-    assert (table["n_repeated"] == (counts > 1).sum()).all()
+    assert (table["n_repeated_items"] == (counts > 1).sum()).all()
 
 
 @pytest.mark.parametrize("kind", ["glmsingle", "nsd", "vim1", "tvsd", "table"])

@@ -11,8 +11,8 @@ ROWS = {
     "method": ["ncsnr", "ncsnr"],
     "score": [0.81, -0.02],
     "ceiling": [0.9, np.nan],
-    "repeated": ["stimulus", "stimulus"],
-    "n_repeated": [40, 40],
+    "item": ["stimulus", "stimulus"],
+    "n_repeated_items": [40, 40],
     "n_repeats": [3.0, 3.0],
 }
 
@@ -24,7 +24,7 @@ def test_the_answer_names_ceilings_and_regions_without_one():
 
 
 def test_without_repeats_nothing_is_claimed():
-    table = pd.DataFrame(ROWS | {"n_repeated": [0, 0], "ceiling": [np.nan, np.nan]})
+    table = pd.DataFrame(ROWS | {"n_repeated_items": [0, 0], "ceiling": [np.nan, np.nan]})
     assert ceiling_answer(table) == "Nobody can tell: nothing was shown twice."
 
 

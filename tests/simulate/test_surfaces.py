@@ -125,3 +125,16 @@ def test_the_volume_shows_the_surfaces(made):
         found = values[tuple(voxel.T)]
         gray = round(600 / 900 * 110)
         assert (found == gray).mean() > 0.95
+
+
+def test_the_average_has_the_vertices_of_the_template(tmp_path):
+    surfaces.write_template(tmp_path / "template")
+    surfaces.write_average(tmp_path / "fsaverage5")
+    for side in ("lh", "rh"):
+        sphere = imaging.read_mesh(tmp_path / "template" / f"{side}.sphere.reg", is_sphere=True)
+        path = tmp_path / "fsaverage5" / "surf" / f"{side}.inflated"
+        inflated = imaging.read_mesh(path, is_sphere=True)
+        np.testing.assert_array_equal(inflated.faces, sphere.faces)
+        # the same directions, stretched
+        signs = np.sign(inflated.vertices) == np.sign(sphere.vertices)
+        assert signs[np.abs(sphere.vertices) > 1e-3].all()

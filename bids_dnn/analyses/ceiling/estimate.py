@@ -30,9 +30,9 @@ COLUMNS = {
     "score_single": "Mean over units of the reliability of one response (ncsnr and fev); n/a for "
     "split-half",
     "n_units": "Units of the region that have an estimate",
-    "repeated": "stimulus, or condition where no stimulus is known: what repeats",
+    "item": "stimulus, or condition where no stimulus is known: what repeats",
     "n_items": "Stimuli (or conditions) that were shown",
-    "n_repeated": "Those that were shown more than once, on which the estimate rests",
+    "n_repeated_items": "Those that were shown more than once, on which the estimate rests",
     "n_repeats": "Their mean number of repeats",
 }
 
@@ -87,9 +87,9 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     of_one = np.where(np.isinf(ratio), 1.0, power / (1 + power))
     single = {"ncsnr": np.where(np.isnan(ratio), np.nan, of_one), "fev": fraction}
     about = {
-        "repeated": repeated,
+        "item": repeated,
         "n_items": len(counts),
-        "n_repeated": int((counts > 1).sum()),
+        "n_repeated_items": int((counts > 1).sum()),
         "n_repeats": float(counts[counts > 1].mean()) if (counts > 1).any() else 1.0,
     }
     rows = [
@@ -97,7 +97,8 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
         for region in regions
         for name, estimate in made.items()
     ]
-    on = f"{about['n_repeated']} {repeated} names, {about['n_repeats']:.3g} repeats on average"
+    on = f"{about['n_repeated_items']} {repeated} names"
+    on += f", {about['n_repeats']:.3g} repeats on average"
     maps = {
         "ncsnr": (ratio, "SD of signal / SD of noise of single responses; 0 and more"),
         "noiseceiling": (
@@ -129,10 +130,10 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
 
 def _without(about: Mapping[str, Any]) -> list[str]:
     """Say that nothing repeats, where nothing does."""
-    if about["n_repeated"]:
+    if about["n_repeated_items"]:
         return []
     return [
-        f"No noise ceiling can be told: none of the {about['n_items']} {about['repeated']} names "
+        f"No noise ceiling can be told: none of the {about['n_items']} {about['item']} names "
         "repeats in these responses."
     ]
 

@@ -33,7 +33,7 @@ def test_reliability_is_that_of_the_simulation(rng):
     assert abs(table.loc[("signal", "ncsnr"), "score_single"] - 0.5) < 0.03
     assert abs(table.loc[("signal", "fev"), "score_single"] - 0.5) < 0.03
     assert np.isnan(table.loc[("signal", "split-half"), "score_single"])
-    assert set(result.table["repeated"]) == {"stimulus"}
+    assert set(result.table["item"]) == {"stimulus"}
     assert (result.table["n_repeats"] == 3).all()
     maps = {one.stat: one.values for one in result.maps}
     assert set(maps) == {"ncsnr", "noiseceiling", "splithalf", "fev"}
@@ -44,7 +44,7 @@ def test_conditions_repeat_where_no_stimulus_is_known(rng):
     responses, rois = make(rng)
     samples = responses.samples.assign(condition=responses.samples["stimulus"], stimulus="")
     by_condition = estimate_ceilings(replace(responses, samples=samples), rois, seed=0)
-    assert set(by_condition.table["repeated"]) == {"condition"}
+    assert set(by_condition.table["item"]) == {"condition"}
     known = estimate_ceilings(responses, rois, seed=0)
     np.testing.assert_array_equal(by_condition.table["score"], known.table["score"])
 
@@ -60,6 +60,6 @@ def test_without_repeats_there_is_none(rng):
     responses, rois = make(rng, n_repeats=1)
     made = estimate_ceilings(responses, rois, seed=0)
     assert made.table[["score", "ceiling", "score_single"]].isna().all(axis=None)
-    assert (made.table["n_repeated"] == 0).all()
+    assert (made.table["n_repeated_items"] == 0).all()
     assert all(np.isnan(one.values).all() for one in made.maps)
     assert "none of the 100 stimulus names repeats" in made.meta["warnings"][0]
