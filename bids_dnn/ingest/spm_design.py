@@ -16,6 +16,7 @@ from bids_dnn.ingest.matfile import names_in, read_mat
 
 NAME = re.compile(r"Sn\((\d+)\)\s+(.*?)\*bf\((\d+)\)", re.DOTALL)
 MODULATOR = re.compile(r".+x.+\^\d+", re.DOTALL)  # how SPM names a parametric modulation
+FIELDS = ("xX", "Vbeta", "nscan", "Sess", "xBF", "xCon", "xsDes", "factor", "xVi")  # not images
 IMAGE_ENDS = (".nii", ".nii.gz", ".img")
 
 
@@ -243,7 +244,8 @@ def _load(path: Path) -> dict[str, Any]:
             "known.",
             mend="Copy the SPM.mat of the first level beside its betas.",
         )
-    spm = read_mat(path, ["SPM"])["SPM"] if "SPM" in names_in(path) else None
+    is_there = "SPM" in names_in(path)
+    spm = read_mat(path, ["SPM"], fields=FIELDS)["SPM"] if is_there else None
     if not isinstance(spm, dict):
         raise UnreadableError(
             f"{path} holds no structure SPM.", mend="Give the SPM.mat of a first level."

@@ -58,14 +58,6 @@ def find_designs(
     return named, ""
 
 
-def find_spm(root: Path, participant: str, *, tasks: Sequence[str]) -> tuple[Path | None, str]:
-    """Return the only first level of a participant, or why there is not just one."""
-    designs, why = find_designs(root, participant, tasks=tasks)
-    if len(designs) > 1:
-        return None, f"it has {len(designs)} designs: {', '.join(designs)}"
-    return next(iter(designs.values()), None), why
-
-
 def model_files(spm: Path, *, images: str = "beta", normalize: str = "none") -> list[Path]:
     """Return the files that responses of a first level depend on, sorted.
 
