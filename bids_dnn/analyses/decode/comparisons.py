@@ -10,6 +10,7 @@ from itertools import combinations
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 
 PAIRS = "pairs"
+MOST_CONDITIONS = 200  # whose pairs are 19,900; more are single pictures
 ALL = "all"
 
 
@@ -64,7 +65,7 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
         If a condition does not exist or stands on two sides, a comparison has one side, or two
         different comparisons have one name.
     NotEnoughDataError
-        If there are fewer than two conditions.
+        If there are fewer than two conditions, or too many for ``pairs`` or ``all``.
 
     Examples
     --------
@@ -78,6 +79,13 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
         raise NotEnoughDataError(
             f"The samples have {len(known)} condition(s) {known}, and decoding needs two.",
             mend="Check the trial_type column of the events, or run with --analysis encode.",
+        )
+    if len(known) > MOST_CONDITIONS and {PAIRS, ALL} & set(comparisons):
+        raise NotEnoughDataError(
+            f"The samples have {len(known)} conditions, most likely one for each picture; all "
+            f"pairs of them, or all at once, are decoded for {MOST_CONDITIONS} at most.",
+            mend="Name comparisons under decode.comparisons in analysis.toml, such as "
+            "'name:a+b vs other:c+d', or run with --analysis encode.",
         )
     out: dict[frozenset[tuple[str, ...]], Comparison] = {}
     names: dict[str, str] = {}

@@ -69,3 +69,12 @@ def test_two_comparisons_of_one_name_are_refused():
 def test_one_condition_is_refused():
     with pytest.raises(NotEnoughDataError, match=r"1 condition\(s\) \['a'\]"):
         parse(["all"], ["a", "a"])
+
+
+def test_pairs_of_single_pictures_are_refused():
+    names = [f"picture{i}" for i in range(201)]
+    for asked in ("pairs", "all"):
+        with pytest.raises(NotEnoughDataError, match="201 conditions, most likely one for each"):
+            parse([asked], names)
+    assert len(parse(["picture1 vs picture2"], names)) == 1
+    assert len(parse(["pairs"], names[:200])) == 19_900
