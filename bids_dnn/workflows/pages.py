@@ -19,8 +19,9 @@ from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
-from bids_dnn.workflows.steps.about import MARK
+from bids_dnn.workflows.steps.about import MARK, OWNER
 
+TAIL = 1000  # bytes of a page that hold its two last lines
 SIDES = {"L": "lh", "R": "rh"}
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 
@@ -74,10 +75,14 @@ def written(told: Told) -> list[Path]:
 def page_of(told: Told, subject: SubjectPlan) -> Path:
     """Return a participant's page; task and space are in its name where there are several.
 
-    What lies in the output decides, so that a page has one name whatever was asked for.
+    ``sub-01.html`` stays with the task and space that had it first.
     """
     label = subject.subject.participant
     path = names.path_of(told.scene.output_dir, "report", participant=label)
+    task, space = subject.subject.task, subject.subject.space
+    if path.is_file():
+        is_own = OWNER.format(task, space).encode() in _tail(path)
+        return path if is_own else path.with_name(f"{path.stem}_task-{task}_space-{space}.html")
     sets = {(s.subject.task, s.subject.space) for s in told.plan.subjects if _is(s, label)}
     for analysis in ANALYSES:
         for table in read.participants_with(told.scene.output_dir, analysis).get(label, ()):
@@ -85,8 +90,13 @@ def page_of(told: Told, subject: SubjectPlan) -> Path:
             sets.add((found.get("task", ""), found["space"]))
     if len(sets) == 1:
         return path
-    task, space = subject.subject.task, subject.subject.space
     return path.with_name(f"{path.stem}_task-{task}_space-{space}.html")
+
+
+def _tail(page: Path) -> bytes:
+    with page.open("rb") as stream:
+        stream.seek(max(0, page.stat().st_size - TAIL))
+        return stream.read()
 
 
 def _is(subject: SubjectPlan, label: str) -> bool:

@@ -20,6 +20,7 @@ CIRCULAR_COLUMN = {
     "circular": "Whether the region was chosen on runs that are analyzed (--allow-circular), "
     "which makes scores too high"
 }
+OWNER = "<!-- page of task-{} space-{} -->\n"  # the line before the last one
 MARK = "<!-- fingerprint {} -->\n"  # the last line of a report page
 
 

@@ -26,7 +26,7 @@ from bids_dnn.report.page import (
 )
 from bids_dnn.report.raster import Surfaces
 from bids_dnn.report.surfaces import Retinotopy
-from bids_dnn.workflows.steps.about import MARK
+from bids_dnn.workflows.steps.about import MARK, OWNER
 from bids_dnn.workflows.steps.denoise import from_result
 
 SCORED = ("decode", "encode")  # analyses with a section of scores
@@ -65,8 +65,9 @@ def report_step(manifest: Path) -> Path:
         timeseries=None if denoised is None else from_result(denoised),
         ceiling=whole.get("ceiling"),
     )
-    text = render_participant(data, Path(told["figures"]))
-    return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))
+    text = render_participant(data, Path(told["figures"])).rstrip("\n") + "\n"
+    owner = OWNER.format(told["task"], told["space"])
+    return write_text(Path(told["page"]), text + owner + MARK.format(told["fingerprint"]))
 
 
 def group_report_step(manifest: Path) -> Path:
