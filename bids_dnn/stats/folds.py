@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 
@@ -121,3 +123,36 @@ def by_stimulus(stimuli: Sequence[str], n_folds: int, rng: np.random.Generator) 
     fold_of[rng.permutation(len(names))] = np.arange(len(names)) % n_folds
     of_sample = fold_of[which]
     return [Fold(str(k + 1), of_sample != k, of_sample == k) for k in range(n_folds)]
+
+
+def linked(names: Sequence[str], stimuli: Sequence[str], runs: Sequence[str]) -> list[str]:
+    """Name the groups of stimuli that share runs, directly or through others.
+
+    Folds over these groups have no run in common, in which trials were estimated together.
+
+    Parameters
+    ----------
+    names : (n_names,)
+        Stimuli, each once.
+    stimuli, runs : (n_samples,)
+        Of each sample.
+
+    Returns
+    -------
+    groups : (n_names,)
+        One label for all that hang together.
+
+    Examples
+    --------
+    >>> linked(["a", "b", "c"], ["a", "b", "b", "c"], ["1", "1", "2", "3"])
+    ['0', '0', '1']
+    """
+    place = {name: i for i, name in enumerate(names)}
+    number = {run: len(names) + i for i, run in enumerate(dict.fromkeys(runs))}
+    rows = [place[name] for name in stimuli]
+    columns = [number[run] for run in runs]
+    n = len(names) + len(number)
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    codes = {label: str(i) for i, label in enumerate(dict.fromkeys(labels[: len(names)].tolist()))}
+    return [codes[label] for label in labels[: len(names)].tolist()]

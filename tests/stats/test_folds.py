@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import LeaveOneGroupOut
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_run_out
+from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_run_out, linked
 
 
 def test_leave_one_run_out_is_that_of_scikit_learn(rng):
@@ -58,3 +58,18 @@ def test_fewer_stimuli_than_folds_are_refused(rng, n_folds):
 def test_a_fold_that_overlaps_or_is_empty_is_refused(train, test):
     with pytest.raises(ShapeError, match="'x'"):
         Fold("x", np.array(train, dtype=bool), np.array(test, dtype=bool))
+
+
+def test_stimuli_that_share_runs_hang_together(rng):
+    names = [f"s{k}" for k in range(12)]
+    runs = [str(k // 3) for k in range(12)]  # three stimuli a run
+    groups = linked(names, names, runs)
+    assert groups == [str(k // 3) for k in range(12)]
+    folds = by_stimulus(groups, 2, rng)
+    for fold in folds:
+        held, taught = (
+            {runs[k] for k in np.flatnonzero(part)} for part in (fold.test, fold.train)
+        )
+        assert not held & taught
+    everywhere = linked(names, names * 2, runs + ["0"] * 12)
+    assert set(everywhere) == {"0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
-from bids_dnn.stats.folds import Fold, by_stimulus
+from bids_dnn.stats.folds import Fold, by_stimulus, linked
 from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
 from bids_dnn.stats.regions import RegionUnits, region_units
 
@@ -60,6 +61,9 @@ class Data:
         repeats) out of responses to them; empty where there is none. See `under_null`.
     warnings
         Of the nuisance.
+    shares_runs
+        Whether images of training and test folds were estimated in one run together, as there
+        are not enough runs that share no image.
     """
 
     truth: NDArray[np.float32]
@@ -72,6 +76,7 @@ class Data:
     teaching: tuple[NDArray[np.float32], ...] | None = None
     cleaning: tuple[tuple[Array, Array], ...] = ()
     warnings: tuple[str, ...] = ()
+    shares_runs: bool = False
 
     def under_null(self, operator: Array) -> Array:
         """Return an operator that takes the nuisance out again, of exchanged responses too.
@@ -184,13 +189,19 @@ def prepare(
     values = responses.values[:, units]
     rng = np.random.default_rng([seed, 1])
     names = [str(one) for one in stimuli]
-    folds = by_stimulus(names, n_folds, rng)
+    together = names
+    if responses.independence == "run":
+        together = linked(names, shown, responses.samples["run"].astype(str).to_list())
+    groups = together if _can_be_dealt(together, n_folds) else names
+    folds = by_stimulus(groups, n_folds, rng)
     leakage.check(folds, groups=names, what="stimuli")
     inner = []
     for fold in folds:
-        teaching = [names[k] for k in np.flatnonzero(fold.train)]
-        inner.append(by_stimulus(teaching, n_inner, rng))
-        leakage.check(inner[-1], groups=teaching, what="stimuli")
+        rows = np.flatnonzero(fold.train)
+        kept = [groups[k] for k in rows]
+        dealt = kept if _can_be_dealt(kept, n_inner) else [names[k] for k in rows]
+        inner.append(by_stimulus(dealt, n_inner, rng))
+        leakage.check(inner[-1], groups=[names[k] for k in rows], what="stimuli")
     disturbing, warnings = nuisance_columns(responses.samples, nuisance)
     truth = _mean_by(values, which, len(names))
     taught, repeated = None, values
@@ -216,7 +227,16 @@ def prepare(
         teaching=taught,
         cleaning=cleaning,
         warnings=tuple(warnings),
+        shares_runs=responses.independence == "run" and groups is names,
     )
+
+
+def _can_be_dealt(groups: Sequence[str], n_folds: int) -> bool:
+    """Tell whether folds of whole groups are all large enough, and of about one size."""
+    sizes = sorted(Counter(groups).values())
+    per_fold = len(groups) / n_folds
+    fewest = len(sizes) // n_folds * sizes[0]
+    return len(sizes) >= n_folds and fewest >= FEWEST and sizes[-1] <= max(per_fold, 1)
 
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:

@@ -52,10 +52,12 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
 ) -> Result:
     """Predict responses to images from each layer by ridge regression, folds by image.
 
-    Responses are averaged over the repeats of an image. Each fold's images are predicted by a
-    model that learnt on the others; each voxel's penalty is the one of least squared error on
-    inner folds of the training images. The score of a voxel is the signed correlation over all
-    images. Predictions and responses are centered, and predictions scaled to unit variance,
+    Responses are averaged over the repeats of an image. Where they were estimated run by run and
+    enough runs share no image, folds hold whole runs, else images. Each fold's images are
+    predicted by a model that learnt on the others; each voxel's penalty is the one of least
+    squared error on inner folds of the training images. The score of a voxel is the signed
+    correlation over all images. Predictions and responses are centered, and predictions scaled
+    to unit variance,
     within each test fold before they are pooled, which is close to the mean of the folds' r.
     Its interval is a corrected resampled t interval over folds.
 
@@ -150,7 +152,9 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
         maps=tuple(maps),
         space=responses.space.select(data.units),
         meta={
-            "folds": "by stimulus",
+            "folds": "by stimulus"
+            if data.shares_runs or responses.independence != "run"
+            else "by stimulus, whole runs together",
             "n_folds": n_folds,
             "n_inner": n_inner,
             "alphas": penalties.tolist(),

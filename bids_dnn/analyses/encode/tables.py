@@ -161,7 +161,7 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
     shown = responses.samples["stimulus"].fillna("").astype(str)
     if np.isfinite(data.reliability).any():
         out += ceiling_doubts(list(shown), runs=list(runs), independence=responses.independence)
-    if responses.independence == "run" and runs[shown != ""].duplicated().any():
+    if data.shares_runs:
         out.append(
             "Images of training and test folds share runs, and so the noise of their estimates: "
             "where similar images follow each other, scores are too high and p too small."

@@ -274,3 +274,18 @@ def test_noise_shared_within_runs_is_warned_of(rng):
     assert [text for text in told if "folds share runs" in text]
     assert not [text for text in told if "repeat within a run" in text]
     assert not [t for t in run(responses, rois[:1], grams).meta["warnings"] if "runs" in t]
+
+
+def test_estimates_of_a_run_are_not_split_where_runs_share_no_image(rng):
+    responses, rois, grams = make(rng, n_repeats=2)
+    stimuli = responses.samples["stimulus"].to_numpy()
+    number = np.array([int(name[1:4]) for name in stimuli])
+    apart = responses.samples.assign(run=(number // 10).astype(str))  # ten images a run
+    made = run(replace(responses, samples=apart, independence="run"), rois[:1], grams)
+    assert made.meta["folds"] == "by stimulus, whole runs together"
+    assert not any("share runs" in text for text in made.meta["warnings"])
+    mixed = run(replace(responses, independence="run"), rois[:1], grams)
+    assert mixed.meta["folds"] == "by stimulus"
+    assert any("share runs" in text for text in mixed.meta["warnings"])
+    plain = run(responses, rois[:1], grams)
+    pd.testing.assert_frame_equal(plain.table, mixed.table)
