@@ -90,7 +90,7 @@ demo: $(STAMP) demo/.simulated  ## simulate a data set and run the whole App on 
 	@echo; echo "The group report is $(CURDIR)/demo/out/group.html; the participants' reports lie beside it."
 
 # Made anew when the simulation changes; rules of demo/ are otherwise safe to run again.
-demo/.simulated: $(wildcard bids_dnn/simulate/*.py) bids_dnn/imaging.py | $(STAMP)
+demo/.simulated: $(wildcard bids_dnn/simulate/*.py) $(wildcard bids_dnn/imaging/*.py) | $(STAMP)
 	@rm -rf demo/bids demo/.simulated
 	@mkdir -p demo
 	$(call timed,$(BIN)/bids_dnn_tools simulate demo/bids)

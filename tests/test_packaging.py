@@ -276,3 +276,9 @@ def test_make_says_the_size_before_installing(bare):
     assert done.returncode == 2
     assert "about 6.3 GB" in done.stdout
     assert not (bare / ".venv" / ".installed").exists()
+
+
+@pytest.mark.parametrize("target", ["demo", "docs", "check", "bench"])
+def test_what_a_target_of_make_needs_is_there(target):
+    done = make(TOP, "--dry-run", "--always-make", target)
+    assert done.returncode == 0, done.stderr
