@@ -31,6 +31,9 @@ class FeatureGram:
         Columns of X.
     identity
         What the numbers depend on: weights hash, preprocessing, layer, precision, versions.
+    n_components : int
+        Principal components that an analysis keeps, learnt on the training stimuli of each fold;
+        0 = all features are used.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class FeatureGram:
     gram: NDArray[np.float64]
     n_features: int
     identity: dict[str, str]
+    n_components: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.stimuli)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
 
-Resize = Literal["squash", "center-crop"]
+Resize = Literal["squash", "center-crop", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
+Modality = Literal["image", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,32 @@ class Card:
     name
         As the user names it, such as ``alexnet``.
     layers
-        Module paths that are analysed where none are asked for, in forward order.
+        Layers that are analyzed where none are asked for, in forward order, as the user may
+        write them (see `features.layers`).
     size_px : int
         Side of the square input.
     resize
-        ``squash`` = to a square, whatever the shape; ``center-crop`` = shorter side, then crop.
+        ``squash`` = to a square, whatever the shape; ``center-crop`` = shorter side, then crop;
+        ``pad`` = longer side, then a mid-grey margin.
     mean, sd : (3,)
         Of each RGB channel in [0, 1], subtracted and divided.
     reference
-        One line for the methods text, with DOI where there is one.
+        One line for the methods text.
+    interpolation
+        Of the resizing.
+    doi
+        Of the paper, without the resolver; "" where it has none.
+    license
+        Of the published weights; "" where it is not known.
+    aliases
+        Other names of layers, such as ``conv1``, to module paths.
+    head
+        Layer that puts out one logit for each of `labels`; "" where there is none.
+    labels
+        Names of the classes, in the order of the logits.
+    methods
+        Method of the module that takes each kind of input; a network without an entry for
+        ``text`` has no text tower.
     """
 
     name: str
@@ -38,6 +58,13 @@ class Card:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     sd: tuple[float, float, float] = (0.229, 0.224, 0.225)
     reference: str = ""
+    interpolation: Interpolation = "bilinear"
+    doi: str = ""
+    license: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    head: str = ""
+    labels: tuple[str, ...] = ()
+    methods: Mapping[Modality, str] = field(default_factory=lambda: {"image": "forward"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +81,23 @@ class Network:
         ``random`` (with the seed), or the file's name.
     weights_sha256
         Of the state dict's bytes, tensor by tensor in the order of names.
+    tokenize
+        Texts to the keyword arguments of the text method, each with a row for each text; None
+        where there is no text tower.
     """
 
     module: torch.nn.Module
     card: Card
     weights: str
     weights_sha256: str
+    tokenize: Callable[[Sequence[str]], Mapping[str, torch.Tensor]] | None = None
+
+    def show(self, pictures: torch.Tensor) -> object:
+        """Return what the network makes of normalized pictures (n, 3, size, size)."""
+        made: object = getattr(self.module, self.card.methods["image"])(pictures)
+        return made
+
+    def read(self, tokens: Mapping[str, torch.Tensor]) -> object:
+        """Return what the network makes of texts, from what `tokenize` gives."""
+        made: object = getattr(self.module, self.card.methods["text"])(**tokens)
+        return made
