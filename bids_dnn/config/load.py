@@ -19,6 +19,7 @@ PATHS = (
     ("run", "bids_filter_file"),
     ("run", "bids_database_dir"),
     ("run", "work_dir"),
+    ("run", "cache_dir"),
     ("run", "use_plugin"),
     ("run", "stimuli_dir"),
     ("run", "fs_subjects_dir"),
@@ -26,6 +27,7 @@ PATHS = (
     ("responses", "conditions"),
     ("responses", "path"),
 )
+LIBRARIES = ("torchvision:", "timm:", "open_clip:")  # whose names say enough
 TABLES = ("networks", "regions")
 UNITS = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 
@@ -73,7 +75,7 @@ def dump(config: Config) -> str:
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
-def gigabytes(text: str) -> float:
+def gigabytes(text: str, option: str = "--mem") -> float:
     """Return gigabytes from a number with its suffix (K, M, G, T; a B or iB may follow).
 
     Raises
@@ -89,8 +91,8 @@ def gigabytes(text: str) -> float:
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([KMGT])(i?B)?\s*", text, flags=re.IGNORECASE)
     if not found or float(found[1]) <= 0:
         raise ConfigError(
-            f"--mem {text!r} is not an amount of memory with its unit.",
-            mend="Type a number and a suffix, such as --mem 16G or --mem 8000M.",
+            f"{option} {text!r} is not an amount of memory with its unit.",
+            mend=f"Type a number and a suffix, such as {option} 16G or {option} 8000M.",
         )
     return float(found[1]) * UNITS[found[2].upper()]
 
@@ -120,12 +122,18 @@ def named(texts: Sequence[str], option: str) -> dict[str, str]:
 def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Turn ``--network NAME[@LAYER,...]`` into [networks.*].
 
-    A network that is a file is named by it, and by its factory where that says more.
+    A network of a library goes by its own name, one that is a file by that of the file, and by
+    its factory where that says more. Layers of a network that is named twice are put together.
 
     Raises
     ------
     ConfigError
-        If a file comes without its factory.
+        If a file comes without its factory, or two networks would go by one name.
+
+    Examples
+    --------
+    >>> networks_of(["timm:resnet18@layer1,layer2:at(3,3;4,4)"])
+    {'resnet18': {'network': 'timm:resnet18', 'layers': ['layer1', 'layer2:at(3,3;4,4)']}}
     """
     networks: dict[str, dict[str, Any]] = {}
     for text in texts:
@@ -135,18 +143,32 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
                 f"--network {text!r} names a file, but not the function that makes the network.",
                 mend=f"Type --network {network}:FACTORY.",
             )
-        networks[_label(network)] = {"network": network}
+        label = _label(network)
+        told = networks.setdefault(label, {"network": network})
+        if told["network"] != network:
+            raise ConfigError(
+                f"--network names {told['network']!r} and {network!r}, which would both go by "
+                f"{label!r}.",
+                mend="Name them in analysis.toml, under [networks.NAME] each.",
+            )
         if layers:
-            networks[_label(network)]["layers"] = [name.strip() for name in layers.split(",")]
+            more = [one.strip() for one in re.split(r",(?![^()]*\))", layers)]
+            told["layers"] = [*told.get("layers", ()), *more]
     return networks
 
 
 def _label(network: str) -> str:
-    path, sign, factory = network.rpartition(":")
+    path, sign, rest = network.rpartition(":")
     if sign and path.endswith(".py"):
         stem = Path(path).stem
-        network = stem if factory in ("factory", "build", "main", stem) else f"{stem}+{factory}"
-    return re.sub(r"[^A-Za-z0-9+-]", "", network)
+        network = stem if rest in ("factory", "build", "main", stem) else f"{stem}+{rest}"
+    elif network.startswith("features:"):
+        network = Path(rest).stem
+    elif network.startswith("transformers:"):
+        network = rest.rstrip("/").rpartition("/")[2]
+    elif network.startswith(LIBRARIES):
+        network = rest.replace("/", "+")
+    return re.sub(r"[^A-Za-z0-9+-]", "", network.replace(":", "-"))
 
 
 def _weighted(networks: Any, weights: Mapping[str, str]) -> dict[str, Any]:
@@ -211,8 +233,14 @@ def _network(folder: Path, told: Any) -> Any:
     if not isinstance(told, dict):
         return told
     made = dict(told)
-    if isinstance(name := made.get("network"), str) and ".py:" in name:
-        made["network"] = str(_from(folder, name))
+    if isinstance(name := made.get("network"), str):
+        family, sign, path = name.partition(":")
+        if ".py:" in name:
+            made["network"] = str(_from(folder, name))
+        elif family == "features" or (sign and path.startswith((".", "~"))):
+            made["network"] = f"{family}:{_from(folder, path)}"
+    if isinstance(captions := made.get("captions"), str) and ":" not in captions:
+        made["captions"] = str(_from(folder, captions))
     if isinstance(weights := made.get("weights"), str) and weights != "random":
         made["weights"] = str(_from(folder, weights))
     return made
@@ -259,8 +287,9 @@ def _fields(section: Sequence[int | str]) -> list[str]:
 
 
 def _check(config: Config) -> None:
-    if config.run.mem is not None:
-        gigabytes(config.run.mem)
+    for option, text in (("--mem", config.run.mem), ("--cache-size", config.run.cache_size)):
+        if text is not None:
+            gigabytes(text, option)
     for name in config.encode.networks:
         if name not in config.networks:
             raise ConfigError(

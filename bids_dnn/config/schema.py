@@ -48,7 +48,14 @@ class RunConfig(Section):
     fs_subjects_dir: Path | None = Field(
         None, description="FreeSurfer subjects; fMRIPrep's sourcedata/freesurfer by default."
     )
-    stimuli_dir: Path | None = Field(None, description="Pictures; BIDS_DIR/stimuli by default.")
+    stimuli_dir: Path | None = Field(
+        None,
+        description="Folder of pictures, or a stack of them (.h5, .mat); BIDS_DIR/stimuli by "
+        "default.",
+    )
+    max_pixels: int = Field(
+        200_000_000, ge=1, description="Of one picture; larger ones are refused."
+    )
     retinotopy_template: Path | None = Field(
         None, description="Folder of the Benson template (lh.benson14_angle ... on fsaverage)."
     )
@@ -66,6 +73,13 @@ class RunConfig(Section):
     work_dir: Path | None = Field(
         None, description="Where intermediate results are kept; ./work by default."
     )
+    cache_dir: Path | None = Field(
+        None, description="Where features are kept between runs; WORK_DIR/features by default."
+    )
+    cache_size: str | None = Field(
+        None, description="Least recently used features are removed beyond it, such as 50G."
+    )
+    offline: bool = Field(default=False, description="Never touch the network.")
     nprocs: int | None = Field(None, ge=1, description="Processes at once; all cores by default.")
     omp_nthreads: int | None = Field(
         None, ge=1, description="Threads of one process; cores / nprocs by default."
@@ -145,11 +159,48 @@ class ResponsesConfig(Section):
 
 
 class NetworkConfig(Section):
-    """A network, its layers and its weights."""
+    """A network, its layers and its weights, and what is done to stimuli and features."""
 
-    network: str = Field(description="alexnet, or FILE.py:FACTORY.")
-    layers: tuple[str, ...] = Field((), description="Module paths; the card's by default.")
+    network: str = Field(
+        description="alexnet, torchvision:NAME, timm:NAME, open_clip:ARCH/PRETRAINED, "
+        "transformers:REPOSITORY, cornet:z, ecoset:NAME, FILE.py:FACTORY, or features:PATH."
+    )
+    layers: tuple[str, ...] = Field(
+        (),
+        description="PATH[:OPTION], such as features.8, conv3:mean, blocks.5:class; the card's by "
+        "default.",
+    )
     weights: str | None = Field(None, description="A file, or random; published by default.")
+    transform: tuple[str, ...] = Field(
+        (), description="Done to the pictures, in order, such as retinawarp(density=10)."
+    )
+    captions: str | None = Field(
+        None,
+        description="What text towers read: a table or COCO JSON, or transformers:REPOSITORY of a "
+        "captioner; the column caption of stimuli.tsv by default.",
+    )
+    precision: Literal["float32", "tf32", "bf16"] = Field(
+        "float32", description="Of the network's arithmetic."
+    )
+    batch_size: int | None = Field(
+        None, ge=1, description="Stimuli shown at a time; found by itself by default."
+    )
+    reduce: str = Field(
+        "none",
+        description="none, pca(n=100) learnt on training stimuli within folds, srp(eps=0.1) or "
+        "srp(n=1000).",
+    )
+    scale: Literal["none", "train"] = Field(
+        "none",
+        description="train = each feature by its SD over the stimuli whose split is train in "
+        "stimuli.tsv.",
+    )
+    gram: Literal["auto", "disk", "recompute"] = Field(
+        "auto", description="Features wait on disk, or are computed several times."
+    )
+    keep_features: bool = Field(
+        default=False, description="Keep the features too, in the cache, not only their products."
+    )
 
 
 class DecodeConfig(Section):

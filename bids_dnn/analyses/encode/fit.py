@@ -137,6 +137,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             inner=data.inner,
             alphas=penalties,
             teaching=data.teaching,
+            n_components=gram.n_components,
         )
         score = score_units(data.truth, made.guess, data.folds)
         rows += score_rows(gram, made, score, data)

@@ -55,6 +55,7 @@ def fit_layer(
     inner: Sequence[Sequence[Fold]],
     alphas: Array,
     teaching: Sequence[Values] | None = None,
+    n_components: int = 0,
     batch: int = BATCH,
 ) -> LayerFit:
     """Predict each fold's images from the others, each unit with its own penalty.
@@ -76,6 +77,9 @@ def fit_layer(
     teaching : n_folds of (n_stimuli, n_units)
         For each fold, the responses less the nuisance as its training samples teach it; the
         rows of its test images are those of `truth`. None = `truth` for all.
+    n_components : int
+        Principal components of the features that are kept, learnt on training images of each
+        fold, and anew within each of its inner folds; 0 = all.
     batch : int
         Units worked on at once.
     """
@@ -85,11 +89,19 @@ def fit_layer(
     sse, sst = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
     for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
         train = gram[np.ix_(fold.train, fold.train)]
-        found = decompose(train, gram[np.ix_(fold.test, fold.train)])
+        test = gram[np.ix_(fold.test, fold.train)]
+        found = decompose(train, test, n_components=n_components)
         scale = found.scale if found.values.size else 1.0  # features that do not vary
         penalties = alphas * scale
         own = truth if teaching is None else teaching[f]
-        loss = cross_validate(train, own[fold.train], folds=splits, alphas=penalties, batch=batch)
+        loss = cross_validate(
+            train,
+            own[fold.train],
+            folds=splits,
+            alphas=penalties,
+            n_components=n_components,
+            batch=batch,
+        )
         alpha = choose_alpha(loss, penalties)
         told, mean = predict_fold(found, own, fold, alpha=alpha, batch=batch)
         held_out = own[fold.test]

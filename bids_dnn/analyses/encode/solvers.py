@@ -90,13 +90,15 @@ def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
     )
 
 
-def decompose(train: Array, test: Array) -> Spectrum:
+def decompose(train: Array, test: Array, *, n_components: int = 0) -> Spectrum:
     """Center two Gram matrices and take them apart once, for all penalties.
 
     Parameters
     ----------
     train : (n_train, n_train)
     test : (n_test, n_train)
+    n_components : int
+        Principal components of the training samples' features that are kept; 0 = all.
 
     Raises
     ------
@@ -106,6 +108,8 @@ def decompose(train: Array, test: Array) -> Spectrum:
     k, k_test = center_grams(train, test)
     s, u = eigh(k, check_finite=False, driver="evd")
     keep = s > max(float(s[-1]), 0.0) * len(s) * np.finfo(np.float64).eps
+    if n_components:
+        keep[: max(len(s) - n_components, 0)] = False
     u = np.ascontiguousarray(u[:, keep])
     return Spectrum(s[keep], u, k_test @ u, float(np.trace(k)) / len(k))
 
@@ -142,7 +146,13 @@ def solve_kernel_ridge(gram: Array, y: Array, *, alpha: Array) -> Array:
 
 
 def cross_validate(
-    gram: Array, y: Values, *, folds: Sequence[Fold], alphas: Array, batch: int = BATCH
+    gram: Array,
+    y: Values,
+    *,
+    folds: Sequence[Fold],
+    alphas: Array,
+    n_components: int = 0,
+    batch: int = BATCH,
 ) -> Array:
     """Return the mean squared error of each penalty and target on held-out samples.
 
@@ -153,6 +163,8 @@ def cross_validate(
     folds
         Over the samples.
     alphas : (n_alphas,), squared units of the features
+    n_components : int
+        Principal components that are kept, learnt anew on each fold's training samples; 0 = all.
     batch : int
         Targets worked on at once.
 
@@ -169,7 +181,9 @@ def cross_validate(
     loss = np.zeros((len(alphas), y.shape[1]))
     for fold in folds:
         found = decompose(
-            gram[np.ix_(fold.train, fold.train)], gram[np.ix_(fold.test, fold.train)]
+            gram[np.ix_(fold.train, fold.train)],
+            gram[np.ix_(fold.test, fold.train)],
+            n_components=n_components,
         )
         for where, teach, told in _batches(y, fold, batch):
             for a, guess in enumerate(_predictions(found, teach, alphas)):

@@ -86,3 +86,46 @@ def test_a_unit_that_does_not_vary_has_no_r2(rng):
     y[:, 3] = 0.1
     found = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
     assert np.flatnonzero(np.isnan(found.r2)).tolist() == [3]
+
+
+def test_components_are_learnt_on_training_images_at_every_level(rng):
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    x, y, folds, inner = make(rng, n_units=3)
+    k = x @ x.T
+    found = fit_layer(k, y, folds=folds, inner=inner, alphas=ALPHAS, n_components=5)
+
+    def model(alpha):
+        return make_pipeline(PCA(5, svd_solver="full"), Ridge(alpha))
+
+    for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
+        teach, truth = x[fold.train], y[fold.train]
+        scale = ((teach - teach.mean(axis=0)) ** 2).sum() / len(teach)
+        loss = np.array(
+            [
+                np.mean(
+                    [
+                        ((model(a).fit(teach[s.train], truth[s.train]).predict(teach[s.test])
+                          - truth[s.test]) ** 2).mean(axis=0)
+                        for s in splits
+                    ],
+                    axis=0,
+                )
+                for a in ALPHAS * scale
+            ]
+        )  # fmt: skip
+        best = ALPHAS[loss.argmin(axis=0)]
+        np.testing.assert_allclose(found.alpha[f], best, rtol=1e-6)
+        for unit, alpha in enumerate(best):
+            peer = model(alpha * scale).fit(teach, truth[:, unit])
+            expected = peer.predict(x[fold.test]) - truth[:, unit].mean()
+            np.testing.assert_allclose(found.guess[fold.test, unit], expected, atol=1e-5)
+
+
+def test_all_components_are_all_features(rng):
+    x, y, folds, inner = make(rng)
+    whole = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS)
+    kept = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=ALPHAS, n_components=1000)
+    np.testing.assert_array_equal(kept.guess, whole.guess)
