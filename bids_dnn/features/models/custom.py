@@ -99,6 +99,21 @@ def build(name: str) -> torch.nn.Module:
     return made
 
 
+def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:  # noqa: ARG001
+    """Return the network with the weights that the factory of the user's file gives it.
+
+    Raises
+    ------
+    ConfigError
+        If the file has no such factory, or it does not return a torch module.
+    MissingInputError
+        If there is no such file.
+    UnreadableError
+        If the file is not Python.
+    """
+    return build(name), f"as made by {name.rpartition(':')[2]}()"
+
+
 def _parts(name: str) -> tuple[Path, str]:
     file, _, factory = name.rpartition(":")
     if not file.endswith(".py") or not factory.isidentifier():

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, cast
 
 import torch
 
 from bids_dnn.containers.network import Card, Network
 from bids_dnn.errors import ConfigError, nearest
-from bids_dnn.features.models import custom, torchvision
-from bids_dnn.features.models.weights import fill, find_weights, hash_of, read_state
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from bids_dnn.features.models import custom
+from bids_dnn.features.models.weights import fill, hash_of, read_state
 
 RANDOM = "random"
+CUSTOM = "PATH/file.py:factory"
+PLAIN = "torchvision"  # of names without a prefix
+FAMILIES = {
+    "torchvision": "classification networks of torchvision; the prefix may be left out",
+    "timm": "networks for pictures of timm, as timm:NAME",
+    "open_clip": "CLIP's two towers, as open_clip:ARCHITECTURE/PRETRAINED",
+    "transformers": "networks of the Hugging Face hub or a folder, as transformers:REPOSITORY",
+    "cornet": "cornet:z, cornet:s, cornet:rt and cornet:r",
+    "ecoset": "networks trained on ecoset, as ecoset:alexnet",
+}
+Trained = Mapping[str, torch.Tensor] | torch.nn.Module
+Tokenize = Callable[[Sequence[str]], Mapping[str, torch.Tensor]]
+
+
+class Family(Protocol):
+    """What a module of networks offers; a name comes without the family's prefix.
+
+    A family with text towers has ``tokenizer(name, *, offline) -> Tokenize | None``, too.
+    """
+
+    def card(self, name: str, /) -> Card:
+        """Return how a network is fed; its `name` is as the user writes it."""
+        ...
+
+    def build(self, name: str, /) -> torch.nn.Module:
+        """Return a network with fresh weights from torch's current random state."""
+        ...
+
+    def trained(self, name: str, /, *, offline: bool) -> tuple[Trained, str]:
+        """Return the trained weights, or the network that holds them, and where they are from."""
+        ...
+
+
+def families() -> dict[str, str]:
+    """Return each prefix of a network's name and what it stands for."""
+    return {**FAMILIES, CUSTOM: "a network of your own"}
 
 
 def card_of(name: str) -> Card:
@@ -26,7 +60,7 @@ def card_of(name: str) -> Card:
     Parameters
     ----------
     name
-        A classification network of torchvision, or ``PATH/file.py:factory``.
+        One of `families`, or ``PATH/file.py:factory``.
 
     Raises
     ------
@@ -42,27 +76,34 @@ def card_of(name: str) -> Card:
     >>> card_of("alexnet").layers[0]
     'features.0'
     """
-    card: Card = _home(name).card(name)
-    return card
+    family, rest = family_of(name)
+    return family.card(rest)
 
 
 def load_network(
-    name: str, *, weights: str | Path | None, layers: Sequence[str] | None, seed: int
+    name: str,
+    *,
+    weights: str | Path | None,
+    layers: Sequence[str] | None,
+    seed: int,
+    offline: bool = False,
 ) -> Network:
     """Load a network ready to look at stimuli.
 
     Parameters
     ----------
     name
-        A classification network of torchvision, or ``PATH/file.py:factory`` for the user's own.
+        One of `families`, or ``PATH/file.py:factory`` for the user's own.
     weights
         A state dict's path; ``random`` for the initialization that the network's own code
-        makes; or None for the trained weights (of torchvision: from torch's cache, else
-        downloaded; of the user's own: as the factory returns them).
+        makes; or None for the trained weights (from the library's cache, else downloaded; of the
+        user's own: as the factory returns them).
     layers
-        Module paths to be analyzed; None or empty for those of the card.
+        Layers to be analyzed; None or empty for those of the card.
     seed
         Of random weights. It is used for nothing else, and torch's own state is left alone.
+    offline
+        Never ask the network for weights.
 
     Returns
     -------
@@ -74,30 +115,72 @@ def load_network(
     ConfigError
         If there is no such network or layer, or no layer is named and the card has none.
     MissingInputError
-        If a file is not there and cannot be downloaded.
+        If a file is not there and cannot be downloaded, or an extra library is not installed.
     UnreadableError
         If the file of weights is cut short or holds something else.
     ShapeError
         If the weights are of another architecture.
     """
-    home = _home(name)
-    card: Card = home.card(name)
+    family, rest = family_of(name)
+    card = family.card(rest)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module: torch.nn.Module = home.build(name)
+        if weights is None:
+            module, told = _trained(family, rest, offline=offline)
+        else:
+            module, told = family.build(rest), f"random (seed {seed})"
     chosen = tuple(layers or card.layers)
     check_layers(module, chosen, name=name)
-
-    told = f"random (seed {seed})"
-    if weights is None and home is custom:
-        told = f"as made by {name.rpartition(':')[2]}()"
-    elif weights != RANDOM:
-        path = find_weights(name, torchvision.weights_url(name)) if weights is None else weights
-        path = Path(path).expanduser()
+    if weights is not None and weights != RANDOM:
+        path = Path(weights).expanduser()
         fill(module, read_state(path), source=path.name)
         told = path.name
     module.eval().requires_grad_(requires_grad=False)
-    return Network(module, replace(card, layers=chosen), told, hash_of(module))
+    return Network(
+        module,
+        replace(card, layers=chosen),
+        told,
+        hash_of(module),
+        _tokenizer(family, rest, card=card, offline=offline),
+    )
+
+
+def _trained(family: Family, name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
+    """Return a network with its trained weights, and where they are from."""
+    made, told = family.trained(name, offline=offline)
+    if isinstance(made, torch.nn.Module):
+        return made, told
+    module = family.build(name)
+    fill(module, made, source=told)
+    return module, told
+
+
+def _tokenizer(family: Family, name: str, *, card: Card, offline: bool) -> Tokenize | None:
+    if "text" not in card.methods or not hasattr(family, "tokenizer"):
+        return None
+    made: Tokenize | None = family.tokenizer(name, offline=offline)
+    return made
+
+
+def family_of(name: str) -> tuple[Family, str]:
+    """Return the module that knows a network, and the network's name without the prefix.
+
+    Raises
+    ------
+    ConfigError
+        If the prefix is unknown.
+    """
+    if custom.is_custom(name):
+        return custom, name
+    prefix, colon, rest = name.partition(":")
+    if not colon:
+        prefix, rest = PLAIN, name
+    if prefix not in FAMILIES:
+        raise ConfigError(
+            f"The network {name!r} begins with {prefix!r}, which is no family of networks.",
+            mend=f"{nearest(prefix, FAMILIES)} A network of your own is {CUSTOM}.",
+        )
+    return cast(Family, import_module(f"bids_dnn.features.models.{prefix}")), rest
 
 
 def layers_of(module: torch.nn.Module) -> tuple[str, ...]:
@@ -127,7 +210,3 @@ def check_layers(module: torch.nn.Module, layers: Sequence[str], *, name: str) -
             f"The layers of {name} are {list(layers)}, one of them twice.",
             mend="Name each layer once.",
         )
-
-
-def _home(name: str) -> ModuleType:
-    return custom if custom.is_custom(name) else torchvision

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_dnn.containers.network import Card
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.features.models.weights import find_weights, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -83,8 +84,18 @@ def _quiet(name: str) -> dict[str, bool]:
     return {"init_weights": True} if name in {"googlenet", "inception_v3"} else {}
 
 
-def weights_url(name: str) -> str:
-    """Return where torchvision keeps the default weights of `name`."""
+def trained(name: str, *, offline: bool) -> tuple[dict[str, torch.Tensor], str]:
+    """Return torchvision's default weights of `name`, and the name of their file.
+
+    Raises
+    ------
+    MissingInputError
+        If the file is not in torch's cache, and cannot or may not be downloaded.
+    UnreadableError
+        If the file is cut short or holds something else.
+    """
     import torchvision
 
-    return str(torchvision.models.get_model_weights(name).DEFAULT.url)
+    url = str(torchvision.models.get_model_weights(name).DEFAULT.url)
+    path = find_weights(name, url, offline=offline)
+    return read_state(path), path.name

@@ -30,7 +30,7 @@ BROKEN = (
 )
 
 
-def find_weights(name: str, url: str) -> Path:
+def find_weights(name: str, url: str, *, offline: bool = False) -> Path:
     """Return the file of a network's default weights, downloaded where it is not there yet.
 
     Parameters
@@ -40,13 +40,21 @@ def find_weights(name: str, url: str) -> Path:
     url
         Where the file can be had; its name is looked for in torch's cache
         (``$TORCH_HOME/hub/checkpoints``).
+    offline
+        Never ask the network for the file.
 
     Raises
     ------
     MissingInputError
-        If the file is not in the cache and cannot be downloaded.
+        If the file is not in the cache, and cannot or may not be downloaded.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.is_file() and offline:
+        raise MissingInputError(
+            f"The weights of {name} ({path.name}) are not in {path.parent}, and this run is "
+            "offline.",
+            mend=f"Put {path.name} (from {url}) into that folder, or give --weights {name}=PATH.",
+        )
     if not path.is_file():
         try:
             _download(url, path)
