@@ -34,11 +34,14 @@ class FeatureGram:
     n_components : int
         Principal components that an analysis keeps, learnt on the training stimuli of each fold;
         0 = all features are used.
+    sums : (n_stimuli,) float64
+        Sum of each stimulus' features, which correlation distances need; None = not known.
 
     Raises
     ------
     ShapeError
-        If `gram` is not square with one row for each stimulus, or an id stands twice.
+        If `gram` is not square with one row for each stimulus, `sums` has another length, or an
+        id stands twice.
     """
 
     stimuli: tuple[str, ...]
@@ -48,6 +51,7 @@ class FeatureGram:
     n_features: int
     identity: dict[str, str]
     n_components: int = 0
+    sums: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.stimuli)
@@ -55,6 +59,11 @@ class FeatureGram:
             raise ShapeError(
                 f"gram has shape {self.gram.shape}, but there are {n} stimuli.",
                 mend="Give one row and one column for each stimulus.",
+            )
+        if self.sums is not None and self.sums.shape != (n,):
+            raise ShapeError(
+                f"sums have shape {self.sums.shape}, but there are {n} stimuli.",
+                mend="Give one sum for each stimulus.",
             )
         if len(set(self.stimuli)) != n:
             raise ShapeError(

@@ -25,3 +25,10 @@ def test_what_does_not_fit_is_refused():
         FeatureGram(("a",), "net", "layer", np.eye(2), 5, {})
     with pytest.raises(ShapeError, match=r"1 stimulus id"):
         FeatureGram(("a", "a"), "net", "layer", np.eye(2), 5, {})
+
+
+def test_sums_have_one_value_for_each_stimulus():
+    with pytest.raises(ShapeError, match=r"\(3,\), but there are 2 stimuli"):
+        FeatureGram(("a", "b"), "net", "layer", np.eye(2), 5, {}, sums=np.zeros(3))
+    known = FeatureGram(("a", "b"), "net", "layer", np.eye(2), 5, {}, sums=np.ones(2))
+    np.testing.assert_array_equal(known.sums, [1, 1])
