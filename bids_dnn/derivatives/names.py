@@ -40,6 +40,8 @@ TEMPLATES: dict[str, str] = {
     "figures": "sub-{participant}/figures",
     "group_figures": "group/figures",
     "log": "logs/{run}/{file}",
+    "portrait": "stimuli/network-{network}_portrait.npz",
+    "predictions": "stimuli/network-{network}_predictions.tsv",
     "atlas": "atlas-Benson14_description.json",
     "description": "dataset_description.json",
     "readme": "README",
@@ -70,6 +72,7 @@ BIDSIGNORE = (
     "group/**",
     "logs",
     "logs/**",
+    "stimuli/network-*",
     "**/figures",
     "**/figures/**",
 )
