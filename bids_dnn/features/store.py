@@ -1,10 +1,12 @@
-"""A cache of Gram matrices, each under the key of what it depends on."""
+"""A cache of Gram matrices and features, each under the key of what it depends on."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +15,65 @@ from numpy.typing import NDArray
 
 from bids_dnn import files
 from bids_dnn.containers.features import FeatureGram
-from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError
+from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
+from bids_dnn.features.entry import (
+    ASIDE,
+    BROKEN,
+    MAIN,
+    Entry,
+    Kind,
+    damaged,
+    describe,
+    has_entry,
+    load,
+    read_entry,
+    remove,
+    write_entry,
+)
+from bids_dnn.features.identity import RECORDED
+from bids_dnn.features.lease import PACE, SUFFIX, Pace, is_held, leases
 
-ARRAY = "gram.zarr"
+ARRAY = MAIN["gram"]
+RECENT_S = 600.0  # who read an entry in the last minutes may be reading it still
+ABANDONED_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedFeatures:
+    """Features that the cache holds.
+
+    Parameters
+    ----------
+    stimuli : n_stimuli
+        Ids, in the order of the rows.
+    values : (n_stimuli, p) float32
+    identity
+        What they depend on.
+    """
+
+    stimuli: tuple[str, ...]
+    values: NDArray[np.float32]
+    identity: dict[str, str]
 
 
 def key(identity: Mapping[str, str]) -> str:
     """Return the name under which what `identity` describes is kept, 64 characters.
 
+    What was only found while it was made (`identity.RECORDED`) does not alter it.
+
     Examples
     --------
     >>> key({"layer": "a"}) == key({"layer": "b"})
     False
+    >>> key({"layer": "a"}) == key({"layer": "a", "batch_size_used": "64"})
+    True
     """
-    return files.fingerprint_of(dict(identity))
+    return files.fingerprint_of({k: v for k, v in identity.items() if k not in RECORDED})
 
 
-def has(folder: Path, key: str) -> bool:
-    """Tell whether there is an entry; whether it is whole only `read_gram` finds out."""
-    return (folder / key / ARRAY / "zarr.json").is_file()
+def has(folder: Path, key: str, kind: Kind = "gram") -> bool:
+    """Tell whether there is an entry; whether it is whole only reading finds out."""
+    return has_entry(folder, key, kind=kind)
 
 
 def write_gram(folder: Path, key: str, gram: FeatureGram) -> Path:
@@ -44,7 +86,7 @@ def write_gram(folder: Path, key: str, gram: FeatureGram) -> Path:
     key
         From `key`.
     gram
-        What is kept: the matrix as a zarr array (format 3), all else as its attributes.
+        What is kept: each array as a zarr array (format 3), all else as attributes.
 
     Returns
     -------
@@ -56,35 +98,10 @@ def write_gram(folder: Path, key: str, gram: FeatureGram) -> Path:
     OutputError
         If the disk is full, or the folder cannot be written.
     """
-    import zarr
-
-    entry = folder / key
-    try:
-        read_gram(folder, key)
-    except MissingInputError:
-        pass
-    except UnreadableError:
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        return entry
-    attributes: dict[str, Any] = {
-        "stimuli": list(gram.stimuli),
-        "network": gram.network,
-        "layer": gram.layer,
-        "n_features": gram.n_features,
-        "identity": gram.identity,
-    }
-    with files.writing_folder(entry) as aside:
-        array = zarr.create_array(
-            store=aside / ARRAY,
-            shape=gram.gram.shape,
-            chunks=tuple(max(1, min(n, 1024)) for n in gram.gram.shape),
-            dtype="float64",
-            attributes={**attributes, "sha256": _checksum(gram.gram, attributes)},
-            zarr_format=3,
-        )
-        array[:] = gram.gram
-    return entry
+    told = {field.name: getattr(gram, field.name) for field in fields(gram)}
+    arrays = {name: value for name, value in told.items() if isinstance(value, np.ndarray)}
+    plain = {name: value for name, value in told.items() if name not in arrays}
+    return write_entry(folder, key, kind="gram", arrays=arrays, plain=plain)
 
 
 def read_gram(folder: Path, key: str) -> FeatureGram:
@@ -104,41 +121,275 @@ def read_gram(folder: Path, key: str) -> FeatureGram:
     UnreadableError
         If the entry is damaged: make it again and write it, which replaces it.
     """
-    import zarr
-
-    if not has(folder, key):
-        raise MissingInputError(
-            f"The cache {folder} has no entry {key}.", mend="Extract the features first."
-        )
+    arrays, plain = read_entry(folder, key, kind="gram")
     try:
-        array = zarr.open_array(store=folder / key / ARRAY, mode="r")
-        attributes: dict[str, Any] = dict(array.attrs)
-        expected = attributes.pop("sha256", None)
-        values = np.asarray(array[:], dtype=np.float64)
-        if _checksum(values, attributes) != expected:
-            raise _damaged(folder / key, "its checksum is another")
-        return FeatureGram(
-            stimuli=tuple(attributes["stimuli"]),
-            network=str(attributes["network"]),
-            layer=str(attributes["layer"]),
-            gram=values,
-            n_features=int(attributes["n_features"]),
-            identity={str(k): str(v) for k, v in attributes["identity"].items()},
+        told: dict[str, Any] = {**plain, **arrays, "stimuli": tuple(plain["stimuli"])}
+        return FeatureGram(**told)
+    except BROKEN as err:
+        raise damaged(folder / key, str(err)) from err
+
+
+def write_features(
+    folder: Path,
+    key: str,
+    ids: Sequence[str],
+    values: NDArray[np.float32],
+    identity: Mapping[str, str],
+) -> Path:
+    """Keep features; an entry that is there and whole stays, a damaged one is replaced.
+
+    Parameters
+    ----------
+    folder
+        Of the cache; made where it is missing.
+    key
+        From `key`.
+    ids : n_stimuli
+        Of the rows.
+    values : (n_stimuli, p)
+        An array or a memory map, of which some rows are read at a time.
+    identity
+        What they depend on.
+
+    Returns
+    -------
+    entry
+        The folder of this entry.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one id for each row.
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    if values.ndim != 2 or len(ids) != len(values):
+        raise ShapeError(
+            f"The features have shape {values.shape}, but there are {len(ids)} stimuli.",
+            mend="Give one row for each stimulus.",
         )
-    except UnreadableError:
-        raise
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, BidsDnnError) as err:
-        raise _damaged(folder / key, str(err)) from err
+    plain = {"stimuli": list(ids), "identity": dict(identity)}
+    return write_entry(folder, key, kind="features", arrays={"features": values}, plain=plain)
 
 
-def _checksum(values: NDArray[np.float64], attributes: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(files.json_text(dict(attributes)).encode())
-    digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
-    return digest.hexdigest()
+def read_features(folder: Path, key: str) -> CachedFeatures:
+    """Return features that are kept under `key`, verified.
+
+    Parameters
+    ----------
+    folder
+        Of the cache.
+    key
+        From `key`.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no entry.
+    UnreadableError
+        If the entry is damaged: make it again and write it, which replaces it.
+    """
+    arrays, plain = read_entry(folder, key, kind="features")
+    return CachedFeatures(tuple(plain["stimuli"]), arrays["features"], plain["identity"])
 
 
-def _damaged(entry: Path, why: str) -> UnreadableError:
-    return UnreadableError(
-        f"The cache entry {entry} is damaged: {why}.",
-        mend="Extract the features again, or delete the entry.",
-    )
+@contextmanager
+def lease(
+    folder: Path,
+    key: str,
+    *,
+    kind: Kind = "gram",
+    say: Callable[[str], None] | None = None,
+    pace: Pace = PACE,
+) -> Iterator[bool]:
+    """Take on the work for one entry, or wait until another process has made it.
+
+    Parameters
+    ----------
+    folder
+        Of the cache; made where it is missing.
+    key
+        From `key`.
+    kind
+        What is to be made.
+    say
+        Told whom we wait for.
+    pace
+        Seconds, see `lease.leases`.
+
+    Yields
+    ------
+    is_ours
+        True where this process is to make the entry, False where it is there.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    with leases(
+        folder, (key,), is_made=lambda name: has(folder, name, kind), say=say, pace=pace
+    ) as ours:
+        yield bool(ours)
+
+
+def obtain(
+    folder: Path,
+    identities: Mapping[str, Mapping[str, str]],
+    make: Callable[[tuple[str, ...]], Iterable[FeatureGram]],
+    *,
+    say: Callable[[str], None] | None = None,
+    pace: Pace = PACE,
+) -> dict[str, FeatureGram]:
+    """Return Gram matrices of layers: from the cache, from another process, or newly made.
+
+    Parameters
+    ----------
+    folder
+        Of the cache; made where it is missing.
+    identities
+        By the layer's name: what its Gram matrix depends on.
+    make
+        Makes those of the layers that it is given, in that order; each is kept as it comes.
+        Called at most once, and only for what is not there or damaged.
+    say
+        Told whom we wait for.
+    pace
+        Seconds, see `lease.leases`.
+
+    Returns
+    -------
+    grams
+        In the order of `identities`, each with the layer's name that was asked for, whatever
+        it was called when it was made.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    keys = {layer: key(identity) for layer, identity in identities.items()}
+    found: dict[str, FeatureGram] = {}
+    bad: dict[str, object] = {}  # key to the time of the entry that was found damaged
+    while len(found) < len(keys):
+        for layer, name in keys.items():
+            if layer not in found:
+                stamp = _stamp(folder, name)
+                try:
+                    found[layer] = replace(read_gram(folder, name), layer=layer)
+                except (MissingInputError, UnreadableError):
+                    bad[name] = stamp
+        missing = {name: layer for layer, name in keys.items() if layer not in found}
+
+        def is_made(name: str) -> bool:
+            return has(folder, name) and _stamp(folder, name) != bad.get(name)
+
+        with leases(folder, tuple(missing), is_made=is_made, say=say, pace=pace) as ours:
+            layers = tuple(missing[name] for name in ours)
+            if layers:
+                for name, layer, gram in zip(ours, layers, make(layers), strict=True):
+                    write_gram(folder, name, gram)
+                    found[layer] = replace(gram, layer=layer)
+    return {layer: found[layer] for layer in keys}
+
+
+def entries(folder: Path) -> list[Entry]:
+    """List what a cache holds, the most recently used first.
+
+    Parameters
+    ----------
+    folder
+        Of the cache.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(
+            f"There is no folder {folder}.",
+            mend="Name the folder of --cache-dir; without that option it is features/ in the "
+            "work directory.",
+        )
+    found = [
+        describe(one, kind)
+        for one in folder.iterdir()
+        for kind, main in MAIN.items()
+        if one.suffix != ASIDE and (one / main).is_dir()
+    ]
+    return sorted(found, key=lambda entry: (-entry.used, entry.key))
+
+
+def prune(
+    folder: Path, *, max_bytes: int | None = None, unused_for_s: float | None = None
+) -> list[Entry]:
+    """Remove entries, the least recently used first, until the cache is small enough.
+
+    What a process is making, or read within the last 10 minutes, stays. What killed processes
+    left behind a day ago is removed as well.
+
+    Parameters
+    ----------
+    folder
+        Of the cache.
+    max_bytes : int
+        That may stay; None = any size.
+    unused_for_s : float
+        Entries that nobody used for so long are removed, whatever the size; None = keep them.
+
+    Returns
+    -------
+    removed
+        What was removed.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such folder.
+    """
+    there = entries(folder)
+    now = time.time()
+    for left in folder.glob(f"*{ASIDE}"):
+        with suppress(OSError):
+            if now - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
+    total = sum(entry.n_bytes for entry in there)
+    removed = []
+    for entry in reversed(there):
+        idle_s = now - entry.used
+        is_old = unused_for_s is not None and idle_s > unused_for_s
+        is_over = max_bytes is not None and total > max_bytes
+        if not (is_old or is_over) or abs(idle_s) < RECENT_S:
+            continue
+        if not is_held(folder / f"{entry.key}{SUFFIX}") and remove(folder, entry.key):
+            total -= entry.n_bytes
+            removed.append(entry)
+    return removed
+
+
+def problem(folder: Path, entry: Entry) -> str:
+    """Return what is wrong with an entry, "" where it is whole; its time of use stays.
+
+    Parameters
+    ----------
+    folder
+        Of the cache.
+    entry
+        Of `entries`.
+    """
+    try:
+        _, plain = load(folder / entry.key, entry.kind)
+    except (MissingInputError, UnreadableError) as err:
+        return err.what
+    if key(plain["identity"]) != entry.key:
+        return f"The cache entry {folder / entry.key} has the name of another."
+    return ""
+
+
+def _stamp(folder: Path, key: str) -> tuple[int, int] | None:
+    try:
+        told = (folder / key / ARRAY / "zarr.json").stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns
