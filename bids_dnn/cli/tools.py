@@ -9,12 +9,16 @@ import click
 
 from bids_dnn import __version__
 from bids_dnn.cli.options import DoubleSpelling, guarded
+from bids_dnn.cli.tool_cache import cache
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="bids_dnn_tools %(version)s")
 def main() -> None:
     """Help around bids_dnn: simulated data with known truth, events from stimulus logs."""
+
+
+main.add_command(cache)
 
 
 @main.command(cls=DoubleSpelling)

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 # test keeps numbers of each part of that way, and fails where they change.
 EXTRACTION = "1"
 AT_A_TIME = 512  # texts that are tokenized together
-# Kept beside what was made, but no part of its name: it is only known afterwards.
-RECORDED = frozenset({"batch_size_used", "device_name"})
 FOUND = "found by itself"
 PLAIN = (bool, int, float, str, tuple)
 
@@ -129,7 +127,7 @@ def identities_of(
 
 
 def recorded(identity: Mapping[str, str], *, batch_size: int, device_name: str) -> dict[str, str]:
-    """Add what was found while the features were made, which alters no name.
+    """Add what was found while the features were made, `store.RECORDED`, which alters no key.
 
     Parameters
     ----------

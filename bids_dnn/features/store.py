@@ -30,10 +30,11 @@ from bids_dnn.features.entry import (
     remove,
     write_entry,
 )
-from bids_dnn.features.identity import RECORDED
 from bids_dnn.features.lease import PACE, SUFFIX, Pace, is_held, leases
 
 ARRAY = MAIN["gram"]
+# Kept beside what was made, but no part of its key: it is only known afterwards.
+RECORDED = frozenset({"batch_size_used", "device_name"})
 RECENT_S = 600.0  # who read an entry in the last minutes may be reading it still
 ABANDONED_S = 86_400.0
 
@@ -59,7 +60,7 @@ class CachedFeatures:
 def key(identity: Mapping[str, str]) -> str:
     """Return the name under which what `identity` describes is kept, 64 characters.
 
-    What was only found while it was made (`identity.RECORDED`) does not alter it.
+    What was only found while it was made (`RECORDED`) does not alter it.
 
     Examples
     --------
