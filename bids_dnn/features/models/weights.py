@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import http.client
 import pickle
+import re
+import sys
 import urllib.request
 import zipfile
 from collections.abc import Mapping
@@ -16,8 +18,11 @@ import torch
 from bids_dnn import files
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
 
-TIMEOUT_S = 5.0
-PREFIX_LENGTH = 8  # of the SHA-256 that torchvision puts into its file names
+TIMEOUT_S = 10.0
+# File names of torch's zoo end with the start of a SHA-256; some others end with a date.
+HASHED = re.compile(r"-(?!20\d\d[01]\d[0-3]\d$)([0-9a-f]{8,64})$")
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training code saves
+PREFIXES = ("module.", "_orig_mod.")  # of networks trained in parallel, or compiled
 BROKEN = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
@@ -26,20 +31,28 @@ BROKEN = (
     ValueError,
     KeyError,
     AttributeError,
+    TypeError,
     OSError,
 )
 
 
-def find_weights(name: str, url: str, *, offline: bool = False) -> Path:
-    """Return the file of a network's default weights, downloaded where it is not there yet.
+def cache_folder() -> Path:
+    """Return where torch keeps weights that were downloaded: ``$TORCH_HOME/hub/checkpoints``."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def find_weights(name: str, url: str, *, file_name: str = "", offline: bool = False) -> Path:
+    """Return the file of a network's trained weights, downloaded where it is not there yet.
 
     Parameters
     ----------
     name
-        Of the network, for the message.
+        Of the network, as the user writes it, for the message.
     url
-        Where the file can be had; its name is looked for in torch's cache
-        (``$TORCH_HOME/hub/checkpoints``).
+        Where the file can be had.
+    file_name
+        Under which it lies in torch's cache; "" = the last part of `url`. Where it ends with
+        ``-`` and the first 8 or more digits of a SHA-256, the file must have it.
     offline
         Never ask the network for the file.
 
@@ -47,40 +60,68 @@ def find_weights(name: str, url: str, *, offline: bool = False) -> Path:
     ------
     MissingInputError
         If the file is not in the cache, and cannot or may not be downloaded.
+    UnreadableError
+        If the file in the cache has another hash than its name says.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if not path.is_file() and offline:
+    path = cache_folder() / (file_name or url.rpartition("/")[2])
+    if path.is_file():
+        _check_hash(path, files.fingerprint(path))
+        return path
+    place = f"Put {path.name} (from {url}) into that folder, or give --weights {name}=PATH"
+    if offline:
         raise MissingInputError(
-            f"The weights of {name} ({path.name}) are not in {path.parent}, and this run is "
-            "offline.",
-            mend=f"Put {path.name} (from {url}) into that folder, or give --weights {name}=PATH.",
+            f"The weights of {name} ({path.name}) are not in {path.parent}, and nothing may be "
+            "downloaded.",
+            mend=f"{place}.",
         )
-    if not path.is_file():
-        try:
-            _download(url, path)
-        except (OSError, http.client.HTTPException) as err:
-            reason = getattr(err, "reason", err)
-            raise MissingInputError(
-                f"The weights of {name} ({path.name}) are not in {path.parent} and could not be "
-                f"downloaded from {url} ({reason}).",
-                mend=f"Put {path.name} into that folder, or give --weights {name}=PATH "
-                f"(or --weights {name}=random for an untrained network).",
-            ) from err
+    try:
+        _download(url, path, name=name)
+    except (OSError, http.client.HTTPException) as err:
+        reason = getattr(err, "reason", err)
+        raise MissingInputError(
+            f"The weights of {name} ({path.name}) are not in {path.parent} and could not be "
+            f"downloaded from {url} ({reason}).",
+            mend=f"{place} (or --weights {name}=random for an untrained network).",
+        ) from err
     return path
 
 
-def _download(url: str, path: Path) -> None:
-    expected = path.stem.rpartition("-")[2]
+def _download(url: str, path: Path, *, name: str) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with (
         urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer,  # noqa: S310  (https, ours)
         files.writing(path) as aside,
+        Progress(
+            *columns, console=Console(stderr=True), disable=not sys.stderr.isatty()
+        ) as progress,
     ):
+        length = getattr(answer, "length", None)
+        task = progress.add_task(f"Downloading weights of {name}", total=length)
+        done = 0
         with aside.open("wb") as stream:
             while block := answer.read(files.CHUNK):
                 stream.write(block)
+                done += len(block)
+                progress.update(task, completed=done)
+        if length is not None and done < length:
+            raise OSError(f"{done} of {length} bytes came")
+        expected = HASHED.search(path.stem)
         found = files.fingerprint(aside)
-        if len(expected) >= PREFIX_LENGTH and not found.startswith(expected):
-            raise OSError(f"SHA-256 {found[:16]}..., expected {expected}...")
+        if expected and not found.startswith(expected[1]):
+            raise OSError(f"SHA-256 {found[:16]}..., expected {expected[1]}...")
+
+
+def _check_hash(path: Path, found: str) -> None:
+    expected = HASHED.search(path.stem)
+    if expected and not found.startswith(expected[1]):
+        raise UnreadableError(
+            f"{path} has the SHA-256 {found[:16]}..., but its name says {expected[1]}...: it is "
+            "cut short or altered.",
+            mend="Remove it, so that it is downloaded anew.",
+        )
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -89,8 +130,10 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     Parameters
     ----------
     path
-        As ``torch.save(module.state_dict(), path)`` writes it; where it is wrapped as
-        ``{"state_dict": ...}``, what is inside is taken.
+        ``.safetensors``, or what ``torch.save(module.state_dict(), path)`` writes. Where it is
+        wrapped as ``{"state_dict": ...}`` (or ``model_state_dict``, ``model``), what is inside is
+        taken; where every name begins with ``module.``, as networks trained in parallel are
+        saved, that is left out.
 
     Raises
     ------
@@ -103,24 +146,60 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         raise MissingInputError(
             f"There is no file of weights {path}.", mend="Correct the path in --weights."
         )
-    try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except BROKEN as err:
-        first = (str(err).strip() or type(err).__name__).splitlines()[0].rstrip(".")
+    found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    for wrapper in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            found = found[wrapper]
+    if (
+        not isinstance(found, Mapping)
+        or not found
+        or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in found.items())
+    ):
         raise UnreadableError(
-            f"{path} cannot be read as a state dict of plain tensors ({first}).",
+            f"{path} holds {_told(found)}, not names and tensors.",
+            mend="Save it with torch.save(module.state_dict(), path).",
+        )
+    state: dict[str, torch.Tensor] = dict(found)
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as err:
+        raise UnreadableError(
+            f"{path} cannot be read as a state dict of plain tensors ({_first_line(err)}).",
             mend="Save it with torch.save(module.state_dict(), path); a file that holds code, or "
             "is cut short, is refused.",
         ) from err
-    state = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
-    ):
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, *BROKEN) as err:
         raise UnreadableError(
-            f"{path} holds a {type(state).__name__}, not names and tensors.",
-            mend="Save it with torch.save(module.state_dict(), path).",
-        )
-    return state
+            f"{path} cannot be read as safetensors ({_first_line(err)}).",
+            mend="It is cut short or something else: save it with "
+            "safetensors.torch.save_file(module.state_dict(), path), or copy it again.",
+        ) from err
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).strip() or type(err).__name__).splitlines()[0].rstrip(".")
+
+
+def _told(found: object) -> str:
+    if isinstance(found, Mapping):
+        keys = ", ".join(map(repr, list(found)[:3]))
+        return f"a dictionary of {keys}" if found else "an empty dictionary"
+    return f"a {type(found).__name__}"
 
 
 def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: str) -> None:
