@@ -83,6 +83,7 @@ def check(folder: Path, *, remove: bool) -> None:
     """Read all that the cache FOLDER holds and name what is damaged (exit code 1)."""
     with guarded(0):
         from bids_dnn.features import store
+        from bids_dnn.features.entry import remove as remove_entry
 
         found = store.entries(folder.absolute())
         damaged = 0
@@ -90,7 +91,7 @@ def check(folder: Path, *, remove: bool) -> None:
             if not (why := store.problem(folder.absolute(), entry)):
                 continue
             damaged += 1
-            gone = remove and store.remove(folder.absolute(), entry.key)
+            gone = remove and remove_entry(folder.absolute(), entry.key)
             click.echo(f"{why} ({_named(entry)}){' Removed.' if gone else ''}")
         click.echo(f"{len(found) - damaged} of {len(found)} entries are whole.")
         if damaged and not remove:

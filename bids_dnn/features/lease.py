@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_dnn import files
+from bids_dnn.errors import OutputError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class Owner:
 
     Parameters
     ----------
-    token
+    mark
         Of this one lease; "" where the file is not written yet, or cannot be read.
     host, pid, since
         For the message.
@@ -65,7 +67,7 @@ class Owner:
         Last sign of life, by the clock of the file system.
     """
 
-    token: str
+    mark: str
     host: str
     pid: int
     since: str
@@ -143,12 +145,14 @@ def read_owner(path: Path) -> Owner | None:
         with path.open("rb") as stream:  # opening asks a network file system anew
             beat_ns = os.fstat(stream.fileno()).st_mtime_ns
             raw = stream.read()
-    except FileNotFoundError:
-        return None
+    except OSError as err:
+        if err.errno in (errno.ENOENT, errno.ESTALE):
+            return None
+        raise
     try:
         told: dict[str, Any] = json.loads(raw)
         return Owner(
-            *(str(told["token"]), str(told["host"]), int(told["pid"]), str(told["since"])),
+            *(str(told["mark"]), str(told["host"]), int(told["pid"]), str(told["since"])),
             *(str(told["machine"]), str(told["started"]), beat_ns),
         )
     except (ValueError, KeyError, TypeError):
@@ -178,22 +182,22 @@ def _take(
     pace: Pace,
 ) -> None:
     """Claim a lease and put it into `taken`, or wait until the entry is made."""
-    token = uuid.uuid4().hex
+    mark = uuid.uuid4().hex
     watch, guard_watch = _Watch(), _Watch()
     told = ""
     while not is_made():
-        if _claim(path, token):
-            taken[path] = token
+        if _claim(path, mark):
+            taken[path] = mark
             if is_made():  # by the last owner, between our look and our claim
                 _release(path, taken.pop(path))
             return
         owner = read_owner(path)
         if owner is None:
             continue
-        if _is_dead(owner) or watch.still_s((owner.token, owner.beat_ns)) > pace.stale_s:
+        if _is_dead(owner) or watch.still_s((owner.mark, owner.beat_ns)) > pace.stale_s:
             _break(path, owner, guard_watch, pace)
-        elif say is not None and owner.token not in ("", told):
-            told = owner.token
+        elif say is not None and owner.mark not in ("", told):
+            told = owner.mark
             say(
                 f"Waiting for features that process {owner.pid} on {owner.host} has been making "
                 f"since {owner.since}."
@@ -201,10 +205,10 @@ def _take(
         time.sleep(pace.poll_s)
 
 
-def _claim(path: Path, token: str) -> bool:
+def _claim(path: Path, mark: str) -> bool:
     text = files.json_text(
         {
-            "token": token,
+            "mark": mark,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -212,8 +216,8 @@ def _claim(path: Path, token: str) -> bool:
             "started": _state(os.getpid())[1],
         }
     )
+    _make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as stream:
             try:
                 stream.write(text)
@@ -228,10 +232,22 @@ def _claim(path: Path, token: str) -> bool:
     return True
 
 
-def _release(path: Path, token: str) -> None:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as err:
+        raise OutputError(
+            f"{folder} is a file, but features are kept in a folder.",
+            mend="Name another one with --cache-dir.",
+        ) from err
+    except OSError as err:
+        raise files.explain(err, folder) from err
+
+
+def _release(path: Path, mark: str) -> None:
     with suppress(OSError):
         owner = read_owner(path)
-        if owner is not None and owner.token == token:
+        if owner is not None and owner.mark == mark:
             path.unlink(missing_ok=True)
 
 
@@ -252,7 +268,7 @@ def _break(path: Path, dead: Owner, watch: _Watch, pace: Pace) -> None:
         raise files.explain(err, path) from err
     try:
         found = read_owner(path)
-        if found is not None and (found.token, found.beat_ns) == (dead.token, dead.beat_ns):
+        if found is not None and (found.mark, found.beat_ns) == (dead.mark, dead.beat_ns):
             path.unlink(missing_ok=True)
             log.warning(
                 "Process %s on %s no longer makes the features it began; going on in its place.",
@@ -270,10 +286,10 @@ def _beating(pace: Pace) -> Iterator[dict[Path, str]]:
 
     def beat() -> None:
         while not end.wait(pace.beat_s):
-            for path, token in list(taken.items()):
+            for path, mark in list(taken.items()):
                 with suppress(OSError):
                     owner = read_owner(path)
-                    if owner is not None and owner.token == token:
+                    if owner is not None and owner.mark == mark:
                         os.utime(path)
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
@@ -283,8 +299,8 @@ def _beating(pace: Pace) -> Iterator[dict[Path, str]]:
     finally:
         end.set()
         thread.join()
-        for path, token in taken.items():
-            _release(path, token)
+        for path, mark in taken.items():
+            _release(path, mark)
 
 
 def _is_dead(owner: Owner) -> bool:
