@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.portrait import Maps, NetworkFacts, Portrait
 from bids_dnn.derivatives import names
+from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError
 from bids_dnn.files import fingerprint, json_text, read_json, write_json, write_text, writing
@@ -80,7 +81,7 @@ def write_portrait(
         "NumberOfStimuli": portrait.n_stimuli,
     }
     outputs = {p.name: {"SHA256": fingerprint(p), "Size": p.stat().st_size} for p in written}
-    return [*written, write_json(last, fields | further | {"Outputs": outputs})]
+    return [*written, write_json(last, fields | further | {OUTPUTS: outputs})]
 
 
 def portrait_path(out_dir: Path, network: str) -> Path:
@@ -115,7 +116,7 @@ def read_portrait(path: Path) -> Portrait:
             mend="Run the participant level again, which makes it.",
         )
     try:
-        outputs = read_json(names.sidecar_of(path))["Outputs"]
+        outputs = read_json(names.sidecar_of(path))[OUTPUTS]
         if outputs[path.name]["SHA256"] != fingerprint(path):
             raise _damaged(path, "its checksum is another than its sidecar says")
         with np.load(path, allow_pickle=False) as kept:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bids_dnn.containers.result import Result
 from bids_dnn.report import slices
-from bids_dnn.report.methods import is_random
+from bids_dnn.report.cards import is_random
 from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of, units
 from bids_dnn.report.sources import WITHIN_RUNS, input_text
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.estimates import estimate_texts
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
@@ -132,35 +133,7 @@ def _decode(ran: Ran) -> str:
 
 
 def _networks(ran: Ran) -> str:
-    parts = []
-    for one in ran["networks"]:
-        if is_random(one):
-            parts.append(f"{one['name']} with RANDOM, untrained weights")
-        else:
-            parts.append(f"{one['name']}{_cited_network(one)}")
-    if not parts:
-        return ""
-    return (
-        f"Features of the stimuli were taken from the layers of {', '.join(parts)}, run in "
-        "PyTorch [@paszke2019]."
-    )
-
-
-def _cited_network(network: Mapping[str, Any]) -> str:
-    if "alexnet" in f"{network.get('name')} {network.get('network')}":
-        return " [@krizhevsky2017; @krizhevsky2014]"
-    return f" ({network['reference']})" if network.get("reference") else ""
-
-
-def is_random(network: Mapping[str, Any]) -> bool:
-    """Tell whether a network's weights are random.
-
-    Examples
-    --------
-    >>> is_random({"name": "alexnet", "weights": "random (seed 0)"})
-    True
-    """
-    return str(network.get("weights") or "").startswith("random")
+    return networks_text(ran["networks"])
 
 
 def _encode(ran: Ran) -> str:
@@ -281,13 +254,17 @@ def cited(paragraphs: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def references(keys: Sequence[str]) -> list[Reference]:
+def references(
+    keys: Sequence[str], further: Mapping[str, Reference] | None = None
+) -> list[Reference]:
     """Return the works of these keys, in their order.
 
     Parameters
     ----------
     keys
         As `cited` returns them.
+    further
+        Works beside those of the table, such as those of networks' cards.
 
     Returns
     -------
@@ -298,11 +275,12 @@ def references(keys: Sequence[str]) -> list[Reference]:
     ConfigError
         If a key is not in the table.
     """
-    if unknown := [key for key in keys if key not in REFERENCES]:
+    known = {**REFERENCES, **(further or {})}
+    if unknown := [key for key in keys if key not in known]:
         raise ConfigError(
-            f"There is no reference {unknown[0]!r}.", mend=nearest(unknown[0], REFERENCES)
+            f"There is no reference {unknown[0]!r}.", mend=nearest(unknown[0], known)
         )
-    return [REFERENCES[key] for key in keys]
+    return [known[key] for key in keys]
 
 
 def linked(paragraph: str, numbers: Mapping[str, int]) -> str:
@@ -347,7 +325,7 @@ def boilerplate(ran: Ran) -> dict[str, str]:
         By file suffix: ``md`` (for pandoc), ``html`` and ``bib``.
     """
     paragraphs = sentences(ran)
-    works = references(cited(paragraphs))
+    works = references(cited(paragraphs), works_of(ran.get("networks", ())))
     numbers = {work.key: n for n, work in enumerate(works, start=1)}
     items = "\n".join(
         f'<li id="ref-{work.key}">{html.escape(work.text())} '

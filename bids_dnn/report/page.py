@@ -16,7 +16,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Grid
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
-from bids_dnn.report import ceilings, denoising, found, methods, regions, scores
+from bids_dnn.report import cards, ceilings, denoising, found, methods, regions, scores
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
@@ -332,7 +332,7 @@ def _render(
                 aside.write_bytes(picture.light)
     networks = found.networks_of(data.networks, data.results)
     paragraphs = methods.sentences({**data.ran, "networks": networks})
-    works = methods.references(methods.cited(paragraphs))
+    works = methods.references(methods.cited(paragraphs), cards.works_of(networks))
     numbers = {work.key: n for n, work in enumerate(works, start=1)}
     fields: dict[str, Any] = {
         "title": title,
@@ -340,7 +340,7 @@ def _render(
         "version": __version__,
         "answer": answer,
         "numbers": _numbers(shown),
-        "random": [one["name"] for one in networks if methods.is_random(one)],
+        "random": [one["name"] for one in networks if cards.is_random(one)],
         "warnings": data.warnings,
         "sections": body,
         "paragraphs": [Markup(methods.linked(text, numbers)) for text in paragraphs],  # noqa: S704

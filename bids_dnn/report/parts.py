@@ -54,11 +54,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place of a table: what is shown, and by what it is sorted."""
+    """One place of a table: what is shown, by what it is sorted, and where it leads."""
 
     text: str
     order: str
     is_number: bool = False
+    link: str = ""
 
     @property
     def look(self) -> str:

@@ -14,11 +14,11 @@ class Reference:
     key
         As it stands in the methods text: ``[@haxby2001]``.
     authors
-        As BibTeX wants them, joined by `` and ``; ``others`` for the rest.
+        As BibTeX wants them, joined by `` and ``; ``others`` for the rest; "" where not known.
     title, year
-        Of the work.
+        Of the work; 0 = the year is not known.
     place
-        Journal with volume and pages, or publisher.
+        Journal with volume and pages, or publisher; "" where not known.
     doi, url
         Where it is found; one of both.
     kind
@@ -42,7 +42,8 @@ class Reference:
     def text(self) -> str:
         """Return the reference in one line, without its link."""
         people = self.authors.replace(" and others", " et al.").replace(" and ", "; ")
-        return f"{people} ({self.year}). {self.title}. {self.place}."
+        when = f"{people} ({self.year})" if self.year else people
+        return " ".join(f"{part}." for part in (when, self.title, self.place) if part)
 
     def bibtex(self) -> str:
         """Return the reference as a BibTeX entry."""
@@ -50,7 +51,7 @@ class Reference:
         fields = {
             "author": self.authors,
             "title": f"{{{self.title}}}",
-            "year": str(self.year),
+            "year": str(self.year or ""),
             where: self.place,
             "doi": self.doi,
             "url": self.url,

@@ -182,13 +182,20 @@ def overlap_matrix(rois: Sequence[Roi]) -> NDArray[np.int64]:
     )
 
 
-def contact_sheet(stimuli: Sequence[tuple[str, Path]], *, theme: Theme = LIGHT) -> bytes:
+def contact_sheet(
+    stimuli: Sequence[tuple[str, Path]],
+    words: Mapping[str, str] | None = None,
+    *,
+    theme: Theme = LIGHT,
+) -> bytes:
     """Draw up to 24 stimuli, evenly spaced through the list, with their names.
 
     Parameters
     ----------
     stimuli
         Id and file of each; a file that cannot be read leaves an empty frame.
+    words
+        What else is said of a stimulus, below its name.
     theme
         Light or dark.
     """
@@ -197,10 +204,11 @@ def contact_sheet(stimuli: Sequence[tuple[str, Path]], *, theme: Theme = LIGHT) 
     shown = evenly(list(stimuli), MOST_STIMULI)
     columns = max(6, min(8, len(shown)))
     lines = -(-len(shown) // columns)
-    with drawing(WIDTH_IN, lines * 1.2 * WIDTH_IN / columns, theme) as (figure, stream):
+    said, step = words or {}, 1.36 if words else 1.2
+    with drawing(WIDTH_IN, lines * step * WIDTH_IN / columns, theme) as (figure, stream):
         axes = figure.subplots()
         for place, (name, path) in enumerate(shown):
-            left, top = float(place % columns), -1.2 * (place // columns)
+            left, top = float(place % columns), -step * (place // columns)
             picture = _thumbnail(path)
             if picture is not None:
                 height, width = (
@@ -213,7 +221,9 @@ def contact_sheet(stimuli: Sequence[tuple[str, Path]], *, theme: Theme = LIGHT) 
                                      edgecolor=theme.faint, lw=0.6))  # fmt: skip
             axes.text(left + 0.5, top - 0.99, shorten(_stem(name), 19), ha="center", va="top",
                       fontsize=6.5, in_layout=False)  # fmt: skip
-        axes.set(xlim=(0, columns), ylim=(-1.2 * lines, 0), aspect="auto")
+            axes.text(left + 0.5, top - 1.14, said.get(name, ""), ha="center", va="top",
+                      fontsize=6.5, fontweight="bold", in_layout=False)  # fmt: skip
+        axes.set(xlim=(0, columns), ylim=(-step * lines, 0), aspect="auto")
         axes.set_axis_off()
     return stream.getvalue()
 

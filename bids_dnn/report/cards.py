@@ -1,0 +1,173 @@
+"""What the methods text says of networks, and the works that their cards name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from string import ascii_lowercase
+from typing import Any
+from unicodedata import normalize
+
+from bids_dnn.report.parts import listed
+from bids_dnn.report.reference import Reference
+from bids_dnn.report.references import REFERENCES
+
+Told = Mapping[str, Any]
+BY_DOI = {work.doi.lower(): work for work in REFERENCES.values() if work.doi}
+# Networks that are cited by more works than the one on their card.
+ALSO = dict.fromkeys(("alexnet", "torchvision:alexnet"), ("krizhevsky2017", "krizhevsky2014"))
+RESIZE = {
+    "squash": "squashed to {size} x {size} pixels, whatever their shape",
+    "center-crop": "resized to {size} pixels along the shorter side and cropped to the central "
+    "square",
+    "pad": "resized to {size} pixels along the longer side and padded with mid grey",
+}
+SIDES = {"before": "before the nonlinearity", "after": "after the nonlinearity"}
+MOST_LAYERS = 24  # that the text names
+_CITED = re.compile(r"(?:^|: )(?P<who>[^:()]+?) \((?P<year>(?:19|20)\d\d)\)[.,:]? *(?P<rest>.*)")
+
+
+def networks_text(networks: Sequence[Told]) -> str:
+    """Return the paragraph on networks: what was shown to which, how, and what was taken.
+
+    Parameters
+    ----------
+    networks
+        ``name`` of each, and what is known of ``network``, ``weights``, ``weights_sha256``,
+        ``layers``, ``size_px``, ``resize``, ``interpolation``, ``mean``, ``sd``, ``transforms``,
+        ``precision``, ``license``, ``reference``, ``doi`` and ``modality``.
+
+    Returns
+    -------
+    text
+        Citations stand as ``[@key]``; "" where there is no network.
+    """
+    if not networks:
+        return ""
+    works = works_of(networks)
+    made = [
+        f"Features of the stimuli were taken from the layers of "
+        f"{', '.join(_named(one, works) for one in networks)}, run in PyTorch [@paszke2019]."
+    ]
+    details = [(str(one["name"]), _details(one)) for one in networks]
+    for name, text in details:
+        if text:
+            made.append(f"{name}: {text}" if len(networks) > 1 else text)
+    return " ".join(made)
+
+
+def is_random(network: Told) -> bool:
+    """Tell whether a network's weights are random.
+
+    Examples
+    --------
+    >>> is_random({"name": "alexnet", "weights": "random (seed 0)"})
+    True
+    """
+    return str(network.get("weights") or "").startswith("random")
+
+
+def works_of(networks: Sequence[Told]) -> dict[str, Reference]:
+    """Return the works that networks' cards name by a DOI, by their keys.
+
+    A DOI that the table of references has stands for its entry there. Of others, authors, year
+    and title are read from the card's line, so that no network must be listed by hand.
+
+    Examples
+    --------
+    >>> card = {"name": "net", "reference": "Doe et al. (2024), A net.", "doi": "10.1/a"}
+    >>> works_of([card])["doe2024"].text()
+    'Doe et al. (2024). A net.'
+    """
+    made: dict[str, Reference] = {}
+    for one in networks:
+        doi = _doi(one)
+        if not doi or doi in {work.doi.lower() for work in made.values()}:
+            continue
+        work = BY_DOI.get(doi) or _read(one)
+        taken = {**made, **({} if doi in BY_DOI else REFERENCES)}
+        keys = (work.key, *(f"{work.key}{letter}" for letter in ascii_lowercase))
+        key = next(key for key in keys if key not in taken)
+        made[key] = replace(work, key=key)
+    return made
+
+
+def _doi(network: Told) -> str:
+    return str(network.get("doi") or "").strip().lower()
+
+
+def _read(network: Told) -> Reference:
+    """Read a work from the line of a card: ``[Network: ]AUTHORS (YEAR), TITLE``."""
+    line, doi = str(network.get("reference") or "").strip(), str(network["doi"]).strip()
+    found = _CITED.search(line)
+    if found is None:
+        key = "".join(re.findall(r"[A-Za-z0-9_]+", str(network["name"]))).lower() or "network"
+        title = line.rstrip(".") or f"The network {network['name']}"
+        return Reference(key, "", title, 0, "", doi, kind="misc")
+    who = re.sub(r",? et al\.?$", " and others", found["who"].strip()).replace(" & ", " and ")
+    plain = normalize("NFKD", who).encode("ascii", "ignore").decode()
+    words = re.findall(r"[A-Za-z0-9]+", re.split(r",| and ", plain)[0])
+    key = f"{words[-1].lower() if words else 'network'}{found['year']}"
+    title = found["rest"].rstrip(". ") or f"The network {network['name']}"
+    return Reference(key, who, title, int(found["year"]), "", doi, kind="misc")
+
+
+def _named(network: Told, works: Mapping[str, Reference]) -> str:
+    """Return a network's name with what is to be cited, or with its card's line."""
+    doi, name = _doi(network), str(network["name"])
+    own = [key for key, work in works.items() if doi and work.doi.lower() == doi]
+    keys = dict.fromkeys([*ALSO.get(str(network.get("network") or name), ()), *own])
+    if is_random(network):
+        name += " with RANDOM, untrained weights"
+    if keys:
+        return f"{name} [{'; '.join(f'@{key}' for key in keys)}]"
+    return f"{name} ({line})" if (line := str(network.get("reference") or "")) else name
+
+
+def _details(network: Told) -> str:
+    texts = [_input_text(network), _layers_text(network), _weights_text(network)]
+    return " ".join(text for text in texts if text)
+
+
+def _input_text(network: Told) -> str:
+    if network.get("modality") == "text":
+        return "It read the captions of the stimuli."
+    if not network.get("size_px"):
+        return ""
+    rule = RESIZE.get(str(network.get("resize")), "resized to {size} x {size} pixels")
+    text = f"Pictures were {rule.format(size=network['size_px'])}"
+    if network.get("interpolation"):
+        text += f" ({network['interpolation']} interpolation)"
+    if transforms := network.get("transforms"):
+        text += f", transformed by {', then '.join(map(str, transforms))}"
+    if network.get("mean") and network.get("sd"):
+        mean, sd = (", ".join(f"{v:g}" for v in network[key]) for key in ("mean", "sd"))
+        text += f", and normalized by channel (mean {mean}; SD {sd})"
+    return f"{text}."
+
+
+def _layers_text(network: Told) -> str:
+    layers = network.get("layers") or ()
+    names = layers.split(", ") if isinstance(layers, str) else [str(one) for one in layers]
+    if not names or not network.get("size_px"):
+        return ""
+    one = "The layer was" if len(names) == 1 else "The layers were"
+    text = f"{one} {listed(names, most=MOST_LAYERS)}"
+    if network.get("nonlinearity") in SIDES:
+        text += f", {SIDES[network['nonlinearity']]}"
+    if network.get("precision"):
+        text += f", in {network['precision']}"
+    return f"{text}."
+
+
+def _weights_text(network: Told) -> str:
+    """Return which weights these were, so that another can tell whether theirs are the same."""
+    facts = []
+    if not is_random(network) and network.get("weights"):
+        facts.append(f"file {network['weights']}")
+    if sha256 := str(network.get("weights_sha256") or ""):
+        facts.append(f"SHA-256 {sha256[:12]}...")
+    if network.get("license"):
+        facts.append(f"license {network['license']}")
+    return f"Weights: {', '.join(facts)}." if facts and network.get("size_px") else ""
