@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bids_dnn.errors import MissingInputError
+from bids_dnn.errors import MissingInputError, UnreadableError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 IMAGE = "_image"  # ends the stem of a stimulus file of BEP044
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+STACKS = frozenset({".h5", ".hdf5", ".hdf", ".mat"})  # files that may hold pictures in arrays
+TABLE = "stimuli.tsv"  # of BEP044
+JOIN = ";"  # between the files of one composed picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,28 @@ class Match:
     unused: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What lies in a folder of stimuli; paths are below it, with ``/``, and sorted.
+
+    Parameters
+    ----------
+    pictures
+        Path below the folder to file.
+    not_fetched
+        Pictures that are links to nothing, as in a DataLad data set whose content was not fetched.
+    tables
+        Each ``stimuli.tsv``, the outermost first.
+    stacks
+        Files that may hold pictures in arrays.
+    """
+
+    pictures: dict[str, Path]
+    not_fetched: tuple[str, ...]
+    tables: tuple[str, ...]
+    stacks: tuple[str, ...]
+
+
 def read_catalog(stimuli_dir: Path) -> dict[str, Path]:
     """Find every picture below a folder.
 
@@ -57,6 +82,8 @@ def read_catalog(stimuli_dir: Path) -> dict[str, Path]:
     ------
     MissingInputError
         If there is no such folder.
+    UnreadableError
+        If a folder cannot be listed, or a name in it is not UTF-8.
 
     Examples
     --------
@@ -66,18 +93,84 @@ def read_catalog(stimuli_dir: Path) -> dict[str, Path]:
     ...     list(read_catalog(Path(folder)))
     ['cat.png']
     """
+    return scan(stimuli_dir).pictures
+
+
+def scan(stimuli_dir: Path) -> Scan:
+    """List a folder of stimuli, without opening a file.
+
+    Parameters
+    ----------
+    stimuli_dir
+        Hidden files and folders are passed over; links to folders are followed, each folder once.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such folder.
+    UnreadableError
+        If a folder cannot be listed, or a name in it is not UTF-8.
+    """
     if not stimuli_dir.is_dir():
         raise MissingInputError(
             f"There is no folder {stimuli_dir}, where the pictures of stim_file are expected.",
             mend="Put the pictures into the folder stimuli/ of the BIDS directory.",
         )
-    found = {}
-    for path in stimuli_dir.rglob("*"):
-        below = path.relative_to(stimuli_dir)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
-            found[below.as_posix()] = path
-    return dict(sorted(found.items()))
+    pictures, missing, tables, stacks = {}, [], [], []
+    for below, entry in _walk(stimuli_dir):
+        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  (ten times as fast)
+        if suffix in SUFFIXES:
+            if entry.is_file():
+                pictures[below] = Path(entry.path)
+            else:
+                missing.append(below)
+        elif entry.name == TABLE:
+            tables.append(below)
+        elif suffix in STACKS and entry.is_file():
+            stacks.append(below)
+    tables.sort(key=lambda path: (path.count("/"), path))
+    return Scan(
+        dict(sorted(pictures.items())),
+        tuple(sorted(missing)),
+        tuple(tables),
+        tuple(sorted(stacks)),
+    )
+
+
+def _walk(top: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Give the path below `top` of all that is no folder, and its entry."""
+    todo, seen = [("", str(top))], {os.path.realpath(top)}
+    while todo:
+        before, folder = todo.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as err:
+            raise UnreadableError(
+                f"The folder {folder} cannot be listed ({err.strerror}).",
+                mend="Give read permission, or choose another folder.",
+            ) from err
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            below = before + entry.name
+            _check_name(below, folder)
+            if not entry.is_dir():
+                yield below, entry
+            elif not entry.is_symlink():
+                todo.append((f"{below}/", entry.path))
+            elif (real := os.path.realpath(entry.path)) not in seen:
+                seen.add(real)
+                todo.append((f"{below}/", entry.path))
+
+
+def _check_name(name: str, folder: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as err:
+        raise UnreadableError(
+            f"The folder {folder} holds the name {name!a}, which is not UTF-8.",
+            mend="Rename the file.",
+        ) from err
 
 
 def match(samples: pd.DataFrame, catalog: Collection[str]) -> Match:
@@ -117,23 +210,30 @@ def match(samples: pd.DataFrame, catalog: Collection[str]) -> Match:
     )
 
 
-def resolve(names: Collection[str], catalog: Collection[str]) -> dict[str, str]:
+def resolve(
+    names: Collection[str],
+    catalog: Collection[str],
+    aliases: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, str]:
     """Find the picture that each name in the data means.
 
     Parameters
     ----------
     names
         Of stimuli as a data set tells them: an id, a longer or shorter path, a file name, or a
-        stem; a backslash stands for ``/``. Case counts.
+        stem; a backslash stands for ``/``. Case counts. Several files joined by ``;`` are the
+        items of one composed picture.
     catalog
         The ids that have a picture, such as `read_catalog` gives.
+    aliases
+        Other names of ids, such as `table.Stimuli.aliases`; those not in `catalog` are left out.
 
     Returns
     -------
     resolved
-        Name to id, in the order of `names`: the id itself, else the longest one in which this
-        path ends, else the only one that ends in this path, else the only one with this file
-        name, else the only one with this stem
+        Name to id, in the order of `names`: the id itself, else the one with this alias, else
+        the longest one in which this path ends, else the only one that ends in this path, else
+        the only one with this file name, else the only one with this stem
         (``stim-x`` also means ``stim-x_image.png``); never one in another folder than the name
         tells. Names that mean no picture, or several (see `ambiguous`), are not in it.
 
@@ -143,30 +243,73 @@ def resolve(names: Collection[str], catalog: Collection[str]) -> dict[str, str]:
     {'cat': 'a/cat.png'}
     >>> resolve(["house/2.png"], ["face/2.png"])
     {}
+    >>> resolve(["stim-7"], ["nsd/a.png"], {"stim-7": ["nsd/a.png"]})
+    {'stim-7': 'nsd/a.png'}
     """
-    found = _candidates(names, catalog)
+    found = _candidates(names, catalog, aliases or {})
     return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
 
 
-def ambiguous(names: Collection[str], catalog: Collection[str]) -> dict[str, tuple[str, ...]]:
+def ambiguous(
+    names: Collection[str],
+    catalog: Collection[str],
+    aliases: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, tuple[str, ...]]:
     """Return the names that mean several pictures, and which, sorted; as `resolve` takes them."""
-    return {name: ids for name, ids in _candidates(names, catalog).items() if len(ids) > 1}
+    found = _candidates(names, catalog, aliases or {})
+    return {name: ids for name, ids in found.items() if len(ids) > 1}
 
 
-def _candidates(names: Collection[str], catalog: Collection[str]) -> dict[str, tuple[str, ...]]:
+def plain_path(name: str) -> str:
+    """Return a path below ``stimuli/`` in one form: ``/``, no ``./``, no blanks around.
+
+    Examples
+    --------
+    >>> plain_path(" ./faces/1.png ")
+    'faces/1.png'
+    """
+    return name.strip().replace("\\", "/").removeprefix("./")
+
+
+def joined(paths: Iterable[str]) -> str:
+    """Return the one name of a picture composed of several files, in their order.
+
+    Examples
+    --------
+    >>> joined(["stimuli/a.png", "b.png"])
+    'a.png;b.png'
+    """
+    return JOIN.join(plain_path(path).removeprefix("stimuli/") for path in paths)
+
+
+def _candidates(
+    names: Collection[str], catalog: Collection[str], aliases: Mapping[str, Collection[str]]
+) -> dict[str, tuple[str, ...]]:
     """Return the pictures that fit each name in the first way in which any fits."""
     known = set(catalog)
-    tables = [(key, _index(known, keys)) for key, keys in _WAYS]
-    found = {}
-    for name in names:
-        path = name.replace("\\", "/").removeprefix("./")
-        inner = (end for end in _tails(path) if end in known)  # the longest first
-        ids: tuple[str, ...] = tuple(islice(inner, 1))
-        for key, table in tables:
-            ids = ids or tuple(sorted(p for p in table.get(key(path), ()) if _agree(path, p)))
-        if path and ids:
-            found[name] = ids
-    return found
+    paths = {
+        name: joined(name.split(JOIN)) if JOIN in name else plain_path(name) for name in names
+    }
+    found: dict[str, tuple[str, ...]] = {}
+    for name, path in paths.items():
+        if path in known:
+            found[name] = (path,)
+        elif called := known.intersection(aliases.get(path, ())):
+            found[name] = tuple(sorted(called))
+        elif inner := next((end for end in _tails(path) if end in known), None):
+            found[name] = (inner,)  # the longest comes first
+    single = [picture for picture in known if JOIN not in picture]
+    for key, keys in _WAYS:
+        left = {n: path for n, path in paths.items() if path and n not in found}
+        left = {n: path for n, path in left.items() if JOIN not in path}
+        if not left:
+            break
+        table = _index(single, keys)
+        for name, path in left.items():
+            fits = sorted(p for p in table.get(key(path), ()) if _agree(path, p))
+            if fits:
+                found[name] = tuple(fits)
+    return {name: found[name] for name in names if name in found}
 
 
 def _index(known: Iterable[str], keys: Callable[[str], set[str]]) -> dict[str, set[str]]:
@@ -198,19 +341,26 @@ def _file_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _stem(path: str) -> str:
-    """Return the file name less its suffix, where that is one of a picture."""
-    pure = PurePosixPath(path)
-    return pure.stem if pure.suffix.lower() in SUFFIXES else pure.name
+def stem(path: str) -> str:
+    """Return the file name less its suffix, where that is one of a picture.
+
+    Examples
+    --------
+    >>> stem("a/cat.png"), stem("v1.2")
+    ('cat', 'v1.2')
+    """
+    name = path.rpartition("/")[2]
+    base, dot, suffix = name.rpartition(".")
+    return base if base and f"{dot}{suffix}".lower() in SUFFIXES else name
 
 
 def _stems(picture: str) -> set[str]:
-    return {_stem(picture), _stem(picture).removesuffix(IMAGE)}
+    return {stem(picture), stem(picture).removesuffix(IMAGE)}
 
 
 # What of a name is looked up, and under what a picture is found, in the order of preference.
 _WAYS: tuple[tuple[Callable[[str], str], Callable[[str], set[str]]], ...] = (
     (str, _ends),
     (_file_name, lambda picture: {_file_name(picture)}),
-    (_stem, _stems),
+    (stem, _stems),
 )
