@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -168,7 +169,8 @@ def _fitted(
 def _level(value: Value, pictures: Pictures) -> float:
     """Return a grey level in units of the pictures."""
     if value == "mean":
-        return sum(tone.mean_luminance(one) for one in pictures) / len(pictures)
+        means = [tone.mean_luminance(one) for one in pictures]
+        return math.fsum(means) / len(means)
     return float(str(value)) / 255
 
 
@@ -177,7 +179,8 @@ def _length(value: Value, picture: Picture) -> float:
     said = str(value)
     if said.endswith("px"):
         return float(said.removesuffix("px"))
-    return float(said) * min(picture.shape[:2])
+    side: int = min(picture.shape[:2])
+    return float(said) * side
 
 
 def _squash(pictures: Pictures, _: Transform, scene: _Scene) -> Pictures:
@@ -297,6 +300,7 @@ def _retinawarp(pictures: Pictures, transform: Transform, scene: _Scene) -> Pict
             fixation=(transform.number("x"), transform.number("y")),
             fill=_level(transform["fill"], [one]),
             mode="fitted" if transform["mode"] == "fitted" else "exact",
+            antialias=transform["antialias"] == "yes",
         )
         for one in pictures
     ]

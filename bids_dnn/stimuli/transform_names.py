@@ -356,6 +356,14 @@ SPECS: Mapping[str, Spec] = MappingProxyType(
                     kind="choice",
                     choices=("exact", "fitted"),
                 ),
+                Option(
+                    "antialias",
+                    "whether a pixel averages what lies between cones, for pictures much larger "
+                    "than the network's input",
+                    default="no",
+                    kind="choice",
+                    choices=("no", "yes"),
+                ),
             ),
             makes_square=True,
         ),
