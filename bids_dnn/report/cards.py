@@ -9,6 +9,7 @@ from string import ascii_lowercase
 from typing import Any
 from unicodedata import normalize
 
+from bids_dnn.containers.portrait import NetworkFacts
 from bids_dnn.report.parts import listed
 from bids_dnn.report.reference import Reference
 from bids_dnn.report.references import REFERENCES
@@ -66,6 +67,14 @@ def is_random(network: Told) -> bool:
     True
     """
     return str(network.get("weights") or "").startswith("random")
+
+
+def described(facts: NetworkFacts) -> dict[str, Any]:
+    """Return what the methods text and the table of networks want to know of a network."""
+    sides = {one.nonlinearity for one in facts.layers}
+    told = facts.to_json() | {"layers": [one.name for one in facts.layers]}
+    told["nonlinearity"] = sides.pop() if len(sides) == 1 else ""
+    return {key: value for key, value in told.items() if value}
 
 
 def works_of(networks: Sequence[Told]) -> dict[str, Reference]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from bids_dnn.containers.portrait import Portrait
 from bids_dnn.containers.result import Result
 from bids_dnn.report import slices
-from bids_dnn.report.cards import is_random
+from bids_dnn.report.cards import described, is_random
 from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of, units
 from bids_dnn.report.sources import WITHIN_RUNS, input_text
 
@@ -203,7 +204,9 @@ def _layers_text(layers: Any) -> str:
 
 
 def networks_of(
-    given: Sequence[Mapping[str, Any]], results: Mapping[str, Result]
+    given: Sequence[Mapping[str, Any]],
+    results: Mapping[str, Result],
+    portraits: Sequence[Portrait] = (),
 ) -> tuple[dict[str, Any], ...]:
     """Return the networks that were given, with what the results know of their weights.
 
@@ -213,10 +216,16 @@ def networks_of(
         From the settings, ``name`` at least.
     results
         Whose ``meta["networks"]`` holds facts by name.
+    portraits
+        Which know the card of each.
     """
     known: dict[str, Mapping[str, Any]] = {}
     for made in results.values():
         known |= made.meta.get("networks", {})
     own = {str(one["name"]): dict(one) for one in given}
-    names = list(dict.fromkeys([*own, *known]))
-    return tuple({"name": name} | own.get(name, {}) | dict(known.get(name, {})) for name in names)
+    cards = {one.facts.name: described(one.facts) for one in portraits}
+    names = list(dict.fromkeys([*own, *known, *cards]))
+    return tuple(
+        {"name": name} | own.get(name, {}) | dict(known.get(name, {})) | cards.get(name, {})
+        for name in names
+    )

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -63,12 +62,15 @@ def network_sections(
     stimuli
         Id and file of those whose predicted labels are shown.
     links
-        Where the table of labels lies, from the page, by the network's name.
+        Where the table of labels lies, from the page, by ``network:NAME``.
     """
     given = links or {}
     return [
         network_section(
-            one, stimuli, link=given.get(one.facts.name, ""), is_whole=i < MOST_PORTRAITS
+            one,
+            stimuli,
+            link=given.get(f"network:{one.facts.name}", ""),
+            is_whole=i < MOST_PORTRAITS,
         )
         for i, one in enumerate(portraits)
     ]
@@ -115,14 +117,6 @@ def network_section(
         how=HOW,
         notes=(("Not shown, and why", tuple(lacking)),) if lacking else (),
     )
-
-
-def described(facts: NetworkFacts) -> dict[str, Any]:
-    """Return what the methods text and the table of networks want to know of a network."""
-    sides = {one.nonlinearity for one in facts.layers}
-    told = facts.to_json() | {"layers": [one.name for one in facts.layers]}
-    told["nonlinearity"] = sides.pop() if len(sides) == 1 else ""
-    return {key: value for key, value in told.items() if value}
 
 
 def answer_of(portrait: Portrait) -> str:

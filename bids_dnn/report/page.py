@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from bids_dnn import __version__
+from bids_dnn.containers.portrait import Portrait
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Grid
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
 from bids_dnn.report import cards, ceilings, denoising, found, methods, regions, scores
+from bids_dnn.report.networks import network_sections
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
@@ -73,6 +75,8 @@ class ParticipantReport:
         Sentences.
     ceiling
         Result of the analysis ``ceiling``; None where nothing repeats.
+    portraits
+        Of the networks; `tables` may say where their labels lie, as ``network:NAME``.
     """
 
     participant: str
@@ -87,6 +91,7 @@ class ParticipantReport:
     retinotopy: Retinotopy | None = None
     timeseries: TimeSeries | None = None
     ceiling: Result | None = None
+    portraits: tuple[Portrait, ...] = ()
     stimuli: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Facts, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +125,8 @@ class GroupReport:
         What a reader needs to run it again.
     warnings, left_out
         Sentences.
+    portraits
+        Of the networks, for the methods text.
     """
 
     results: Mapping[str, Result]
@@ -136,6 +143,7 @@ class GroupReport:
     seed: int = 0
     warnings: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    portraits: tuple[Portrait, ...] = ()
 
 
 def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
@@ -162,7 +170,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     backdrop = _backdrop(data)
     brain = make_brain(data.surfaces) if data.surfaces else None
     shown = _shown(data.results, data.tables, named, behind=(backdrop, brain))
-    networks = found.networks_of(data.networks, data.results)
+    networks = found.networks_of(data.networks, data.results, data.portraits)
     facts = dict(data.facts)
     for made in data.results.values():
         facts = made.meta.get("left_out", {}) | facts
@@ -186,6 +194,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         body.append(ceilings.ceiling_section(data.ceiling, link=data.tables.get("ceiling", "")))
     if data.stimuli or networks:
         body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
+    body += network_sections(data.portraits, data.stimuli, links=data.tables)
     body += [scores.sections(one) for one in shown]
     also = {"noise ceilings": data.ceiling, "denoising": data.timeseries}
     extra = [name for name, made in also.items() if made is not None]
@@ -223,7 +232,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     """
     shown = _shown(data.results, data.tables, (), behind=(None, None))
     body = [_participants_section(data)]
-    if networks := found.networks_of(data.networks, data.results):
+    if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
     people = counted(len(data.participants), "participant")
@@ -330,7 +339,7 @@ def _render(
         for picture in section.pictures:
             with writing(figures_dir / f"{prefix}{picture.name}.png") as aside:
                 aside.write_bytes(picture.light)
-    networks = found.networks_of(data.networks, data.results)
+    networks = found.networks_of(data.networks, data.results, data.portraits)
     paragraphs = methods.sentences({**data.ran, "networks": networks})
     works = methods.references(methods.cited(paragraphs), cards.works_of(networks))
     numbers = {work.key: n for n, work in enumerate(works, start=1)}
