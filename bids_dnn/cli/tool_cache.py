@@ -91,7 +91,7 @@ def check(folder: Path, *, remove: bool) -> None:
             if not (why := store.problem(folder.absolute(), entry)):
                 continue
             damaged += 1
-            gone = remove and remove_entry(folder.absolute(), entry.key)
+            gone = remove and remove_entry(folder.absolute(), entry.key, kind=entry.kind)
             click.echo(f"{why} ({_named(entry)}){' Removed.' if gone else ''}")
         click.echo(f"{len(found) - damaged} of {len(found)} entries are whole.")
         if damaged and not remove:

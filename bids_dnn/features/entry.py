@@ -21,6 +21,7 @@ from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError
 Kind = Literal["gram", "features"]
 Arrays = dict[str, NDArray[Any]]
 
+FEATURES = "-features"  # after the key: one key may have products and features
 MAIN: dict[Kind, str] = {"gram": "gram.zarr", "features": "features.zarr"}
 USED = "used"  # an empty file whose time is that of the last use
 ASIDE = ".tmp"
@@ -56,6 +57,11 @@ class Entry:
     facts: dict[str, str]
 
 
+def name_of(key: str, kind: Kind) -> str:
+    """Return the name of the folder of an entry."""
+    return key + FEATURES if kind == "features" else key
+
+
 def write_entry(
     folder: Path, key: str, *, kind: Kind, arrays: Arrays, plain: Mapping[str, Any]
 ) -> Path:
@@ -86,13 +92,13 @@ def write_entry(
     """
     import zarr
 
-    entry = folder / key
+    entry = folder / name_of(key, kind)
     try:
         read_entry(folder, key, kind=kind)
     except MissingInputError:
         pass
     except UnreadableError:
-        remove(folder, key)
+        remove(folder, key, kind=kind)
     else:
         return entry
     with files.writing_folder(entry) as aside:
@@ -114,7 +120,7 @@ def write_entry(
 
 def has_entry(folder: Path, key: str, *, kind: Kind) -> bool:
     """Tell whether there is an entry; whether it is whole only reading finds out."""
-    return (folder / key / MAIN[kind] / "zarr.json").is_file()
+    return (folder / name_of(key, kind) / MAIN[kind] / "zarr.json").is_file()
 
 
 def read_entry(folder: Path, key: str, *, kind: Kind) -> tuple[Arrays, dict[str, Any]]:
@@ -131,9 +137,19 @@ def read_entry(folder: Path, key: str, *, kind: Kind) -> tuple[Arrays, dict[str,
         raise MissingInputError(
             f"The cache {folder} has no entry {key}.", mend="Extract the features first."
         )
+    entry = folder / name_of(key, kind)
     with suppress(OSError):  # a cache that others filled may be read-only
-        os.utime(folder / key / USED)
-    return load(folder / key, kind)
+        os.utime(entry / USED)
+    return load(entry, kind)
+
+
+def stamp_of(folder: Path, key: str, *, kind: Kind) -> tuple[int, int] | None:
+    """Return what tells an entry from one that was made later, None where there is none."""
+    try:
+        told = (folder / name_of(key, kind) / MAIN[kind] / "zarr.json").stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns
 
 
 def load(entry: Path, kind: Kind) -> tuple[Arrays, dict[str, Any]]:
@@ -210,14 +226,16 @@ def describe(place: Path, kind: Kind) -> Entry:
     there = [path.stat() for path in place.rglob("*") if path.is_file()]
     times = [(place / USED).stat()] if (place / USED).is_file() else there
     used = max((one.st_mtime for one in times), default=0.0)
-    return Entry(place.name, kind, sum(one.st_size for one in there), used, identity, facts)
+    key = place.name.removesuffix(FEATURES)
+    return Entry(key, kind, sum(one.st_size for one in there), used, identity, facts)
 
 
-def remove(folder: Path, key: str) -> bool:
+def remove(folder: Path, key: str, *, kind: Kind) -> bool:
     """Remove an entry at once, so that nobody finds half of it; tell whether it was there."""
-    aside = folder / f"{key}.{uuid.uuid4().hex[:12]}{ASIDE}"
+    name = name_of(key, kind)
+    aside = folder / f"{name}.{uuid.uuid4().hex[:12]}{ASIDE}"
     try:
-        (folder / key).rename(aside)
+        (folder / name).rename(aside)
     except OSError:
         return False
     shutil.rmtree(aside, ignore_errors=True)

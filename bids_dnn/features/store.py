@@ -26,8 +26,10 @@ from bids_dnn.features.entry import (
     describe,
     has_entry,
     load,
+    name_of,
     read_entry,
     remove,
+    stamp_of,
     write_entry,
 )
 from bids_dnn.features.lease import PACE, SUFFIX, Pace, is_held, leases
@@ -229,7 +231,11 @@ def lease(
         If the disk is full, or the folder cannot be written.
     """
     with leases(
-        folder, (key,), is_made=lambda name: has(folder, name, kind), say=say, pace=pace
+        folder,
+        (name_of(key, kind),),
+        is_made=lambda _: has(folder, key, kind),
+        say=say,
+        pace=pace,
     ) as ours:
         yield bool(ours)
 
@@ -275,7 +281,7 @@ def obtain(
     while len(found) < len(keys):
         for layer, name in keys.items():
             if layer not in found:
-                stamp = _stamp(folder, name)
+                stamp = stamp_of(folder, name, kind="gram")
                 try:
                     found[layer] = replace(read_gram(folder, name), layer=layer)
                 except (MissingInputError, UnreadableError):
@@ -283,7 +289,7 @@ def obtain(
         missing = {name: layer for layer, name in keys.items() if layer not in found}
 
         def is_made(name: str) -> bool:
-            return has(folder, name) and _stamp(folder, name) != bad.get(name)
+            return has(folder, name) and stamp_of(folder, name, kind="gram") != bad.get(name)
 
         with leases(folder, tuple(missing), is_made=is_made, say=say, pace=pace) as ours:
             layers = tuple(missing[name] for name in ours)
@@ -363,7 +369,10 @@ def prune(
         is_over = max_bytes is not None and total > max_bytes
         if not (is_old or is_over) or abs(idle_s) < RECENT_S:
             continue
-        if not is_held(folder / f"{entry.key}{SUFFIX}") and remove(folder, entry.key):
+        name = name_of(entry.key, entry.kind)
+        if is_held(folder / f"{name}{SUFFIX}"):
+            continue
+        if remove(folder, entry.key, kind=entry.kind):
             total -= entry.n_bytes
             removed.append(entry)
     return removed
@@ -379,18 +388,11 @@ def problem(folder: Path, entry: Entry) -> str:
     entry
         Of `entries`.
     """
+    place = folder / name_of(entry.key, entry.kind)
     try:
-        _, plain = load(folder / entry.key, entry.kind)
+        _, plain = load(place, entry.kind)
     except (MissingInputError, UnreadableError) as err:
         return err.what
     if key(plain["identity"]) != entry.key:
-        return f"The cache entry {folder / entry.key} has the name of another."
+        return f"The cache entry {place} has the name of another."
     return ""
-
-
-def _stamp(folder: Path, key: str) -> tuple[int, int] | None:
-    try:
-        told = (folder / key / ARRAY / "zarr.json").stat()
-    except OSError:
-        return None
-    return told.st_ino, told.st_mtime_ns

@@ -25,8 +25,9 @@ def cache(tmp_path):
         store.write_gram(folder, store.key(one.identity), one)
     plain = {"network": "cornet:z", "layer": "IT", "transforms": ""}
     store.write_features(folder, store.key(plain), ["a"], np.ones((1, 500_000), "f4"), plain)
-    for age, identity in enumerate((plain, second.identity, gram.identity), start=1):
-        os.utime(folder / store.key(identity) / entry.USED, (time.time() - 86_400 * age,) * 2)
+    keys = [f"{store.key(plain)}-features", store.key(second.identity), store.key(gram.identity)]
+    for age, key in enumerate(keys, start=1):
+        os.utime(folder / key / entry.USED, (time.time() - 86_400 * age,) * 2)
     return folder
 
 

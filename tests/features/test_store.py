@@ -127,6 +127,19 @@ def test_features_of_many_chunks_come_from_a_memory_map(rng, tmp_path, monkeypat
     np.testing.assert_array_equal(store.read_features(tmp_path / "cache", "k").values, values)
 
 
+def test_products_and_features_have_one_key(gram, rng, tmp_path):
+    values = rng.normal(size=(5, 3)).astype("f4")
+    store.write_gram(tmp_path, "k", gram)
+    store.write_features(tmp_path, "k", gram.stimuli, values, gram.identity)
+    np.testing.assert_array_equal(store.read_gram(tmp_path, "k").gram, gram.gram)
+    np.testing.assert_array_equal(store.read_features(tmp_path, "k").values, values)
+    assert {(one.key, one.kind) for one in store.entries(tmp_path)} == {
+        *(("k", "gram"), ("k", "features"))
+    }
+    entry.remove(tmp_path, "k", kind="gram")
+    assert [one.kind for one in store.entries(tmp_path)] == ["features"]
+
+
 def test_features_without_an_id_for_each_row_are_refused(tmp_path):
     with pytest.raises(ShapeError, match=r"\(3, 2\).*2 stimuli"):
         store.write_features(tmp_path, "k", ["a", "b"], np.zeros((3, 2), "f4"), {})
@@ -174,7 +187,7 @@ except OSError as err:
 print(sorted(p.name for p in folder.iterdir()), [e.key for e in store.entries(folder)])
 print(store.read_features(folder, "whole").values.shape)
 """
-SOUND = ["['whole'] ['whole']", "(9, 3000)"]
+SOUND = ["['whole-features'] ['whole']", "(9, 3000)"]
 TOP = Path(__file__).parents[2]
 
 
@@ -192,7 +205,7 @@ def test_a_disk_that_fills_leaves_the_cache_sound(tmp_path):
     script = f"{mount} && exec {shlex.join([sys.executable, '-c', FILL, str(tmp_path), '0'])}"
     done = subprocess.run([*inside, script], capture_output=True, text=True, check=True, cwd=TOP)
     first, *rest = done.stdout.splitlines()
-    assert "torn cannot be written: No space left on device." in first
+    assert "torn-features cannot be written: No space left on device." in first
     assert rest == SOUND
 
 
