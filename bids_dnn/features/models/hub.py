@@ -14,6 +14,7 @@ from bids_dnn.errors import MissingInputError
 TIMEOUT_S = 5.0
 CONFIG = ("config.json",)
 TOKENIZER = ("tokenizer.json|vocab.json|vocab.txt|spiece.model|sentencepiece.bpe.model",)
+DESCRIPTION = ("preprocessor_config.json", "processor_config.json", "README.md")
 TEXTS = ("*.json", "*.txt", "*.model")  # small files that may belong to any of these
 TRUE_WORDS = {"1", "on", "true", "yes"}
 

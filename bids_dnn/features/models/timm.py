@@ -15,6 +15,7 @@ from bids_dnn.features.models.weights import find_weights, read_state
 
 PREFIX = "timm"
 N_COLORS = 3
+HEADS = (torch.nn.Linear, torch.nn.Conv2d)
 N_IMAGENET = 1000
 FILES = "model.safetensors|pytorch_model.bin"
 RESIZE: Mapping[str, Resize] = {"center": "center-crop", "border": "center-crop"}
@@ -151,7 +152,7 @@ def _head(module: torch.nn.Module, asked: Mapping[str, Any]) -> str:
     """Return the classifier's path; "" where there is none, or more than one."""
     path = asked.get("classifier")
     there = dict(module.named_modules())
-    if not isinstance(path, str) or not isinstance(there.get(path), torch.nn.Linear):
+    if not isinstance(path, str) or not isinstance(there.get(path), HEADS):
         return ""
     return path
 
