@@ -2,120 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bids_dnn.errors import ConfigError
-from bids_dnn.features.models.load import check_layers
+from bids_dnn.containers.network import Network
+from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.features.probe import Probed
+from bids_dnn.features.trace import pick
 
-Array = NDArray[np.float32]
+Precision = Literal["float32", "tf32", "bf16"]
 
 
-class _AllSeen(Exception):  # noqa: N818  (a signal, not an error)
+class _AllSeen(BaseException):  # no Exception, so that no network catches it
     """Every layer was captured: the rest of the network need not run."""
 
 
 def capture(
-    module: torch.nn.Module, pictures: Array, *, layers: Sequence[str], device: str = "cpu"
-) -> dict[str, Array]:
-    """Show pictures to a network and keep what its layers put out.
+    network: Network,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
+    probed: Sequence[Probed],
+    *,
+    precision: Precision = "float32",
+) -> dict[str, torch.Tensor]:
+    """Show pictures or texts to a network and keep what its layers put out.
 
     A value is copied before the next module runs, so that a nonlinearity in place does not
-    alter it. Where a module runs more than once, its first output counts. The pass ends when
-    the last of `layers` was seen. TF32 is off, and only deterministic convolutions are used.
+    alter it. The pass ends when the last of the layers was seen. Only deterministic
+    convolutions are used.
 
     Parameters
     ----------
-    module
-        In evaluation mode, on `device`.
-    pictures : (n, 3, size, size)
-        Normalized for this network.
-    layers
-        Module paths.
-    device
-        ``cpu`` or ``cuda``.
+    network
+        In evaluation mode, on the device of `inputs`.
+    inputs : (n, 3, size, size)
+        Normalized for this network; or what its `tokenize` makes of n texts.
+    probed
+        The layers, from `probe.probe`; all of pictures, or all of texts.
+    precision
+        ``float32``; ``tf32`` lets a GPU round factors to 10 bits; ``bf16`` multiplies and
+        convolves in bfloat16 and does the rest in float32 (torch's autocast).
 
     Returns
     -------
     features : for each layer (n, p) float32
-        In the order of `layers`. Flattened with the channel as the slowest axis, so that column
-        ``(channel * height + row) * width + column`` is one place of one map.
+        By the layer's name, in the order of `probed`, on the device of `inputs`. A map is
+        flattened with the channel as the slowest axis, so that column ``(channel * height +
+        row) * width + column`` is one place of it, and with places the column is ``channel *
+        n_places + place``; tokens are flattened with the token as the slowest axis.
 
     Raises
     ------
     ConfigError
-        If a layer does not exist, does not run, or puts out something else than one tensor
-        with a row for each picture.
-    """
-    check_layers(module, layers, name=type(module).__name__)
-    parts = dict(module.named_modules())
-    seen: dict[str, Array] = {}
+        If a layer is not of this kind of input, or does not run.
+    ShapeError
+        If a layer puts out another shape than it did when it was probed.
 
-    def keep(layer: str, output: object) -> None:
-        if layer in seen:
-            return
-        if not isinstance(output, torch.Tensor) or output.shape[:1] != (len(pictures),):
-            raise ConfigError(
-                f"Layer {layer!r} puts out {_told(output)}, not a tensor with one row for each "
-                f"of {len(pictures)} pictures.",
-                mend="Name a module inside it, or the one after it.",
-            )
-        flat = output.detach().flatten(1) if output.ndim > 1 else output.detach()[:, None]
-        seen[layer] = flat.to("cpu", torch.float32, copy=True).contiguous().numpy()
-        if len(seen) == len(layers):
+    Examples
+    --------
+    >>> from bids_dnn.containers.network import Card
+    >>> from bids_dnn.features.probe import probe
+    >>> net = Network(torch.nn.Sequential(torch.nn.ReLU()), Card("mine", (), size_px=8), "", "")
+    >>> made = capture(net, torch.ones(5, 3, 8, 8), probe(net, ["0:at(0,0;7,7)"]))
+    >>> tuple(made["0:at(0,0;7,7)"].shape)
+    (5, 6)
+    """
+    _check_tower(network, inputs, probed)
+    seen: dict[str, torch.Tensor] = {}
+    n_runs: Counter[str] = Counter()
+
+    def keep(path: str, _module: object, _given: object, output: object) -> None:
+        visit = n_runs[path]
+        n_runs[path] += 1
+        for one in probed:
+            if one.layer.module == path and one.visit == visit:
+                seen[one.layer.name] = _features(one, pick(output, one.layer.field))
+        if len(seen) == len(probed):
             raise _AllSeen
 
     handles = [
-        parts[layer].register_forward_hook(lambda _m, _i, out, layer=layer: keep(layer, out))
-        for layer in layers
+        network.module.get_submodule(path).register_forward_hook(partial(keep, path))
+        for path in {one.layer.module for one in probed} - {""}
     ]
     try:
-        with torch.inference_mode(), _exact():
-            module(torch.from_numpy(np.array(pictures, np.float32, order="C")).to(device))
+        with torch.inference_mode(), arithmetic(precision, _device_of(inputs)):
+            shown = (
+                network.show(inputs) if isinstance(inputs, torch.Tensor) else network.read(inputs)
+            )
+            keep("", None, None, shown)
     except _AllSeen:
         pass
     finally:
         for handle in handles:
             handle.remove()
-    if missing := [layer for layer in layers if layer not in seen]:
-        raise ConfigError(
-            f"Layer {missing[0]!r} did not run when pictures were shown.",
-            mend="Name a module that the forward pass calls.",
-        )
-    return {layer: seen[layer] for layer in layers}
+    for one in probed:
+        if one.layer.name not in seen:
+            raise ConfigError(
+                f"Layer {one.layer.name!r} of {network.card.name} did not run, though it ran when "
+                "the network was probed.",
+                mend="Name a layer that runs for every stimulus.",
+            )
+    return {one.layer.name: seen[one.layer.name] for one in probed}
 
 
-def layer_sizes(module: torch.nn.Module, size_px: int, *, layers: Sequence[str]) -> dict[str, int]:
-    """Count the features of each layer by showing one grey picture, for planning.
-
-    Raises
-    ------
-    ConfigError
-        As `capture`.
-    """
-    blank = np.zeros((1, 3, size_px, size_px), dtype=np.float32)
-    found = capture(module, blank, layers=layers)
-    return {layer: values.shape[1] for layer, values in found.items()}
-
-
-def _told(output: object) -> str:
-    if isinstance(output, torch.Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    return f"a {type(output).__name__}"
+def _check_tower(
+    network: Network,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
+    probed: Sequence[Probed],
+) -> None:
+    modality = "image" if isinstance(inputs, torch.Tensor) else "text"
+    for one in probed:
+        if one.modality != modality:
+            raise ConfigError(
+                f"Layer {one.layer.name!r} of {network.card.name} is of {one.modality}s, but "
+                f"{modality}s are shown to it.",
+                mend="Name layers of one tower at a time.",
+            )
 
 
 @contextmanager
-def _exact() -> Iterator[None]:
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
+def arithmetic(precision: Precision, device: str) -> Iterator[None]:
+    """Compute in `precision` and deterministically inside the block; torch's settings come back.
+
+    Parameters
+    ----------
+    precision
+        See `capture`.
+    device
+        ``cpu`` or ``cuda``.
+    """
+    is_coarse = precision == "tf32" and device == "cuda"
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if is_coarse else "highest")
     try:
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(
+                torch.backends.cudnn.flags(
+                    enabled=True, benchmark=False, deterministic=True, allow_tf32=is_coarse
+                )
+            )
+            if precision == "bf16":
+                stack.enter_context(torch.autocast(device, dtype=torch.bfloat16))
             yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+        torch.set_float32_matmul_precision(before)
+
+
+def _features(probed: Probed, output: torch.Tensor | None) -> torch.Tensor:
+    """Return (n, p) float32 in memory of its own."""
+    axis = probed.batch_axis
+    shape = None if output is None else (*output.shape[:axis], *output.shape[axis + 1 :])
+    if output is None or shape != probed.shape:
+        raise ShapeError(
+            f"Layer {probed.layer.name!r} puts out the shape {shape} for a stimulus, but "
+            f"{probed.shape} when it was probed.",
+            mend="Where these are texts, the tokenizer must make all of one length; else leave "
+            "the layer out.",
+        )
+    values = output.movedim(axis, 0)
+    if probed.channel_axis == 2:
+        values = values.permute(0, 3, 1, 2)
+    take, is_rectified = probed.layer.take, probed.layer.is_rectified
+    if take == "mean":
+        values = values.clamp_min(0) if is_rectified else values
+        values = values.flatten(2) if probed.channel_axis >= 0 else values[:, probed.n_prefix :].mT
+        return values.mean(dim=2, dtype=torch.float32)
+    if take == "class":
+        values = values[:, 0]
+    elif take == "at":
+        rows, columns = zip(*probed.layer.places, strict=True)
+        values = values[:, :, list(rows), list(columns)]
+    made = torch.empty(values.shape, dtype=torch.float32, device=values.device).copy_(values)
+    return (made.relu_() if is_rectified else made).reshape(len(made), -1)
+
+
+def _device_of(inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> str:
+    one: Any = inputs if isinstance(inputs, torch.Tensor) else next(iter(inputs.values()))
+    return str(one.device.type)

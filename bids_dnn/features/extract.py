@@ -1,111 +1,146 @@
-"""All stimuli through a network, once, to Gram matrices or to features."""
+"""All stimuli through a network, in batches, as often as they are asked for."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bids_dnn import files
+from bids_dnn.backend import memory_gb
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.network import Network
-from bids_dnn.errors import NotEnoughDataError, OutputError, ShapeError, UnreadableError
-from bids_dnn.features.capture import capture
-from bids_dnn.features.gram import gram_of
+from bids_dnn.errors import ConfigError, NotEnoughDataError
+from bids_dnn.features.batches import Batches
+from bids_dnn.features.gram import grams_of, plan_grams
+from bids_dnn.features.identity import identities_of, recorded
+from bids_dnn.features.inputs import Options, Progress, Read, Shown
+from bids_dnn.features.passes import Passes
+from bids_dnn.features.probe import Probed, probe
+from bids_dnn.features.scratch import free_disk
+from bids_dnn.features.transfer import Array
 
-Array = NDArray[np.float32]
-Load = Callable[[str], Array]
-Progress = Callable[[int, int], None]
-BATCH_SIZE = 32
+__all__ = ["Options", "Passes", "Read", "Shown", "extract_features", "extract_grams", "passes_of"]
+MEMORY_SHARE = 0.25  # for Gram matrices and blocks of features
 
 
-def identity_of(
+def passes_of(
     network: Network,
-    layer: str,
-    stimuli: Mapping[str, str],
+    inputs: Shown | Read,
+    probed: Sequence[Probed],
     *,
-    device: str,
-    batch_size: int = BATCH_SIZE,
-) -> dict[str, str]:
-    """Name everything that the Gram matrix of a layer depends on, before it is made.
+    options: Options,
+    progress: Progress | None = None,
+) -> Passes:
+    """Return features of stimuli in batches, all layers at once; nothing is computed yet.
+
+    Each call of what is returned shows the stimuli from a row on. A row is always computed in
+    the same batch, wherever the pass began, so that it has the same bytes in each.
 
     Parameters
     ----------
     network
-        As loaded.
-    layer
-        Module path.
-    stimuli
-        Stimulus id to the SHA-256 of its file, in the order of the rows.
-    device
-        ``cpu`` or ``cuda``, which differ in the last bits.
-    batch_size : int
-        Pictures shown at a time, which can alter the last bit.
+        As loaded, on the CPU; on a GPU a copy of it works.
+    inputs
+        Pictures, or texts.
+    probed
+        The layers, from `probe.probe`, all of the kind of `inputs`.
+    options
+        Where and how.
+    progress
+        Called after each batch with the number of stimuli done and the number of all.
 
     Returns
     -------
-    identity
-        Two equal ones stand for equal numbers; `store.key` makes a name of it.
+    passes
+        Its `batch_size` is 0 until it was found, and smaller after memory ran out.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no stimulus, or one has no caption.
+    ConfigError
+        If a layer is not of this kind of input, or the network reads no texts.
     """
-    card = network.card
-    listed = "".join(f"{name}\0{digest}\n" for name, digest in stimuli.items())
-    return {
-        "network": card.name,
-        "weights": network.weights,
-        "weights_sha256": network.weights_sha256,
-        "layer": layer,
-        "preprocessing": f"{card.size_px} px, {card.resize}, mean {list(card.mean)}, "
-        f"sd {list(card.sd)}",
-        "stimuli": f"{len(stimuli)}, sha256 {hashlib.sha256(listed.encode()).hexdigest()}",
-        "precision": "float32 without TF32, Gram in float64",
-        "device": device,
-        "batch_size": str(batch_size),
-        "torch": torch.__version__,
+    ids = tuple(inputs.sha256)
+    name = network.card.name
+    if not ids:
+        raise NotEnoughDataError(
+            f"There is no stimulus to show to {name}.",
+            mend="Put the pictures into the folder stimuli/ of the BIDS directory.",
+        )
+    modality = "image" if isinstance(inputs, Shown) else "text"
+    for one in probed:
+        if one.modality != modality:
+            raise ConfigError(
+                f"Layer {one.layer.name!r} of {name} is of {one.modality}s, but {modality}s are "
+                "to be shown.",
+                mend="Name layers of one tower at a time.",
+            )
+    if isinstance(inputs, Read):
+        _check_captions(network, inputs)
+    widths = {one.layer.name: one.n_features for one in probed}
+    size = options.batch_size
+    return Batches(network, inputs, tuple(probed), options, progress, ids, widths, size)
+
+
+def extract_features(passes: Passes) -> dict[str, Array]:
+    """Return the features of all stimuli, all of them in memory.
+
+    Parameters
+    ----------
+    passes
+        From `passes_of`.
+
+    Returns
+    -------
+    features : for each layer (n_stimuli, p) float32
+
+    Raises
+    ------
+    UnreadableError
+        If a stimulus cannot be loaded, or a layer puts out NaN or infinite values.
+    ShapeError
+        If a stimulus has another shape than the network takes.
+    """
+    made = {
+        layer: np.empty((passes.n, width), np.float32) for layer, width in passes.widths.items()
     }
+    done = 0
+    for features in passes():
+        for layer, part in features.items():
+            made[layer][done : done + len(part)] = part
+        done += len(next(iter(features.values())))
+    return made
 
 
 def extract_grams(
     network: Network,
-    stimuli: Mapping[str, str],
-    load: Load,
+    inputs: Shown | Read,
     *,
     layers: Sequence[str],
-    device: str,
+    options: Options,
     scratch: Path,
-    batch_size: int = BATCH_SIZE,
+    mode: Literal["auto", "disk", "recompute"] = "auto",
     progress: Progress | None = None,
 ) -> list[FeatureGram]:
-    """Show every stimulus once and return the inner products of each layer's features.
+    """Return the inner products of each layer's features between stimuli.
 
-    The features wait in files of ``4 * n_stimuli * p`` bytes a layer below `scratch`, which are
-    removed afterwards; memory holds one batch and one tile.
+    `probe.probe`, `passes_of`, `gram.plan_grams` and `gram.grams_of`, one after the other, with
+    a quarter of the memory that this process may use.
 
     Parameters
     ----------
-    network
-        As loaded; it is moved to `device` meanwhile.
-    stimuli
-        Stimulus id to the SHA-256 of its file, in the order of the rows.
-    load
-        Gives the picture of an id, (3, size, size).
+    network, inputs, options, progress
+        As in `passes_of`.
     layers
-        Module paths.
-    device
-        ``cpu`` or ``cuda``, as `backend.choose_device` says.
+        See `layers.parse_layer`.
     scratch
-        A folder with room.
-    batch_size : int
-        Pictures shown at a time.
-    progress
-        Called with the number of stimuli done and the number of all.
+        A folder for scratch files, which vanish whatever happens.
+    mode
+        See `gram.plan_grams`.
 
     Returns
     -------
@@ -116,180 +151,50 @@ def extract_grams(
     ------
     NotEnoughDataError
         If there is no stimulus.
+    ConfigError
+        If a layer does not exist or cannot be captured.
     OutputError
         If `scratch` has too little room or cannot be written.
-    ConfigError
-        If a layer does not exist or cannot be captured.
-    ShapeError
-        If a picture has another shape than the network takes.
     UnreadableError
-        If a layer puts out NaN or infinite values.
-    """
-    ids = tuple(stimuli)
-    passes = _batches(
-        network,
-        ids,
-        load,
-        layers=layers,
-        device=device,
-        batch_size=batch_size,
-        progress=progress,
-    )
-    with _scratch_folder(scratch) as folder:
-        widths: dict[str, int] = {}
-        with ExitStack() as stack:
-            streams: list[BinaryIO] = []
-            for features in passes:
-                if not widths:
-                    widths = {layer: part.shape[1] for layer, part in features.items()}
-                    _check_room(folder, 4 * len(ids) * sum(widths.values()))
-                    streams = [
-                        stack.enter_context((folder / f"{i}.f32").open("wb"))
-                        for i in range(len(layers))
-                    ]
-                for stream, part in zip(streams, features.values(), strict=True):
-                    stream.write(part.data)
-        made = []
-        for i, layer in enumerate(layers):
-            rows = np.memmap(
-                folder / f"{i}.f32", dtype=np.float32, mode="r", shape=(len(ids), widths[layer])
-            )
-            identity = identity_of(network, layer, stimuli, device=device, batch_size=batch_size)
-            made.append(
-                FeatureGram(ids, network.card.name, layer, gram_of(rows), widths[layer], identity)
-            )
-            del rows
-    return made
-
-
-def extract_features(
-    network: Network,
-    stimuli: Sequence[str],
-    load: Load,
-    *,
-    layers: Sequence[str],
-    device: str,
-    batch_size: int = BATCH_SIZE,
-    progress: Progress | None = None,
-) -> dict[str, Array]:
-    """Show every stimulus once and return each layer's features, all of them in memory.
-
-    Parameters
-    ----------
-    network, load, layers, device, batch_size, progress
-        As in `extract_grams`.
-    stimuli
-        Stimulus ids.
-
-    Returns
-    -------
-    features : for each layer (n_stimuli, p)
-        Flattened with the channel as the slowest axis.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If there is no stimulus.
-    ConfigError
-        If a layer does not exist or cannot be captured.
+        If a stimulus cannot be loaded, or a layer puts out NaN or infinite values.
     ShapeError
-        If a picture has another shape than the network takes.
-    UnreadableError
-        If a layer puts out NaN or infinite values.
+        If a stimulus has another shape than the network takes.
     """
-    made: dict[str, Array] = {}
-    done = 0
-    passes = _batches(
-        network,
-        tuple(stimuli),
-        load,
-        layers=layers,
-        device=device,
-        batch_size=batch_size,
-        progress=progress,
+    probed = probe(network, layers)
+    passes = passes_of(network, inputs, probed, options=options, progress=progress)
+    plan = plan_grams(
+        passes.n,
+        passes.widths,
+        free_disk=free_disk(scratch),
+        memory=int(MEMORY_SHARE * memory_gb() * 1e9),
+        mode=mode,
     )
-    for features in passes:
-        for layer, part in features.items():
-            if layer not in made:
-                made[layer] = np.empty((len(stimuli), part.shape[1]), dtype=np.float32)
-            made[layer][done : done + len(part)] = part
-        done += len(next(iter(features.values())))
-    return made
-
-
-def _batches(
-    network: Network,
-    ids: tuple[str, ...],
-    load: Load,
-    *,
-    layers: Sequence[str],
-    device: str,
-    batch_size: int,
-    progress: Progress | None,
-) -> Iterator[dict[str, Array]]:
-    if not ids:
-        raise NotEnoughDataError(
-            f"There is no stimulus to show to {network.card.name}.",
-            mend="Put the pictures into the folder stimuli/ of the BIDS directory.",
+    made = grams_of(passes, plan=plan, scratch=scratch)
+    names = identities_of(network, probed, inputs, options=options)
+    told = torch.cuda.get_device_name() if options.device == "cuda" else options.device
+    return [
+        FeatureGram(
+            tuple(inputs.sha256),
+            network.card.name,
+            layer,
+            product.gram,
+            passes.widths[layer],
+            recorded(names[layer], batch_size=passes.batch_size, device_name=told),
+            sums=product.sums,
         )
-    size = network.card.size_px
-    network.module.to(device)
-    try:
-        for start in range(0, len(ids), batch_size):
-            names = ids[start : start + batch_size]
-            pictures = np.empty((len(names), 3, size, size), dtype=np.float32)
-            for row, name in enumerate(names):
-                picture = load(name)
-                if picture.shape != pictures.shape[1:]:
-                    raise ShapeError(
-                        f"Picture {name!r} has shape {picture.shape}, but {network.card.name} "
-                        f"takes {pictures.shape[1:]}.",
-                        mend="Load it with stimuli.load.load_picture and the network's card.",
-                    )
-                pictures[row] = picture
-            features = capture(network.module, pictures, layers=layers, device=device)
-            _check_finite(features, names, network=network.card.name)
-            yield features
-            if progress is not None:
-                progress(start + len(names), len(ids))
-    finally:
-        network.module.to("cpu")
+        for layer, product in made.items()
+    ]
 
 
-def _check_finite(features: Mapping[str, Array], names: Sequence[str], *, network: str) -> None:
-    for layer, part in features.items():
-        is_whole = np.isfinite(part).all(axis=1)
-        if not is_whole.all():
-            row = int(np.argmin(is_whole))
-            bad = int((~np.isfinite(part[row])).sum())
-            raise UnreadableError(
-                f"Layer {layer!r} of {network} answers {names[row]!r} with {bad} NaN or infinite "
-                f"values among {part.shape[1]} features; finite ones were expected.",
-                mend="Check the weights of the network and that picture, or leave the layer out.",
+def _check_captions(network: Network, inputs: Read) -> None:
+    if network.tokenize is None:
+        raise ConfigError(
+            f"{network.card.name} reads no texts, but captions were given to it.",
+            mend="Name a network with a text tower, such as open_clip:ViT-B-32.",
+        )
+    for name in inputs.sha256:
+        if not inputs.captions.get(name):
+            raise NotEnoughDataError(
+                f"Stimulus {name!r} has no caption.",
+                mend="Give each stimulus one caption at least, or leave it out.",
             )
-
-
-@contextmanager
-def _scratch_folder(scratch: Path) -> Iterator[Path]:
-    folder = scratch / f"features.{uuid.uuid4().hex[:12]}.tmp"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-    except OSError as err:
-        told = files.explain(err, folder)
-        if told is err:
-            raise
-        raise told from err
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(folder)
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OutputError(
-            f"The features need {needed / 1e9:.1f} GB in {folder.parent}, which has "
-            f"{free / 1e9:.1f} GB left.",
-            mend="Name a folder with more room with --work-dir, or fewer layers.",
-        )

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bids_dnn import files
-from bids_dnn.features.extract import extract_grams
+from bids_dnn.features.extract import Options, Shown, extract_grams
 from bids_dnn.features.models import load_network
-from bids_dnn.stimuli.load import load_picture
+from bids_dnn.stimuli.load import Loader
 
 Array = NDArray[np.float64]
 Weighting = Literal["variance", "equal"]
@@ -82,12 +82,18 @@ def score_components(pictures: Mapping[str, Path], scratch: Path) -> dict[str, A
     planted = [plan for plan in PLAN if plan.layer]
     layers = [plan.layer for plan in planted]
     network = load_network(NETWORK, weights=WEIGHTS, layers=layers, seed=NETWORK_SEED)
+    card = network.card
+    loader = Loader(
+        {name: (path,) for name, path in pictures.items()},
+        card.size_px,
+        card.resize,
+        card.interpolation,
+    )
     grams = extract_grams(
         network,
-        {name: files.fingerprint(path) for name, path in pictures.items()},
-        lambda name: load_picture(pictures[name], network.card),
+        Shown({name: files.fingerprint(path) for name, path in pictures.items()}, loader),
         layers=layers,
-        device="cpu",
+        options=Options(),
         scratch=scratch,
     )
     return {
