@@ -152,7 +152,7 @@ def plan_grams(
     if mode == "disk" or (mode == "auto" and size <= FULLEST_DISK * free_disk):
         why = f"{told}, and they are more than a quarter of memory ({memory / 1e9:.1f} GB)."
         if mode == "disk":
-            why = f"{told}, and this mode was asked for."
+            why = f"{told}, and this was asked for."
         return GramPlan("disk", size, matrices + tiles, 1, 0, why)
     most = max(grid.group for grid in grids.values())
     passing = sum(4 * grid.group * grid.p for grid in grids.values())
@@ -172,10 +172,8 @@ def plan_grams(
         n_passes = 2 * n_passes
     if n_scalings and (n_new or block < n):
         n_passes += 1
-    why = (
-        f"{told}, which is too little." if mode == "auto" else f"{told}; this mode was asked for."
-    )
-    return GramPlan("recompute", 0, least + block * row, n_passes, block, told)
+    why = f"{told}, which is too little." if mode == "auto" else f"{told}, and this was asked for."
+    return GramPlan("recompute", 0, least + block * row, n_passes, block, why)
 
 
 def grams_of(

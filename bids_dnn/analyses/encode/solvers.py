@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.kernels import center_grams
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -43,51 +44,6 @@ class Spectrum:
     vectors: Array
     test: Array
     scale: float
-
-
-def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
-    """Take the features' mean over the training samples out of two Gram matrices.
-
-    Parameters
-    ----------
-    train : (n_train, n_train)
-        Training samples with training samples.
-    test : (n_test, n_train)
-        Test samples with training samples.
-
-    Returns
-    -------
-    train, test
-        As if the features had been centered on the training mean; test samples teach nothing.
-
-    Raises
-    ------
-    ShapeError
-        If `train` is not square, or `test` has another number of columns.
-
-    References
-    ----------
-    Schoelkopf, Smola & Mueller (1998), Neural Comput. 10:1299, doi:10.1162/089976698300017467
-    (appendix A).
-
-    Examples
-    --------
-    >>> x = np.array([[1.0], [3.0], [7.0]])
-    >>> train, test = center_grams(x[:2] @ x[:2].T, x[2:] @ x[:2].T)
-    >>> train.tolist(), test.tolist()
-    ([[1.0, -1.0], [-1.0, 1.0]], [[-5.0, 5.0]])
-    """
-    if train.ndim != 2 or train.shape[0] != train.shape[1] or test.shape[1:] != train.shape[1:]:
-        raise ShapeError(
-            f"The training Gram matrix has shape {train.shape}, the test one {test.shape}.",
-            mend="Give (n_train, n_train) and (n_test, n_train), in one order of samples.",
-        )
-    column = train.mean(axis=0)  # (n_train,)
-    total = column.mean()
-    return (
-        train - column - column[:, None] + total,
-        test - column - test.mean(axis=1, keepdims=True) + total,
-    )
 
 
 def decompose(train: Array, test: Array, *, n_components: int = 0) -> Spectrum:

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
-from sklearn.preprocessing import KernelCenterer
 
 from bids_dnn.analyses.encode.solvers import (
-    center_grams,
     choose_alpha,
     cross_validate,
     decompose,
@@ -14,7 +12,7 @@ from bids_dnn.analyses.encode.solvers import (
     predict_fold,
     solve_kernel_ridge,
 )
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 ALPHAS = np.logspace(-2, 3, 6)
@@ -38,19 +36,6 @@ def split(rng, n, n_folds=4):
 def spectrum(x, fold):
     gram = x @ x.T
     return decompose(gram[np.ix_(fold.train, fold.train)], gram[np.ix_(fold.test, fold.train)])
-
-
-def test_centering_is_that_of_scikit_learn(rng):
-    x, _ = make(rng)
-    train, test = center_grams(x[:30] @ x[:30].T, x[30:] @ x[:30].T)
-    centerer = KernelCenterer().fit(x[:30] @ x[:30].T)
-    np.testing.assert_allclose(train, centerer.transform(x[:30] @ x[:30].T), atol=1e-10)
-    np.testing.assert_allclose(test, centerer.transform(x[30:] @ x[:30].T), atol=1e-10)
-
-
-def test_centering_refuses_grams_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"\(3, 3\).*\(2, 4\)"):
-        center_grams(np.zeros((3, 3)), np.zeros((2, 4)))
 
 
 @pytest.mark.parametrize("n_features", [5, 100])

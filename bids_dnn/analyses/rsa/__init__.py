@@ -1,0 +1,1 @@
+"""Representational similarity: how differently stimuli are represented."""

@@ -1,0 +1,178 @@
+"""Centering, principal components and dimensionality from a Gram matrix alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from bids_dnn.errors import NotEnoughDataError, ShapeError
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+VARIES = 1e-12  # of the mean diagonal: less is rounding
+
+
+def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
+    """Take the features' mean over the training samples out of two Gram matrices.
+
+    Parameters
+    ----------
+    train : (n_train, n_train)
+        Training samples with training samples.
+    test : (n_test, n_train)
+        Test samples with training samples.
+
+    Returns
+    -------
+    train, test
+        As if the features had been centered on the training mean; test samples teach nothing.
+
+    Raises
+    ------
+    ShapeError
+        If `train` is not square, or `test` has another number of columns.
+
+    References
+    ----------
+    Schoelkopf, Smola & Mueller (1998), Neural Comput. 10:1299, doi:10.1162/089976698300017467
+    (appendix A).
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [7.0]])
+    >>> train, test = center_grams(x[:2] @ x[:2].T, x[2:] @ x[:2].T)
+    >>> train.tolist(), test.tolist()
+    ([[1.0, -1.0], [-1.0, 1.0]], [[-5.0, 5.0]])
+    """
+    if train.ndim != 2 or train.shape[0] != train.shape[1] or test.shape[1:] != train.shape[1:]:
+        raise ShapeError(
+            f"The training Gram matrix has shape {train.shape}, the test one {test.shape}.",
+            mend="Give (n_train, n_train) and (n_test, n_train), in one order of samples.",
+        )
+    column = train.mean(axis=0)  # (n_train,)
+    total = column.mean()
+    return (
+        train - column - column[:, None] + total,
+        test - column - test.mean(axis=1, keepdims=True) + total,
+    )
+
+
+def centered(gram: Array, train: Mask) -> Array:
+    """Take the features' mean over some samples out of the Gram matrix of all.
+
+    Parameters
+    ----------
+    gram : (n, n)
+        Not centered, or centered on anything.
+    train : (n,) bool
+        Samples whose mean becomes zero.
+
+    Returns
+    -------
+    gram : (n, n)
+        As if the features had been centered on the training mean; the others teach nothing.
+
+    Raises
+    ------
+    ShapeError
+        If `gram` is not square, or `train` has another length.
+    NotEnoughDataError
+        If `train` names no sample.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [7.0]])
+    >>> centered(x @ x.T, np.array([True, True, False])).tolist()
+    [[1.0, -1.0, -5.0], [-1.0, 1.0, 5.0], [-5.0, 5.0, 25.0]]
+    """
+    if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or train.shape != gram.shape[:1]:
+        raise ShapeError(
+            f"The Gram matrix has shape {gram.shape}, the training samples {train.shape}.",
+            mend="Give (n, n), and true or false for each of the n samples.",
+        )
+    if not train.any():
+        raise NotEnoughDataError(
+            f"None of {len(train)} samples is a training sample.", mend="Name one at least."
+        )
+    row = gram[:, train].mean(axis=1)  # (n,)
+    made: Array = gram - row - row[:, None] + row[train].mean()
+    return made
+
+
+def principal(gram: Array, train: Mask, n_components: int) -> Array:
+    """Keep the first principal components, learnt on some samples, of the features of all.
+
+    Parameters
+    ----------
+    gram : (n, n)
+    train : (n,) bool
+        Samples that the components are learnt on.
+    n_components : int
+        Where the training features have fewer dimensions, all of them are kept.
+
+    Returns
+    -------
+    gram : (n, n)
+        Inner products of the components' scores, centered on the training mean.
+
+    Raises
+    ------
+    ShapeError
+        If `gram` is not square, or `train` has another length.
+    NotEnoughDataError
+        If `train` names no sample, or `n_components` is below one.
+
+    References
+    ----------
+    Schoelkopf, Smola & Mueller (1998), Neural Comput. 10:1299, doi:10.1162/089976698300017467.
+    """
+    if n_components < 1:
+        raise NotEnoughDataError(
+            f"{n_components} principal components are asked for.", mend="Ask for one at least."
+        )
+    k = centered(gram, train)
+    taught = k[:, train]  # (n, n_train)
+    s, u = eigh(taught[train], check_finite=False, driver="evd")
+    keep = s > max(float(s[-1]), 0.0) * len(s) * np.finfo(np.float64).eps
+    keep[: max(len(s) - n_components, 0)] = False
+    scores = (taught @ u[:, keep]) / np.sqrt(s[keep])  # (n, n_components)
+    made: Array = scores @ scores.T
+    return made
+
+
+def dimensionality(gram: Array) -> float:
+    """Count the dimensions that features fill, by the evenness of their variances.
+
+    Parameters
+    ----------
+    gram : (n, n)
+        Not centered, or centered on anything.
+
+    Returns
+    -------
+    dimensions : float, in [1, n - 1]
+        The participation ratio ``(sum s)^2 / sum s^2`` of the variances `s` of all principal
+        components: n for n equal ones. NaN where the features do not vary.
+
+    Raises
+    ------
+    ShapeError
+        If `gram` is not square.
+    NotEnoughDataError
+        If there is no sample.
+
+    References
+    ----------
+    Gao et al. (2017), bioRxiv 214262, doi:10.1101/214262.
+
+    Examples
+    --------
+    >>> round(dimensionality(np.eye(5)), 6)
+    4.0
+    """
+    k = centered(gram, np.ones(len(gram), dtype=bool))
+    spread = float(np.trace(k))
+    if spread <= VARIES * float(np.trace(gram)):
+        return float("nan")
+    return spread**2 / float((k**2).sum())
