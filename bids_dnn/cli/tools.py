@@ -10,6 +10,7 @@ import click
 from bids_dnn import __version__
 from bids_dnn.cli.options import DoubleSpelling, guarded
 from bids_dnn.cli.tool_cache import cache
+from bids_dnn.cli.tool_captions import captions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,6 +20,7 @@ def main() -> None:
 
 
 main.add_command(cache)
+main.add_command(captions)
 
 
 @main.command(cls=DoubleSpelling)

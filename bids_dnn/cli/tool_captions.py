@@ -1,0 +1,75 @@
+"""bids_dnn_tools captions: what a network says that pictures show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bids_dnn.cli.options import DoubleSpelling, guarded
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bids_dnn.stimuli.table import Stimuli
+
+BETWEEN = "; "  # the items of a composed picture
+
+
+@click.command(cls=DoubleSpelling)
+@click.argument("stimuli_dir", type=click.Path(path_type=Path))
+@click.option(
+    "--network",
+    default="transformers:microsoft/git-base-coco",
+    show_default=True,
+    metavar="NAME",
+    help="A captioner of transformers: a repository of the Hugging Face hub, or a folder.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="captions.tsv, with columns stimulus and caption, for --captions of a network.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--offline", is_flag=True, help="Never ask the network for weights.")
+def captions(
+    stimuli_dir: Path, network: str, out: Path, batch_size: int, device: str, *, offline: bool
+) -> None:
+    """Write a caption of each picture in STIMULI_DIR, the same ones in each run.
+
+    Items of a composed picture are looked at one by one.
+    """
+    with guarded(0):
+        from bids_dnn.features.text import captioner, write_captions
+        from bids_dnn.stimuli.table import read_stimuli
+
+        stimuli = read_stimuli(stimuli_dir.absolute())
+        by = captioner(network, offline=offline)
+        n_items = sum(map(len, stimuli.files.values()))
+        with click.progressbar(length=n_items, label="Captions") as bar:
+            said = by.captions(
+                _items(stimuli),
+                batch_size=batch_size,
+                device=device,
+                progress=lambda done: bar.update(done - bar.pos),
+            )
+        made = {
+            name: BETWEEN.join(said[f"{name}\n{i}"] for i in range(len(paths)))
+            for name, paths in stimuli.files.items()
+        }
+        click.echo(f"Wrote {write_captions(out.absolute(), made, by=by)}")
+
+
+def _items(stimuli: Stimuli) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    import numpy as np
+
+    from bids_dnn.stimuli.load import read_rgb
+
+    for name, paths in stimuli.files.items():
+        for i, path in enumerate(paths):
+            yield f"{name}\n{i}", np.asarray(read_rgb(path), dtype=np.uint8)
