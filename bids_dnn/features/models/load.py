@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 
 from bids_dnn.containers.network import Card, Network
 from bids_dnn.errors import ConfigError, nearest
-from bids_dnn.features.models import custom
+from bids_dnn.features.layers import resolve_layers
+from bids_dnn.features.models import (
+    cornet,
+    custom,
+    ecoset,
+    open_clip,
+    timm,
+    torchvision,
+    transformers,
+)
 from bids_dnn.features.models.weights import fill, hash_of, read_state
 
 RANDOM = "random"
@@ -33,7 +41,10 @@ Tokenize = Callable[[Sequence[str]], Mapping[str, torch.Tensor]]
 class Family(Protocol):
     """What a module of networks offers; a name comes without the family's prefix.
 
-    A family with text towers has ``tokenizer(name, *, offline) -> Tokenize | None``, too.
+    A family with text towers has ``tokenizer(name, *, offline) -> Tokenize | None``, too. One
+    whose cards rest on files of a hub has ``fetch(name, *, offline)``, which brings them; one
+    whose files call weights otherwise than its modules has ``translated(module, state)``. One
+    whose weights are a single file has ``find(name, *, offline) -> Path``.
     """
 
     def card(self, name: str, /) -> Card:
@@ -47,6 +58,17 @@ class Family(Protocol):
     def trained(self, name: str, /, *, offline: bool) -> tuple[Trained, str]:
         """Return the trained weights, or the network that holds them, and where they are from."""
         ...
+
+
+# These modules import the libraries that they stand for when they are asked for a network.
+MODULES: dict[str, Family] = {
+    "torchvision": torchvision,
+    "timm": timm,
+    "open_clip": open_clip,
+    "transformers": transformers,
+    "cornet": cornet,
+    "ecoset": ecoset,
+}
 
 
 def families() -> dict[str, str]:
@@ -99,7 +121,7 @@ def load_network(
         makes; or None for the trained weights (from the library's cache, else downloaded; of the
         user's own: as the factory returns them).
     layers
-        Layers to be analyzed; None or empty for those of the card.
+        Layers to be analyzed (see `features.layers`); None or empty for those of the card.
     seed
         Of random weights. It is used for nothing else, and torch's own state is left alone.
     offline
@@ -122,6 +144,8 @@ def load_network(
         If the weights are of another architecture.
     """
     family, rest = family_of(name)
+    if hasattr(family, "fetch"):
+        family.fetch(rest, offline=offline)
     card = family.card(rest)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -130,10 +154,13 @@ def load_network(
         else:
             module, told = family.build(rest), f"random (seed {seed})"
     chosen = tuple(layers or card.layers)
-    check_layers(module, chosen, name=name)
+    resolve_layers(module, card, chosen)
     if weights is not None and weights != RANDOM:
         path = Path(weights).expanduser()
-        fill(module, read_state(path), source=path.name)
+        state: Mapping[str, torch.Tensor] = read_state(path)
+        if hasattr(family, "translated"):
+            state = family.translated(module, state)
+        fill(module, state, source=path.name)
         told = path.name
     module.eval().requires_grad_(requires_grad=False)
     return Network(
@@ -180,33 +207,4 @@ def family_of(name: str) -> tuple[Family, str]:
             f"The network {name!r} begins with {prefix!r}, which is no family of networks.",
             mend=f"{nearest(prefix, FAMILIES)} A network of your own is {CUSTOM}.",
         )
-    return cast(Family, import_module(f"bids_dnn.features.models.{prefix}")), rest
-
-
-def layers_of(module: torch.nn.Module) -> tuple[str, ...]:
-    """Return every module path of a network, in the order in which they were made."""
-    return tuple(name for name, _ in module.named_modules() if name)
-
-
-def check_layers(module: torch.nn.Module, layers: Sequence[str], *, name: str) -> None:
-    """Refuse layers that the network does not have.
-
-    Raises
-    ------
-    ConfigError
-        If none is named, one is unknown, or one is named twice.
-    """
-    there = layers_of(module)
-    if not layers:
-        raise ConfigError(
-            f"No layer of {name} was named, and it has no default.",
-            mend=f"Write --network {name}@LAYER,... {nearest('', there)}",
-        )
-    for layer in layers:
-        if layer not in there:
-            raise ConfigError(f"{name} has no layer {layer!r}.", mend=nearest(layer, there))
-    if len(set(layers)) < len(layers):
-        raise ConfigError(
-            f"The layers of {name} are {list(layers)}, one of them twice.",
-            mend="Name each layer once.",
-        )
+    return MODULES[prefix], rest

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
-from bids_dnn.features.models import card_of, layers_of, load_network
-from bids_dnn.features.models.torchvision import CARDS
+from bids_dnn.features.models import card_of, families, layers_of, load_network
+from bids_dnn.features.models.load import family_of
 
 SMALL = """
 from torch import nn
@@ -45,23 +45,32 @@ def test_another_seed_gives_other_weights(small):
     assert len(hashes) == 3
 
 
-def test_the_layers_of_alexnet_are_before_the_nonlinearity(alexnet):
-    parts = dict(alexnet.module.named_modules())
-    kinds = {type(parts[layer]) for layer in CARDS["alexnet"].layers}
-    assert kinds == {torch.nn.Conv2d, torch.nn.Linear}
-    assert alexnet.card.layers == CARDS["alexnet"].layers
+def test_a_name_may_have_the_prefix_of_its_family():
+    assert card_of("torchvision:alexnet") == card_of("alexnet")
+    assert family_of("cornet:z")[1] == "z"
+    assert set(families()) == {
+        *("torchvision", "timm", "open_clip", "transformers", "cornet", "ecoset"),
+        "PATH/file.py:factory",
+    }
 
 
-@pytest.mark.parametrize(
-    ("name", "layer"), [("resnet18", "layer1"), ("squeezenet1_0", "features.0")]
-)
-def test_other_networks_of_torchvision_need_layers(name, layer):
-    with pytest.raises(ConfigError, match=f"No layer of {name}"):
-        load_network(name, weights="random", layers=None, seed=0)
-    made = load_network(name, weights="random", layers=[layer], seed=0)
-    assert layer in layers_of(made.module)
-    assert made.card.layers == (layer,)
-    assert made.card.size_px == 224
+def test_a_wrong_family_is_met_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"'torchvison'.*'torchvision'"):
+        card_of("torchvison:alexnet")
+
+
+def test_layers_may_be_aliases(alexnet):
+    made = load_network("alexnet", weights="random", layers=["conv1", "relu1", "fc8"], seed=0)
+    assert made.card.layers == ("conv1", "relu1", "fc8")
+    assert made.weights_sha256 == alexnet.weights_sha256
+    with pytest.raises(ConfigError, match=r"'conv1' and 'features.0' of alexnet are one"):
+        load_network("alexnet", weights="random", layers=["conv1", "features.0"], seed=0)
+
+
+def test_the_layers_of_other_networks_can_be_named():
+    made = load_network("squeezenet1_1", weights="random", layers=["features.0"], seed=0)
+    assert "features.0" in layers_of(made.module)
+    assert made.card.layers == ("features.0",)
 
 
 def test_a_wrong_network_and_a_wrong_layer_are_met_with_the_nearest(small):
@@ -69,8 +78,10 @@ def test_a_wrong_network_and_a_wrong_layer_are_met_with_the_nearest(small):
         load_network("alexnt", weights="random", layers=None, seed=0)
     with pytest.raises(ConfigError, match=r"no layer '3'.*There are: 0, 1, 2"):
         load_network(f"{small}:factory", weights=None, layers=["3"], seed=0)
-    with pytest.raises(ConfigError, match="twice"):
+    with pytest.raises(ConfigError, match="one and the same"):
         load_network(f"{small}:factory", weights=None, layers=["0", "0"], seed=0)
+    with pytest.raises(ConfigError, match=r"No layer of small .*--network small@LAYER"):
+        load_network(f"{small}:factory", weights=None, layers=None, seed=0)
 
 
 def test_weights_from_a_file_go_in(small, tmp_path):
