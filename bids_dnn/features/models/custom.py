@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -13,11 +13,13 @@ from typing import Any, get_args
 
 import torch
 
-from bids_dnn.containers.network import Card, Resize
+from bids_dnn.containers.network import Card, Interpolation, Modality, Resize
 from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError, nearest
 
 PLAIN_MEAN = (0.0, 0.0, 0.0)
 PLAIN_SD = (1.0, 1.0, 1.0)
+CLOSED = {"resize": get_args(Resize), "interpolation": get_args(Interpolation)}
+EXAMPLES = {"aliases": "{'conv1': 'features.0'}", "methods": "{'image': 'forward'}"}
 
 
 def is_custom(name: str) -> bool:
@@ -28,9 +30,9 @@ def is_custom(name: str) -> bool:
 def card(name: str) -> Card:
     """Return how the network in the user's file is fed.
 
-    The file may hold a dictionary ``card`` with any of `name`, `layers`, `size_px`, `resize`,
-    `mean`, `sd` and `reference`. Without it the network is called after the file, and takes RGB
-    in [0, 1] at 224 x 224, squashed, with no mean subtracted and nothing divided.
+    The file may hold a dictionary ``card`` with any of the fields of `Card`. Without it the
+    network is called after the file, and takes RGB in [0, 1] at 224 x 224, squashed, with no mean
+    subtracted and nothing divided.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def card(name: str) -> Card:
     Raises
     ------
     ConfigError
-        If `name` has another form, or ``card`` has an unknown key or value.
+        If `name` has another form, or ``card`` has an unknown key or a wrong value.
     MissingInputError
         If there is no such file.
     UnreadableError
@@ -48,6 +50,11 @@ def card(name: str) -> Card:
     """
     path, _ = _parts(name)
     given = getattr(_run(path), "card", {})
+    if not isinstance(given, Mapping):
+        raise ConfigError(
+            f"The card in {path} is a {type(given).__name__}.",
+            mend="Write card = {'size_px': 224, ...}, a dictionary.",
+        )
     known = {field.name for field in fields(Card)}
     for key in given:
         if key not in known:
@@ -55,18 +62,60 @@ def card(name: str) -> Card:
                 f"The card in {path} has the key {key!r}, which is unknown.",
                 mend=nearest(str(key), known),
             )
-    card = Card(**{"name": path.stem, "layers": (), "mean": PLAIN_MEAN, "sd": PLAIN_SD, **given})
-    if card.resize not in get_args(Resize):
+    rows = {key: _words(path, key, given[key]) for key in ("layers", "labels") if key in given}
+    plain = {"name": path.stem, "layers": (), "mean": PLAIN_MEAN, "sd": PLAIN_SD}
+    made = Card(**{**plain, **given, **rows})
+    for key, allowed in CLOSED.items():
+        if getattr(made, key) not in allowed:
+            raise ConfigError(
+                f"The card in {path} has {key} = {getattr(made, key)!r}.",
+                mend=nearest(str(getattr(made, key)), allowed),
+            )
+    _check_numbers(path, made)
+    _check_names(path, made)
+    return made
+
+
+def _words(path: Path, key: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
         raise ConfigError(
-            f"The card in {path} has resize = {card.resize!r}.",
-            mend=nearest(str(card.resize), get_args(Resize)),
+            f"The card in {path} has {key} = {given!r}, not a row of names.",
+            mend=f"Write {key} = ('first', 'second').",
+        )
+    return tuple(map(str, given))
+
+
+def _check_numbers(path: Path, card: Card) -> None:
+    if not isinstance(card.size_px, int) or card.size_px < 1:
+        raise ConfigError(
+            f"The card in {path} has size_px = {card.size_px!r}.",
+            mend="Give the side of the square input in pixels, such as 224.",
         )
     if len(card.mean) != len(PLAIN_MEAN) or len(card.sd) != len(PLAIN_SD) or 0 in card.sd:
         raise ConfigError(
             f"The card in {path} has mean = {card.mean!r} and sd = {card.sd!r}.",
             mend="Give three numbers each, for R, G and B in [0, 1], and no sd of 0.",
         )
-    return card
+
+
+def _check_names(path: Path, card: Card) -> None:
+    if card.labels and not card.head:
+        raise ConfigError(
+            f"The card in {path} has {len(card.labels)} labels, but no head.",
+            mend="Name the layer that puts out a logit for each label: head = 'fc'.",
+        )
+    for key in ("aliases", "methods"):
+        given = getattr(card, key)
+        if not isinstance(given, Mapping):
+            raise ConfigError(
+                f"The card in {path} has {key} = {given!r}, not a dictionary.",
+                mend=f"Write {key} = {EXAMPLES[key]}.",
+            )
+    if wrong := [key for key in card.methods if key not in get_args(Modality)]:
+        raise ConfigError(
+            f"The card in {path} has a method for {wrong[0]!r}.",
+            mend=nearest(str(wrong[0]), get_args(Modality)),
+        )
 
 
 def build(name: str) -> torch.nn.Module:

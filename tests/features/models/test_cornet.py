@@ -59,13 +59,14 @@ def test_there_are_as_many_parameters_as_published(name, n_parameters):
 @pytest.mark.parametrize("name", ["z", "s", "rt", "r"])
 def test_areas_halve_their_maps_as_the_card_and_probe_say(name):
     network = load_network(f"cornet:{name}", weights="random", layers=None, seed=0)
-    found = {one.layer.name: one for one in probe(network, network.card.layers)}
+    layers = [*network.card.layers, *(f"{area}.output" for area in AREAS)]
+    found = {one.layer.name: one for one in probe(network, layers)}
     sides = dict(zip(AREAS, (56, 28, 14, 7), strict=True))
     assert {area: found[area].shape for area in AREAS} == {
         area: (CHANNELS[area], side, side) for area, side in sides.items()
     }
     assert found["decoder.linear"].shape == (1000,) == (len(network.card.labels),)
-    times = [part.n_visits for part in probe(network, [f"{area}.output" for area in AREAS])]
+    times = [found[f"{area}.output"].n_visits for area in AREAS]
     assert times == {"z": [1] * 4, "s": [1, 2, 4, 2]}.get(name, [5] * 4)
 
 

@@ -26,6 +26,25 @@ def test_the_card_of_the_file_wins_over_the_defaults(tmp_path):
     assert made.mean == (0.0, 0.0, 0.0)
 
 
+def test_every_field_of_a_card_may_be_given(tmp_path):
+    given = {
+        "layers": ["conv1", "fc"],
+        "interpolation": "bicubic",
+        "doi": "10.1/2",
+        "license": "MIT",
+        "aliases": {"conv1": "0"},
+        "head": "fc",
+        "labels": ["cat", "dog"],
+        "methods": {"image": "look"},
+        "reference": "Doe (2020).",
+    }
+    made = card(written(tmp_path, f"card = {given!r}"))
+    assert made.layers == ("conv1", "fc")
+    assert made.labels == ("cat", "dog")
+    for key in given.keys() - {"layers", "labels"}:
+        assert getattr(made, key) == given[key]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -33,6 +52,14 @@ def test_the_card_of_the_file_wins_over_the_defaults(tmp_path):
         ("card = {'resize': 'crop'}", "resize = 'crop'"),
         ("card = {'sd': (1, 1, 0)}", r"sd = \(1, 1, 0\)"),
         ("card = {'mean': (1, 1)}", r"mean = \(1, 1\)"),
+        ("card = 224", "is a int.*a dictionary"),
+        ("card = {'interpolation': 'cubic'}", "interpolation = 'cubic'.*'bicubic'"),
+        ("card = {'size_px': '224'}", "size_px = '224'"),
+        ("card = {'size_px': 0}", "size_px = 0"),
+        ("card = {'layers': 'fc'}", "layers = 'fc', not a row"),
+        ("card = {'labels': ('a', 'b')}", "2 labels, but no head"),
+        ("card = {'aliases': ('conv1',)}", r"aliases = \('conv1',\), not a dictionary"),
+        ("card = {'methods': {'images': 'forward'}}", "for 'images'.*'image'"),
     ],
 )
 def test_a_wrong_card_is_refused(tmp_path, text, told):
