@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from bids_dnn.errors import MissingInputError
+from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.features.models import load_network
 from bids_dnn.features.models.weights import find_weights, hash_of, read_state
 
@@ -46,6 +47,45 @@ def test_a_file_in_the_cache_is_taken_without_asking_the_network(home, monkeypat
     home.mkdir(parents=True)
     (home / "tiny-0.pth").write_bytes(b"x")
     assert find_weights("tiny", URL.format(0)) == home / "tiny-0.pth"
+
+
+def test_offline_the_network_is_never_asked(home, monkeypatch):
+    monkeypatch.setattr(urllib.request, "urlopen", None)
+    with pytest.raises(MissingInputError) as caught:
+        load_network("alexnet", weights=None, layers=None, seed=0, offline=True)
+    told = str(caught.value)
+    assert "nothing may be downloaded" in told
+    assert "Put alexnet-owt-7be5be79.pth (from https://download.pytorch.org/" in told
+    assert str(home) in told
+
+
+def test_a_file_in_the_cache_that_is_cut_short_is_refused(home):
+    home.mkdir(parents=True)
+    (home / "tiny-01234567.pth").write_bytes(b"half of it")
+    with pytest.raises(UnreadableError, match=r"its name says 01234567.*Remove it"):
+        find_weights("tiny", URL.format("01234567"), offline=True)
+
+
+@pytest.mark.parametrize("name", ["net", "net-20190101", "a-long-name-of-a-net"])
+def test_only_what_looks_like_a_hash_is_one(name, home):
+    home.mkdir(parents=True)
+    (home / f"{name}.pth").write_bytes(b"x")
+    assert find_weights("net", f"https://example.org/{name}.pth").is_file()
+
+
+class Answer(io.BytesIO):
+    """What the network sends, and how much it said that it would."""
+
+    length = 0
+
+
+def test_a_download_that_ends_early_is_not_kept(home, monkeypatch):
+    answer = Answer(b"half")
+    answer.length = 8
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_a, **_o: answer)
+    with pytest.raises(MissingInputError, match="4 of 8 bytes came"):
+        find_weights("tiny", URL.format(1))
+    assert not list(home.iterdir())
 
 
 def test_a_download_lands_in_the_cache(home, monkeypatch):
@@ -87,3 +127,83 @@ def test_the_hash_covers_names_and_shapes():
 def test_a_state_dict_comes_back(tmp_path):
     torch.save({"a": torch.arange(3)}, tmp_path / "a.pt")
     assert read_state(tmp_path / "a.pt")["a"].tolist() == [0, 1, 2]
+
+
+STATE = {"0.weight": torch.arange(6.0).reshape(2, 3), "0.bias": torch.zeros(2)}
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+def test_what_training_code_wraps_around_is_taken_off(wrapper, prefix, tmp_path):
+    state = {prefix + key: value for key, value in STATE.items()}
+    torch.save({wrapper: state, "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "a.pt")
+    found = read_state(tmp_path / "a.pt")
+    assert list(found) == list(STATE)
+    torch.testing.assert_close(found["0.weight"], STATE["0.weight"])
+
+
+def test_a_part_called_module_keeps_its_name(tmp_path):
+    torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "a.pt")
+    assert list(read_state(tmp_path / "a.pt")) == ["module.a", "b"]
+
+
+def test_safetensors_come_back(tmp_path):
+    save_file(STATE, tmp_path / "a.safetensors")
+    found = read_state(tmp_path / "a.safetensors")
+    assert found.keys() == STATE.keys()
+    torch.testing.assert_close(found["0.weight"], STATE["0.weight"])
+
+
+@pytest.mark.parametrize("kept", [0, 4, 20, -5])
+def test_safetensors_that_are_cut_short_are_refused(kept, tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file(STATE, path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UnreadableError, match=r"a\.safetensors cannot be read as safetensors"):
+        read_state(path)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_files_of_torch_that_are_cut_short_are_refused(is_new, share, tmp_path):
+    path = tmp_path / "a.pth"
+    large = {"0.weight": torch.zeros(64, 64)}
+    torch.save(large, path, _use_new_zipfile_serialization=is_new)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UnreadableError, match=r"a\.pth cannot be read .* cut short, is refused"):
+        read_state(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({}, "an empty dictionary"),
+        ({"epoch": 3, "lr": 0.1}, "a dictionary of 'epoch', 'lr'"),
+        ([1, 2], "a list"),
+        (torch.zeros(3), "a Tensor"),
+        ({"state_dict": {"a": 1}}, "a dictionary of 'a'"),
+    ],
+)
+def test_what_is_no_state_dict_is_named(content, told, tmp_path):
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(UnreadableError, match=f"holds {told}"):
+        read_state(tmp_path / "a.pt")
+
+
+def test_a_whole_network_is_refused_since_it_is_code(tmp_path):
+    torch.save(torch.nn.Linear(3, 2), tmp_path / "a.pt")
+    with pytest.raises(UnreadableError, match="a file that holds code"):
+        read_state(tmp_path / "a.pt")
+
+
+def test_a_download_shows_how_far_it_is_on_a_terminal(home, monkeypatch, capsys):
+    answer = Answer(b"weights" * 1000)
+    answer.length = 7000
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_a, **_o: answer)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    find_weights("tiny", URL.format(2))
+    told = capsys.readouterr()
+    assert "Downloading weights of tiny" in told.err
+    assert told.out == ""
+    assert (home / "tiny-2.pth").stat().st_size == 7000
