@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bids_dnn.errors import MissingInputError, ShapeError, nearest
 
-AXES = ("nyx", "nyxc", "xyn", "cxyn")
+AXES = ("nyx", "nyxc")  # in any order
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,15 @@ class PictureArray:
         Stimulus ids, in the order of the array.
     axes
         One letter an axis, in the order in which numpy shows the array: ``n`` pictures, ``y``
-        down, ``x`` right, ``c`` red, green and blue. MATLAB's format 7.3 has them reversed.
+        down, ``x`` right, ``c`` red, green and blue (or grey alone, or with alpha). MATLAB's
+        format 7.3 has them reversed.
     black, white : float
         Values that are shown as black and as white.
 
     Raises
     ------
     ShapeError
-        If `axes` is none that is known, or `black` equals `white`.
+        If `axes` has other letters, or `black` equals `white`.
     """
 
     path: Path
@@ -42,11 +43,12 @@ class PictureArray:
     white: float = 255.0
 
     def __post_init__(self) -> None:
-        if self.axes not in AXES or self.black == self.white:
+        is_known = any(sorted(self.axes) == sorted(axes) for axes in AXES)
+        if not is_known or self.black == self.white:
             raise ShapeError(
                 f"An array of pictures has the axes {self.axes!r} from {self.black} to "
                 f"{self.white}.",
-                mend=f"Give two values, and axes that are one of {', '.join(AXES)}.",
+                mend=f"Give two values, and as axes the letters {' or '.join(AXES)} in any order.",
             )
 
 

@@ -87,7 +87,7 @@ def _path(folder: Path, name: str) -> Path:
 
 @contextmanager
 def _slices(array: PictureArray) -> Iterator[Callable[[int], NDArray[Any]]]:
-    """Give a function from the number of a picture to its slice, (y, x) or (y, x, 3)."""
+    """Give a function from the number of a picture to its slice, (y, x) or (y, x, 3 or 4)."""
     import h5py
 
     imaging.require_file(array.path)
@@ -140,7 +140,8 @@ def _upright(found: Any, row: int, array: PictureArray) -> NDArray[Any]:
     left = array.axes.replace("n", "")
     order = [left.index(axis) for axis in "yxc" if axis in left]
     with imaging.whole(array.path):
-        return np.asarray(found[place]).transpose(order)
+        picture = np.asarray(found[place]).transpose(order)
+    return picture[:, :, 0] if picture.shape[2:] == (1,) else picture
 
 
 def _eight_bits(values: NDArray[Any], array: PictureArray) -> NDArray[np.uint8]:

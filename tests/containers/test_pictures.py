@@ -26,7 +26,7 @@ def test_a_name_twice_is_refused():
         Pictures((array, array))
 
 
-@pytest.mark.parametrize("wrong", [{"axes": "yxn"}, {"black": 1.0, "white": 1.0}])
+@pytest.mark.parametrize("wrong", [{"axes": "yxx"}, {"axes": "yx"}, {"black": 1.0, "white": 1.0}])
 def test_wrong_axes_and_no_contrast_are_refused(wrong):
     with pytest.raises(ShapeError, match="array of pictures has the axes"):
         PictureArray(Path("a"), "x", ("a1",), **wrong)
