@@ -26,7 +26,13 @@ RESIZE = {
 }
 SIDES = {"before": "before the nonlinearity", "after": "after the nonlinearity"}
 MOST_LAYERS = 24  # that the text names
-_CITED = re.compile(r"(?:^|: )(?P<who>[^:()]+?) \((?P<year>(?:19|20)\d\d)\)[.,:]? *(?P<rest>.*)")
+_CITED = re.compile(
+    r"(?P<who>[^\W\d_][\w'-]*(?: (?:&|and) [^\W\d_][\w'-]*)?(?:,? et al\.?)?)"
+    r" \((?P<year>(?:19|20)\d\d)\)"
+)
+_DOI = re.compile(r",? *doi:(10\.\d{4,}/[^\s,;]*[^\s,;.)])")
+_ARXIV = re.compile(r"arXiv:\d+\.\d+")
+_PLACE = re.compile(r"(?:arXiv|bioRxiv|[A-Z])")
 
 
 def networks_text(networks: Sequence[Told]) -> str:
@@ -78,54 +84,75 @@ def described(facts: NetworkFacts) -> dict[str, Any]:
 
 
 def works_of(networks: Sequence[Told]) -> dict[str, Reference]:
-    """Return the works that networks' cards name by a DOI, by their keys.
+    """Return the works with a DOI that networks' cards name, by their keys.
 
     A DOI that the table of references has stands for its entry there. Of others, authors, year
     and title are read from the card's line, so that no network must be listed by hand.
 
     Examples
     --------
-    >>> card = {"name": "net", "reference": "Doe et al. (2024), A net.", "doi": "10.1/a"}
+    >>> card = {"name": "net", "reference": "Doe et al. (2024), A net, CVPR", "doi": "10.1234/a"}
     >>> works_of([card])["doe2024"].text()
-    'Doe et al. (2024). A net.'
+    'Doe et al. (2024). A net. CVPR.'
     """
     made: dict[str, Reference] = {}
-    for one in networks:
-        doi = _doi(one)
-        if not doi or doi in {work.doi.lower() for work in made.values()}:
+    for work in (work for one in networks for work in _read(one)):
+        doi = work.doi.lower()
+        if doi in {other.doi.lower() for other in made.values()}:
             continue
-        work = BY_DOI.get(doi) or _read(one)
-        taken = {**made, **({} if doi in BY_DOI else REFERENCES)}
-        keys = (work.key, *(f"{work.key}{letter}" for letter in ascii_lowercase))
+        known = BY_DOI.get(doi)
+        own = known or work
+        taken = {**made, **({} if known else REFERENCES)}
+        keys = (own.key, *(f"{own.key}{letter}" for letter in ascii_lowercase))
         key = next(key for key in keys if key not in taken)
-        made[key] = replace(work, key=key)
+        made[key] = replace(own, key=key)
     return made
 
 
-def _doi(network: Told) -> str:
-    return str(network.get("doi") or "").strip().lower()
+def _read(network: Told) -> list[Reference]:
+    """Read works from a card: ``AUTHORS (YEAR), TITLE, PLACE, doi:...`` within its line."""
+    line, doi = (str(network.get(key) or "").strip() for key in ("reference", "doi"))
+    marks = list(_CITED.finditer(line))
+    ends = [*(mark.start() for mark in marks), len(line)][1:]
+    made = [_work(mark, line[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
+    if doi and doi.lower() not in {work.doi.lower() for work in made}:
+        bare = [i for i, work in enumerate(made) if not work.doi]
+        if bare:
+            made[bare[0]] = replace(made[bare[0]], doi=doi)
+        else:
+            made.insert(0, _unread(network, line, doi))
+    return [work for work in made if work.doi]
 
 
-def _read(network: Told) -> Reference:
-    """Read a work from the line of a card: ``[Network: ]AUTHORS (YEAR), TITLE``."""
-    line, doi = str(network.get("reference") or "").strip(), str(network["doi"]).strip()
-    found = _CITED.search(line)
-    if found is None:
-        key = "".join(re.findall(r"[A-Za-z0-9_]+", str(network["name"]))).lower() or "network"
-        title = line.rstrip(".") or f"The network {network['name']}"
-        return Reference(key, "", title, 0, "", doi, kind="misc")
-    who = re.sub(r",? et al\.?$", " and others", found["who"].strip()).replace(" & ", " and ")
+def _work(mark: re.Match[str], rest: str) -> Reference:
+    who = re.sub(r",? et al\.?$", " and others", mark["who"]).replace(" & ", " and ")
     plain = normalize("NFKD", who).encode("ascii", "ignore").decode()
-    words = re.findall(r"[A-Za-z0-9]+", re.split(r",| and ", plain)[0])
-    key = f"{words[-1].lower() if words else 'network'}{found['year']}"
-    title = found["rest"].rstrip(". ") or f"The network {network['name']}"
-    return Reference(key, who, title, int(found["year"]), "", doi, kind="misc")
+    words = re.findall(r"[A-Za-z0-9]+", plain.split(" and ")[0])
+    doi = _DOI.search(rest)
+    text = (rest[: doi.start()] if doi else rest).strip(".,:;() ")
+    title, *places = text.split(", ")
+    while places and not _PLACE.match(places[0]):  # a title may hold commas
+        title += f", {places.pop(0)}"
+    key = f"{words[-1].lower() if words else 'network'}{mark['year']}"
+    year, place = int(mark["year"]), ", ".join(places)
+    return Reference(key, who, title, year, place, doi[1] if doi else "", kind="misc")
+
+
+def _unread(network: Told, line: str, doi: str) -> Reference:
+    """Return a work of which no more than its DOI is known."""
+    name = str(network["name"])
+    key = "".join(re.findall(r"[A-Za-z0-9_]+", name)).lower() or "network"
+    place = _ARXIV.search(line)
+    return Reference(
+        key, "", f"The network {name}", 0, place[0] if place else "", doi, kind="misc"
+    )
 
 
 def _named(network: Told, works: Mapping[str, Reference]) -> str:
     """Return a network's name with what is to be cited, or with its card's line."""
-    doi, name = _doi(network), str(network["name"])
-    own = [key for key, work in works.items() if doi and work.doi.lower() == doi]
+    name = str(network["name"])
+    dois = {work.doi.lower() for work in _read(network)}
+    own = [key for key, work in works.items() if work.doi.lower() in dois]
     keys = dict.fromkeys([*ALSO.get(str(network.get("network") or name), ()), *own])
     if is_random(network):
         name += " with RANDOM, untrained weights"

@@ -180,6 +180,8 @@ def weights_text(network: Mapping[str, Any]) -> str:
     """Return what is said of a network's weights; random ones loudly."""
     if is_random(network):
         return "RANDOM weights (untrained)"
+    if str(network.get("network") or "").startswith("features:"):
+        return "features that were made elsewhere"
     return f"weights {network['weights']}" if network.get("weights") else "published weights"
 
 
@@ -200,7 +202,7 @@ def networks_table(networks: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _layers_text(layers: Any) -> str:
-    return layers if isinstance(layers, str) else ", ".join(map(str, layers or ()))
+    return listed(layers.split(", ") if isinstance(layers, str) else list(map(str, layers or ())))
 
 
 def networks_of(

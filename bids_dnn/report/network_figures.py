@@ -27,6 +27,7 @@ MOST_MAP_LAYERS = 8
 MOST_RDMS = 18
 MOST_LABELS = 40  # names of layers below a chart
 MOST_BORDERS = 12  # categories that lines can part
+SHADES = 31  # steps of the ranks that are drawn: more would make large files
 GAP = 0.08  # between pictures, in their width
 Box = tuple[float, float, float, float]  # left, right, bottom, top
 
@@ -142,10 +143,10 @@ def draw_examples(examples: Mapping[str, NDArray[np.uint8]], *, theme: Theme = L
     theme
         Light or dark.
     """
-    columns = min(max(len(examples), 3), 5)
+    columns = min(max(len(examples), 4), 5)
     lines = -(-len(examples) // columns)
-    said = {name: textwrap.wrap(name, 92 // columns)[:6] for name in examples}
-    words = 0.035 * columns * max(len(rows) for rows in said.values())
+    said = {name: textwrap.wrap(name, 112 // columns)[:6] for name in examples}
+    words = 0.028 * columns * max(len(rows) for rows in said.values())
     step = 1 + words + 0.04
     with drawing(WIDTH_IN, step * lines * WIDTH_IN / columns, theme) as (figure, stream):
         axes = _sheet(figure, (float(columns), step * lines))
@@ -169,7 +170,7 @@ def draw_dimensionality(spread: Mapping[str, float], *, theme: Theme = LIGHT) ->
     """
     values = np.array(list(spread.values()), dtype=np.float64)
     places = np.arange(len(values))
-    named = evenly(list(places), MOST_LABELS)
+    named = places[:: -(-len(places) // MOST_LABELS)]
     with drawing(WIDTH_IN, 2.9, theme) as (figure, stream):
         axes = figure.subplots()
         axes.plot(places, values, color=OKABE_ITO[0], lw=1.8, marker="o",
@@ -209,27 +210,31 @@ def draw_rdms(
     layers = evenly(list(rdms), MOST_RDMS)
     columns = min(6, max(4, len(layers)))
     lines = -(-len(layers) // columns)
-    step = 1.17
+    step, wide = 1.17, columns + 0.45
     colors = mpl.colormaps[SCALE].with_extremes(bad=theme.faint)
-    height = step * lines * WIDTH_IN * 0.9 / columns
-    with drawing(WIDTH_IN, max(height, 1.3), theme) as (figure, stream):
-        axes = _sheet(figure, (float(columns), step * lines))
-        axes.set_aspect("equal", anchor="W")
+    with drawing(WIDTH_IN, step * lines * WIDTH_IN / wide, theme) as (figure, stream):
+        axes = _sheet(figure, (wide, step * lines))
         for place, layer in enumerate(layers):
-            left, top = float(place % columns), -step * (place // columns)
-            box = (left, left + 1 - GAP, top - step + 0.02, top - step + 0.02 + 1 - GAP)
-            _put(axes, colors(np.ma.masked_invalid(rdms[layer]))[..., :3], box)
+            left, bottom = float(place % columns), step * (-1 - place // columns) + 0.02
+            box = (left, left + 1 - GAP, bottom, bottom + 1 - GAP)
+            steps = np.round(np.ma.masked_invalid(rdms[layer]) * SHADES) / SHADES
+            _put(axes, colors(steps)[..., :3], box)
             for at in _borders(categories):
-                across = box[0] + at * (box[1] - box[0])
-                down = box[3] - at * (box[3] - box[2])
+                across, down = box[0] + at * (1 - GAP), box[3] - at * (1 - GAP)
                 axes.plot([across, across], box[2:], color=theme.paper, lw=0.7)
                 axes.plot(box[:2], [down, down], color=theme.paper, lw=0.7)
             axes.text(left, box[3] + 0.02, shorten(layer, 22), ha="left", va="bottom",
                       fontsize=7, in_layout=False)  # fmt: skip
-        scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), SCALE)
-        bar = figure.colorbar(scale, ax=axes, fraction=0.03, pad=0.01, aspect=14)
-        bar.set_ticks([0, 1], labels=["most\nalike", "least\nalike"])
+        right = min(columns, len(layers))
+        _scale(axes, colors, (right + 0.02, right + 0.1, -step + 0.02, -step + 0.94))
     return stream.getvalue()
+
+
+def _scale(axes: Axes, colors: Any, box: Box) -> None:
+    """Draw the colors of ranks, from the most alike pair (below) to the least alike one."""
+    _put(axes, colors(np.linspace(1, 0, SHADES + 1))[:, None, :3], box)
+    for at, align, text in ((box[3], "top", "least\nalike"), (box[2], "bottom", "most\nalike")):
+        axes.text(box[1] + 0.03, at, text, ha="left", va=align, fontsize=7, in_layout=False)
 
 
 def _borders(categories: Sequence[str]) -> list[float]:

@@ -29,12 +29,14 @@ from bids_dnn.report.parts import (
 Stimuli = Sequence[tuple[str, Path]]
 MOST_PORTRAITS = 6  # with all their figures; those after them have two each
 MOST_ROWS = 200  # of a table of labels
-HOW = (
-    "Filters: each kernel z-scored over its own values, plus 0.5, cut to [0, 1]. Effective "
-    "dimensionality: the participation ratio (sum of the eigenvalues of the covariance, squared, "
-    "over the sum of their squares), at most one less than there are stimuli. Dissimilarity: 1 "
-    "less the cosine of two patterns after the mean pattern of all stimuli was taken away."
-)
+HOW = {
+    "filters": "Filters: each kernel z-scored over its own values, plus 0.5, cut to [0, 1].",
+    "dimensionality": "Effective dimensionality: the participation ratio (sum of the eigenvalues "
+    "of the covariance, squared, over the sum of their squares), at most one less than there are "
+    "stimuli.",
+    "rdms": "Dissimilarity: 1 less the cosine of two patterns after the mean pattern of all "
+    "stimuli was taken away.",
+}
 LAYER_COLUMNS = {
     "layer": "As it was asked for.",
     "kind": "Class of the module.",
@@ -103,6 +105,7 @@ def network_section(
             _activations(portrait),
             *made,
         ]
+    pictures = tuple(one for one in made if one is not None)
     lacking = _lacking(portrait, has_pictures=bool(shown), is_whole=is_whole)
     tables = [card_table(facts), layers_table(portrait)]
     if portrait.labels:
@@ -112,9 +115,11 @@ def network_section(
         f"Network {facts.name}",
         f"What is {facts.name}, and what does it make of the stimuli?",
         answer_of(portrait),
-        tuple(one for one in made if one is not None),
+        pictures,
         tuple(tables),
-        how=HOW,
+        how=" ".join(
+            text for what, text in HOW.items() if any(one.name.endswith(what) for one in pictures)
+        ),
         notes=(("Not shown, and why", tuple(lacking)),) if lacking else (),
     )
 
@@ -136,7 +141,7 @@ def answer_of(portrait: Portrait) -> str:
         text += f" to {decimals(known[high], 1)} in {high}." if low != high else "."
     if portrait.labels:
         counts = Counter(label for label, _ in portrait.labels.values())
-        most = ", ".join(f"{label} ({n})" for label, n in _first(counts, 3))
+        most = ", ".join(f"{label} ({n:,})" for label, n in _first(counts, 3))
         text += f" Its head gives the stimuli {counted(len(counts), 'label')}, most often {most}."
     return text
 
@@ -172,14 +177,16 @@ def _filters(portrait: Portrait) -> Picture | None:
 def _labels(portrait: Portrait, shown: Stimuli) -> Picture | None:
     if not shown:
         return None
-    words = {name: f"{shorten(label, 15)} {p:.2f}" for name, (label, p) in portrait.labels.items()}
+    words = {
+        name: f"{shorten(label, 18)}\n{p:.2f}" for name, (label, p) in portrait.labels.items()
+    }
     n_shown = min(len(shown), slices.MOST_STIMULI)
     return picture(
         _name(portrait, "labels"),
         lambda theme: slices.contact_sheet(shown, words, theme=theme),
         alt=f"Contact sheet of {counted(n_shown, 'stimulus', 'stimuli')}, each with the label "
         f"that {portrait.facts.name} gives it.",
-        caption=f"{n_shown} of {counted(len(portrait.labels), 'stimulus', 'stimuli')} with the "
+        caption=f"{_share(n_shown, len(portrait.labels)).capitalize()} stimuli with the "
         "most probable class (bold) and its probability. The classes are those that the network "
         "was trained on; a stimulus of another kind gets the nearest of them.",
     )
@@ -209,7 +216,7 @@ def _activations(portrait: Portrait) -> Picture | None:
         lambda theme: figures.draw_activations(maps, seen[-1] if seen else None, theme=theme),
         alt=f"Activation maps of {counted(n_rows, 'layer')} of {portrait.facts.name} for "
         f"{portrait.example}.",
-        caption=f"How {n_rows} of {counted(len(maps), 'layer')} with maps answer "
+        caption=f"How {_share(n_rows, len(maps))} layers with maps answer "
         f"{portrait.example}: the channels that vary most over the picture, the strongest first, "
         "each from its lowest (dark) to its highest value (bright).",
     )
@@ -239,10 +246,14 @@ def _rdms(portrait: Portrait) -> Picture | None:
         lambda theme: figures.draw_rdms(portrait.rdms, portrait.categories, theme=theme),
         alt=f"Dissimilarity matrices of {counted(n_layers, 'layer')} of {portrait.facts.name} "
         f"between {n} stimuli.",
-        caption=f"How unlike each pair of {n} of {portrait.n_stimuli:,} stimuli is to "
-        f"{n_layers} of {counted(len(portrait.rdms), 'layer')}, as ranks within the layer. "
+        caption=f"How unlike each pair of {_share(n, portrait.n_stimuli)} stimuli is to "
+        f"{_share(n_layers, len(portrait.rdms))} layers, as ranks within a layer. "
         + _order_text(portrait.categories),
     )
+
+
+def _share(n: int, n_all: int) -> str:
+    return f"all {n_all:,}" if n == n_all else f"{n:,} of {n_all:,}"
 
 
 def _order_text(categories: Sequence[str]) -> str:

@@ -204,7 +204,7 @@ def contact_sheet(
     shown = evenly(list(stimuli), MOST_STIMULI)
     columns = max(6, min(8, len(shown)))
     lines = -(-len(shown) // columns)
-    said, step = words or {}, 1.36 if words else 1.2
+    said, step = words or {}, 1.5 if words else 1.2
     with drawing(WIDTH_IN, lines * step * WIDTH_IN / columns, theme) as (figure, stream):
         axes = figure.subplots()
         for place, (name, path) in enumerate(shown):
