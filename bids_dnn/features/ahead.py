@@ -7,11 +7,12 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from functools import partial
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ LOAD: ContextVar[Load] = ContextVar("load")  # set once in each worker
 
 def decoded(
     load: Load, names: Sequence[str], *, size_px: int, n_workers: int = 0, n_ahead: int = 64
-) -> Iterator[Picture]:
+) -> Generator[Picture]:
     """Give the picture of each stimulus, in order, and decode the next ones meanwhile.
 
     Workers are started where there are pictures enough, and end when all pictures were given,
@@ -69,13 +70,13 @@ def decoded(
     [9, 9]
     """
     if n_workers and len(names) > FEW and not multiprocessing.current_process().daemon:
+        context = multiprocessing.get_context("forkserver")
+        here, there = context.Pipe(duplex=False)
         workers = ProcessPoolExecutor(
-            n_workers,
-            mp_context=multiprocessing.get_context("forkserver"),
-            initializer=_begin,
-            initargs=(load,),
+            n_workers, mp_context=context, initializer=_begin, initargs=(load, here)
         )
-        return _ordered(workers, partial(_load_here, size_px=size_px), names, n_ahead=n_ahead)
+        work = partial(_load_here, size_px=size_px)
+        return _ordered(workers, work, names, n_ahead=n_ahead, lifelines=(there, here))
     thread = ThreadPoolExecutor(1)
     return _ordered(thread, partial(load_all, load, size_px=size_px), names, n_ahead=n_ahead)
 
@@ -128,7 +129,9 @@ def _ordered(
     names: Sequence[str],
     *,
     n_ahead: int,
-) -> Iterator[Picture]:
+    lifelines: Sequence[Connection] = (),
+) -> Generator[Picture]:
+    """Give what `work` makes of chunks, in order; workers end as soon as a lifeline is cut."""
     waiting: deque[Future[list[Picture]]] = deque()
     chunks = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     n_chunks = max(2, -(-n_ahead // CHUNK))
@@ -149,21 +152,29 @@ def _ordered(
             'work below if __name__ == "__main__".',
         ) from err
     finally:
+        if waiting:  # ended early: what is being decoded is not waited for
+            _cut(lifelines)
         pool.shutdown(wait=True, cancel_futures=True)
+        _cut(lifelines)
 
 
-def _begin(load: Load) -> None:
-    """Prepare a worker: it leaves Ctrl-C to its parent, and ends when the parent is gone."""
+def _cut(lifelines: Sequence[Connection]) -> None:
+    for one in lifelines:
+        one.close()
+
+
+def _begin(load: Load, lifeline: Connection) -> None:
+    """Prepare a worker: it leaves Ctrl-C to its parent, and ends when the lifeline is cut."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     LOAD.set(load)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with(lifeline: Connection) -> None:
+    """End when the other end is closed, or the parent is gone without having closed it."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    wait([lifeline] if parent is None else [lifeline, parent.sentinel])
+    os._exit(1)
 
 
 def _load_here(names: Sequence[str], *, size_px: int) -> list[Picture]:

@@ -1,5 +1,6 @@
 """Small networks for tests that would not profit from a large one."""
 
+import numpy as np
 import torch
 
 from bids_dnn.containers.network import Card, Network
@@ -25,3 +26,11 @@ def small_network(seed=0, size_px=12, layers=("0", "2", "5")):
 
 def pictures(rng, n, size_px=12):
     return {f"p{i:03}.png": rng.normal(size=(3, size_px, size_px)).astype("f4") for i in range(n)}
+
+
+def photos(rng, n, size_px=12):
+    """Return pictures as they are loaded, 8-bit and not normalized, by their ids."""
+    return {
+        f"p{i:03}.png": rng.integers(0, 256, (size_px, size_px, 3), dtype=np.uint8)
+        for i in range(n)
+    }

@@ -1,129 +1,227 @@
-"""features.capture: known answers, laws, refusals."""
+"""features.capture: equal to plain hooks; laws; refusals."""
+
+from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from bids_dnn.errors import ConfigError
-from bids_dnn.features.capture import capture, layer_sizes
+from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.features.capture import arithmetic, capture
 from bids_dnn.features.models import load_network
+from bids_dnn.features.probe import probe
 from tests.factories.networks import small_network
+from tests.factories.towers import Odd, Patches, network_of, ragged, tokenize, towers
 
 LAYERS = ("0", "2", "5")
 
 
 @pytest.fixture
 def shown(rng):
-    return rng.normal(size=(7, 3, 12, 12)).astype(np.float32)
+    return torch.from_numpy(rng.normal(size=(7, 3, 12, 12)).astype(np.float32))
 
 
-def test_layers_agree_with_running_the_parts_by_hand(shown):
-    module = small_network().module
-    x = torch.from_numpy(shown)
-    first = module[0](x)
-    second = module[2](torch.relu(first))
-    last = module[5](torch.relu(second).flatten(1))
-    made = capture(module, shown, layers=LAYERS)
-    for layer, expected in zip(LAYERS, (first, second, last), strict=True):
-        np.testing.assert_allclose(made[layer], expected.flatten(1).numpy(), atol=1e-5)
-        assert made[layer].dtype == np.float32
+def hooked(network, path, call=None, visit=-1):
+    """Return what a plain hook sees, copied."""
+    seen = []
+    part = network.module.get_submodule(path)
+    handle = part.register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
+    with torch.inference_mode():
+        call() if call else None
+    handle.remove()
+    return seen[visit]
+
+
+def taken(network, shown, names, **options):
+    return capture(network, shown, probe(network, names), **options)
+
+
+def test_layers_are_those_of_plain_hooks(shown):
+    network = small_network()
+    made = taken(network, shown, LAYERS)
+    assert tuple(made) == LAYERS
+    for layer in LAYERS:
+        expected = hooked(network, layer, lambda: network.module(shown))
+        assert made[layer].dtype == torch.float32
+        assert torch.equal(made[layer], expected.flatten(1))
 
 
 def test_values_are_those_before_a_nonlinearity_in_place(shown):
-    made = capture(small_network().module, shown, layers=LAYERS)
+    made = taken(small_network(), shown, LAYERS)
     assert all(values.min() < 0 for values in made.values())
+
+
+def test_options_on_a_map(shown):
+    network = small_network()
+    whole = hooked(network, "0", lambda: network.module(shown))
+    made = taken(
+        network, shown, ["0:mean", "0:at(0,1;9,9)", "0:relu", "0:mean:relu", "0:at(3,3):relu"]
+    )
+    places = torch.stack([whole[:, :, 0, 1], whole[:, :, 9, 9]], dim=2)  # channel slowest
+    expected = [
+        whole.mean((2, 3)),
+        places.flatten(1),
+        whole.relu().flatten(1),
+        whole.relu().mean((2, 3)),
+        whole[:, :, 3, 3].relu(),
+    ]
+    for values, wanted in zip(made.values(), expected, strict=True):
+        torch.testing.assert_close(values, wanted)
+
+
+def test_options_on_tokens(shown):
+    network = network_of(Patches)
+    whole = hooked(network, "blocks.0", lambda: network.module(shown))  # class, 2 registers
+    made = taken(network, shown, ["blocks.0:class", "blocks.0:mean", "blocks.0:all"])
+    expected = [whole[:, 0], whole[:, 3:].mean(1), whole.flatten(1)]
+    for values, wanted in zip(made.values(), expected, strict=True):
+        torch.testing.assert_close(values, wanted)
+
+
+def test_channels_come_slowest_however_they_are_kept(shown):
+    network = network_of(Odd)
+    whole = hooked(network, "shared", lambda: network.module(shown))
+    assert whole.shape == (7, 12, 12, 4)
+    made = taken(network, shown, ["shared", "shared:at(2,3)", "shared:visit(0)"])
+    torch.testing.assert_close(made["shared"], whole.permute(0, 3, 1, 2).flatten(1))
+    torch.testing.assert_close(made["shared:at(2,3)"], whole[:, 2, 3])
+    first = hooked(network, "shared", lambda: network.module(shown), visit=0)
+    torch.testing.assert_close(made["shared:visit(0)"], first.flatten(1))
+
+
+@pytest.mark.parametrize("is_batch_first", [True, False])
+def test_permuting_the_pictures_permutes_the_rows(shown, rng, is_batch_first):
+    network = network_of(partial(Patches, is_batch_first=is_batch_first))
+    order = rng.permutation(len(shown))
+    probed = probe(network, None)
+    plain = capture(network, shown, probed)
+    turned = capture(network, shown[order], probed[::-1])
+    assert tuple(turned) == tuple(plain)[::-1]
+    for layer, values in plain.items():
+        torch.testing.assert_close(turned[layer], values[order])
+
+
+def test_fields_and_what_the_network_returns(shown):
+    network = network_of(Odd, aliases={"out": ""})
+    made = taken(network, shown, ["named:field(pooled)", "pair", "out"])
+    torch.testing.assert_close(made["named:field(pooled)"], shown.mean((2, 3)))
+    assert made["pair"].shape == (7, 288)
+    expected = network.module(shown).permute(0, 3, 1, 2).flatten(1)
+    torch.testing.assert_close(made["out"], expected)
+
+
+def test_texts(shown):
+    network = towers(aliases={"embeds": "", "text_embeds": ":text"})
+    tokens = tokenize(["a cat", "dogs", "x"])
+    made = taken(network, tokens, ["text_embeds", "text_norm"])
+    torch.testing.assert_close(made["text_embeds"], network.read(tokens))
+    assert made["text_norm"].shape == (3, 24)
+    assert taken(network, shown, ["embeds"])["embeds"].shape == (7, 3)
+    with pytest.raises(ConfigError, match="'text_norm' of towers is of texts, but images"):
+        taken(network, shown, ["text_norm"])
+    with pytest.raises(ShapeError, match=r"'text_norm' puts out the shape \(4, 4\).*\(6, 4\)"):
+        capture(network, ragged(["aaaa"]), probe(network, ["text_norm"]))
+
+
+def test_nothing_after_the_deepest_layer_runs(shown):
+    network = small_network()
+    ran = []
+    network.module[3].register_forward_hook(lambda *_: ran.append("after"))
+    probed = {names: probe(network, names) for names in (("2", "0"), ("5",))}
+    ran.clear()
+    capture(network, shown, probed["2", "0"])
+    assert not ran
+    capture(network, shown, probed["5",])
+    assert ran == ["after"]
+
+
+def test_a_layer_that_does_not_run_again_is_refused(shown):
+    network = network_of(Odd)
+    probed = probe(network, ["shared"])
+    network.module.shared = torch.nn.Identity()
+    network.module.forward = lambda x: x
+    with pytest.raises(ConfigError, match="'shared' of odd did not run"):
+        capture(network, shown, probed)
+
+
+def test_no_hook_stays_behind_and_the_pictures_are_not_altered(shown):
+    network = small_network()
+    before = shown.clone()
+    taken(network, shown, LAYERS)
+    assert not any(part._forward_hooks for part in network.module.modules())
+    assert torch.equal(shown, before)
+
+
+def test_features_do_not_share_memory_with_the_network(shown):
+    network = small_network()
+    plain = taken(network, shown, ["5"])["5"]
+    kept = plain.clone()
+    taken(network, 2 * shown, ["5", "6"])
+    assert torch.equal(plain, kept)
 
 
 def test_every_layer_of_alexnet_is_before_its_nonlinearity(rng):
     network = load_network("alexnet", weights="random", layers=None, seed=0)
-    shown = rng.normal(size=(2, 3, 224, 224)).astype(np.float32)
-    made = capture(network.module, shown, layers=network.card.layers)
+    shown = torch.from_numpy(rng.normal(size=(2, 3, 224, 224)).astype(np.float32))
+    probed = probe(network, network.card.layers)
+    made = capture(network, shown, probed)
     assert tuple(made) == network.card.layers
-    assert [made[layer].shape[1] for layer in made] == [
-        64 * 55 * 55,
-        192 * 27 * 27,
-        384 * 13 * 13,
-        256 * 13 * 13,
-        256 * 13 * 13,
-        4096,
-        4096,
-        1000,
-    ]
-    assert all((values < 0).mean() > 0.2 for values in made.values())
+    assert [one.n_features for one in probed] == [made[layer].shape[1] for layer in made]
+    assert [one.nonlinearity for one in probed] == ["before"] * 7 + [""]
+    assert all((values < 0).float().mean() > 0.2 for values in made.values())
 
 
-def test_columns_run_through_places_within_a_channel(shown):
-    module = small_network().module
-    made = capture(module, shown, layers=["0"])["0"].reshape(7, 4, 10, 10)
-    np.testing.assert_allclose(made, module[0](torch.from_numpy(shown)).numpy(), atol=1e-6)
+def distance(one, other):
+    """Return how far centered Gram matrices lie apart, over the norm of the first."""
+    n = len(one)
+    centering = torch.eye(n, dtype=torch.float64) - 1 / n
+    grams = [centering @ x.double() @ x.double().T @ centering for x in (one, other)]
+    return ((grams[0] - grams[1]).norm() / grams[0].norm()).item()
 
 
-def test_the_order_of_pictures_and_of_layers_does_not_matter(shown, rng):
-    module = small_network().module
-    order = rng.permutation(len(shown))
-    plain = capture(module, shown, layers=LAYERS)
-    turned = capture(module, shown[order], layers=LAYERS[::-1])
-    assert tuple(turned) == LAYERS[::-1]
-    for layer in LAYERS:
-        np.testing.assert_allclose(turned[layer], plain[layer][order], atol=1e-5)
+@pytest.mark.parametrize("make", [small_network, partial(network_of, Patches)])
+def test_bf16_is_near_float32(shown, make):
+    network = make()
+    probed = probe(network, None)
+    exact = capture(network, shown, probed)
+    coarse = capture(network, shown, probed, precision="bf16")
+    for layer, values in exact.items():
+        assert coarse[layer].dtype == torch.float32
+        assert distance(values, coarse[layer]) < 1e-2
+    assert any(not torch.equal(coarse[layer], exact[layer]) for layer in exact)
 
 
-def test_nothing_after_the_deepest_layer_runs(shown):
-    module = small_network().module
-    ran = []
-    module[3].register_forward_hook(lambda *_: ran.append("after"))
-    capture(module, shown, layers=["2", "0"])
-    assert not ran
-    capture(module, shown, layers=["5"])
-    assert ran == ["after"]
-
-
-def test_no_hook_stays_behind(shown):
-    module = small_network().module
-    capture(module, shown, layers=LAYERS)
-    with pytest.raises(ConfigError):
-        capture(module, shown, layers=["9"])
-    assert not any(part._forward_hooks for part in module.modules())
-
-
-def test_the_pictures_are_not_altered(shown):
-    before = shown.copy()
-    module = torch.nn.Sequential(torch.nn.ReLU(inplace=True), torch.nn.Flatten())
-    capture(module, shown, layers=["1"])
-    np.testing.assert_array_equal(shown, before)
-
-
-class Odd(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.idle = torch.nn.Linear(1, 1)
-        self.pair = torch.nn.LSTM(3, 2)
-        self.swap = torch.nn.Flatten(0, 1)
-
-    def forward(self, x):
-        self.swap(x)
-        return self.pair(x.flatten(2).transpose(1, 2))
-
-
-@pytest.mark.parametrize(
-    ("layer", "told"),
-    [("idle", "'idle' did not run"), ("pair", "a tuple"), ("swap", r"shape \(21, 12, 12\)")],
-)
-def test_what_gives_no_row_for_each_picture_is_refused(shown, layer, told):
-    with pytest.raises(ConfigError, match=told):
-        capture(Odd().eval(), shown, layers=[layer])
-
-
-def test_sizes_are_known_before_the_pictures():
-    assert layer_sizes(small_network().module, 12, layers=LAYERS) == {"0": 400, "2": 384, "5": 5}
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+@pytest.mark.parametrize("before", ["highest", "high"])
+def test_settings_of_torch_come_back(precision, before):
+    torch.set_float32_matmul_precision(before)
+    try:
+        with suppress(KeyError), arithmetic(precision, "cpu"):
+            assert torch.get_float32_matmul_precision() == "highest"
+            assert torch.backends.cudnn.deterministic
+            assert not torch.backends.cudnn.benchmark
+            assert torch.is_autocast_enabled("cpu") == (precision == "bf16")
+            raise KeyError
+        assert torch.get_float32_matmul_precision() == before
+        assert not torch.backends.cudnn.deterministic
+        assert not torch.is_autocast_enabled("cpu")
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 @pytest.mark.gpu
-def test_the_gpu_gives_the_same_values(shown):
+@pytest.mark.parametrize(
+    ("precision", "most"), [("float32", 1e-5), ("tf32", 1e-2), ("bf16", 1e-2)]
+)
+def test_the_gpu_gives_the_same_values(shown, precision, most):
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    module = small_network().module
-    plain = capture(module, shown, layers=LAYERS)
-    made = capture(module.to("cuda"), shown, layers=LAYERS, device="cuda")
+    network = small_network()
+    probed = probe(network, LAYERS)
+    plain = capture(network, shown, probed)
+    network.module.to("cuda")
+    one, other = (capture(network, shown.cuda(), probed, precision=precision) for _ in range(2))
     for layer in LAYERS:
-        np.testing.assert_allclose(made[layer], plain[layer], atol=1e-4)
+        assert torch.equal(one[layer], other[layer])
+        assert distance(plain[layer], one[layer].cpu()) < most

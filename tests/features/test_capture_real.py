@@ -9,9 +9,9 @@ from scipy.io import loadmat
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
-from bids_dnn.features.extract import extract_grams
+from bids_dnn.features.extract import Options, Shown, extract_grams
 from bids_dnn.features.models import load_network
-from bids_dnn.stimuli.load import load_picture
+from bids_dnn.stimuli.load import Loader
 
 FACTORY = Path(__file__).parents[1] / "factories" / "darknet.py"
 
@@ -39,10 +39,9 @@ def test_late_layers_tell_animal_faces_from_natural_things(real_data, tmp_path):
     ids = {path.name: path.name for path in sorted(tmp_path.glob("*.png"))}
     grams = extract_grams(
         network,
-        ids,
-        lambda name: load_picture(tmp_path / name, network.card),
+        Shown(ids, Loader({name: (tmp_path / name,) for name in ids}, 224, "squash")),
         layers=network.card.layers,
-        device="cpu",
+        options=Options(),
         scratch=tmp_path,
     )
     late = {gram.layer: gram.gram for gram in grams}["relu_15"]
