@@ -282,7 +282,8 @@ def _probed(network: Network, layer: Layer, towers: Mapping[Modality, _Tower]) -
 def _is_tokens(shape: tuple[int, ...], kind: str, tower: _Tower) -> bool:
     if len(shape) != 2 or kind.startswith(("Conv", "BatchNorm")):
         return False
-    return tower.n_patches != shape[1] or tower.n_patches == shape[0]  # else channels x places
+    more = shape[0] - tower.n_patches
+    return tower.n_patches != shape[1] or 0 <= more <= MOST_PREFIX  # else channels x places
 
 
 def _prefix(shape: tuple[int, ...], tower: _Tower) -> int:

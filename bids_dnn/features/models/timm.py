@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from bids_dnn.features.models.weights import find_weights, read_state
 
 PREFIX = "timm"
 N_COLORS = 3
+ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 HEADS = (torch.nn.Linear, torch.nn.Conv2d)
 N_IMAGENET = 1000
 FILES = "model.safetensors|pytorch_model.bin"
@@ -50,8 +52,7 @@ def card(name: str) -> Card:
             mend="Wrap it in a function of your own: --network PATH/file.py:factory.",
         )
     module = _empty(name)
-    papers = [paper for paper in asked.get("paper_ids") or () if paper.startswith("arXiv:")]
-    paper = f", {', '.join(papers)}" if papers else ""
+    paper, doi = _paper(asked)
     head = _head(module, asked)
     return Card(
         name=f"{PREFIX}:{name}",
@@ -62,7 +63,7 @@ def card(name: str) -> Card:
         sd=tuple(asked["std"]),
         interpolation=INTERPOLATION.get(asked["interpolation"], "bicubic"),
         reference=f"{name}{paper}, as trained for timm ({LIBRARY}).",
-        doi=f"10.48550/{papers[0].replace(':', '.')}" if papers else "",
+        doi=doi,
         license=asked.get("license") or "",
         head=head if getattr(module, "num_classes", 0) == N_IMAGENET else "",
         labels=_labels() if head and getattr(module, "num_classes", 0) == N_IMAGENET else (),
@@ -139,6 +140,15 @@ def _asked(name: str) -> dict[str, Any]:
     found = timm.get_pretrained_cfg(name)
     asked: dict[str, Any] = found.to_dict() if found else {}
     return asked
+
+
+def _paper(asked: Mapping[str, Any]) -> tuple[str, str]:
+    """Return title and arXiv number of a paper, with a comma before each, and its DOI."""
+    told = asked.get("paper_ids") or ()
+    ids = [told] if isinstance(told, str) else list(told)
+    text = "".join(f", {part}" for part in (asked.get("paper_name"), *ids) if part)
+    found = ARXIV.match(ids[0]) if ids else None
+    return text, f"10.48550/arXiv.{found[1]}" if found else ""
 
 
 def _empty(name: str) -> torch.nn.Module:
