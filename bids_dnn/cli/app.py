@@ -60,7 +60,12 @@ Exit codes:
 @click.option(
     "--stimuli-dir",
     type=click.Path(path_type=Path),
-    help="Folder of pictures; BIDS_DIR/stimuli by default.",
+    help="Folder of pictures, or a stack of them (.h5, .mat); BIDS_DIR/stimuli by default.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    help="Of one picture; larger ones are refused. 100 million by default.",
 )
 @click.option(
     "--fs-subjects-dir",
@@ -97,7 +102,8 @@ Exit codes:
     "--network",
     multiple=True,
     metavar="NAME[@LAYER,...]",
-    help="alexnet, or FILE.py:FACTORY. Repeatable.",
+    help="alexnet, torchvision:NAME, timm:NAME, open_clip:ARCH/PRETRAINED, transformers:NAME, "
+    "cornet:z, ecoset:NAME, FILE.py:FACTORY, or features:PATH. Repeatable.",
 )
 @click.option(
     "--weights",
@@ -133,6 +139,13 @@ Exit codes:
     type=click.Path(path_type=Path),
     help="Intermediate results; ./work by default.",
 )
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    help="Where features are kept between runs; WORK_DIR/features by default.",
+)
+@click.option("--cache-size", metavar="SIZE", help="Limit of that folder, such as 50G.")
+@click.option("--offline", is_flag=True, help="Never touch the network.")
 @click.option("--nprocs", type=click.IntRange(1), help="Processes at once; all cores by default.")
 @click.option("--omp-nthreads", type=click.IntRange(1), help="Threads of one process.")
 @click.option("--mem", metavar="SIZE", help="Memory to stay under, with its unit, such as 16G.")
@@ -152,6 +165,9 @@ Exit codes:
 @click.option(
     "--dry-run", is_flag=True, help="Say what was matched and what would run; run nothing."
 )
+@click.option(
+    "--download-only", is_flag=True, help="Fetch the weights that this run needs, then stop."
+)
 @click.option("--reports-only", is_flag=True, help="Make the reports anew from finished results.")
 @click.option("--stop-on-first-crash", is_flag=True, help="Stop all at the first failure.")
 @click.option("-v", "--verbose", "verbosity", count=True, help="Say more; twice for everything.")
@@ -163,6 +179,7 @@ def main(
     analysis_level: Literal["participant", "group"],
     *,
     dry_run: bool,
+    download_only: bool,
     reports_only: bool,
     verbosity: int,
     quiet: bool,
@@ -185,6 +202,7 @@ def main(
             output_dir=Path(os.path.abspath(output_dir)),  # noqa: PTH100
             level=analysis_level,
             dry_run=dry_run,
+            download_only=download_only,
             reports_only=reports_only,
             verbosity=-1 if quiet else verbosity,
             command=tuple(sys.argv),

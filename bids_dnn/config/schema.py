@@ -54,7 +54,7 @@ class RunConfig(Section):
         "default.",
     )
     max_pixels: int = Field(
-        200_000_000, ge=1, description="Of one picture; larger ones are refused."
+        100_000_000, ge=1, description="Of one picture; larger ones are refused."
     )
     retinotopy_template: Path | None = Field(
         None, description="Folder of the Benson template (lh.benson14_angle ... on fsaverage)."

@@ -11,14 +11,14 @@ from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Config
 from bids_dnn.derivatives.read import read_sidecar
 from bids_dnn.ingest.inventory import Inventory, take_inventory
-from bids_dnn.stimuli.catalog import read_catalog
 from bids_dnn.workflows import pages
 from bids_dnn.workflows.checks import check_output, check_writable
 from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
+from bids_dnn.workflows.fetch import fetch_networks
 from bids_dnn.workflows.inputs import Inputs
 from bids_dnn.workflows.over_group import plan_group
-from bids_dnn.workflows.pictures import pictures_of
+from bids_dnn.workflows.pictures import stimuli_of
 from bids_dnn.workflows.plan import Plan, SubjectPlan, make_plan
 from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.record import Log, describe_output
@@ -40,8 +40,8 @@ class Call:
         Absolute.
     level
         ``participant`` or ``group``.
-    dry_run, reports_only
-        Run nothing; run the reports alone.
+    dry_run, download_only, reports_only
+        Run nothing; fetch what the run needs and stop; run the reports alone.
     verbosity : int
         -1 = quiet.
     command
@@ -52,6 +52,7 @@ class Call:
     output_dir: Path
     level: Literal["participant", "group"]
     dry_run: bool
+    download_only: bool
     reports_only: bool
     verbosity: int
     command: tuple[str, ...]
@@ -94,6 +95,10 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
         screen.warn(note)
     plan = make_plan(scene)
     _refuse_nothing(plan)
+    if call.download_only:
+        return _download(plan, screen)
+    for note in [*scene.stimuli.notes, *scene.same_notes()]:
+        screen.warn(note)
     resources = resources_of(config)
     if call.dry_run:
         for line in describe(scene, plan, resources, dump(config)):
@@ -101,7 +106,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
         return DONE
     waiting = [] if call.reports_only else [s for s in plan.subjects if s.waiting()]
     if waiting and plan.needs_features():
-        _check_networks(plan)
+        fetch_networks(plan.networks, screen)  # wrong weights are refused before anything runs
     describe_output(
         call.output_dir,
         sources=scene.roots(),
@@ -182,14 +187,30 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
         fs_subjects_dir=asked.fs_subjects_dir,
     )
     work_dir = _work_dir(config)
-    stimuli = (asked.stimuli_dir or call.bids_dir / "stimuli").absolute()
-    is_there = stimuli.is_dir() or asked.stimuli_dir is not None
-    catalog = read_catalog(stimuli) if is_there else {}
-    if not config.run.analysis or "encode" in config.run.analysis:
-        unpacked = pictures_of(inventory, work_dir, screen=screen, is_dry=call.dry_run)
-        catalog = unpacked | catalog
-    inputs = Inputs(work_dir / "fingerprints.json", tell=screen.say)
-    return Scene(config, inventory, call.output_dir, work_dir, catalog, inputs)
+    stimuli = stimuli_of(
+        asked.stimuli_dir.absolute() if asked.stimuli_dir else None,
+        inventory,
+        work_dir,
+        screen=screen,
+        is_dry=call.dry_run or call.download_only,
+        needs_arrays=not asked.analysis or "encode" in asked.analysis,
+    )
+    return Scene(
+        config,
+        inventory,
+        call.output_dir,
+        work_dir,
+        stimuli,
+        Inputs(work_dir / "fingerprints.json", tell=screen.say),
+        may_fetch=call.download_only and not asked.offline,
+    )
+
+
+def _download(plan: Plan, screen: Screen) -> int:
+    """Fetch what the run needs, and stop."""
+    fetch_networks(plan.networks, screen)
+    screen.say("All that this run needs from the network is there; nothing was run.")
+    return DONE
 
 
 def _work_dir(config: Config) -> Path:
@@ -206,19 +227,6 @@ def _refuse_nothing(plan: Plan) -> None:
     problems = [why for subject in plan.subjects for why in subject.problems]
     if problems and not any(subject.jobs for subject in plan.subjects):
         raise problems[0]
-
-
-def _check_networks(plan: Plan) -> None:
-    """Refuse weights and layers that do not exist before anything runs."""
-    from bids_dnn.features.models import load_network
-
-    for told in plan.networks.values():
-        load_network(
-            told["network"],
-            weights=told["weights"],
-            layers=told["layers"] or None,
-            seed=told["seed"],
-        )
 
 
 def _say_problems(plan: Plan, stages: Stages) -> set[str]:

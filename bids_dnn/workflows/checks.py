@@ -15,11 +15,12 @@ from bids_dnn.errors import (
 from bids_dnn.files import write_text
 from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.spm_design import read_design
-from bids_dnn.stimuli.catalog import resolve
+from bids_dnn.stimuli.table import ids_of
 
 if TYPE_CHECKING:
     from bids_dnn.config.schema import Analysis
     from bids_dnn.ingest.inventory import Subject
+    from bids_dnn.stimuli.table import Stimuli
 
 PROBE = ".bids_dnn_was_here"
 
@@ -85,13 +86,13 @@ def count_runs(subject: Subject) -> int | None:
 
 
 def why_not(
-    analysis: Analysis, subject: Subject, catalog: Collection[str], *, n_runs: int | None
+    analysis: Analysis, subject: Subject, stimuli: Stimuli, *, n_runs: int | None
 ) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
     if analysis == "decode":
         return why_not_decode(subject, n_runs)
     if analysis == "encode":
-        return why_not_encode(subject, catalog)
+        return why_not_encode(subject, stimuli)
     return why_not_denoise(subject) if analysis == "denoise" else None
 
 
@@ -118,9 +119,9 @@ def why_not_decode(subject: Subject, n_runs: int | None) -> BidsDnnError | None:
     )
 
 
-def why_not_encode(subject: Subject, catalog: Collection[str]) -> BidsDnnError | None:
+def why_not_encode(subject: Subject, stimuli: Stimuli) -> BidsDnnError | None:
     """Tell why a participant cannot be encoded, None where nothing speaks against it."""
-    if not catalog:
+    if not stimuli.files:
         return MissingInputError(
             "There is no picture in the stimuli/ folder of BIDS_DIR.",
             mend="Put the pictures that stim_file names there, or ask for --analysis decode.",
@@ -143,7 +144,7 @@ def why_not_encode(subject: Subject, catalog: Collection[str]) -> BidsDnnError |
                 mend="Add the column stim_file (paths below stimuli/), or type --analysis decode.",
             )
         names |= set(shown["stimulus"]) - {""}
-    if missing := sorted(names - set(resolve(names, catalog))):
+    if missing := sorted(names - set(ids_of(names, stimuli))):
         return MissingInputError(
             f"{len(missing)} of the {len(names)} stimuli that sub-{subject.participant}'s events "
             f"name are not in stimuli/, such as {missing[0]!r}.",

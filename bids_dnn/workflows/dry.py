@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bids_dnn.workflows.networks import READY
 from bids_dnn.workflows.plan import Plan
-from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
+from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
 
 NAMED = 2  # files of a region that are named
-BYTES = {"feature": 4, "product": 8}  # float32 in the scratch file, float64 in a Gram matrix
+BYTES = 8  # of a product: float64
 
 
 def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> Sequence[str]:
@@ -28,11 +31,9 @@ def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> S
     lines = ["# What was matched", *scene.inventory.describe()]
     lines.append(f"stimuli: {len(scene.catalog)} pictures")
     lines += ["", "# What would run"]
-    if plan.needs_features():
-        for name, told in plan.networks.items():
-            layers = ", ".join(told["layers"]) or "those of its card"
-            weights = told["weights"] or "published"
-            lines.append(f"features of {name}: layers {layers}; weights {weights}")
+    extractions = _extractions(scene, plan, resources)
+    for one in extractions:
+        lines += one.lines
     for subject in plan.subjects:
         nodes = [job.analysis for job in subject.waiting()]
         done = [job.analysis for job in subject.jobs if job.done]
@@ -45,7 +46,7 @@ def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> S
         lines += _regions(subject.regions)
         lines += [f"  left out: {note}" for note in subject.notes]
         lines += [f"  problem: {why}" for why in subject.problems]
-    lines += ["", "# With what", *_means(scene, plan, resources)]
+    lines += ["", "# With what", *_means(scene, plan, resources, extractions)]
     return [*lines, "", "# With which settings", settings]
 
 
@@ -63,36 +64,94 @@ def _regions(manifest: Manifest) -> list[str]:
     return lines
 
 
-def gigabytes_of(told: Manifest, n_stimuli: int) -> float:
-    """Return what the features of a network take on disk: scratch file and Gram matrices, in GB.
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What the features of a network take.
 
     Parameters
     ----------
+    lines
+        Layers with their numbers of features, and how their products are made.
+    disk_gb : GB
+        Of the scratch files and the cache.
+    """
+
+    lines: tuple[str, ...]
+    disk_gb: float
+
+
+def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> Extraction:
+    """Return what the features of a network take, from one look of untrained weights.
+
+    Parameters
+    ----------
+    name
+        Of the network, in the settings.
     told
-        Manifest of the network; its layers are sized by one blank picture, whatever its weights.
-    n_stimuli : int
+        Its manifest.
+    free_disk, memory : bytes
+        What is there for scratch files, and for blocks of features.
 
     Raises
     ------
     ConfigError
         If the network or a layer does not exist.
     """
-    from bids_dnn.features.capture import layer_sizes
+    if told["network"].startswith(READY):
+        line = f"features of {name}: read from {told['network'].removeprefix(READY)}"
+        return Extraction((line,), BYTES * len(told["stimuli"]) ** 2 / 1e9)
+    from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
+    from bids_dnn.features.probe import probe
 
-    layers = told["layers"] or None
-    network = load_network(told["network"], weights="random", layers=layers, seed=0)
-    sizes = layer_sizes(network.module, network.card.size_px, layers=network.card.layers)
-    scratch = BYTES["feature"] * n_stimuli * sum(sizes.values())
-    return (scratch + BYTES["product"] * n_stimuli**2 * len(sizes)) / 1e9
+    network = load_network(
+        told["network"],
+        weights="random",
+        layers=told["layers"] or None,
+        seed=0,
+        offline=told["offline"],
+    )
+    probed = probe(network, network.card.layers)
+    widths = {one.layer.name: one.n_features for one in probed}
+    n = len(told["stimuli"])
+    plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
+    weights = told["weights"] or "published"
+    passes = "1 pass" if plan.n_passes == 1 else f"{plan.n_passes} passes"
+    lines = [
+        f"features of {name}: {told['network']}, weights {weights}, {told['precision']}",
+        *(f"  layer {layer}: {count} features" for layer, count in widths.items()),
+        f"  products: {plan.mode}, {passes} over {n} stimuli, "
+        f"{plan.scratch_bytes / 1e9:.1f} GB of scratch files, {plan.memory_bytes / 1e9:.1f} GB of "
+        f"memory: {plan.why}",
+    ]
+    lines += [f"  transform {one}" for one in told["transform"]]
+    kept = BYTES * n**2 * len(widths)
+    return Extraction(tuple(lines), (plan.scratch_bytes + kept) / 1e9)
 
 
-def _means(scene: Scene, plan: Plan, resources: Resources) -> list[str]:
+def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extraction]:
+    if not plan.needs_features():
+        return []
+    free = shutil.disk_usage(_first_there(scene.work_dir)).free
+    memory = int(MEMORY_SHARE * resources.memory_gb * 1e9)
+    return [
+        extraction_of(name, told, free_disk=free, memory=memory)
+        for name, told in plan.networks.items()
+    ]
+
+
+def _first_there(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
+
+
+def _means(
+    scene: Scene, plan: Plan, resources: Resources, extractions: Sequence[Extraction]
+) -> list[str]:
     waiting = [subject for subject in plan.subjects if subject.waiting()]
     largest = max([memory_of(s) for s in waiting], default=0.0)
     disk = sum(memory_of(s) for s in waiting) / 2
-    if plan.needs_features():
-        disk += sum(gigabytes_of(told, len(scene.catalog)) for told in plan.networks.values())
+    disk += sum(one.disk_gb for one in extractions)
     needs = max(largest, GB_FEATURES if plan.needs_features() else 0.0)
     return [
         f"processes: {resources.n_procs}, with {resources.n_threads} threads each",

@@ -40,10 +40,11 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
     if plan.needs_features():
         for name, manifest in plan.networks.items():
             path = _write(work_dir, f"features_{name}", manifest)
-            label = "features_" + "".join(c for c in name if c.isalnum())
-            features.append(
-                _node("ExtractFeatures", label, resources, mem_gb=GB_FEATURES, manifest=path)
+            node = _node(
+                "ExtractFeatures", bar_of(name), resources, mem_gb=GB_FEATURES, manifest=path
             )
+            node.overwrite = True  # its own cache knows better what is there
+            features.append(node)
     merged = Node(Merge(max(len(features), 1)), name="features", run_without_submitting=True)
     for number, node in enumerate(features, start=1):
         whole.connect(node, "out_file", merged, f"in{number}")
@@ -133,6 +134,11 @@ def init_single_wf(
         nodes.append(node)
     flow.add_nodes(nodes)
     return flow
+
+
+def bar_of(network: str) -> str:
+    """Return the name of the node that extracts the features of a network."""
+    return "features_" + network.replace("-", "_").replace("+", "__")
 
 
 def node_names(flow: Workflow) -> Sequence[str]:

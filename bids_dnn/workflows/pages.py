@@ -12,7 +12,9 @@ import tomli_w
 
 from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.containers.network import Modality
 from bids_dnn.derivatives import names, provenance, read
+from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.workflows.over_group import GroupPlan
@@ -23,6 +25,7 @@ from bids_dnn.workflows.steps.about import MARK, OWNER
 
 TAIL = 1000  # bytes of a page that hold its two last lines
 SIDES = {"L": "lh", "R": "rh"}
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 
 
@@ -128,6 +131,7 @@ def group_pages(
             "space": space,
             "output_dir": str(plan.output_dir),
             "tables": {name: str(path) for name, path in tables.items()},
+            "portraits": portraits_of(plan.output_dir, ran),
             "ran": ran,
             "seed": config.run.random_seed,
             "warnings": list(plan.warnings),
@@ -232,6 +236,7 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         "tables": {name: str(path) for name, path in tables.items()},
         "background": str(subject.subject.anat) if subject.subject.anat else None,
         "stimuli": {key: str(path) for key, path in told.scene.catalog.items()},
+        "portraits": portraits_of(told.scene.output_dir, ran),
         "surfaces": surfaces_of(subject.subject),
         "ran": ran,
         "networks": ran.get("networks", []),
@@ -247,6 +252,25 @@ def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> M
         roots=told.scene.roots(),
     )
     return manifest
+
+
+def portraits_of(output_dir: Path, ran: Mapping[str, Any]) -> dict[str, str]:
+    """Return the portraits of the networks that ran, by the name of the network or tower.
+
+    Parameters
+    ----------
+    output_dir
+        Root of the output data set.
+    ran
+        From `ran_of`.
+    """
+    made = {}
+    for network in ran.get("networks", ()):
+        for name in (network["name"], *(f"{network['name']}+{one}" for one in MODALITIES)):
+            path = portrait_path(output_dir, name)
+            if path.is_file() and names.sidecar_of(path).is_file():
+                made[name] = str(path)
+    return made
 
 
 def surfaces_of(subject: Subject) -> Manifest:
@@ -301,6 +325,9 @@ def _finish(
         {
             "manifest": portable(manifest, places),
             "tables": {k: fingerprint(names.sidecar_of(v)) for k, v in tables.items()},
+            "portraits": {
+                k: fingerprint(names.sidecar_of(Path(v))) for k, v in manifest["portraits"].items()
+            },
             "code": provenance.code_fingerprint(f"{STEPS}.report"),
         }
     )

@@ -1,16 +1,90 @@
-"""Pictures that ready-made data keep in arrays, as files in the work directory."""
+"""Which stimuli there are: pictures of a folder, and pictures kept in arrays, unpacked once."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from rich.progress import Progress, TaskID
 
+from bids_dnn.containers.pictures import Pictures
+from bids_dnn.errors import BidsDnnError
+from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.inventory import Inventory
 from bids_dnn.ingest.ready import door
 from bids_dnn.ingest.records import READY
+from bids_dnn.stimuli.catalog import resolve
+from bids_dnn.stimuli.stack import find_stack
+from bids_dnn.stimuli.table import (
+    Stimuli,
+    add_composed,
+    blank_table,
+    describe_files,
+    read_stimuli,
+)
 from bids_dnn.stimuli.unpack import unpack
 from bids_dnn.workflows.screen import Screen
+
+log = logging.getLogger(__name__)
+STACKS = (".h5", ".hdf5", ".hdf", ".mat")
+
+
+def stimuli_of(
+    given: Path | None,
+    inventory: Inventory,
+    work_dir: Path,
+    *,
+    screen: Screen,
+    is_dry: bool,
+    needs_arrays: bool,
+) -> Stimuli:
+    """Return the stimuli of a run, by id.
+
+    Parameters
+    ----------
+    given
+        A folder of pictures, or a stack of them (``FILE`` or ``FILE:VARIABLE``); None for
+        ``stimuli/`` of the BIDS directory, which need not exist.
+    inventory
+        What was found; its ready-made data may hold pictures too.
+    work_dir
+        Where pictures kept in arrays go, below ``stimuli/``.
+    screen
+        Shows how far it is.
+    is_dry
+        Then the names are told, and nothing is written.
+    needs_arrays
+        Whether pictures that ready-made data keep in arrays are needed.
+
+    Raises
+    ------
+    UnreadableError, ShapeError, MissingInputError, OutputError
+        As `table.read_stimuli`, `stack.find_stack` and `unpack.unpack`.
+    """
+    found: dict[str, Path] = {}
+    if needs_arrays:
+        found = pictures_of(inventory, work_dir, screen=screen, is_dry=is_dry)
+    place = inventory.bids_dir.absolute() / "stimuli"
+    if given is not None and _is_stack(given):
+        stack = find_stack(given)
+        ids = {f"{name}.png": name for name in stack.names}
+        shown = {ids[one] for one in resolve(shown_in(inventory), ids).values()}
+        folder = work_dir / "stimuli" / given.name.partition(".")[0]
+        wanted = sorted(shown or stack.names)
+        return describe_files(
+            found | _unpacked(stack, wanted, folder, screen=screen, is_dry=is_dry), place
+        )
+    if given is None and not place.is_dir():
+        return describe_files(found, place)
+    own = add_composed(shown_in(inventory), read_stimuli(given or place))
+    files = {name: (path,) for name, path in found.items() if name not in own.files}
+    if not files:
+        return own
+    merged = dict(sorted((own.files | files).items()))
+    table = pd.concat([own.table, blank_table(list(files))]).fillna("").loc[list(merged)]
+    return replace(own, files=merged, table=table)
 
 
 def pictures_of(
@@ -42,25 +116,55 @@ def pictures_of(
         found = pictures(inventory.datasets[kind]) if pictures else None
         if found is None:
             continue
-        folder = work_dir / "stimuli" / kind
         own = [subject for subject in inventory.participants if subject.source == kind]
         shown = getattr(reader, "stimuli_of", None)
         there = set(found.names)
         named = {name for one in own for name in shown(one)} & there if shown else there
-        wanted = sorted(named)
-        if is_dry:
-            kept = {name: array.path for array in found.arrays for name in array.names}
-            made |= {f"{name}.png": _planned(kept[name], name, folder) for name in wanted}
-            continue
-        with Progress(console=screen.console, disable=not screen.console.is_terminal) as bar:
-            task = bar.add_task(f"unpacking {len(wanted)} pictures", total=len(wanted))
-
-            def moved(done: int, _: int, task: TaskID = task) -> None:
-                bar.update(task, completed=done)
-
-            files = unpack(found, wanted, folder, progress=moved)
-        made |= {f"{name}.png": path for name, path in files.items()}
+        made |= _unpacked(
+            found, sorted(named), work_dir / "stimuli" / kind, screen=screen, is_dry=is_dry
+        )
     return made
+
+
+def shown_in(inventory: Inventory) -> set[str]:
+    """Return the stimuli that the events of the participants name.
+
+    Parameters
+    ----------
+    inventory
+        What was found.
+    """
+    told: set[str] = set()
+    for subject in inventory.participants:
+        for run in subject.runs:
+            if run.events is None:
+                continue
+            try:
+                events, _ = read_events(run.events)
+                told |= set(sample_table(events, session=run.session, run=run.run)["stimulus"])
+            except BidsDnnError as err:
+                log.debug("%s", err)  # said where the participant is planned
+    return told - {""}
+
+
+def _is_stack(place: Path) -> bool:
+    return not place.is_dir() and place.name.partition(":")[0].lower().endswith(STACKS)
+
+
+def _unpacked(
+    found: Pictures, wanted: list[str], folder: Path, *, screen: Screen, is_dry: bool
+) -> dict[str, Path]:
+    if is_dry:
+        kept = {name: array.path for array in found.arrays for name in array.names}
+        return {f"{name}.png": _planned(kept[name], name, folder) for name in wanted}
+    with Progress(console=screen.console, disable=not screen.console.is_terminal) as bar:
+        task = bar.add_task(f"unpacking {len(wanted)} pictures", total=len(wanted))
+
+        def moved(done: int, _: int, task: TaskID = task) -> None:
+            bar.update(task, completed=done)
+
+        files = unpack(found, wanted, folder, progress=moved)
+    return {f"{name}.png": path for name, path in files.items()}
 
 
 def _planned(array: Path, name: str, folder: Path) -> Path:

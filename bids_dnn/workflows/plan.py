@@ -17,6 +17,7 @@ from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.checks import count_runs, why_not
+from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 
@@ -138,7 +139,7 @@ def make_plan(scene: Scene) -> Plan:
         If a stimulus or a file of weights is not there.
     """
     encodes = "encode" in _asked(scene.config)
-    networks = network_manifests(scene) if encodes and scene.catalog else {}
+    networks = network_manifests(scene) if encodes and scene.stimuli.files else {}
     subjects = tuple(_plan_or_problem(scene, s, networks) for s in scene.inventory.participants)
     return Plan(subjects, networks)
 
@@ -154,42 +155,6 @@ def _plan_or_problem(scene: Scene, subject: Subject, networks: dict[str, Manifes
 def _name(subject: Subject) -> str:
     parts = ("sub", subject.participant, subject.task, subject.space)
     return "_".join("".join(c for c in part if c.isalnum()) for part in parts if part)
-
-
-def network_manifests(scene: Scene) -> dict[str, Manifest]:
-    """Describe the feature extraction of each network that encoding asks for."""
-    config = scene.config
-    chosen = config.encode.networks or tuple(config.networks)
-    made: dict[str, Manifest] = {}
-    digests = {name: scene.inputs.sha256(path) for name, path in scene.catalog.items()}
-    for name in chosen:
-        told = config.networks[name]
-        manifest: Manifest = {
-            "name": name,
-            "network": told.network,
-            "layers": list(told.layers),
-            "weights": told.weights,
-            "seed": config.run.random_seed,
-            "device": config.run.device,
-            "stimulus_sha256": digests,
-            "code": provenance.code_fingerprint(f"{STEPS}.features"),
-        } | _weights_identity(scene, told.network, told.weights)
-        made[name] = manifest | {
-            "key": fingerprint_of(manifest),
-            "stimuli": {key: str(path) for key, path in scene.catalog.items()},
-            "cache": str(scene.work_dir / "features"),
-        }
-    return made
-
-
-def _weights_identity(scene: Scene, network: str, weights: str | None) -> Manifest:
-    made: Manifest = {}
-    source, sign, _ = network.rpartition(":")
-    if sign and source.endswith(".py"):
-        made["source_sha256"] = scene.inputs.sha256(Path(source))
-    if weights not in (None, "random"):
-        made["weights_sha256"] = scene.inputs.sha256(Path(weights))
-    return made
 
 
 def seed_of(seed: int, participant: str, analysis: str) -> int:
@@ -231,7 +196,7 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
     problems: list[BidsDnnError] = []
     notes: list[str] = []
     for analysis in _asked(scene.config):
-        why = why_not(analysis, subject, scene.catalog, n_runs=n_runs)
+        why = why_not(analysis, subject, scene.stimuli, n_runs=n_runs)
         if why is not None and (scene.config.run.analysis or len(_asked(scene.config)) == 1):
             problems.append(why)
         elif why is not None:
@@ -281,6 +246,8 @@ def _responses_manifest(scene: Scene, subject: Subject) -> Manifest:
         "subject": subject.to_json(),
         "settings": settings,
         "stimuli": sorted(scene.catalog),
+        "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
+        "same": scene.same(),
         "inputs": scene.inputs.of(files),
         "code": provenance.code_fingerprint(f"{STEPS}.responses"),
     }
@@ -330,7 +297,7 @@ def _job(
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
     if analysis == "encode":
-        files += scene.catalog.values()
+        files += [path for paths in scene.stimuli.files.values() for path in paths]
         files += [
             Path(w) for n in networks.values() if (w := n["weights"]) not in (None, "random")
         ]

@@ -25,6 +25,7 @@ from bids_dnn.rois.localizer import is_map, localizer_runs
 from bids_dnn.rois.rule import Rule, Term, fill, to_json
 from bids_dnn.rois.template import find_template
 from bids_dnn.rois.visual_field import parse_field
+from bids_dnn.workflows.fetch import fetch_atlas
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
 WHOLE = "brain"  # the region that stands for all where no other mask was found
@@ -214,6 +215,8 @@ def _sphere(asked: _Asked) -> Manifest:
 def _atlas(asked: _Asked) -> Manifest:
     scene, subject = asked.scene, asked.subject
     cached = templateflow_home() / f"tpl-{subject.space}"
+    if scene.may_fetch and subject.space.startswith(TEMPLATES):
+        fetch_atlas(asked.term, subject.space)
     roots = [root for root in (*scene.roots().values(), cached) if root.is_dir()]
     try:
         found, labels = atlas_of(

@@ -10,6 +10,7 @@ from bids_dnn.config.schema import Config
 from bids_dnn.workflows.plan import SubjectPlan
 
 GB_FEATURES = 2.0  # a network, a batch, and a tile of the scratch file
+MEMORY_SHARE = 0.25  # of all, for blocks of features that are kept in memory
 
 
 @dataclass(frozen=True, slots=True)

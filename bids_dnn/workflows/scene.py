@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bids_dnn.config.schema import Config
-from bids_dnn.files import json_text
+from bids_dnn.files import fingerprint_of, json_text
 from bids_dnn.ingest.inventory import Inventory
+from bids_dnn.stimuli.table import Stimuli, same_pictures, same_warning
 from bids_dnn.workflows.inputs import Inputs
 
 STEPS = "bids_dnn.workflows.steps"
@@ -28,18 +30,75 @@ class Scene:
         What was found.
     output_dir, work_dir
         Where results and intermediate results go.
-    catalog
-        Stimulus id to file.
+    stimuli
+        Files of each stimulus, and what is known of it.
     inputs
         Content hashes.
+    may_fetch
+        Whether atlases may be fetched over the network.
     """
 
     config: Config
     inventory: Inventory
     output_dir: Path
     work_dir: Path
-    catalog: Mapping[str, Path]
+    stimuli: Stimuli
     inputs: Inputs
+    may_fetch: bool = False
+
+    @property
+    def catalog(self) -> dict[str, Path]:
+        """Return the file of each stimulus, the first one of a composed picture."""
+        return {name: paths[0] for name, paths in self.stimuli.files.items()}
+
+    def sha256(self) -> dict[str, str]:
+        """Return the SHA-256 of each stimulus: of its file, or of those of its items in turn.
+
+        Raises
+        ------
+        MissingInputError
+            If a file is not there.
+        """
+        return {name: self._sha256(paths) for name, paths in self.stimuli.files.items()}
+
+    def _sha256(self, paths: Sequence[Path]) -> str:
+        found = [self.inputs.sha256(path) for path in paths]
+        return found[0] if len(found) == 1 else fingerprint_of(found)
+
+    def same(self) -> dict[str, str]:
+        """Return the pictures that are others under another name: their id, and the other's.
+
+        Raises
+        ------
+        MissingInputError
+            If a file is not there.
+        """
+        return {name: names[0] for names in self._alike() for name in names[1:]}
+
+    def same_notes(self) -> list[str]:
+        """Say which pictures have several names, where there are such.
+
+        Raises
+        ------
+        MissingInputError
+            If a file is not there.
+        """
+        groups = self._alike()
+        return [same_warning(groups)] if groups else []
+
+    def _alike(self) -> Sequence[Sequence[str]]:
+        """Group the ids of one content; pictures within one array are not told apart here."""
+        asked = self.config.run.analysis
+        if asked and not {"encode", "ceiling"} & set(asked):
+            return ()
+        times = Counter(self.stimuli.files.values())
+        digests = self.sha256()
+        single = {n: digests[n] for n, paths in self.stimuli.files.items() if times[paths] == 1}
+        return same_pictures(single)
+
+    def cache_dir(self) -> Path:
+        """Return where features are kept between runs."""
+        return (self.config.run.cache_dir or self.work_dir / "features").absolute()
 
     def roots(self) -> dict[str, Path]:
         """Return the root of each data set by the name that BIDS URIs use."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -18,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bids_dnn.workflows.progress import EVERY_S, read_tick
+
 DOING = {
     "responses": "reading responses",
     "regions": "building regions",
@@ -30,6 +34,7 @@ DOING = {
     "group": "testing over participants",
 }
 QUIET = -1
+LINE_S = 30.0  # between two lines about one step, where there is no terminal
 
 
 class Screen:
@@ -68,9 +73,9 @@ class Screen:
         """Print an error."""
         self.errors.print("failed: " + text, style="red", markup=False)
 
-    def bars(self, totals: dict[str, int]) -> Bars:
+    def bars(self, totals: dict[str, int], ticks: Mapping[str, Path] | None = None) -> Bars:
         """Return the bars of a stage, by name; used with ``with``."""
-        return Bars(self, totals)
+        return Bars(self, totals, ticks or {})
 
 
 class Bars:
@@ -82,10 +87,17 @@ class Bars:
         Where it is drawn.
     totals : name -> int
         Steps of each bar.
+    ticks
+        Where long steps say how far they are, by the name of their bar (see `progress`).
     """
 
-    def __init__(self, screen: Screen, totals: dict[str, int]) -> None:
+    def __init__(
+        self, screen: Screen, totals: dict[str, int], ticks: Mapping[str, Path] | None = None
+    ) -> None:
         self._screen = screen
+        self._ticks = dict(ticks or {})
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._progress = Progress(
             TextColumn("{task.description}", justify="left"),
             BarColumn(),
@@ -105,6 +117,8 @@ class Bars:
 
     def __enter__(self) -> Bars:
         self._progress.start()
+        if self._ticks and self._screen.verbosity > QUIET:
+            self._watcher.start()
         return self
 
     def __exit__(
@@ -113,7 +127,24 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._over.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         self._progress.stop()
+
+    def _watch(self) -> None:
+        """Show how far long steps are: in their bar, or as a line now and then."""
+        said = dict.fromkeys(self._ticks, time.monotonic())
+        while not self._over.wait(EVERY_S):
+            for name, path in self._ticks.items():
+                text = read_tick(path)
+                if not text:
+                    continue
+                self._progress.update(self._tasks[name], doing=text)
+                is_due = time.monotonic() - said[name] > LINE_S
+                if is_due and not self._screen.console.is_terminal:
+                    self._screen.say(f"{name}: {text}")
+                    said[name] = time.monotonic()
 
     def status(self, node: str, state: str) -> None:
         """Take the status of a node, by its full name ``workflow.[participant.]step``."""

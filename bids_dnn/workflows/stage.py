@@ -49,14 +49,19 @@ class Stages:
 
     def analyses(self, plan: Plan) -> list[Failure]:
         """Run every waiting analysis of every participant."""
-        from bids_dnn.workflows.graph import init_analysis_wf, node_names
+        from bids_dnn.workflows.graph import bar_of, init_analysis_wf, node_names
 
         flow = init_analysis_wf(plan, work_dir=self.work_dir, resources=self.resources)
         totals: dict[str, int] = {}
         for name in node_names(flow):
             if name != "features":  # where the networks' features meet; no work of its own
                 totals[name.split(".")[0]] = totals.get(name.split(".")[0], 0) + 1
-        return self._run(flow, totals)
+        ticks = {
+            bar_of(name): Path(told["progress"])
+            for name, told in plan.networks.items()
+            if bar_of(name) in totals
+        }
+        return self._run(flow, totals, ticks)
 
     def independent(
         self, name: str, kind: str, manifests: Mapping[str, Manifest]
@@ -75,10 +80,12 @@ class Stages:
         )
         return self._run(flow, dict.fromkeys(manifests, 1))
 
-    def _run(self, flow: Workflow, totals: dict[str, int]) -> list[Failure]:
+    def _run(
+        self, flow: Workflow, totals: dict[str, int], ticks: Mapping[str, Path] | None = None
+    ) -> list[Failure]:
         from bids_dnn.workflows.runner import run
 
-        with self.screen.bars(totals) as bars:
+        with self.screen.bars(totals, ticks) as bars:
 
             def status(node: str, state: str) -> None:
                 self.log.add(state, node=node)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bids_dnn.analyses.encode.fit import encode
+from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import LeakageError, NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
@@ -20,6 +22,9 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     measured, facts = load_responses(responses)
     rois, warnings = load_rois(regions)
     settings = told["settings"]
+    for index in features:
+        check_scaling(measured, read_json(index)["scaled_on"])
+        warnings += read_json(index)["warnings"]
     grams = [
         replace(gram, network=read_json(index)["name"])
         for index in features
@@ -46,3 +51,28 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def check_scaling(responses: Responses, scaled_on: Sequence[str]) -> None:
+    """Refuse features that were scaled by stimuli which the folds will test.
+
+    Parameters
+    ----------
+    responses
+        Whose images are dealt onto folds.
+    scaled_on
+        Stimuli by whose features the columns were divided; none = they were not.
+
+    Raises
+    ------
+    LeakageError
+        If one of them is among the images of the responses.
+    """
+    shared = sorted(set(responses.samples["stimulus"]) & set(scaled_on))
+    if shared:
+        raise LeakageError(
+            f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
+            f"{len(shared)} of them are tested here, such as {shared[0]!r}.",
+            mend="Give the split 'train' in stimuli.tsv to stimuli that no participant saw, or "
+            "leave scale out.",
+        )

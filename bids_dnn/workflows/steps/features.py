@@ -1,46 +1,58 @@
-"""Stimuli and a network -> Gram matrices of its layers, in the cache."""
+"""Stimuli and a network -> Gram matrices of its layers, in the cache, and its portrait."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bids_dnn.backend import choose_device
 from bids_dnn.containers.features import FeatureGram
-from bids_dnn.errors import MissingInputError, UnreadableError
+from bids_dnn.containers.portrait import NetworkFacts, Portrait
+from bids_dnn.derivatives import names, provenance
+from bids_dnn.derivatives.portrait import portrait_path, write_portrait
+from bids_dnn.errors import ConfigError
 from bids_dnn.features import store
-from bids_dnn.features.extract import extract_grams
-from bids_dnn.features.models import load_network
+from bids_dnn.features.portrait import portray_grams
+from bids_dnn.features.ready import grams, read_ready
+from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import read_json, write_json
-from bids_dnn.stimuli.load import load_picture
+from bids_dnn.stimuli.catalog import resolve
+from bids_dnn.workflows.steps.extraction import Extracted, extract, is_whole
+
+READY = "features:"  # then the path of features that were made elsewhere
 
 
 def features_step(manifest: Path, *, out_dir: Path) -> Path:
-    """Extract every layer in one pass, or take what the cache has; write where it lies."""
+    """Extract every layer in one pass, or take what the cache has; write where it lies.
+
+    Beside the Gram matrices, a portrait of the network is written into the output.
+    """
     told = read_json(manifest)
-    cache = Path(told["cache"])
-    made = out_dir / "features.json"
+    cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
     index = cache / f"{told['key']}-{device}.json"  # GPU and CPU differ in the last bits
     keys = _known(cache, index)
-    if keys is None:
-        weights = told["weights"]
-        network = load_network(
-            told["network"], weights=weights, layers=told["layers"] or None, seed=told["seed"]
-        )
-        files = {name: Path(path) for name, path in told["stimuli"].items()}
-        grams = extract_grams(
-            network,
-            told["stimulus_sha256"],
-            lambda name: load_picture(files[name], network.card),
-            layers=network.card.layers,
-            device=device,
-            scratch=out_dir / "scratch",
-        )
-        keys = [store.key(gram.identity) for gram in grams]
-        for key, gram in zip(keys, grams, strict=True):
-            store.write_gram(cache, key, gram)
+    drawn = names.sidecar_of(portrait_path(output, told["name"]))
+    if keys is None or not provenance.is_done(drawn, told["key"]):
+        is_ready = told["network"].startswith(READY)
+        made = _keep_ready(told, cache) if is_ready else extract(told, device, out_dir)
+        keys = list(made.keys)
+        write_json(index.with_suffix(".warnings.json"), list(made.warnings))
+        for name, portrait in _named(made.portraits, told["name"]).items():
+            facts = replace(portrait.facts, name=name, network=told["network"])
+            sidecar = {provenance.FINGERPRINT: told["key"]}
+            write_portrait(replace(portrait, facts=facts), output, sidecar=sidecar)
         write_json(index, keys)
-    return write_json(made, {"cache": str(cache), "name": told["name"], "keys": keys})
+        if told["cache_bytes"]:
+            store.prune(cache, max_bytes=told["cache_bytes"])
+    where = {"cache": str(cache), "name": told["name"], "keys": keys}
+    also = {
+        "scaled_on": told["scaled_on"],
+        "warnings": read_json(index.with_suffix(".warnings.json")),
+    }
+    return write_json(out_dir / "features.json", where | also)
 
 
 def load_grams(index: Path) -> list[FeatureGram]:
@@ -61,9 +73,42 @@ def _known(cache: Path, index: Path) -> list[str] | None:
     if not index.is_file():
         return None
     keys: list[str] = read_json(index)
-    try:
-        for name in keys:
-            store.read_gram(cache, name)
-    except (MissingInputError, UnreadableError):
-        return None
-    return keys
+    return keys if all(is_whole(cache, name) for name in keys) else None
+
+
+def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:
+    """Call the first tower's portrait by the network, and a second one's after its modality."""
+    return {
+        name if number == 0 else f"{name}+{modality}": one
+        for number, (modality, one) in enumerate(portraits.items())
+    }
+
+
+def _keep_ready(told: Mapping[str, Any], cache: Path) -> Extracted:
+    """Join features that were made elsewhere with the stimuli, and keep their products."""
+    path = Path(told["network"].removeprefix(READY))
+    found = read_ready(path, layers=told["layers"])
+    ids = {name for one in found.values() for name in one.ids}
+    reduction = parse_reduction(told["reduce"])
+    if reduction.kind == "srp" or told["scaled_on"] or told["transform"]:
+        raise ConfigError(
+            f"Features of {path} were made elsewhere; they are taken as they are, or with "
+            "principal components.",
+            mend="Leave transform, scale and srp out for them.",
+        )
+    made = grams(found, resolve(ids, told["stimuli"], told["aliases"]), network=told["name"])
+    if reduction.kind == "pca":
+        made = [
+            replace(
+                gram,
+                n_components=reduction.n_components,
+                identity=gram.identity | {"reduction": str(told["reduce"])},
+            )
+            for gram in made
+        ]
+    keys = [store.key(gram.identity) for gram in made]
+    for key, gram in zip(keys, made, strict=True):
+        store.write_gram(cache, key, gram)
+    facts = NetworkFacts(told["name"], network=told["network"], modality="")
+    drawn = portray_grams(facts, made, categories=told["categories"])
+    return Extracted(tuple(keys), {"": drawn})

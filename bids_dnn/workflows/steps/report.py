@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from bids_dnn import imaging
 from bids_dnn.containers.mesh import Mesh
+from bids_dnn.containers.portrait import Portrait
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import HEMISPHERES, Hemisphere
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.places import read_places
+from bids_dnn.derivatives.portrait import read_portrait
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.files import read_json, write_text
 from bids_dnn.report.page import (
@@ -53,6 +55,7 @@ def report_step(manifest: Path) -> Path:
         background=imaging.read_volume(Path(background)) if background else None,
         stimuli=_spread(_shown(told["stimuli"], facts)),
         networks=tuple(told["networks"]),
+        portraits=_portraits(told),
         tables=_links(told),
         command=told["command"],
         config_toml=told["config_toml"],
@@ -83,6 +86,7 @@ def group_report_step(manifest: Path) -> Path:
         space=told["space"],
         participants=tuple(sorted(set(people))),
         missing=tuple(sorted(set(missing))),
+        portraits=_portraits(told),
         tables=_links(told),
         command=told["command"],
         config_toml=told["config_toml"],
@@ -148,10 +152,17 @@ def _retinotopy(told: Mapping[str, Any]) -> Retinotopy | None:
 
 
 def _links(told: Mapping[str, Any]) -> dict[str, str]:
-    folder = Path(told["page"]).parent
-    return {
-        name: Path(path).relative_to(folder).as_posix() for name, path in told["tables"].items()
-    }
+    folder, root = Path(told["page"]).parent, Path(told["output_dir"])
+    paths = {name: Path(path) for name, path in told["tables"].items()}
+    for name in told["portraits"]:
+        labels = names.path_of(root, "predictions", network=names.label_of(name))
+        if labels.is_file():
+            paths[f"network:{name}"] = labels
+    return {name: path.relative_to(folder).as_posix() for name, path in paths.items()}
+
+
+def _portraits(told: Mapping[str, Any]) -> tuple[Portrait, ...]:
+    return tuple(read_portrait(Path(path)) for path in told["portraits"].values())
 
 
 def _warnings(results: Mapping[str, Result]) -> tuple[str, ...]:

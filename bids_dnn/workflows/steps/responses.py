@@ -20,13 +20,14 @@ def responses_step(manifest: Path, *, out_dir: Path) -> Path:
     told = read_json(manifest)
     made = _read(Subject.from_json(told["subject"]), told["settings"])
     names = [str(name) for name in made.responses.samples["stimulus"].unique() if name]
-    ids = resolve(names, told["stimuli"])
+    ids = resolve(names, told["stimuli"], told["aliases"])
     samples = made.responses.samples
+    ids = {name: told["same"].get(picture, picture) for name, picture in ids.items()}
     samples = samples.assign(stimulus=samples["stimulus"].map(lambda name: ids.get(name, name)))
     responses = replace(made.responses, samples=samples)
-    met = match(samples, told["stimuli"])
+    met = match(samples, set(told["stimuli"]) - set(told["same"]))
     warnings = list(made.facts.get("warnings", ()))
-    if several := ambiguous(names, told["stimuli"]):
+    if several := ambiguous(names, told["stimuli"], told["aliases"]):
         name, found = next(iter(several.items()))
         warnings.append(
             f"{len(several)} stimulus names mean several pictures, such as {name!r}: "

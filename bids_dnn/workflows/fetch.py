@@ -1,0 +1,68 @@
+"""What a run needs from the network, fetched before it: weights, captioners, atlases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from bids_dnn.errors import MissingInputError
+from bids_dnn.rois.atlas_files import templateflow_atlas
+from bids_dnn.rois.rule import Term
+from bids_dnn.workflows.networks import READY
+from bids_dnn.workflows.scene import Manifest
+from bids_dnn.workflows.screen import Screen
+
+
+def fetch_atlas(term: Term, space: str) -> None:
+    """Fetch an atlas from TemplateFlow, where it has one of this name; else leave it.
+
+    Parameters
+    ----------
+    term
+        Of a region's rule.
+    space
+        Of the responses, which is a template.
+    """
+    if term.kind != "atlas":
+        return
+    name = term.argument.partition(":")[0]
+    with suppress(MissingInputError):  # it may lie in one of the data sets
+        templateflow_atlas(space, name, desc=term.options.get("desc", ""), is_online=True)
+
+
+def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
+    """Load each network once, which fetches its weights, look at its layers, and say what is there.
+
+    Parameters
+    ----------
+    networks
+        Manifests of feature extraction, by name.
+    screen
+        Where it is said.
+
+    Raises
+    ------
+    ConfigError
+        If a network or a layer does not exist, or an option does not fit its layer.
+    MissingInputError
+        If weights are not there and cannot be downloaded.
+    """
+    from bids_dnn.features.models import load_network
+    from bids_dnn.features.probe import probe
+    from bids_dnn.features.text import captioner
+
+    for name, told in networks.items():
+        if told["network"].startswith(READY):
+            continue
+        found = load_network(
+            told["network"],
+            weights=told["weights"],
+            layers=told["layers"] or None,
+            seed=told["seed"],
+            offline=told["offline"],
+        )
+        probe(found, found.card.layers)  # options of layers that do not fit are refused
+        screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
+        if told["captioner"]:
+            captioner(told["captioner"], offline=told["offline"])
+            screen.say(f"{name}: captioner {told['captioner']} is there")

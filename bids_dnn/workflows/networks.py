@@ -1,0 +1,141 @@
+"""What each network is to do, decided before it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bids_dnn.config.load import gigabytes
+from bids_dnn.config.schema import NetworkConfig
+from bids_dnn.derivatives import provenance
+from bids_dnn.errors import MissingInputError, NotEnoughDataError
+from bids_dnn.features.reduce import parse_reduction
+from bids_dnn.files import fingerprint_of
+from bids_dnn.stimuli.captions import of_table, read_captions
+from bids_dnn.stimuli.transform_parse import parse_transforms
+from bids_dnn.workflows.scene import STEPS, Manifest, Scene
+
+READY = "features:"  # then the path of features that were made elsewhere
+CAPTIONER = "transformers:"
+READERS = ("open_clip:", "transformers:")  # families with networks that read
+
+
+def network_manifests(scene: Scene) -> dict[str, Manifest]:
+    """Describe the feature extraction of each network that encoding asks for.
+
+    Parameters
+    ----------
+    scene
+        Settings, what was found, and where things go.
+
+    Returns
+    -------
+    manifests
+        By the network's name: all that its features depend on, ``key`` = the fingerprint of
+        that, then where things lie.
+
+    Raises
+    ------
+    ConfigError
+        If a transform does not exist.
+    MissingInputError
+        If a stimulus, a file of weights or of captions is not there.
+    NotEnoughDataError
+        If features are to be scaled by training stimuli, and there are none.
+    """
+    config = scene.config
+    chosen = config.encode.networks or tuple(config.networks)
+    digests = scene.sha256()
+    return {name: _manifest(scene, name, config.networks[name], digests) for name in chosen}
+
+
+def _manifest(
+    scene: Scene, name: str, told: NetworkConfig, digests: Mapping[str, str]
+) -> Manifest:
+    run = scene.config.run
+    captions = _captions(scene, told)
+    parse_reduction(told.reduce)  # refused before anything runs
+    manifest: Manifest = {
+        "name": name,
+        "network": told.network,
+        "layers": list(told.layers),
+        "weights": told.weights,
+        "seed": run.random_seed,
+        "device": run.device,
+        "precision": told.precision,
+        "batch_size": told.batch_size or 0,
+        "transform": [str(one) for one in parse_transforms(told.transform)],
+        "captions": {key: list(texts) for key, texts in captions.items()},
+        "captioner": told.captions if _is_captioner(told.captions) else None,
+        "reduce": told.reduce,
+        "scaled_on": _scaled_on(scene, told),
+        "keep_features": told.keep_features,
+        "stimulus_sha256": dict(digests),
+        "code": provenance.code_fingerprint(f"{STEPS}.features"),
+    } | _files_identity(scene, told)
+    return manifest | {
+        "key": fingerprint_of(manifest),
+        "stimuli": {key: list(map(str, paths)) for key, paths in scene.stimuli.files.items()},
+        "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
+        "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
+        "cache": str(scene.cache_dir()),
+        "cache_bytes": int(1e9 * gigabytes(run.cache_size)) if run.cache_size else 0,
+        "max_pixels": run.max_pixels,
+        "gram": told.gram,
+        "offline": run.offline,
+        "output_dir": str(scene.output_dir),
+        "progress": str(scene.work_dir / "progress" / f"{name}.json"),
+    }
+
+
+def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]]:
+    if told.captions is None:
+        return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}
+    if _is_captioner(told.captions):
+        return {}
+    return read_captions(Path(told.captions), list(scene.stimuli.files))
+
+
+def _is_captioner(captions: str | None) -> bool:
+    return captions is not None and captions.startswith(CAPTIONER)
+
+
+def _scaled_on(scene: Scene, told: NetworkConfig) -> list[str]:
+    if told.scale == "none":
+        return []
+    table = scene.stimuli.table
+    train = [str(name) for name in table.index[table["split"] == "train"]]
+    if len(train) < 2:
+        raise NotEnoughDataError(
+            f"{told.network} has scale = 'train', but {len(train)} stimuli have the split 'train' "
+            "in stimuli.tsv; products of features can be scaled by a fixed training set only.",
+            mend="Give stimuli.tsv a column split with train and test, or leave scale out.",
+        )
+    return train
+
+
+def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:
+    made: Manifest = {}
+    source, sign, _ = told.network.rpartition(":")
+    if sign and source.endswith(".py"):
+        made["source_sha256"] = scene.inputs.sha256(Path(source))
+    if told.network.startswith(READY):
+        made["ready_sha256"] = _ready_sha256(scene, Path(told.network.removeprefix(READY)))
+    if told.weights not in (None, "random"):
+        made["weights_sha256"] = scene.inputs.sha256(Path(told.weights))
+    return made
+
+
+def _ready_sha256(scene: Scene, path: Path) -> dict[str, str]:
+    """Hash the features that were made elsewhere: a file and those beside it, or a folder."""
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file())
+    elif path.is_file():
+        files = sorted(path.parent.glob(f"{path.stem}.*"))
+        files += [one for one in (path.parent / "file_names.txt",) if one.is_file()]
+    else:
+        raise MissingInputError(
+            f"There are no features at {path}, which --network {READY}{path} names.",
+            mend="Correct the path after the colon.",
+        )
+    return {one.name: scene.inputs.sha256(one) for one in files}

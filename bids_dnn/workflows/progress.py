@@ -1,0 +1,84 @@
+"""How far a step in a worker process is: a small file that the main process reads."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from bids_dnn.files import json_text, read_json
+
+EVERY_S = 0.5
+
+
+class Ticker:
+    """Writes how far a step is, at most twice a second.
+
+    Parameters
+    ----------
+    path
+        Read by `read_tick`; it is removed by `close`.
+    noun
+        What is counted, such as ``images``.
+    """
+
+    def __init__(self, path: Path, noun: str) -> None:
+        self._path = path
+        self._noun = noun
+        self._began = time.monotonic()
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say that `done` of `total` are done."""
+        now = time.monotonic()
+        if now - self._last < EVERY_S and done < total:
+            return
+        self._last = now
+        told = {"done": done, "total": total, "seconds": now - self._began, "noun": self._noun}
+        aside = self._path.with_suffix(".tmp")
+        with suppress(OSError):  # no bar is worth a failure
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json_text(told), encoding="utf-8")
+            aside.replace(self._path)
+
+    def close(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def read_tick(path: Path) -> str:
+    """Return how far a step is as a phrase; "" where nothing is told.
+
+    Parameters
+    ----------
+    path
+        That of a `Ticker`.
+
+    Examples
+    --------
+    >>> read_tick(Path("nowhere.json"))
+    ''
+    """
+    try:
+        told = read_json(path)
+    except (OSError, ValueError):
+        return ""
+    done, total, seconds = told["done"], told["total"], told["seconds"]
+    rate = done / seconds if seconds > 0 else 0.0
+    left = f", {clock((total - done) / rate)} left" if rate > 0 else ""
+    return f"{done} of {total} {told['noun']}, {rate:.1f} a second{left}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds, or hours and minutes.
+
+    Examples
+    --------
+    >>> clock(75), clock(3700)
+    ('1:15', '1 h 01 min')
+    """
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60}:{whole % 60:02d}"

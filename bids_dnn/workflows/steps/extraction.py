@@ -1,0 +1,374 @@
+"""A network and its stimuli -> Gram matrices in the cache: who makes which, in which passes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.backend import cores, memory_gb
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.network import Network
+from bids_dnn.containers.portrait import Portrait
+from bids_dnn.errors import MissingInputError, NotEnoughDataError, UnreadableError
+from bids_dnn.features import store
+from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
+from bids_dnn.features.gram import Passes, grams_of, plan_grams
+from bids_dnn.features.identity import identities_of, recorded
+from bids_dnn.features.models import load_network
+from bids_dnn.features.portrait import head_layers, labels_of, portray
+from bids_dnn.features.probe import Probed, probe
+from bids_dnn.features.reduce import Reduction, parse_reduction, projected
+from bids_dnn.features.text import captioner, length_warnings
+from bids_dnn.stimuli.captions import sha256_of
+from bids_dnn.stimuli.load import Loader, read_rgb
+from bids_dnn.stimuli.transform import examples
+from bids_dnn.stimuli.transform_parse import parse_transforms
+from bids_dnn.workflows.progress import Ticker
+from bids_dnn.workflows.resources import MEMORY_SHARE
+
+log = logging.getLogger(__name__)
+Told = Mapping[str, Any]
+Labels = dict[str, tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a network made of the stimuli.
+
+    Parameters
+    ----------
+    keys
+        Of the cache, one for each layer, in the order of the layers.
+    portraits
+        One for each tower that was used, by what it takes.
+    warnings
+        Sentences.
+    """
+
+    keys: tuple[str, ...]
+    portraits: Mapping[str, Portrait]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tower:
+    """One way into a network: its layers, and what is shown to them."""
+
+    told: Told
+    network: Network
+    probed: tuple[Probed, ...]
+    inputs: Shown | Read
+    options: Options
+    reduction: Reduction
+    out_dir: Path
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self.inputs.sha256)
+
+
+class _WithHead:
+    """Passes that note on their way what the head says of each stimulus."""
+
+    def __init__(self, passes: Passes, asked: Sequence[str], heads: Sequence[str]) -> None:
+        self._passes = passes
+        self._asked = tuple(asked)
+        self._heads = tuple(heads)
+        self._logits: list[NDArray[np.float32]] = []
+
+    @property
+    def n(self) -> int:
+        """Return the number of stimuli."""
+        return self._passes.n
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Return the number of features of each layer that was asked for."""
+        return {layer: self._passes.widths[layer] for layer in self._asked}
+
+    @property
+    def batch_size(self) -> int:
+        """Return the number of stimuli shown at a time."""
+        return self._passes.batch_size
+
+    def __call__(self, start: int = 0) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        """Give the rows of the layers that were asked for."""
+        noted: list[NDArray[np.float32]] = []
+        for batch in self._passes(start):
+            noted += [batch[layer] for layer in self._heads]
+            yield {layer: batch[layer] for layer in self._asked}
+        if start == 0:
+            self._logits = noted
+
+    def logits(self) -> NDArray[np.float32] | None:
+        """Return what the head said in the last whole pass (n, n_classes), None without one."""
+        return np.concatenate(self._logits) if self._logits else None
+
+
+def extract(told: Told, device: str, out_dir: Path) -> Extracted:
+    """Show the stimuli to a network, to each tower what it takes; what is cached is not made.
+
+    Parameters
+    ----------
+    told
+        Manifest of the network.
+    device
+        ``cpu`` or ``cuda``.
+    out_dir
+        Where scratch files go.
+
+    Raises
+    ------
+    BidsDnnError
+        If the network, its weights, a stimulus or a caption cannot be used, or the disk is full.
+    """
+    network = load_network(
+        told["network"],
+        weights=told["weights"],
+        layers=told["layers"] or None,
+        seed=told["seed"],
+        offline=told["offline"],
+    )
+    probed = probe(network, network.card.layers)
+    options = Options(
+        device=device,
+        precision=told["precision"],
+        batch_size=told["batch_size"],
+        n_workers=max(1, cores() - 1),
+    )
+    reduction = parse_reduction(told["reduce"])
+    keys: dict[str, str] = {}
+    portraits: dict[str, Portrait] = {}
+    warnings: list[str] = []
+    for modality in dict.fromkeys(one.modality for one in probed):
+        mine = tuple(one for one in probed if one.modality == modality)
+        inputs = _shown(told, network) if modality == "image" else _read(told, device)
+        if isinstance(inputs, Read):
+            warnings += length_warnings(network, inputs.captions)
+        tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
+        made, portraits[modality] = _extract_tower(tower)
+        keys |= made
+    return Extracted(tuple(keys[one.layer.name] for one in probed), portraits, tuple(warnings))
+
+
+def is_whole(cache: Path, key: str) -> bool:
+    """Tell whether the cache holds a Gram matrix under this key, undamaged."""
+    try:
+        store.read_gram(cache, key)
+    except (MissingInputError, UnreadableError):
+        return False
+    return True
+
+
+def _shown(told: Told, network: Network) -> Shown:
+    card, transforms = network.card, parse_transforms(told["transform"])
+    loader = Loader(
+        {name: tuple(map(Path, paths)) for name, paths in told["stimuli"].items()},
+        card.size_px,
+        card.resize,
+        card.interpolation,
+        transforms,
+        told["max_pixels"],
+    )
+    return Shown(told["stimulus_sha256"], loader, tuple(map(str, transforms)))
+
+
+def _read(told: Told, device: str) -> Read:
+    captions = {name: tuple(texts) for name, texts in told["captions"].items()}
+    if told["captioner"]:
+        captions = _captioned(told, device)
+    if not captions:
+        raise NotEnoughDataError(
+            f"{told['network']} is to read captions, but no stimulus has one.",
+            mend="Name a table with captions = 'captions.tsv' under "
+            f"[networks.{told['name']}], or give stimuli.tsv a column caption.",
+        )
+    return Read(sha256_of(captions), captions)
+
+
+def _captioned(told: Told, device: str) -> dict[str, tuple[str, ...]]:
+    """Let another network describe each picture in words; of composed ones, each item."""
+    found = captioner(told["captioner"], offline=told["offline"])
+    files = [(name, Path(one)) for name, paths in told["stimuli"].items() for one in paths]
+    ticker = Ticker(Path(told["progress"]), "captions")
+    shown = (
+        (str(k), np.asarray(read_rgb(path, max_pixels=told["max_pixels"])))
+        for k, (_, path) in enumerate(files)
+    )
+    try:
+        said = found.captions(shown, device=device, progress=lambda done: ticker(done, len(files)))
+    finally:
+        ticker.close()
+    made: dict[str, str] = {}
+    for (name, _), text in zip(files, said.values(), strict=True):
+        made[name] = f"{made[name]}; {text}" if name in made else text
+    return {name: (text,) for name, text in made.items()}
+
+
+def _extract_tower(tower: _Tower) -> tuple[dict[str, str], Portrait]:
+    """Make what the cache lacks, and draw the portrait; returns the key of each layer."""
+    cache = Path(tower.told["cache"])
+    identities = identities_of(
+        tower.network,
+        tower.probed,
+        tower.inputs,
+        options=tower.options,
+        reduction=tower.reduction,
+        scale=tower.told["scaled_on"],
+    )
+    grams = store.obtain(cache, identities, partial(_make, tower, identities), say=log.warning)
+    keys = {name: store.key(identity) for name, identity in identities.items()}
+    return keys, _portray(tower, grams.values(), _labels(tower))
+
+
+def _make(
+    tower: _Tower, identities: Mapping[str, Mapping[str, str]], todo: Sequence[str]
+) -> Iterator[FeatureGram]:
+    """Extract some layers, and on the way what the head says of pictures."""
+    cache, heads = Path(tower.told["cache"]), _heads(tower)
+    asked = [one for one in tower.probed if one.layer.name in set(todo)]
+    known = {one.layer.name for one in asked}
+    ticker = _ticker(tower)
+    try:
+        passes = _WithHead(
+            passes_of(
+                tower.network,
+                tower.inputs,
+                [*asked, *(one for one in heads if one.layer.name not in known)],
+                options=tower.options,
+                progress=ticker,
+            ),
+            list(todo),
+            [one.layer.name for one in heads],
+        )
+        reduced = projected(passes, tower.reduction)
+        yield from _products(tower, reduced, identities)
+        _keep_logits(tower, passes.logits())
+        if tower.told["keep_features"]:
+            for layer, values in extract_features(reduced).items():
+                key = store.key(identities[layer])
+                store.write_features(cache, key, tower.ids, values, identities[layer])
+    finally:
+        ticker.close()
+
+
+def _heads(tower: _Tower) -> tuple[Probed, ...]:
+    """Return the layer that names classes, where pictures are shown and there is one."""
+    names = head_layers(tower.network.card) if isinstance(tower.inputs, Shown) else ()
+    return probe(tower.network, names) if names else ()
+
+
+def _logits_key(tower: _Tower, head: Probed) -> tuple[str, dict[str, str]]:
+    made = identities_of(tower.network, (head,), tower.inputs, options=tower.options)
+    return store.key(made[head.layer.name]), made[head.layer.name]
+
+
+def _keep_logits(tower: _Tower, logits: NDArray[np.float32] | None) -> None:
+    if logits is not None:
+        key, identity = _logits_key(tower, _heads(tower)[0])
+        store.write_features(Path(tower.told["cache"]), key, tower.ids, logits, identity)
+
+
+def _labels(tower: _Tower) -> Labels:
+    """Return what the head says of each picture, from the cache or by showing them once more."""
+    heads = _heads(tower)
+    if not heads:
+        return {}
+    cache, (key, _) = Path(tower.told["cache"]), _logits_key(tower, heads[0])
+    try:
+        logits = store.read_features(cache, key).values
+    except (MissingInputError, UnreadableError):
+        ticker = _ticker(tower)
+        try:
+            passes = passes_of(
+                tower.network, tower.inputs, heads, options=tower.options, progress=ticker
+            )
+            logits = extract_features(passes)[heads[0].layer.name]
+        finally:
+            ticker.close()
+        _keep_logits(tower, logits)
+    return labels_of(logits, card=tower.network.card, stimuli=tower.ids)
+
+
+def _ticker(tower: _Tower) -> Ticker:
+    noun = "texts" if isinstance(tower.inputs, Read) else "images"
+    return Ticker(Path(tower.told["progress"]), noun)
+
+
+def _products(
+    tower: _Tower, passes: Passes, identities: Mapping[str, Mapping[str, str]]
+) -> Iterator[FeatureGram]:
+    """Multiply the features of each layer with themselves."""
+    told, reduction = tower.told, tower.reduction
+    scaled = set(told["scaled_on"])
+    train = np.array([name in scaled for name in tower.ids]) if scaled else None
+    tower.out_dir.mkdir(parents=True, exist_ok=True)
+    plan = plan_grams(
+        passes.n,
+        passes.widths,
+        free_disk=shutil.disk_usage(tower.out_dir).free,
+        memory=int(MEMORY_SHARE * memory_gb() * 1e9),
+        mode=told["gram"],
+    )
+    found = grams_of(passes, plan=plan, scratch=tower.out_dir / "scratch", train=train)
+    for layer, product in found.items():
+        identity = recorded(
+            identities[layer],
+            batch_size=passes.batch_size,
+            device_name=device_name(tower.options.device),
+        )
+        yield FeatureGram(
+            tower.ids,
+            told["name"],
+            layer,
+            product.gram,
+            passes.widths[layer],
+            identity,
+            n_components=reduction.n_components if reduction.kind == "pca" else 0,
+            sums=product.sums,
+        )
+
+
+def device_name(device: str) -> str:
+    """Return what the device is called: the model of the GPU, or ``cpu``."""
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
+def _portray(tower: _Tower, grams: Iterable[FeatureGram], labels: Labels) -> Portrait:
+    told, inputs = tower.told, tower.inputs
+    example = tower.ids[0]
+    seen = {}
+    if isinstance(inputs, Shown):
+        card = tower.network.card
+        seen = examples(
+            [_picture(Path(path), told["max_pixels"]) for path in told["stimuli"][example]],
+            parse_transforms(told["transform"]),
+            size_px=card.size_px,
+            resize=card.resize,
+            interpolation=card.interpolation,
+            stimulus=example,
+        )
+    return portray(
+        tower.network,
+        tower.probed,
+        inputs,
+        grams,
+        labels=labels,
+        categories=told["categories"],
+        example=example,
+        examples=seen,
+    )
+
+
+def _picture(path: Path, max_pixels: int) -> NDArray[np.float32]:
+    return np.asarray(read_rgb(path, max_pixels=max_pixels), dtype=np.float32) / np.float32(255)

@@ -1,0 +1,228 @@
+"""The App on networks of all kinds: layers, transforms, captions, ready features, the cache."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.factories.sources import check, write_raw
+
+pytestmark = pytest.mark.whole
+PICTURES = tuple(f"{kind}/{k}.png" for kind in ("face", "house") for k in range(8))
+
+
+@pytest.fixture
+def tree(tmp_path, rng):
+    """Responses of ready-made kind `table` to pictures of two categories."""
+    return write_pictures(tmp_path, rng)
+
+
+def write_pictures(home, rng):
+    raw = write_raw(home / "raw", rng, pictures=PICTURES)
+    folder = home / "responses" / "sub-01"
+    folder.mkdir(parents=True)
+    names = list(PICTURES) * 2
+    np.save(folder / "responses.npy", rng.normal(size=(len(names), 5)).astype(np.float32))
+    pd.DataFrame(
+        {
+            "stimulus": names,
+            "sample": [f"s{k}" for k in range(len(names))],
+            "condition": [name.partition("/")[0] for name in names],
+            "run": ["1"] * len(PICTURES) + ["2"] * len(PICTURES),
+        }
+    ).to_csv(folder / "samples.tsv", sep="\t", index=False)
+    pd.DataFrame({"name": [f"e{k}" for k in range(5)]}).to_csv(
+        folder / "units.tsv", sep="\t", index=False
+    )
+    return raw, ("--responses", f"table={home / 'responses'}")
+
+
+def rows(tables):
+    (table,) = tables.values()
+    return table
+
+
+def test_layers_with_options_have_rows_of_their_own(app, tree):
+    raw, given = tree
+    more = '[networks.own]\nnetwork = "tiny.py:build"\nlayers = ["0", "0:mean", "1:at(0,0;3,3)"]\n'
+    found = rows(app(raw, *given, analysis="encode", more=more))
+    own = found[found["network"] == "own"]
+    assert set(own["layer"]) == {"0", "0:mean", "1:at(0,0;3,3)"}
+    assert np.isfinite(own["score"]).all()
+
+
+def test_a_transform_changes_the_features_and_is_told(app, tree, tmp_path):
+    raw, given = tree
+    more = (
+        '[networks.warped]\nnetwork = "tiny.py:build"\n'
+        'transform = ["retinawarp(density=4)", "grey()"]\n'
+    )
+    found = rows(app(raw, *given, analysis="encode", more=more)).set_index("network")
+    assert found.loc["warped", "score"] != found.loc["tiny", "score"]
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    told = json.loads(sidecar.read_text())["Networks"]["warped"]
+    assert "retinawarp(density=4" in told["transforms"]
+    assert len(told["weights_sha256"]) == 64
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "retinawarp(density=4", "grey(")
+
+
+def test_a_changed_pixel_gives_other_features(app, tree, tmp_path):
+    raw, given = tree
+    before = rows(app(raw, *given, analysis="encode"))
+    cached = set((tmp_path / "work" / "features").iterdir())
+    picture = raw / "stimuli" / PICTURES[3]
+    pixels = np.array(Image.open(picture))
+    pixels[4, 4] ^= 255
+    Image.fromarray(pixels).save(picture)
+    after = rows(app(raw, *given, analysis="encode"))
+    assert after["score"].item() != before["score"].item()
+    assert set((tmp_path / "work" / "features").iterdir()) > cached
+
+
+def test_a_cache_may_lie_elsewhere_and_serves_another_output(app, tree, tmp_path):
+    raw, given = tree
+    shared = ("--cache-dir", tmp_path / "cache")
+    before = rows(app(raw, *given, *shared, analysis="encode"))
+    made = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    shutil.rmtree(tmp_path / "out")
+    shutil.rmtree(tmp_path / "work")
+    after = rows(app(raw, *given, *shared, analysis="encode"))
+    pd.testing.assert_frame_equal(after, before)
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == set(made)
+    assert list((tmp_path / "out" / "stimuli").glob("network-tiny_portrait.*"))
+
+
+def test_components_and_projections_are_told(app, tree, tmp_path):
+    raw, given = tree
+    more = (
+        '[networks.parts]\nnetwork = "tiny.py:build"\nreduce = "pca(n=3)"\n'
+        '[networks.random]\nnetwork = "tiny.py:build"\nreduce = "srp(n=20)"\n'
+    )
+    found = rows(app(raw, *given, analysis="encode", more=more))
+    assert found.groupby("network")["score"].first().nunique() == 3
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    told = json.loads(sidecar.read_text())["Networks"]
+    assert "pca" in told["parts"]["reduction"]
+    assert "srp" in told["random"]["reduction"]
+
+
+def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):
+    raw, given = tree
+    np.save(tmp_path / "mine.npy", rng.normal(size=(len(PICTURES), 7)).astype(np.float32))
+    pd.DataFrame({"stimulus": [name[:-4] for name in PICTURES]}).to_csv(
+        tmp_path / "mine.tsv", sep="\t", index=False
+    )
+    found = rows(
+        app(raw, *given, "--network", f"features:{tmp_path / 'mine.npy'}", analysis="encode")
+    )
+    assert list(found["network"]) == ["mine"]
+    assert np.isfinite(found["score"]).all()
+
+
+def test_features_of_other_stimuli_are_refused(app, tree, tmp_path, rng):
+    raw, given = tree
+    np.save(tmp_path / "mine.npy", rng.normal(size=(3, 7)).astype(np.float32))
+    (tmp_path / "mine.tsv").write_text("stimulus\nx\ny\nz\n")
+    network = ("--network", f"features:{tmp_path / 'mine.npy'}")
+    said = app(raw, *given, *network, analysis="encode", expect=1)
+    check(" ".join(said.split()), "mine.npy", "stimuli")
+
+
+def test_one_picture_under_two_names_is_one_stimulus(app, tree, tmp_path):
+    raw, given = tree
+    shutil.copy(raw / "stimuli" / PICTURES[0], raw / "stimuli" / PICTURES[1])
+    said = app(raw, *given, analysis="encode", dry=True)
+    assert "stands under several names" in " ".join(said.split())
+    assert app(raw, *given, analysis="encode")
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    facts = json.loads(sidecar.read_text())["Facts"]
+    assert facts["ingest"]["n_stimuli"] == len(PICTURES) - 1
+
+
+def test_the_plan_says_how_products_are_made(app, tree):
+    raw, given = tree
+    more = '[networks.again]\nnetwork = "tiny.py:build"\ngram = "disk"\n'
+    said = app(raw, *given, analysis="encode", more=more, dry=True)
+    check(said, "layer 0: 144 features", "1 pass over 16 stimuli", "products: disk")
+
+
+def test_recomputed_products_are_those_of_the_disk(app, tree):
+    raw, given = tree
+    more = '[networks.again]\nnetwork = "tiny.py:build"\ngram = "recompute"\nbatch_size = 3\n'
+    found = rows(app(raw, *given, analysis="encode", more=more)).set_index("network")
+    assert found.loc["again", "score"] == pytest.approx(found.loc["tiny", "score"], abs=1e-6)
+
+
+def test_scaling_by_stimuli_that_are_tested_is_refused(app, tree):
+    raw, given = tree
+    lines = [f"{name}\t{'train' if k % 2 else 'test'}" for k, name in enumerate(PICTURES)]
+    (raw / "stimuli" / "stimuli.tsv").write_text("stim_file\tsplit\n" + "\n".join(lines) + "\n")
+    more = '[networks.scaled]\nnetwork = "tiny.py:build"\nscale = "train"\n'
+    said = app(raw, *given, analysis="encode", more=more, expect=1)
+    check(" ".join(said.split()), "scaled by the variance over 8 training stimuli", "tested here")
+
+
+def test_scaling_without_training_stimuli_is_refused(app, tree):
+    raw, given = tree
+    more = '[networks.scaled]\nnetwork = "tiny.py:build"\nscale = "train"\n'
+    said = app(raw, *given, analysis="encode", more=more, expect=2)
+    check(" ".join(said.split()), "scale = 'train'", "column split")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('transform = ["retinwarp()"]', ("retinwarp", "'retinawarp'")),
+        ('transform = ["noise(snr=-1)"]', ("snr",)),
+        ('layers = ["3"]', ("no layer '3'",)),
+        ('layers = ["0:class"]', ("class",)),
+        ('layers = ["0:at(99,0)"]', ("99",)),
+        ('reduce = "pac(n=3)"', ("pac", "pca")),
+        ('precision = "fp16"', ("fp16", "bf16")),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_runs(app, tree, line, words):
+    raw, given = tree
+    more = f'[networks.own]\nnetwork = "tiny.py:build"\n{line}\n'
+    check(" ".join(app(raw, *given, analysis="encode", more=more, expect=2).split()), *words)
+
+
+@pytest.mark.parametrize("name", ["alexnt", "torchvision:vgg91", "cornet:q", "timmm:resnet18"])
+def test_a_network_that_does_not_exist_is_refused(app, tree, name):
+    raw, given = tree
+    said = app(raw, *given, "--network", name, analysis="encode", expect=2)
+    assert name.rpartition(":")[2] in said
+
+
+def test_what_a_run_needs_is_fetched_and_nothing_runs(app, tree, tmp_path):
+    raw, given = tree
+    said = app(raw, *given, "--download-only", analysis=None)
+    check(said, "tiny: weights random (seed 0)", "nothing was run")
+    assert not list((tmp_path / "out").rglob("*_scores.tsv"))
+
+
+def test_offline_weights_are_not_asked_of_the_network(app, tree, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    raw, given = tree
+    said = app(raw, *given, "--network", "alexnet", "--offline", analysis="encode", expect=2)
+    check(" ".join(said.split()), "alexnet-owt-7be5be79.pth", "offline")
+
+
+def test_pictures_of_a_stack(app, tmp_path, rng):
+    import h5py
+
+    raw, given = write_pictures(tmp_path, rng)
+    shutil.rmtree(raw / "stimuli")
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file["images"] = rng.integers(0, 255, size=(20, 9, 9, 3), dtype=np.uint8)
+    table = tmp_path / "responses" / "sub-01" / "samples.tsv"
+    text = table.read_text()
+    for k, name in enumerate(PICTURES):
+        text = text.replace(f"{name}\t", f"{k:06d}\t")
+    table.write_text(text)
+    stack = ("--stimuli-dir", tmp_path / "stack.h5")
+    assert np.isfinite(rows(app(raw, *given, *stack, analysis="encode"))["score"]).all()
