@@ -11,6 +11,7 @@ from bids_dnn import __version__
 from bids_dnn.cli.options import DoubleSpelling, guarded
 from bids_dnn.cli.tool_cache import cache
 from bids_dnn.cli.tool_captions import captions
+from bids_dnn.cli.tool_networks import layers, weights
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +22,8 @@ def main() -> None:
 
 main.add_command(cache)
 main.add_command(captions)
+main.add_command(layers)
+main.add_command(weights)
 
 
 @main.command(cls=DoubleSpelling)

@@ -143,6 +143,38 @@ def load_network(
     ShapeError
         If the weights are of another architecture.
     """
+    whole = load_whole(name, weights=weights, seed=seed, offline=offline)
+    chosen = tuple(layers or whole.card.layers)
+    resolve_layers(whole.module, whole.card, chosen)
+    return replace(whole, card=replace(whole.card, layers=chosen))
+
+
+def load_whole(
+    name: str, *, weights: str | Path | None, seed: int, offline: bool = False
+) -> Network:
+    """Load a network to look into it, whether or not its card names layers.
+
+    Parameters
+    ----------
+    name, weights, seed, offline
+        As for `load_network`.
+
+    Returns
+    -------
+    network
+        In evaluation mode, on the CPU, with the card as it is.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such network.
+    MissingInputError
+        If a file is not there and cannot be downloaded, or an extra library is not installed.
+    UnreadableError
+        If the file of weights is cut short or holds something else.
+    ShapeError
+        If the weights are of another architecture.
+    """
     family, rest = family_of(name)
     if hasattr(family, "fetch"):
         family.fetch(rest, offline=offline)
@@ -153,8 +185,6 @@ def load_network(
             module, told = _trained(family, rest, offline=offline)
         else:
             module, told = family.build(rest), f"random (seed {seed})"
-    chosen = tuple(layers or card.layers)
-    resolve_layers(module, card, chosen)
     if weights is not None and weights != RANDOM:
         path = Path(weights).expanduser()
         state: Mapping[str, torch.Tensor] = read_state(path)
@@ -163,13 +193,39 @@ def load_network(
         fill(module, state, source=path.name)
         told = path.name
     module.eval().requires_grad_(requires_grad=False)
-    return Network(
-        module,
-        replace(card, layers=chosen),
-        told,
-        hash_of(module),
-        _tokenizer(family, rest, card=card, offline=offline),
-    )
+    tokenize = _tokenizer(family, rest, card=card, offline=offline)
+    return Network(module, card, told, hash_of(module), tokenize)
+
+
+def find_file(name: str, *, offline: bool = False) -> Path | None:
+    """Return the file of a network's trained weights, downloaded where it is not there yet.
+
+    Parameters
+    ----------
+    name
+        As for `load_network`.
+    offline
+        Never ask the network for it.
+
+    Returns
+    -------
+    path
+        None where the weights are no single file, or come with the user's own network.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such network.
+    MissingInputError
+        If the file is not there, and cannot or may not be downloaded.
+    UnreadableError
+        If the file has another hash than its name says.
+    """
+    family, rest = family_of(name)
+    if not hasattr(family, "find"):
+        return None
+    found: Path = family.find(rest, offline=offline)
+    return found
 
 
 def _trained(family: Family, name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
