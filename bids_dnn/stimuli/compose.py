@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.float32]
 SNAP_PX = 0.02  # an edge that is this near to a pixel's edge lies on it
+FEW_PX, COARSE_PX = 8, 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,18 +113,41 @@ def _snapped(edge: float) -> float:
     return float(round(edge)) if abs(edge - round(edge)) < SNAP_PX else edge
 
 
+def _coarse(picture: Picture, drawn_height: float, drawn_width: float) -> Picture:
+    """Return a smaller picture where few pixels are drawn, beyond whose edge much would be."""
+    height, width = (
+        min(side, COARSE_PX) if drawn < FEW_PX else side
+        for side, drawn in zip(picture.shape[:2], (drawn_height, drawn_width), strict=True)
+    )
+    if (height, width) == picture.shape[:2]:
+        return picture
+    planes = [Image.fromarray(np.ascontiguousarray(picture[:, :, k])) for k in range(3)]
+    small = [np.asarray(one.resize((width, height), FILTERS["bilinear"])) for one in planes]
+    return np.stack(small, axis=2)
+
+
 def _draw(canvas: Picture, item: Item, scale: float, interpolation: Interpolation) -> None:
     size = len(canvas)
-    height, width = item.picture.shape[:2]
-    shrink = item.size_deg * scale / max(height, width)  # canvas pixels for each of the item's
-    across = _span(size / 2 + item.x_deg * scale, width * shrink, width, size)
-    down = _span(size / 2 - item.y_deg * scale, height * shrink, height, size)
+    shrink = (
+        item.size_deg * scale / max(item.picture.shape[:2])
+    )  # canvas pixels for each of its own
+    drawn_height, drawn_width = (side * shrink for side in item.picture.shape[:2])
+    picture = _coarse(item.picture, drawn_height, drawn_width)
+    height, width = picture.shape[:2]
+    across = _span(size / 2 + item.x_deg * scale, drawn_width, width, size)
+    down = _span(size / 2 - item.y_deg * scale, drawn_height, height, size)
 
     # Pixels that the item covers in part are sampled beyond its edge, which is continued.
     beyond = max(-across.start, across.end - width, -down.start, down.end - height)
     margin = math.ceil(beyond - 1e-9)
-    source = np.pad(item.picture, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    box = tuple(edge + margin for edge in (across.start, down.start, across.end, down.end))
+    source = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    high, wide = source.shape[:2]
+    box = (  # a rounding error must not lead out of the source
+        max(0.0, across.start + margin),
+        max(0.0, down.start + margin),
+        min(float(wide), across.end + margin),
+        min(float(high), down.end + margin),
+    )
     shape = (len(across.cover), len(down.cover))
     rows = slice(down.first, down.first + shape[1])
     columns = slice(across.first, across.first + shape[0])

@@ -277,14 +277,12 @@ def _check_frames(stored: ImageFile, path: Path) -> None:
     n_frames: int = getattr(stored, "n_frames", 1)
     if n_frames == 1 or stored.format == "MPO":
         return
-    first: Image.Image | None = None
+    size, first = stored.size, stored.convert("RGBA")
     for frame in ImageSequence.Iterator(stored):
+        if frame.size != size:  # before it is decoded
+            _refuse_frames(path, n_frames)
         shown = frame.convert("RGBA")
-        first = first or shown
-        is_same = first.size == shown.size and not ImageChops.difference(first, shown).getbbox(
-            alpha_only=False
-        )
-        if not is_same:
+        if ImageChops.difference(first, shown).getbbox(alpha_only=False):
             _refuse_frames(path, n_frames)
     stored.seek(0)
 

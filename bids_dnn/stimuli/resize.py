@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.float32]
 MID_GREY = 128  # of 255
+LONGEST = 100  # times the square: above, a picture is cropped before it is scaled
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -56,8 +57,7 @@ def square(
     if resize == "squash":
         return picture.resize((size_px, size_px), kernel)
     if resize == "center-crop":
-        box = _middle(width, height, size_px, keep)
-        return picture.resize((size_px, size_px), kernel, box=box)
+        return _cropped(picture, size_px, kernel=kernel, keep=keep)
     scale = size_px / max(width, height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
     color = float(fill) if picture.mode == "F" else (round(fill),) * 3
@@ -106,20 +106,21 @@ def resized(
     return np.stack([np.asarray(channel) for channel in channels], axis=2)
 
 
-def _middle(
-    width: int, height: int, size_px: int, keep: float
-) -> tuple[float, float, float, float]:
-    """Return the part of the picture (left, top, right, bottom) that is cut out.
+def _cropped(
+    picture: Image.Image, size_px: int, *, kernel: Image.Resampling, keep: float
+) -> Image.Image:
+    """Return the middle of a picture whose shorter side was scaled to `size_px` / `keep`.
 
-    As if the shorter side were scaled to `size_px` / `keep` and the longer one to a whole number
-    of pixels, without making that whole picture, which has no limit where one side is short.
+    Of a very long picture, what is cut away is not made.
     """
     short = max(size_px, math.floor(size_px / keep))
-
-    def cut(side: int) -> tuple[float, float]:
-        whole = max(size_px, int(short * side / min(width, height)))
-        start = round((whole - size_px) / 2)
-        return start * side / whole, (start + size_px) * side / whole
-
-    (left, right), (top, bottom) = cut(width), cut(height)
-    return left, top, right, bottom
+    scaled = [max(size_px, int(short * side / min(picture.size))) for side in picture.size]
+    left, top = (round((side - size_px) / 2) for side in scaled)
+    right, bottom = left + size_px, top + size_px
+    if max(scaled) <= LONGEST * size_px:
+        whole = picture.resize((scaled[0], scaled[1]), kernel)
+        return whole.crop((left, top, right, bottom))
+    x, y = (side / whole for side, whole in zip(picture.size, scaled, strict=True))
+    return picture.resize(
+        (size_px, size_px), kernel, box=(left * x, top * y, right * x, bottom * y)
+    )

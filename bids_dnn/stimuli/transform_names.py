@@ -17,7 +17,7 @@ Kind = Literal["number", "whole", "choice", "length", "level", "points"]
 
 MID_GREY = 128.0
 TOLERANCE_DEG = 1e-6
-LEVEL_UNIT = "grey level from 0 to 255, or mean = that of the picture"
+LEVEL_UNIT = "grey level, 0 to 255, or mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def check_inside(place: Point, size_deg: float, field_deg: float) -> None:
         raise ConfigError(
             f"An item of {size_deg:g} degrees at ({place[0]:g}, {place[1]:g}) reaches beyond a "
             f"field of {field_deg:g} degrees.",
-            mend=f"Type field={math.ceil(needed * 1e6) / 1e6:g} or more, or a smaller size.",
+            mend=f"Type field={math.ceil(needed * 100) / 100:.10g} or more, or a smaller size.",
         )
 
 
@@ -249,7 +249,7 @@ SPECS: Mapping[str, Spec] = MappingProxyType(
                 Option(
                     "diameter",
                     "outside of which all is background",
-                    "share of the shorter side, or pixels (100px)",
+                    "share of the shorter side, or pixels: 100px",
                     1.0,
                     "length",
                     low=0,
@@ -258,7 +258,7 @@ SPECS: Mapping[str, Spec] = MappingProxyType(
                 Option(
                     "edge",
                     "width of the soft edge (raised cosine), inside the diameter",
-                    "share of the shorter side, or pixels (10px)",
+                    "share of the shorter side, or pixels: 10px",
                     0.0,
                     "length",
                     low=0,

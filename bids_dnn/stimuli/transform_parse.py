@@ -167,7 +167,7 @@ def _value(text: str, option: Option, said: str) -> Value:
     value = _number(text, option, number)
     if unit:
         return f"{shown(value)}{unit}"
-    return int(value) if option.kind == "whole" else value
+    return int(number) if option.kind == "whole" else value  # all of its digits
 
 
 def _number(text: str, option: Option, said: str) -> float:
@@ -176,7 +176,7 @@ def _number(text: str, option: Option, said: str) -> float:
     except ValueError:
         value = math.nan
     is_low = value <= option.low if option.above else value < option.low
-    is_broken = option.kind == "whole" and not value.is_integer()
+    is_broken = option.kind == "whole" and not said.isdecimal()
     if not math.isfinite(value) or is_low or value > option.high or is_broken:
         raise ConfigError(
             f"{option.name} is {said!r} in {text!r}.",

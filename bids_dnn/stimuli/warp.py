@@ -24,6 +24,8 @@ __all__ = ["cone_density", "fitted", "radius", "retinawarp", "spacing", "steps",
 
 Picture = NDArray[np.float32]
 
+FAR_PX = 1e9  # in place of infinitely far
+
 
 @dataclass(frozen=True, slots=True)
 class _Law:
@@ -170,9 +172,9 @@ def _ratio(reached: Array, distance: Array) -> Array:
 def _places(
     center_x: float, center_y: float, right: Array, down: Array, stretch: Array
 ) -> tuple[Picture, Picture]:
-    with np.errstate(invalid="ignore"):  # nothing times infinitely far: not there
-        x = np.nan_to_num(center_x + right * stretch, nan=np.inf).astype(np.float32)
-        y = np.nan_to_num(center_y + down * stretch, nan=np.inf).astype(np.float32)
+    finite = np.minimum(stretch, FAR_PX)
+    x = (center_x + right * finite).astype(np.float32)
+    y = (center_y + down * finite).astype(np.float32)
     x.flags.writeable = y.flags.writeable = False  # they are remembered
     return x, y
 
