@@ -19,9 +19,9 @@ import torch
 from bids_dnn import files
 from bids_dnn.containers.network import Network
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
+from bids_dnn.features.inputs import Options, Read, Shown
 
 if TYPE_CHECKING:
-    from bids_dnn.features.extract import Options, Read, Shown
     from bids_dnn.features.probe import Probed
     from bids_dnn.features.reduce import Reduction
 
@@ -31,6 +31,7 @@ EXTRACTION = "1"
 AT_A_TIME = 512  # texts that are tokenized together
 FOUND = "found by itself"
 PLAIN = (bool, int, float, str, tuple)
+PLACE = "name_or_path"  # where transformers found a network: it may be moved
 
 
 def identity_of(
@@ -151,13 +152,12 @@ def canonical(probed: Probed) -> str:
     """
     layer = probed.layer
     places = ";".join(f"{row},{column}" for row, column in layer.places)
-    visit = probed.n_visits - 1 if layer.visit is None else layer.visit
     parts = [
         layer.module,
         f"field({layer.field})" if layer.field else "",
         f"at({places})" if layer.take == "at" else layer.take,
         "relu" if layer.is_rectified else "",
-        f"visit({visit})",
+        f"visit({probed.visit})",
         probed.modality,
     ]
     return ":".join([parts[0], *filter(None, parts[1:])])
@@ -167,7 +167,7 @@ def _inputs(network: Network, inputs: Shown | Read) -> dict[str, str]:
     card = network.card
     digests = _listed(f"{name}\0{digest}" for name, digest in inputs.sha256.items())
     told = {"stimuli": f"{len(inputs.sha256)}, sha256 {digests}"}
-    if hasattr(inputs, "captions"):
+    if isinstance(inputs, Read):
         return told | {
             "method": card.methods.get("text", ""),
             "preprocessing": f"tokens, sha256 {_tokens(network, inputs.captions)}",
@@ -213,11 +213,12 @@ def _architecture(network: Network) -> str:
     told = [str(network.module)]
     for name, part in network.module.named_modules():  # such as the heads of attention
         plain = {k: v for k, v in vars(part).items() if isinstance(v, PLAIN) and k[:1] != "_"}
+        plain.pop(PLACE, None)
         told.append(f"{name} {sorted(plain.items())}")
     shape = re.sub(r" at 0x[0-9a-f]+", "", "\n".join(told))  # addresses of functions
     digest = hashlib.sha256(shape.encode())
-    for path in sorted(_own_sources(network.module)):
-        digest.update(files.fingerprint(path).encode())
+    for source in sorted(map(files.fingerprint, _own_sources(network.module))):
+        digest.update(source.encode())
     return digest.hexdigest()
 
 
@@ -232,7 +233,7 @@ def _own_sources(module: torch.nn.Module) -> set[Path]:
 def _libraries(module: torch.nn.Module) -> str:
     """Name the libraries that make the numbers, with their versions."""
     found = {f"torch {torch.__version__}", f"numpy {np.__version__}", f"pillow {PIL.__version__}"}
-    found |= {_library(type(part)) for part in module.modules()} - {""}
+    found |= {_library(kind) for kind in {type(part) for part in module.modules()}} - {""}
     return ", ".join(sorted(found))
 
 
