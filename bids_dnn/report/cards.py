@@ -177,10 +177,25 @@ def _input_text(network: Told) -> str:
         text += f" ({network['interpolation']} interpolation)"
     if transforms := network.get("transforms"):
         text += f", transformed by {', then '.join(map(str, transforms))}"
-    if network.get("mean") and network.get("sd"):
-        mean, sd = (", ".join(f"{v:g}" for v in network[key]) for key in ("mean", "sd"))
-        text += f", and normalized by channel (mean {mean}; SD {sd})"
+    if norm := norm_text(network.get("mean") or (), network.get("sd") or ()):
+        text += f", and normalized by channel ({norm})" if "SD" in norm else f", {norm}"
     return f"{text}."
+
+
+def norm_text(mean: Sequence[float], sd: Sequence[float]) -> str:
+    """Return what is done to each color channel; "" where it is not known.
+
+    Examples
+    --------
+    >>> norm_text((0.5, 0.5, 0.5), (0.2, 0.2, 0.2)), norm_text((0, 0, 0), (1, 1, 1))
+    ('mean 0.5, 0.5, 0.5; SD 0.2, 0.2, 0.2', 'left in [0, 1]')
+    """
+    if not mean or not sd:
+        return ""
+    if not any(mean) and set(sd) == {1}:
+        return "left in [0, 1]"
+    rows = (", ".join(f"{v:g}" for v in row) for row in (mean, sd))
+    return "mean {}; SD {}".format(*rows)
 
 
 def _layers_text(network: Told) -> str:
@@ -203,7 +218,7 @@ def _weights_text(network: Told) -> str:
     if not is_random(network) and network.get("weights"):
         facts.append(f"file {network['weights']}")
     if sha256 := str(network.get("weights_sha256") or ""):
-        facts.append(f"SHA-256 {sha256[:12]}...")
+        facts.append(f"SHA-256 beginning with {sha256[:12]}")
     if network.get("license"):
         facts.append(f"license {network['license']}")
     return f"Weights: {', '.join(facts)}." if facts and network.get("size_px") else ""

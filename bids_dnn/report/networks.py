@@ -13,7 +13,7 @@ from bids_dnn.containers.portrait import NetworkFacts, Portrait
 from bids_dnn.report import network_figures as figures
 from bids_dnn.report import slices
 from bids_dnn.report.canvas import shorten
-from bids_dnn.report.cards import is_random
+from bids_dnn.report.cards import is_random, norm_text
 from bids_dnn.report.parts import (
     Cell,
     Picture,
@@ -181,6 +181,7 @@ def _labels(portrait: Portrait, shown: Stimuli) -> Picture | None:
         name: f"{shorten(label, 18)}\n{p:.2f}" for name, (label, p) in portrait.labels.items()
     }
     n_shown = min(len(shown), slices.MOST_STIMULI)
+    seen = " It was shown them as transformed; here they are as stored."
     return picture(
         _name(portrait, "labels"),
         lambda theme: slices.contact_sheet(shown, words, theme=theme),
@@ -188,7 +189,8 @@ def _labels(portrait: Portrait, shown: Stimuli) -> Picture | None:
         f"that {portrait.facts.name} gives it.",
         caption=f"{_share(n_shown, len(portrait.labels)).capitalize()} stimuli with the "
         "most probable class (bold) and its probability. The classes are those that the network "
-        "was trained on; a stimulus of another kind gets the nearest of them.",
+        "was trained on; a stimulus of another kind gets the nearest of them."
+        + (seen if portrait.facts.transforms else ""),
     )
 
 
@@ -298,17 +300,13 @@ def _lacking(portrait: Portrait, *, has_pictures: bool, is_whole: bool) -> list[
 def card_table(facts: NetworkFacts) -> Table:
     """Return what must be known of a network to feed and to cite it, a row a fact."""
     size = f"{facts.size_px} x {facts.size_px} pixels" if facts.size_px else ""
-    norm = ""
-    if facts.mean:
-        mean, sd = (", ".join(f"{v:g}" for v in row) for row in (facts.mean, facts.sd))
-        norm = f"mean {mean}; SD {sd}"
     rows = {
         "network": facts.network or facts.name,
         "kind of input": {"image": "pictures", "text": "captions"}.get(facts.modality, ""),
         "input": size,
         "resizing": ", ".join(word for word in (facts.resize, facts.interpolation) if word),
         "transforms": ", then ".join(facts.transforms) or ("none" if size else ""),
-        "normalization": norm,
+        "normalization": norm_text(facts.mean, facts.sd),
         "weights": facts.weights,
         "SHA-256 of the weights": facts.weights_sha256,
         "license": facts.license or "not known",
