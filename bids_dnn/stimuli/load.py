@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from bids_dnn.errors import MissingInputError, UnreadableError, nearest
 from bids_dnn.stimuli.resize import MID_GREY, square
 from bids_dnn.stimuli.transform import Transform, transformed
+from bids_dnn.stimuli.transform_names import SPECS
 
 if TYPE_CHECKING:
     from bids_dnn.containers.network import Card, Interpolation, Resize
@@ -83,8 +84,8 @@ class Loader:
         Returns
         -------
         picture : (size_px, size_px, 3)
-            RGB. uint8 where nothing but resizing was done, on 8 bits; else float32 in units of
-            [0, 1], not clipped.
+            RGB. uint8 where nothing but resizing was done; else float32 in units of [0, 1], not
+            clipped. Resizing that comes first is done on 8 bits, as networks were trained.
 
         Raises
         ------
@@ -100,33 +101,33 @@ class Loader:
                 f"There is no stimulus {stimulus!r}.", mend=nearest(stimulus, self.files)
             )
         pictures = [read_rgb(one, max_pixels=self.max_pixels) for one in self.files[stimulus]]
-        rule = self._rule()
-        if rule and len(pictures) == 1:
-            return np.array(square(pictures[0], self.size_px, **rule))
+        rule, others = self._first()
+        if rule:
+            pictures = [square(one, self.size_px, **rule) for one in pictures]
+        if rule and not others and len(pictures) == 1:
+            return np.array(pictures[0])
         return transformed(
             [np.asarray(one, dtype=np.float32) / np.float32(255) for one in pictures],
-            self.transforms,
+            others,
             size_px=self.size_px,
             resize=self.resize,
             interpolation=self.interpolation,
             stimulus=stimulus,
         )
 
-    def _rule(self) -> _Rule | None:
-        """Return how to resize where nothing else is done, so that 8 bits are enough."""
+    def _first(self) -> tuple[_Rule | None, tuple[Transform, ...]]:
+        """Return how the pictures are resized first, on 8 bits, and what is done then."""
         rule = _Rule(resize=self.resize, interpolation=self.interpolation)
-        if not self.transforms:
-            return rule
-        only = self.transforms[0]
-        if len(self.transforms) > 1:
-            return None
-        if only.name == "squash":
-            return {**rule, "resize": "squash"}
-        if only.name == "center-crop":
-            return {**rule, "resize": "center-crop", "keep": only.number("keep")}
-        if only.name == "pad" and isinstance(fill := only["fill"], float) and fill.is_integer():
-            return {**rule, "resize": "pad", "fill": fill}
-        return None
+        if not any(SPECS[one.name].makes_square for one in self.transforms):
+            return rule, self.transforms
+        first, others = self.transforms[0], self.transforms[1:]
+        if first.name == "squash":
+            return {**rule, "resize": "squash"}, others
+        if first.name == "center-crop":
+            return {**rule, "resize": "center-crop", "keep": first.number("keep")}, others
+        if first.name == "pad" and isinstance(fill := first["fill"], float) and fill.is_integer():
+            return {**rule, "resize": "pad", "fill": fill}, others
+        return None, self.transforms
 
 
 def load_picture(path: Path, card: Card) -> NDArray[np.float32]:
@@ -239,15 +240,15 @@ def _decoded(stream: IO[bytes], path: Path, max_pixels: int) -> Image.Image:
         is_wide = stored.mode.startswith("I;16") or (
             stored.mode == "I" and stored.format in WIDE_AS_32_BIT
         )
-        upright = ImageOps.exif_transpose(stored)
-    if is_wide:
-        return _narrowed(upright)
-    if upright.mode in REFUSED:
-        raise UnreadableError(
-            f"{path} holds {REFUSED[upright.mode]} pixels, whose range is not known.",
-            mend="Save it as 8-bit RGB or as 8- or 16-bit grey.",
-        )
-    return _as_rgb(upright)
+        ImageOps.exif_transpose(stored, in_place=True)
+        if is_wide:
+            return _narrowed(stored)
+        if stored.mode in REFUSED:
+            raise UnreadableError(
+                f"{path} holds {REFUSED[stored.mode]} pixels, whose range is not known.",
+                mend="Save it as 8-bit RGB or as 8- or 16-bit grey.",
+            )
+        return _as_rgb(stored)
 
 
 def _opened(stream: IO[bytes]) -> ImageFile:

@@ -59,6 +59,19 @@ def test_its_options_are_used_in_bytes_too(files, text):
     np.testing.assert_allclose(unit, expected, atol=1.01 / 255)
 
 
+@pytest.mark.parametrize("texts", [["contrast(factor=1)"], ["squash", "contrast(factor=1)"]])
+def test_resizing_that_comes_first_is_done_in_bytes(files, texts):
+    made = loader_of(files, *texts)("a.png")
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made * 255, loader_of(files)("a.png"), atol=1e-4)
+
+
+def test_what_comes_before_a_resizing_transform_sees_the_picture_as_it_is(files):
+    made = loader_of(files, "aperture(diameter=1)", "pad(fill=128)")("a.png")
+    assert made[[0, -1]].min() == made[[0, -1]].max()  # the margin: no stretched circle
+    assert np.abs(made[8, [0, -1]] - 128 / 255).max() < 1e-6  # 20 of 30 pixels are seen
+
+
 def test_transforms_give_floats_that_are_not_clipped(files):
     made = loader_of(files, "contrast(factor=4)")("a.png")
     assert made.dtype == np.float32
