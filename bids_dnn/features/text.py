@@ -108,7 +108,9 @@ class Captioner:
                 )
         with torch.inference_mode(), quiet():
             shown = self.processor(
-                images=[picture for _, picture in batch],
+                images=[
+                    np.array(picture) for _, picture in batch
+                ],  # torch warns of read-only ones
                 return_tensors="pt",
                 input_data_format="channels_last",
             )
