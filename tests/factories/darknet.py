@@ -1,6 +1,8 @@
 """Darknet's tiny ImageNet network, as a user would bring it: PATH/darknet.py:factory."""
 
+import os
 from collections import OrderedDict
+from pathlib import Path
 
 from torch import nn
 
@@ -8,11 +10,18 @@ FILTERS = (16, 32, 16, 128, 16, 128, 32, 256, 32, 256, 64, 512, 64, 512, 128)
 WIDE = {1, 2, 4, 6, 8, 10, 12, 14}  # 3 x 3; the others are 1 x 1
 POOLED = {1, 2, 6, 10}
 
+DATA = Path(os.environ.get("BIDS_DNN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+LABELS = DATA / "darknet_tiny" / "darknet_labels.txt"
+
 card = {
     "name": "darknet",
     "layers": ("conv2d_1", "conv2d_8", "conv2d_12", "relu_15"),
     "size_px": 224,
+    "aliases": {"logits": "flat"},
+    "license": "MIT",
 }
+if LABELS.is_file():
+    card |= {"head": "flat", "labels": LABELS.read_text(encoding="utf-8").splitlines()}
 
 
 def factory():
