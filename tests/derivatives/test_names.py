@@ -10,7 +10,10 @@ import pytest
 from bids_dnn.derivatives import names
 from bids_dnn.errors import ConfigError
 
-ORDER = ("sub", "task", "hemi", "space", "atlas", "den", "label", "model", "stat", "desc", "network")
+ORDER = (
+    *("sub", "task", "hemi", "space", "atlas", "den", "label", "model", "stat", "desc"),
+    "network",
+)
 
 
 @pytest.mark.parametrize(
