@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME...]``: one line a comparison, name ours_s peer_s ratio target."""
+"""``python -m benchmarks [NAME...]``: one line a comparison, name ours peer ratio target."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ NAMES = {
     "encode_ridge": ("cpu",),
     "decode_svm": ("cpu",),
     "lss": ("cpu",),
+    "gram_layers": ("cpu", "cuda"),
+    "gram_streamed": ("cpu", "cuda"),
+    "rdm_from_gram": ("cpu",),
 }  # with the devices each knows
 
 
@@ -41,10 +44,10 @@ def measure(name: str, *, size: Size, device: Device) -> list[Row]:
 @click.option("--size", type=click.Choice(["small", "full"]), default="small", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def main(names: tuple[str, ...], size: str, device: str) -> None:
-    """Compare answers, then times, with other packages; NAMES are all by default.
+    """Compare answers, then times or memory, with others; NAMES are all by default.
 
-    Prints one line a comparison: name ours_s peer_s ratio target ok|short, where ratio is how
-    many times faster ours is.
+    Prints one line a comparison: name ours peer ratio target ok|short, where ratio is how many
+    times faster or smaller ours is.
     """
     try:
         for name in names or NAMES:

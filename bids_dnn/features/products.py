@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bids_dnn.backend import cores
 from bids_dnn.errors import NotEnoughDataError
@@ -287,33 +287,38 @@ class Pool:
     ----------
     executor
     n_threads : int
+    blas
+        Lets each call of BLAS use one thread while calls are made, and no longer.
     """
 
     executor: Executor
     n_threads: int
+    blas: ThreadpoolController
 
     def in_order(
         self, calls: Iterable[tuple[Key, Callable[[], Item]]]
     ) -> Iterator[tuple[Key, Item]]:
         """Make the calls in the threads, and give what they return in their order."""
         waiting: deque[tuple[Key, Future[Item]]] = deque()
-        for key, call in calls:
-            waiting.append((key, self.executor.submit(call)))
-            if len(waiting) > 4 * self.n_threads:
+        with self.blas.limit(limits=1, user_api="blas"):
+            for key, call in calls:
+                waiting.append((key, self.executor.submit(call)))
+                if len(waiting) > 4 * self.n_threads:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
 
 
 @contextmanager
 def threads_of_blas() -> Iterator[Pool]:
-    """Give as many threads as BLAS may use now, and let each call of BLAS use one."""
-    allowed = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+    """Give as many threads as BLAS may use now."""
+    blas = ThreadpoolController()
+    allowed = [one["num_threads"] for one in blas.info() if one["user_api"] == "blas"]
     n_threads = max(allowed, default=cores())
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as executor:
-        yield Pool(executor, n_threads)
+    with ThreadPoolExecutor(n_threads) as executor:
+        yield Pool(executor, n_threads, blas)
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

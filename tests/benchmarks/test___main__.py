@@ -14,6 +14,10 @@ def test_a_row_is_one_line(target, verdict):
     assert row.line() == f"x 0.500 1.000 2.00 {target:.2f} {verdict}"
 
 
+def test_memory_stands_with_its_unit():
+    assert Row("x", 1.5, 4.0, 1.0, unit="GB").line() == "x 1.500GB 4.000GB 2.67 1.00 ok"
+
+
 def test_both_are_run_in_turns():
     calls = []
     times = time_both(lambda: calls.append("a"), lambda: calls.append("b"), n_repeats=2)
@@ -25,10 +29,12 @@ def test_the_command_prints_a_line_for_each_case(monkeypatch):
     monkeypatch.setattr(encode_ridge, "SIZES", {"small": ((30, 10, 5),)})
     monkeypatch.setattr(decode_svm, "SIZES", {"small": ((2, 2, 10, 2), (3, 1, 10, 2))})
     monkeypatch.setattr(lss, "SIZES", {"small": ((12, 20, 120, 5, 3),)})
+    for name in NAMES.keys() - {"encode_ridge", "decode_svm", "lss"}:  # each has a test of its own
+        monkeypatch.setattr(f"benchmarks.{name}.run", lambda *_, name=name: [Row(name, 1, 1, 1)])
     done = CliRunner().invoke(main, [])
     assert done.exit_code == 0, done.output
     lines = [line.split() for line in done.output.splitlines()]
-    assert [len(line) for line in lines] == [6] * 5
+    assert [len(line) for line in lines] == [6] * (5 + len(NAMES) - 3)
     assert {line[0].partition("[")[0] for line in lines} == set(NAMES)
     assert {line[-1] for line in lines} <= {"ok", "short"}
 

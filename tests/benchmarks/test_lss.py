@@ -22,4 +22,4 @@ def test_the_time_of_the_peer_is_that_of_all_trials(monkeypatch):
     monkeypatch.setattr(lss, "time_both", lambda *_, **__: (0.5, 2.0))
     rows = run("small", "cpu")
     assert [row.name for row in rows] == ["lss[lss,12x20x120]", "lss[lss-by-condition,12x20x120]"]
-    assert [row.peer_s for row in rows] == [8.0, 8.0]
+    assert [row.peer for row in rows] == [8.0, 8.0]
