@@ -246,7 +246,7 @@ def resolve(
     >>> resolve(["stim-7"], ["nsd/a.png"], {"stim-7": ["nsd/a.png"]})
     {'stim-7': 'nsd/a.png'}
     """
-    found = _candidates(names, catalog, aliases or {})
+    found = meanings(names, catalog, aliases)
     return {name: ids[0] for name, ids in found.items() if len(ids) == 1}
 
 
@@ -256,7 +256,7 @@ def ambiguous(
     aliases: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Return the names that mean several pictures, and which, sorted; as `resolve` takes them."""
-    found = _candidates(names, catalog, aliases or {})
+    found = meanings(names, catalog, aliases)
     return {name: ids for name, ids in found.items() if len(ids) > 1}
 
 
@@ -282,11 +282,16 @@ def joined(paths: Iterable[str]) -> str:
     return JOIN.join(plain_path(path).removeprefix("stimuli/") for path in paths)
 
 
-def _candidates(
-    names: Collection[str], catalog: Collection[str], aliases: Mapping[str, Collection[str]]
+def meanings(
+    names: Collection[str],
+    catalog: Collection[str],
+    aliases: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """Return the pictures that fit each name in the first way in which any fits."""
-    known = set(catalog)
+    """Return the pictures that fit each name in the first way in which any fits, sorted.
+
+    Those of `resolve` (one picture) and of `ambiguous` (several) together.
+    """
+    known, called = set(catalog), aliases or {}
     paths = {
         name: joined(name.split(JOIN)) if JOIN in name else plain_path(name) for name in names
     }
@@ -294,34 +299,38 @@ def _candidates(
     for name, path in paths.items():
         if path in known:
             found[name] = (path,)
-        elif called := known.intersection(aliases.get(path, ())):
-            found[name] = tuple(sorted(called))
-        elif inner := next((end for end in _tails(path) if end in known), None):
+        elif others := known.intersection(called.get(path, ())):
+            found[name] = tuple(sorted(others))
+        elif "/" in path and (inner := next((e for e in _tails(path) if e in known), None)):
             found[name] = (inner,)  # the longest comes first
     single = [picture for picture in known if JOIN not in picture]
-    for key, keys in _WAYS:
-        left = {n: path for n, path in paths.items() if path and n not in found}
-        left = {n: path for n, path in left.items() if JOIN not in path}
-        if not left:
-            break
-        table = _index(single, keys)
-        for name, path in left.items():
-            fits = sorted(p for p in table.get(key(path), ()) if _agree(path, p))
+    left = {n: path for n, path in paths.items() if path and n not in found and JOIN not in path}
+    for key, keys, needs_folder in _WAYS:
+        asked = {n: path for n, path in left.items() if "/" in path or not needs_folder}
+        table = _index(single, keys) if asked else {}
+        for name, path in asked.items():
+            fits = [p for p in table.get(key(path), ()) if _agree(path, p)]
             if fits:
-                found[name] = tuple(fits)
+                found[name] = tuple(sorted(fits))
+        left = {n: path for n, path in left.items() if n not in found}
     return {name: found[name] for name in names if name in found}
 
 
-def _index(known: Iterable[str], keys: Callable[[str], set[str]]) -> dict[str, set[str]]:
-    table: dict[str, set[str]] = {}
+def _index(known: Iterable[str], keys: Callable[[str], Iterable[str]]) -> dict[str, list[str]]:
+    table: dict[str, list[str]] = {}
     for picture in known:
         for key in keys(picture):
-            table.setdefault(key, set()).add(picture)
+            if key in table:
+                table[key].append(picture)
+            else:
+                table[key] = [picture]
     return table
 
 
 def _agree(path: str, picture: str) -> bool:
     """Tell whether folders speak against it: ``house/2.png`` is not ``face/2.png``."""
+    if "/" not in path:
+        return True
     one, other = path.rpartition("/")[0], picture.rpartition("/")[0]
     shorter, longer = sorted((one, other), key=len)
     return not shorter or f"/{longer}".endswith(f"/{shorter}")
@@ -331,10 +340,6 @@ def _tails(path: str) -> list[str]:
     """Return a path and the paths of two parts and more in which it ends, the longest first."""
     parts = path.split("/")
     return ["/".join(parts[i:]) for i in range(max(len(parts) - 1, 1))]
-
-
-def _ends(picture: str) -> set[str]:
-    return set(_tails(picture))
 
 
 def _file_name(path: str) -> str:
@@ -354,13 +359,15 @@ def stem(path: str) -> str:
     return base if base and f"{dot}{suffix}".lower() in SUFFIXES else name
 
 
-def _stems(picture: str) -> set[str]:
-    return {stem(picture), stem(picture).removesuffix(IMAGE)}
+def _stems(picture: str) -> tuple[str, ...]:
+    base = stem(picture)
+    return (base, base.removesuffix(IMAGE)) if base.endswith(IMAGE) else (base,)
 
 
-# What of a name is looked up, and under what a picture is found, in the order of preference.
-_WAYS: tuple[tuple[Callable[[str], str], Callable[[str], set[str]]], ...] = (
-    (str, _ends),
-    (_file_name, lambda picture: {_file_name(picture)}),
-    (stem, _stems),
+# What of a name is looked up, under what a picture is found, and whether names without a folder
+# are looked up so; in the order of preference.
+_WAYS: tuple[tuple[Callable[[str], str], Callable[[str], Iterable[str]], bool], ...] = (
+    (str, _tails, True),
+    (_file_name, lambda picture: (_file_name(picture),), False),
+    (stem, _stems, False),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,10 @@ from bids_dnn.stimuli.rows import column_of, read_rows
 IDS = ("stimulus_id", "stim_id", "stimulus")
 FILE = "stim_file"
 OURS = ("category", "caption", "split", "type", "present", "description")
-PICTURE_TYPES = ("", "image")
+PICTURE_TYPES = ("image",)
+OTHERS = "{} of type audio or video {} passed over"
+WITHHELD = "{} {} told not to be present, and not there"
+UNTOLD = "{} in no row of stimuli.tsv {} kept, with nothing known of them"
 ABSENT = ("false", "0", "no")
 UNREAD = (".svg", ".eps", ".pdf", ".psd", ".heic", ".avif")  # pictures of no fixed size, or others
 
@@ -79,37 +83,27 @@ def describe(folder: Path, found: Scan) -> Described:
     """
     exact = {unicodedata.normalize("NFC", path): path for path in found.pictures}
     rows, columns = _read(folder, found.tables, exact)
-    shown, others, withheld, missing = {}, [], [], []
     by_id = _pictures_by_id(rows, found)
-    for name, row in rows.items():
-        paths = _paths_of(name, row, by_id, exact)
-        if row.cells.get("type", "").lower() not in PICTURE_TYPES:
-            others.append(name)
-        elif paths and all(path in found.pictures for path in paths):
-            shown[name] = paths
-        elif row.cells.get("present", "").lower() in ABSENT:
-            withheld.append(name)
-        else:
-            absent = [path for path in paths if path not in found.pictures]
-            missing.append(absent[0] if absent else name)
-    ids = _ids(shown)
-    named = {path for paths in shown.values() for path in paths}
+    paths = {name: _paths_of(name, row, by_id, exact) for name, row in rows.items()}
+    shown = {name: own for name, own in paths.items() if _is_shown(rows[name], own, found)}
+    named = {path for own in shown.values() for path in own}
     rest = [path for path in found.pictures if path not in named]
-    files = {ids[n]: tuple(found.pictures[p] for p in paths) for n, paths in shown.items()}
-    notes = [
-        *_missing_note(missing, found.pictures),
-        *_note(others, "{} of type audio or video {} passed over"),
-        *_note(withheld, "{} {} told not to be present, and not there"),
-        *_note(rest, "{} in no row of stimuli.tsv {} kept, with nothing known of them"),
-    ]
+    ids = _ids(shown, rest)
+    files = {ids[name]: tuple(found.pictures[p] for p in own) for name, own in shown.items()}
     files |= {path: (found.pictures[path],) for path in rest}
+    absent = {name: (rows[name], own) for name, own in paths.items() if name not in shown}
     return Described(
         dict(sorted(files.items())),
         {ids[name]: rows[name].cells for name in shown},
         columns,
-        _aliases(shown, ids, files),
-        tuple(notes),
+        _aliases({n: own for n, own in shown.items() if by_id.get(n) != ids[n]}, ids, files),
+        (*_absent_notes(absent, found), *_note(rest, UNTOLD)),
     )
+
+
+def _is_shown(row: _Row, paths: Sequence[str], found: Scan) -> bool:
+    is_picture = not row.cells.get("type") or row.cells["type"].lower() in PICTURE_TYPES
+    return is_picture and bool(paths) and all(map(found.pictures.__contains__, paths))
 
 
 # --- tables
@@ -126,10 +120,11 @@ def _read(
         path = folder / table
         read = read_rows(path, known=(*IDS, FILE, *OURS))
         key = column_of(read, (*IDS, FILE), path=path, what="ids or files of stimuli")
-        columns |= dict.fromkeys(map(str, read.columns))
+        names = [str(name) for name in read.columns]
+        columns |= dict.fromkeys(names)
         own: dict[str, int] = {}
-        for line, cells in zip(read.index, read.to_dict("records"), strict=True):
-            row = _Row({str(k): str(v) for k, v in cells.items()}, home, table, int(line))
+        for line, *cells in read.itertuples(name=None):
+            row = _Row(dict(zip(names, cells, strict=True)), home, table, line)
             name = _name(row, key, exact)
             if name in own:
                 raise UnreadableError(
@@ -185,14 +180,15 @@ def _below(path: str, row: _Row) -> str:
 def _pictures_by_id(rows: Mapping[str, _Row], found: Scan) -> dict[str, str]:
     """Find the picture of each row that names none by its path."""
     asked = [name for name, row in rows.items() if not row.cells.get(FILE)]
-    if several := catalog.ambiguous(asked, found.pictures):
-        name, paths = next(iter(several.items()))
-        raise UnreadableError(
-            f"The stimulus {name!r} in {rows[name].where} has several pictures: "
-            f"{', '.join(paths[:3])}.",
-            mend="Remove all but one, or name the right one in a column stim_file.",
-        )
-    return catalog.resolve(asked, found.pictures)
+    fits = catalog.meanings(asked, found.pictures)
+    for name, paths in fits.items():
+        if len(paths) > 1:
+            raise UnreadableError(
+                f"The stimulus {name!r} in {rows[name].where} has several pictures: "
+                f"{', '.join(paths[:3])}.",
+                mend="Remove all but one, or name the right one in a column stim_file.",
+            )
+    return {name: path for name, (path,) in fits.items()}
 
 
 def _paths_of(
@@ -212,27 +208,30 @@ def _whole(row: _Row, exact: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(exact.get(part, part) for part in whole)
 
 
-def _ids(shown: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def _ids(shown: Mapping[str, tuple[str, ...]], rest: Sequence[str]) -> dict[str, str]:
     """Return the id of each row: the path of its one picture, else the name in the table."""
-    owners: dict[tuple[str, ...], int] = {}
-    for paths in shown.values():
-        owners[paths] = owners.get(paths, 0) + 1
-    return {
+    owners = Counter(shown.values())
+    ids = {
         name: paths[0] if len(paths) == 1 and owners[paths] == 1 else name
         for name, paths in shown.items()
     }
+    times = Counter([*ids.values(), *rest])
+    if twice := [name for name, id_ in ids.items() if times[id_] > 1]:
+        raise UnreadableError(
+            f"stimuli.tsv calls a stimulus {twice[0]!r}, which is the path of another picture.",
+            mend="Give it another stimulus_id.",
+        )
+    return ids
 
 
 def _aliases(
-    shown: Mapping[str, tuple[str, ...]], ids: Mapping[str, str], files: Iterable[str]
+    shown: Mapping[str, tuple[str, ...]], ids: Mapping[str, str], files: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the names that do not lead to their ids by themselves."""
-    known = set(files)
+    """Return other names of stimuli: the id in the table, and their files."""
     found: dict[str, set[str]] = {}
-    plain = catalog.resolve(list(shown), known)
     for name, paths in shown.items():
         for other in {name, joined(paths)} - {ids[name]}:
-            if other not in known and (other != name or plain.get(name) != ids[name]):
+            if other not in files:
                 found.setdefault(other, set()).add(ids[name])
     return {name: tuple(sorted(found[name])) for name in sorted(found)}
 
@@ -248,6 +247,23 @@ def _note(names: Sequence[str], text: str) -> list[str]:
         f"{len(names)} {'stimulus' if one else 'stimuli'}", "is" if one else "are"
     )
     return [f"{phrase}, such as {names[0]!r}."]
+
+
+def _absent_notes(absent: Mapping[str, tuple[_Row, tuple[str, ...]]], found: Scan) -> list[str]:
+    """Say which stimuli have no picture, and why."""
+    others, withheld, missing = [], [], []
+    for name, (row, paths) in absent.items():
+        if row.cells.get("type", "").lower() not in ("", *PICTURE_TYPES):
+            others.append(name)
+        elif row.cells.get("present", "").lower() in ABSENT:
+            withheld.append(name)
+        else:
+            missing.append(next((path for path in paths if path not in found.pictures), name))
+    return [
+        *_missing_note(missing, found.pictures),
+        *_note(others, OTHERS),
+        *_note(withheld, WITHHELD),
+    ]
 
 
 def _missing_note(missing: Sequence[str], pictures: Iterable[str]) -> list[str]:

@@ -135,9 +135,10 @@ def _lines(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
         delimiter=comma if is_csv else "\t",
         quoting=csv.QUOTE_MINIMAL if is_csv else csv.QUOTE_NONE,
     )
+    clean_cell = _unquoted if '"' in text and not is_csv else _cell
     try:
         for cells in reader:
-            clean = [_cell(cell, is_csv=is_csv) for cell in cells]
+            clean = list(map(clean_cell, cells))
             if any(clean):
                 yield reader.line_num, clean
     except csv.Error as err:
@@ -147,11 +148,17 @@ def _lines(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
         ) from err
 
 
-def _cell(cell: str, *, is_csv: bool) -> str:
+def _cell(cell: str) -> str:
     text = cell.strip()
-    if not is_csv and len(text) > 1 and text[0] == text[-1] == '"':  # as spreadsheets write
-        text = text[1:-1].replace('""', '"').strip()
-    return "" if text.lower() in NOTHING else text
+    return "" if len(text) < 4 and text.lower() in NOTHING else text
+
+
+def _unquoted(cell: str) -> str:
+    """Return a cell of a tab-separated table without quotes around it, as spreadsheets write."""
+    text = cell.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('""', '"')
+    return _cell(text)
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:

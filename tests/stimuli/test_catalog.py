@@ -1,10 +1,12 @@
 """stimuli.catalog: known answers, laws, refusals."""
 
+import os
+
 import pandas as pd
 import pytest
 
-from bids_dnn.errors import MissingInputError
-from bids_dnn.stimuli.catalog import ambiguous, match, read_catalog, resolve
+from bids_dnn.errors import MissingInputError, UnreadableError
+from bids_dnn.stimuli.catalog import ambiguous, joined, match, read_catalog, resolve, scan
 
 
 @pytest.fixture
@@ -103,3 +105,77 @@ def test_a_name_without_a_picture_means_none(name):
 
 def test_names_are_resolved_in_their_order():
     assert list(resolve(["v1.2", "cat", "Upper"], CATALOG)) == ["v1.2", "cat", "Upper"]
+
+
+# --- other names, and composed pictures
+
+
+def test_an_alias_comes_after_the_id_and_before_file_names():
+    catalog = ["a/1.png", "a/2.png", "stim-3"]
+    aliases = {"1": ["a/2.png"], "stim-3": ["a/1.png"], "x": ["a/1.png", "a/2.png"], "y": ["gone"]}
+    assert resolve(["1", "stim-3", "x", "y", "2"], catalog, aliases) == {
+        "1": "a/2.png",
+        "stim-3": "stim-3",
+        "2": "a/2.png",
+    }
+    assert ambiguous(["1", "x", "y"], catalog, aliases) == {"x": ("a/1.png", "a/2.png")}
+
+
+def test_an_alias_that_means_one_picture_of_the_catalog_is_taken():
+    assert resolve(["x"], ["b"], {"x": ("a", "b")}) == {"x": "b"}
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png;f/b.png", " ./a.png ; stimuli/f\\b.png", "stimuli/a.png;f/b.png"]
+)
+def test_a_composed_picture_is_known_by_its_files_in_order(name):
+    catalog = ["a.png", "a.png;f/b.png", "f/b.png"]
+    assert resolve([name], catalog) == {name: "a.png;f/b.png"}
+    assert joined(name.split(";")) == "a.png;f/b.png"
+    assert resolve(["f/b.png;a.png", "f/b.png", "b.png"], catalog) == {
+        "f/b.png": "f/b.png",
+        "b.png": "f/b.png",
+    }
+
+
+# --- what lies in a folder
+
+
+def test_all_kinds_of_files_are_told_apart(folder):
+    (folder / "a" / "gone.png").symlink_to("nowhere.png")
+    (folder / "a" / "stimuli.tsv").write_text("stim_file\n")
+    (folder / "stimuli.tsv").write_text("stim_file\n")
+    (folder / "nsd.HDF5").write_bytes(b"")
+    found = scan(folder)
+    assert list(found.pictures) == ["a/x.tiff", "a/y.webp", "a/z.JPG", "b.png"]
+    assert found.not_fetched == ("a/gone.png",)
+    assert found.tables == ("stimuli.tsv", "a/stimuli.tsv")
+    assert found.stacks == ("nsd.HDF5",)
+
+
+def test_links_to_folders_are_followed_once(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "q.gif").write_bytes(b"x")
+    (folder / "linked").symlink_to(other)
+    (folder / "again").symlink_to(folder)  # round in circles
+    found = read_catalog(folder)
+    assert list(found) == ["a/x.tiff", "a/y.webp", "a/z.JPG", "b.png", "linked/q.gif"]
+
+
+def test_a_name_that_is_no_utf8_is_refused(folder):
+    try:
+        (folder / os.fsdecode(b"k\xe4se.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    with pytest.raises(UnreadableError, match=r"the name 'k\\udce4se\.png', which is not UTF-8"):
+        read_catalog(folder)
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(folder, monkeypatch):
+    def closed(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("bids_dnn.stimuli.catalog.os.scandir", closed)
+    with pytest.raises(UnreadableError, match=r"cannot be listed \(Permission denied\)"):
+        read_catalog(folder)

@@ -358,6 +358,13 @@ def test_an_empty_id_is_refused(tmp_path):
         read_stimuli(folder)
 
 
+@pytest.mark.parametrize("rows", [("f/b.png|a.png", "y|a.png"), ("a.png|f/b.png;g/b.png",)])
+def test_an_id_that_is_the_path_of_another_picture_is_refused(tmp_path, rows):
+    folder = refused(tmp_path, "stimulus_id|stim_file", *rows)
+    with pytest.raises(UnreadableError, match=r"png', which is the path of another picture"):
+        read_stimuli(folder)
+
+
 def test_another_split_is_refused(tmp_path):
     folder = refused(tmp_path, "stim_file|split", "a.png|validation")
     with pytest.raises(UnreadableError, match=r"'a\.png' the split 'validation'\. Write train"):
