@@ -76,6 +76,30 @@ def card(name: str) -> Card:
     )
 
 
+def fetch(name: str, *, offline: bool) -> None:
+    """See to it that the description of a text tower of another library is there.
+
+    Parameters
+    ----------
+    name
+        As in `card`.
+    offline
+        Never ask the hub.
+
+    Raises
+    ------
+    ConfigError
+        If open_clip has no such architecture, or no such weights of it.
+    MissingInputError
+        If it is not in the cache, and cannot or may not be downloaded, or open_clip is not
+        installed.
+    """
+    architecture, _ = _parts(name)
+    if other := _config(architecture)["text_cfg"].get("hf_model_name"):
+        full = f"{PREFIX}:{name}"
+        hub.fetched(other, hub.CONFIG, more=hub.TEXTS, offline=offline, name=full)
+
+
 def build(name: str) -> torch.nn.Module:
     """Return the towers with fresh weights from torch's current random state.
 
@@ -95,22 +119,18 @@ def build(name: str) -> torch.nn.Module:
     options: dict[str, Any] = {}
     if tag and "timm_model_name" not in config["vision_cfg"]:
         options["quick_gelu"] = bool(asked.get("quick_gelu", config.get("quick_gelu", False)))
-    try:
-        with _quiet():
-            made: torch.nn.Module = hub.library(PREFIX).create_model(
-                architecture,
-                load_weights=False,
-                pretrained_text=False,
-                force_custom_text=True,
-                **options,
-            )
-    except OSError as err:
-        raise MissingInputError(
-            f"The text tower of {PREFIX}:{name} is {config['text_cfg'].get('hf_model_name')!r}, "
-            f"whose description is not in {hub.hub_folder()} and could not be downloaded.",
-            mend="Where there is a network, type: hf download "
-            f"{config['text_cfg'].get('hf_model_name')}, and copy that folder here.",
-        ) from err
+    if other := config["text_cfg"].get("hf_model_name"):
+        folder = hub.fetched(other, hub.CONFIG, offline=True, name=f"{PREFIX}:{name}")
+        told = {"hf_model_name": str(folder), "hf_model_pretrained": False}
+        options["text_cfg"] = config["text_cfg"] | told
+    with _quiet():
+        made: torch.nn.Module = hub.library(PREFIX).create_model(
+            architecture,
+            load_weights=False,
+            pretrained_text=False,
+            force_custom_text=True,
+            **options,
+        )
     return made
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from bids_dnn.containers.network import Card, Interpolation, Resize
-from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.features.models import hub
 from bids_dnn.features.models.blocks import stages_of
 from bids_dnn.features.models.weights import find_weights, read_state
 
 PREFIX = "timm"
 N_COLORS = 3
+N_LETTERS = 300  # of timm's message, which may list each tensor
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 HEADS = (torch.nn.Linear, torch.nn.Conv2d)
 N_IMAGENET = 1000
@@ -98,6 +99,8 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     MissingInputError
         If the file is not in the cache and cannot or may not be downloaded, or timm is not
         installed.
+    ShapeError
+        If the weights are of another architecture.
     UnreadableError
         If the file is cut short or holds something else.
     """
@@ -119,9 +122,16 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
         )
     # timm itself puts them in, since for some networks it must rename or reshape them.
     given = {"state_dict": read_state(path), "custom_load": False}
-    module: torch.nn.Module = hub.library(PREFIX).create_model(
-        name, pretrained=True, pretrained_cfg_overlay=given
-    )
+    try:
+        module: torch.nn.Module = hub.library(PREFIX).create_model(
+            name, pretrained=True, pretrained_cfg_overlay=given
+        )
+    except (RuntimeError, KeyError, ValueError) as err:
+        first = " ".join(str(err).split())[:N_LETTERS]
+        raise ShapeError(
+            f"{told} does not fit {full}: {first}.",
+            mend="Fetch that file again, or name the network that its weights are of.",
+        ) from err
     return module, told
 
 

@@ -6,15 +6,17 @@ import logging
 import open_clip
 import pytest
 import torch
+import transformers
 from safetensors.torch import save_file
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features.models import card_of, load_network
 from bids_dnn.features.text import length_warnings
-from tests.factories.hub import add_tiny_clip, plain_clip, save_tokenizer, snapshot
+from tests.factories.hub import TEXT, add_tiny_clip, plain_clip, save_tokenizer, snapshot
 from tests.factories.rows import check_rows, shown
 
 TEXTS = ["a dog", "two cats on a mat", "a house by the sea, at night", "nothing", "a dog, a dog"]
+WORDS_SAID = ["a dog", "the cat on the tree", "a house of a dog", "tree tree", "on"]
 BLOCKS = [f"visual.transformer.resblocks.{i}" for i in range(3)]
 
 
@@ -232,6 +234,22 @@ def test_another_tokenizer_comes_from_the_cache_or_texts_are_not_read(monkeypatc
     network = random("open_clip:told")
     assert network.tokenize(["a dog"])["text"].tolist() == [[2, 4, 5, 3, 0, 0, 0, 0]]
     assert network.tokenize.too_long(["a dog", "a " * 7]) == ("a " * 7,)
+
+
+def test_a_text_tower_of_another_library_is_described_in_the_cache(monkeypatch, home):
+    text = {"hf_model_name": "someone/roberta", "hf_tokenizer_name": "someone/roberta"}
+    more = {"hf_pooler_type": "mean_pooler", "hf_proj_type": "mlp", "context_length": 8}
+    add_tiny_clip(monkeypatch, "other", text_cfg={**text, **more})
+    name = "open_clip:other"
+    with pytest.raises(MissingInputError, match=r"config\.json of someone/roberta"):
+        load_network(name, weights="random", layers=None, seed=0, offline=True)
+    folder = snapshot(home, "someone/roberta")
+    transformers.RobertaConfig(**{**TEXT, "max_position_embeddings": 16}).save_pretrained(folder)
+    save_tokenizer(folder)
+    network = load_network(name, weights="random", layers=None, seed=0, offline=True)
+    tokens = dict(network.tokenize(WORDS_SAID))
+    _, made = check_rows(network, tokens, ["text"])
+    torch.testing.assert_close(made["text"], network.module.encode_text(tokens["text"]))
 
 
 def test_nothing_is_said_through_the_root_logger(tiny, capsys):

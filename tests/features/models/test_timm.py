@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
+from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features.models import card_of, load_network
 from bids_dnn.features.models import timm as family
 from tests.factories.hub import snapshot
@@ -120,6 +120,15 @@ def test_cut_weights_are_refused(home):
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UnreadableError, match=r"model\.safetensors"):
+        load_network(VIT, weights=None, layers=None, seed=0, offline=True)
+
+
+def test_weights_of_another_network_are_refused(home):
+    folder = snapshot(home, "timm/test_vit.r160_in1k")
+    save_file(random(RESNET).module.state_dict(), folder / "model.safetensors")
+    with pytest.raises(
+        ShapeError, match=r"model\.safetensors does not fit timm:test_vit.*cls_token"
+    ):
         load_network(VIT, weights=None, layers=None, seed=0, offline=True)
 
 
