@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from bids_dnn import files
-from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
+from bids_dnn.errors import MissingInputError, OutputError, ShapeError, UnreadableError
 
 TIMEOUT_S = 10.0
 # File names of torch's zoo end with the start of a SHA-256; some others end with a date.
@@ -62,10 +62,12 @@ def find_weights(name: str, url: str, *, file_name: str = "", offline: bool = Fa
         If the file is not in the cache, and cannot or may not be downloaded.
     UnreadableError
         If the file in the cache has another hash than its name says.
+    OutputError
+        If the disk is full, or torch's cache cannot be written.
     """
     path = cache_folder() / (file_name or url.rpartition("/")[2])
     if path.is_file():
-        _check_hash(path, files.fingerprint(path))
+        _check_hash(path)
         return path
     place = f"Put {path.name} (from {url}) into that folder, or give --weights {name}=PATH"
     if offline:
@@ -76,6 +78,8 @@ def find_weights(name: str, url: str, *, file_name: str = "", offline: bool = Fa
         )
     try:
         _download(url, path, name=name)
+    except OutputError:  # a full disk is not the fault of the network
+        raise
     except (OSError, http.client.HTTPException) as err:
         reason = getattr(err, "reason", err)
         raise MissingInputError(
@@ -114,9 +118,9 @@ def _download(url: str, path: Path, *, name: str) -> None:
             raise OSError(f"SHA-256 {found[:16]}..., expected {expected[1]}...")
 
 
-def _check_hash(path: Path, found: str) -> None:
+def _check_hash(path: Path) -> None:
     expected = HASHED.search(path.stem)
-    if expected and not found.startswith(expected[1]):
+    if expected and not (found := files.fingerprint(path)).startswith(expected[1]):
         raise UnreadableError(
             f"{path} has the SHA-256 {found[:16]}..., but its name says {expected[1]}...: it is "
             "cut short or altered.",

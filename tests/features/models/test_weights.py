@@ -1,5 +1,6 @@
 """features.models.weights: the cache, the download that cannot be had, the hash."""
 
+import errno
 import hashlib
 import io
 import time
@@ -10,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bids_dnn.errors import MissingInputError, UnreadableError
+from bids_dnn.errors import MissingInputError, OutputError, UnreadableError
 from bids_dnn.features.models import load_network
 from bids_dnn.features.models.weights import find_weights, hash_of, read_state
 
@@ -92,6 +93,17 @@ def test_a_download_lands_in_the_cache(home, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_a, **_o: io.BytesIO(b"weights"))
     url = URL.format(hashlib.sha256(b"weights").hexdigest()[:8])
     assert find_weights("tiny", url).read_bytes() == b"weights"
+
+
+def test_a_full_disk_is_not_taken_for_a_missing_network(home, monkeypatch):
+    class Full(io.BytesIO):
+        def read(self, *_args):
+            raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_a, **_o: Full())
+    with pytest.raises(OutputError, match=r"tiny-1\.pth cannot be written: No space left"):
+        find_weights("tiny", URL.format(1))
+    assert not list(home.iterdir())
 
 
 def test_a_download_with_another_hash_is_refused_and_not_kept(home, monkeypatch):
