@@ -14,6 +14,7 @@ NAMES = {
     "encode_ridge": ("cpu",),
     "decode_svm": ("cpu",),
     "lss": ("cpu",),
+    "features_layers": ("cpu", "cuda"),
     "gram_layers": ("cpu", "cuda"),
     "gram_streamed": ("cpu", "cuda"),
     "rdm_from_gram": ("cpu",),
