@@ -33,7 +33,7 @@ GROUP_BYTES = 256 << 20
 LEAST_OF_WIDE = 64
 WASTE = 1.3
 TILE_ELEMENTS = 8 << 20
-TILES = (256, 8192)
+TILES = (256, 4096)
 
 
 class Columns(Protocol):
@@ -150,7 +150,7 @@ def make_grid(parts: Sequence[int], p: int) -> Grid:
     Examples
     --------
     >>> make_grid((1750,), 9216)
-    Grid(parts=(1750,), p=9216, group=256, tile=4672)
+    Grid(parts=(1750,), p=9216, group=256, tile=4096)
     """
     n = max(parts)
     group = next(
@@ -239,24 +239,36 @@ def multiply(grid: Grid, sources: Sequence[Columns], trains: Sequence[Mask]) -> 
     """
     made = empty_sums(grid, max(1, len(trains)))
 
-    def calls() -> Iterator[tuple[Array, Callable[[], Array]]]:
-        for which, tile in _ahead(_scaled_tiles(grid, sources, trains, made)):
+    spare: deque[Array] = deque()
+
+    def calls() -> Iterator[tuple[tuple[Array, Array | None], Callable[[], Array]]]:
+        last = grid.starts[1] - 1, grid.starts[-1] - 1
+        for which, tile in _ahead(_scaled_tiles(grid, sources, trains, made, spare)):
             for i, j in grid.pairs():
-                a, b = tile[grid.rows(i)], tile[grid.rows(j)]
-                yield grid.target(made[which], i, j), partial(product, a, b)
+                target = grid.target(made[which], i, j), tile if (i, j) == last else None
+                yield target, partial(product, tile[grid.rows(i)], tile[grid.rows(j)])
 
     with threads_of_blas() as pool:
-        for target, found in pool.in_order(calls()):
+        for (target, done), found in pool.in_order(calls()):
             target += found
+            if done is not None:
+                spare.append(done)
     return made
 
 
 def _scaled_tiles(
-    grid: Grid, sources: Sequence[Columns], trains: Sequence[Mask], made: Sequence[Sums]
+    grid: Grid,
+    sources: Sequence[Columns],
+    trains: Sequence[Mask],
+    made: Sequence[Sums],
+    spare: deque[Array],
 ) -> Iterator[tuple[int, Array]]:
-    """Give each tile (n_rows, w), once for each Gram matrix, and add up its rows."""
+    """Give each tile (n_rows, w), once for each Gram matrix, and add up its rows.
+
+    A tile that was multiplied comes back through `spare`, and is filled anew.
+    """
     for start, stop in grid.tiles():
-        tile = np.zeros((grid.n_rows, stop - start))
+        tile = _blank(grid, stop - start, spare)
         for first, n, source in zip(grid.starts, grid.parts, sources, strict=False):
             tile[first * grid.group :][:n] = source.columns(start, stop)
         if not trains:
@@ -268,9 +280,20 @@ def _scaled_tiles(
                 moments.add(tile[i : i + grid.group][: grid.parts[0] - i][train[i:][: grid.group]])
             weights = moments.inverse()
             made[which].n_constant += int((weights == 0).sum())
-            scaled = tile * weights
+            scaled = np.multiply(tile, weights, out=_blank(grid, stop - start, spare))
             made[which].rows += scaled.sum(axis=1)
             yield which, scaled
+        if trains:
+            spare.append(tile)
+
+
+def _blank(grid: Grid, width: int, spare: deque[Array]) -> Array:
+    """Return a tile (n_rows, width) of which the rows that no stimulus fills are zero."""
+    while spare:
+        tile = spare.popleft()
+        if tile.shape[1] == width:
+            return tile
+    return np.zeros((grid.n_rows, width))
 
 
 def product(a: Array, b: Array) -> Array:
@@ -303,7 +326,7 @@ class Pool:
         with self.blas.limit(limits=1, user_api="blas"):
             for key, call in calls:
                 waiting.append((key, self.executor.submit(call)))
-                if len(waiting) > 4 * self.n_threads:
+                if len(waiting) > 2 * self.n_threads:
                     first, future = waiting.popleft()
                     yield first, future.result()
             while waiting:

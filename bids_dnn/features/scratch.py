@@ -46,6 +46,7 @@ class Scratch:
 
     def __init__(self, folder: Path, *, n: int, p: int, tile: int) -> None:
         self.folder, self.n, self.p, self.tile = folder, n, p, tile
+        self._read = np.empty(0, dtype=np.float32)
         with _explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
@@ -61,6 +62,7 @@ class Scratch:
     def close(self) -> None:
         """Give the space back."""
         self._file.close()
+        self._read = np.empty(0, dtype=np.float32)
 
     def write(self, start: int, rows: Array) -> None:
         """Keep `rows` (b, p) as the rows from `start` on.
@@ -80,7 +82,7 @@ class Scratch:
                     left, offset = left[done:], offset + done
 
     def columns(self, start: int, stop: int) -> Array:
-        """Return the columns of one tile, (n, stop - start).
+        """Return the columns of one tile, (n, stop - start), until the next ones are read.
 
         Parameters
         ----------
@@ -92,7 +94,9 @@ class Scratch:
         UnreadableError
             If the file is shorter than it was written.
         """
-        made = np.empty((self.n, stop - start), dtype=np.float32)
+        if not self._read.size:
+            self._read = np.empty(self.n * min(self.tile, self.p), dtype=np.float32)
+        made = self._read[: self.n * (stop - start)].reshape(self.n, -1)
         left, offset = made.reshape(-1).view(np.uint8).data, 4 * self.n * start
         while left:
             done = os.preadv(self._file.fileno(), [left], offset)

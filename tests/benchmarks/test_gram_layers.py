@@ -46,5 +46,5 @@ def test_a_tile_stands_for_all_columns(monkeypatch):
         return 2.0
 
     monkeypatch.setattr(gram_layers, "_tile_s", tile_s)
-    assert products_s(64, {"a": 8192, "b": 3 * 8192, "c": 100}) == 2 * (1 + 3 + 1)
-    assert tiles == [(64, 8192), (64, 100)]
+    assert products_s(64, {"a": 8192, "b": 3 * 8192, "c": 100}) == 2 * (2 + 6 + 1)
+    assert tiles == [(64, 4096), (64, 100)]
