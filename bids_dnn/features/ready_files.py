@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError, nearest
-from bids_dnn.features.ready_ids import NAMES, as_names, read_rows
+from bids_dnn.features.ready_ids import DELIMITERS, NAMES, as_names, read_rows
 
 Values = NDArray[Any]
 # What libraries raise for files that are not what their name says, or cut short.
@@ -140,21 +142,50 @@ def tensor(path: Path) -> dict[str, Stored]:
 
 def matrix(path: Path) -> dict[str, Stored]:
     """Return the numbers of a ``.txt`` file, a line a stimulus, called after the file."""
-    with path.open(encoding="utf-8") as stream:
-        rows = [line.split() for line in stream if line.strip() and line[0] != "#"]
-    return {path.stem: held(_numbers(path, rows, first=1), path)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*input contained no data", UserWarning)
+        values = np.loadtxt(path, ndmin=2, encoding="utf-8-sig")
+    return {path.stem: held(values, path)}
 
 
 def table(path: Path) -> dict[str, Stored]:
     """Return the features of a ``.tsv`` or ``.csv``: the first column is the stimulus.
 
     A first line is a heading where it has a word above features, or counts them from 0 or 1.
+
+    Raises
+    ------
+    UnreadableError
+        If a cell is no number, or rows have another number of cells.
     """
-    rows = list(read_rows(path))
-    n_head = 1 if rows and _is_heading(rows[0]) else 0
-    values = _numbers(path, [row[1:] for row in rows[n_head:]], first=2)
-    ids = as_names([row[0] for row in rows[n_head:]])
-    return {path.stem: held(values, path, ids)}
+    head = next(read_rows(path), [""])
+    n_head = int(_is_heading(head))
+    widths, names = set(), []
+    for row in islice(read_rows(path), n_head, None):
+        widths.add(len(row))
+        names.append(row[0])
+    if not names or len(head) < 2:
+        return {path.stem: held(np.zeros((len(names), max(0, len(head) - 1))), path)}
+    if len(widths | {len(head)}) > 1:
+        raise UnreadableError(
+            f"{path} has rows of {min(widths) - 1} to {max(widths) - 1} features, and a first "
+            f"line of {len(head) - 1}; all must have as many.",
+            mend="Write one row for each stimulus, and a value in each column.",
+        )
+    try:
+        values: Values = np.loadtxt(
+            path,
+            delimiter=DELIMITERS[path.suffix.lower()],
+            skiprows=n_head,
+            usecols=range(1, len(head)),
+            comments=None,
+            quotechar='"',
+            ndmin=2,
+            encoding="utf-8-sig",
+        )
+    except ValueError as err:
+        raise _no_number(path, n_head, err) from None
+    return {path.stem: held(values, path, as_names(names))}
 
 
 def hdf5(path: Path) -> dict[str, Stored]:
@@ -256,21 +287,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(path: Path, rows: Sequence[Sequence[str]], *, first: int) -> Values:
-    """Return the numbers of a text file (n_rows, n_columns); `first`: column of the first."""
-    widths = {len(row) for row in rows}
-    if len(widths) > 1:
-        raise UnreadableError(
-            f"{path} has rows of {min(widths)} to {max(widths)} features; all must have as many.",
-            mend="Write one row for each stimulus, and a value in each column.",
-        )
-    try:
-        return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-    except ValueError:
-        places = ((i, j) for i, row in enumerate(rows) for j in range(len(row)))
-        i, j = next((i, j) for i, j in places if not _is_number(rows[i][j]))
-        raise UnreadableError(
-            f"{path} holds {rows[i][j]!r} in column {j + first} of data row {i + 1}; a number "
-            "was expected.",
-            mend="Write numbers only; leave stimuli out that were not measured.",
-        ) from None
+def _no_number(path: Path, n_head: int, err: ValueError) -> UnreadableError:
+    """Return the error that names the first cell of a table that is no number."""
+    mend = "Write numbers only; leave stimuli out that were not measured."
+    for i, row in enumerate(islice(read_rows(path), n_head, None)):
+        for j, cell in enumerate(row[1:]):
+            if not _is_number(cell):
+                told = f"{path} holds {cell!r} in column {j + 2} of data row {i + 1}"
+                return UnreadableError(f"{told}; a number was expected.", mend=mend)
+    return UnreadableError(f"{path} cannot be read as a table of numbers ({err}).", mend=mend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ def variables(path: Path) -> dict[str, Stored]:
         If it is no MATLAB file.
     """
     if h5py.is_hdf5(path):
-        return _by_row(path, datasets(path))
+        stored = datasets(path)
+        return _by_row(path, stored, lambda names: {name: stored[name].read() for name in names})
     try:
         told = whosmat(str(path))
         ids = _ids(path, {name for name, _, _ in told})
@@ -60,10 +61,14 @@ def variables(path: Path) -> dict[str, Stored]:
             f"{path} is no MATLAB file that can be read ({err}).", mend="Copy it again."
         ) from err
     plain = {name: one for name, one in found.items() if name not in NAMES}
-    return _by_row(path, plain)
+    return _by_row(path, plain, partial(_load_all, path))
 
 
-def _by_row(path: Path, found: Mapping[str, Stored]) -> dict[str, Stored]:
+def _by_row(
+    path: Path,
+    found: Mapping[str, Stored],
+    read_all: Callable[[Sequence[str]], Mapping[str, Values]],
+) -> dict[str, Stored]:
     """Join variables that are one stimulus each: all are one row, or a list beside names them."""
     shapes = {one.shape for one in found.values()}
     if len(found) < 2 or len(shapes) > 1 or any(one.ids for one in found.values()):
@@ -79,7 +84,8 @@ def _by_row(path: Path, found: Mapping[str, Stored]) -> dict[str, Stored]:
     first = found[names[0]]
 
     def read() -> Values:
-        return np.stack([found[name].read().ravel() for name in names])
+        rows = read_all(names)  # at once: scipy goes through the whole file for each call
+        return np.stack([rows[name].ravel() for name in names])
 
     shape = (len(names), math.prod(first.shape))
     return {path.stem: Stored(shape, first.dtype, read, (path,), ids)}
@@ -112,7 +118,11 @@ def _fields(path: Path, name: str, ids: tuple[str, ...]) -> dict[str, Stored]:
 
 
 def _load(path: Path, name: str) -> Values:
+    return _load_all(path, [name])[name]
+
+
+def _load_all(path: Path, names: Sequence[str]) -> dict[str, Values]:
     with whole(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", MatReadWarning)  # variables that we do not read
-        values: Values = loadmat(str(path), variable_names=[name])[name]
-    return values
+        found: dict[str, Values] = loadmat(str(path), variable_names=list(names))
+    return found

@@ -157,6 +157,14 @@ def test_an_empty_array_is_refused(tmp_path):
         read_ready(write_npy(tmp_path, np.zeros((0, 5), "f4"), ()))
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.txt"])
+@pytest.mark.parametrize("text", ["", "stimulus\n", "a.png\nb.png\n"])
+def test_a_table_without_features_is_refused(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises((ShapeError, UnreadableError), match=r"nothing in it|cannot be read"):
+        read_ready(tmp_path / name)
+
+
 @pytest.mark.parametrize("shape", [(), (23,)])
 def test_one_axis_is_refused(shape, tmp_path):
     with pytest.raises(ShapeError, match=r"has shape .*\(stimuli, features\) was expected"):
@@ -182,7 +190,7 @@ def test_a_word_in_a_table_is_named_with_its_place(values, tmp_path):
     with pytest.raises(UnreadableError, match="'red' in column 7 of data row 5"):
         read_ready(path)
     path.write_text("\n".join(lines[:5]) + "\nx.png\t1\n")
-    with pytest.raises(UnreadableError, match="rows of 1 to 6 features"):
+    with pytest.raises(UnreadableError, match="rows of 1 to 6 features, and a first line of 6"):
         read_ready(path)
 
 
