@@ -63,6 +63,8 @@ class NetworkFacts:
         In the order of the analysis.
     transforms
         In the order in which they were applied, with all their settings.
+    captions
+        Where the texts come from, such as the name of a captioner; "" where not known.
     precision, device, batch_size
         Of the arithmetic.
     """
@@ -82,6 +84,7 @@ class NetworkFacts:
     doi: str = ""
     layers: tuple[LayerFacts, ...] = ()
     transforms: tuple[str, ...] = ()
+    captions: str = ""
     precision: str = ""
     device: str = ""
     batch_size: int = 0

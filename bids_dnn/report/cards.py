@@ -50,18 +50,34 @@ def networks_text(networks: Sequence[Told]) -> str:
     text
         Citations stand as ``[@key]``; "" where there is no network.
     """
-    if not networks:
-        return ""
     works = works_of(networks)
-    made = [
-        f"Features of the stimuli were taken from the layers of "
-        f"{', '.join(_named(one, works) for one in networks)}, run in PyTorch [@paszke2019]."
-    ]
-    details = [(str(one["name"]), _details(one)) for one in networks]
-    for name, text in details:
-        if text:
-            made.append(f"{name}: {text}" if len(networks) > 1 else text)
+    own = [one for one in networks if not is_ready(one)]
+    ready = [str(one["name"]) for one in networks if is_ready(one)]
+    made = []
+    if own:
+        made.append(
+            "Features of the stimuli were taken from the layers of "
+            f"{', '.join(_named(one, works) for one in own)}, run in PyTorch [@paszke2019]."
+        )
+    details = [(str(one["name"]), _details(one)) for one in own]
+    made += [f"{name}: {text}" if len(own) > 1 else text for name, text in details if text]
+    if ready:
+        made.append(
+            f"Features of {', '.join(ready)} had been made elsewhere and were joined with the "
+            "stimuli by their names."
+        )
     return " ".join(made)
+
+
+def is_ready(network: Told) -> bool:
+    """Tell whether features were made elsewhere.
+
+    Examples
+    --------
+    >>> is_ready({"name": "mine", "network": "features:mine.npy"})
+    True
+    """
+    return str(network.get("network") or "").startswith("features:")
 
 
 def is_random(network: Told) -> bool:
@@ -168,7 +184,8 @@ def _details(network: Told) -> str:
 
 def _input_text(network: Told) -> str:
     if network.get("modality") == "text":
-        return "It read the captions of the stimuli."
+        source = f" ({network['captions']})" if network.get("captions") else ""
+        return f"It read the captions of the stimuli{source}."
     if not network.get("size_px"):
         return ""
     rule = RESIZE.get(str(network.get("resize")), "resized to {size} x {size} pixels")
@@ -201,7 +218,7 @@ def norm_text(mean: Sequence[float], sd: Sequence[float]) -> str:
 def _layers_text(network: Told) -> str:
     layers = network.get("layers") or ()
     names = layers.split(", ") if isinstance(layers, str) else [str(one) for one in layers]
-    if not names or not network.get("size_px"):
+    if not names or not network.get("modality"):
         return ""
     one = "The layer was" if len(names) == 1 else "The layers were"
     text = f"{one} {listed(names, most=MOST_LAYERS)}"
@@ -221,4 +238,4 @@ def _weights_text(network: Told) -> str:
         facts.append(f"SHA-256 beginning with {sha256[:12]}")
     if network.get("license"):
         facts.append(f"license {network['license']}")
-    return f"Weights: {', '.join(facts)}." if facts and network.get("size_px") else ""
+    return f"Weights: {', '.join(facts)}." if facts and network.get("modality") else ""

@@ -11,7 +11,7 @@ import pandas as pd
 from bids_dnn.containers.portrait import Portrait
 from bids_dnn.containers.result import Result
 from bids_dnn.report import slices
-from bids_dnn.report.cards import described, is_random
+from bids_dnn.report.cards import described, is_random, is_ready
 from bids_dnn.report.parts import Section, Table, counted, listed, picture, table_of, units
 from bids_dnn.report.sources import WITHIN_RUNS, input_text
 
@@ -180,7 +180,7 @@ def weights_text(network: Mapping[str, Any]) -> str:
     """Return what is said of a network's weights; random ones loudly."""
     if is_random(network):
         return "RANDOM weights (untrained)"
-    if str(network.get("network") or "").startswith("features:"):
+    if is_ready(network):
         return "features that were made elsewhere"
     return f"weights {network['weights']}" if network.get("weights") else "published weights"
 

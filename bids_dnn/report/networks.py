@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.portrait import NetworkFacts, Portrait
@@ -226,6 +227,7 @@ def _activations(portrait: Portrait) -> Picture | None:
 
 def _dimensionality(portrait: Portrait) -> Picture | None:
     spread = portrait.dimensionality
+    flat = [layer for layer, value in spread.items() if math.isnan(value)]
     if sum(not math.isnan(value) for value in spread.values()) < 2:
         return None
     return picture(
@@ -234,7 +236,8 @@ def _dimensionality(portrait: Portrait) -> Picture | None:
         alt=f"Effective dimensionality of {counted(len(spread), 'layer')} of "
         f"{portrait.facts.name}, as a line.",
         caption=f"How many axes of equal variance would spread {portrait.n_stimuli:,} stimuli as "
-        "much as the layer does (participation ratio).",
+        "much as the layer does (participation ratio)."
+        + (f" Not known of what does not vary: {listed(flat)}." if flat else ""),
     )
 
 
@@ -243,6 +246,7 @@ def _rdms(portrait: Portrait) -> Picture | None:
         return None
     n = len(portrait.order)
     n_layers = min(len(portrait.rdms), figures.MOST_RDMS)
+    has_gaps = any(bool(np.isnan(rdm).any()) for rdm in portrait.rdms.values())
     return picture(
         _name(portrait, "rdms"),
         lambda theme: figures.draw_rdms(portrait.rdms, portrait.categories, theme=theme),
@@ -250,7 +254,8 @@ def _rdms(portrait: Portrait) -> Picture | None:
         f"between {n} stimuli.",
         caption=f"How unlike each pair of {_share(n, portrait.n_stimuli)} stimuli is to "
         f"{_share(n_layers, len(portrait.rdms))} layers, as ranks within a layer. "
-        + _order_text(portrait.categories),
+        + _order_text(portrait.categories)
+        + (" Gray: a pattern that is the mean of all." if has_gaps else ""),
     )
 
 
@@ -305,6 +310,7 @@ def card_table(facts: NetworkFacts) -> Table:
         "kind of input": {"image": "pictures", "text": "captions"}.get(facts.modality, ""),
         "input": size,
         "resizing": ", ".join(word for word in (facts.resize, facts.interpolation) if word),
+        "captions": facts.captions,
         "transforms": ", then ".join(facts.transforms) or ("none" if size else ""),
         "normalization": norm_text(facts.mean, facts.sd),
         "weights": facts.weights,

@@ -51,6 +51,22 @@ def test_several_networks_are_told_one_by_one():
     assert "two: Pictures were resized" in text
 
 
+def test_features_made_elsewhere_were_not_run_here():
+    text = cards.networks_text([{"name": "mine", "network": "features:mine.npy"}])
+    assert text.startswith("Features of mine had been made elsewhere")
+    assert "PyTorch" not in text
+    both = cards.networks_text([told(), {"name": "mine", "network": "features:mine.npy"}])
+    assert "layers of alexnet [" in both
+    assert "Features of mine had been" in both
+
+
+def test_a_reader_is_told_with_its_captions_and_layers():
+    text = cards.networks_text([told(modality="text", size_px=0, captions="git-base-coco")])
+    assert "It read the captions of the stimuli (git-base-coco)." in text
+    assert "The layers were features.0" in text
+    assert "SHA-256" in text
+
+
 def test_a_network_of_which_little_is_known_is_told_in_one_sentence():
     text = cards.networks_text([{"name": "mine", "weights": "w.pt", "reference": "Me (2026)"}])
     assert text.count(". ") == 0

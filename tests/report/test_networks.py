@@ -97,6 +97,22 @@ def test_what_is_missing_is_said_in_words(whole, changes, words, missing):
 
 
 @undrawn
+def test_what_does_not_vary_is_named():
+    one = make_portrait()
+    ranks = one.rdms["features.0"].copy()
+    ranks[0, 1:] = ranks[1:, 0] = math.nan
+    section = networks.network_section(
+        dataclasses.replace(
+            one,
+            rdms={"features.0": ranks},
+            dimensionality={"a": 1.0, "b": 2.0, "head": math.nan},
+        )
+    )
+    assert "Not known of what does not vary: head." in section.pictures[-2].caption
+    assert "Gray: a pattern that is the mean" in section.pictures[-1].caption
+
+
+@undrawn
 def test_labels_without_pictures_are_a_table():
     section = networks.network_section(make_portrait())
     assert "labels" not in names(section)
@@ -148,4 +164,3 @@ def test_a_page_shows_its_networks(tmp_path, whole):
     assert "squashed to 224 x 224 pixels" in text
     assert len(list((tmp_path / "figures").glob("network-alexnet_*.png"))) == len(WHAT)
     assert len(text) < page.MOST_BYTES
-    assert text == page.render_participant(data, tmp_path / "again")
