@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from bids_dnn.errors import ConfigError, NotEnoughDataError, OutputError, ShapeError
 from bids_dnn.features import products, scratch
+from bids_dnn.features.extract import Options, Shown, passes_of
 from bids_dnn.features.gram import (
     GramPlan,
     cross_grams,
@@ -18,6 +19,8 @@ from bids_dnn.features.gram import (
     grams_of,
     plan_grams,
 )
+from bids_dnn.features.probe import probe
+from tests.factories.networks import photos, small_network
 from tests.factories.passes import FakePasses, features
 
 WIDTHS = {"wide": 1000, "narrow": 37, "middle": 640}
@@ -153,6 +156,27 @@ def test_new_stimuli_are_multiplied_with_old_ones(rng, tmp_path, is_scaled):
         scale = old[layer].astype(float)[train].std(axis=0) if is_scaled else 1.0
         expected = (new[layer].astype(float) / scale) @ (old[layer] / scale).T
         np.testing.assert_allclose(one, expected, rtol=1e-10, atol=1e-9)
+
+
+def test_old_stimuli_among_themselves_are_the_gram_matrix(rng, tmp_path):
+    values = features(rng, 40, WIDTHS)
+    here = {"plan": plan(), "scratch": tmp_path}
+    whole = grams_of(FakePasses(values), **here)
+    crossed = cross_grams(FakePasses(values), FakePasses(values), **here)
+    for layer, one in whole.items():
+        np.testing.assert_allclose(crossed[layer], one.gram, rtol=1e-12, atol=1e-10)
+
+
+def test_a_network_gives_the_same_bytes_by_each_route(rng, tmp_path):
+    shown, network = photos(rng, 40), small_network()
+    inputs = Shown(dict.fromkeys(shown, ""), shown.__getitem__)
+    found = []
+    for mode, block in ROUTES:
+        passes = passes_of(
+            network, inputs, probe(network, ["0", "2"]), options=Options(batch_size=16)
+        )
+        found.append(bytes_of(grams_of(passes, plan=plan(mode, block), scratch=tmp_path)))
+    assert all(one == found[0] for one in found)
 
 
 def test_one_stimulus_has_a_gram_matrix(tmp_path):
