@@ -23,7 +23,7 @@ N_DIGITS = 6  # of ids that are numbers of rows
 NAMES = (
     *("stimulus_id", "stimulus_ids", "stim_id", "stim_ids", "stimulus", "stimuli", "stim_file"),
     *("names", "name", "image_names", "image_name", "file_names", "file_name", "filenames"),
-    *("filename", "ids", "id", "image_ids", "image_id", "labels"),
+    *("filename", "ids", "id", "image_ids", "image_id"),
 )  # of arrays beside the pictures that name them, the best first
 FIXED = {"uint8": (0.0, 255.0), "logical": (0.0, 1.0)}  # black and white of a type
 RANGES = {
@@ -70,7 +70,7 @@ def find_stack(place: Path, *, limits: tuple[float, float] | None = None) -> Pic
     imaging.require_file(path)
     with reading(path) as file:
         stored = _choose(path, file.arrays(), variable)
-        forms = _forms(stored.shape, stored.is_matlab) if axes is None else [axes]
+        forms = _forms_of(stored) if axes is None else [axes]
         _check_axes(path, stored, forms)
         lengths = {stored.shape[form.index("n")] for form in forms}
         names = _names(file.names_beside(stored.variable, lengths, NAMES))
@@ -78,7 +78,7 @@ def find_stack(place: Path, *, limits: tuple[float, float] | None = None) -> Pic
         n = stored.shape[form.index("n")]
         ids = _ids(path, names[n]) if n in names else _numbers(n)
         black, white = limits or _limits(path, stored, file)
-    shown = form[::-1] if stored.is_reversed else form
+    shown = _as_shown(form, stored)
     return Pictures((PictureArray(path, stored.variable, ids, shown, black, white),))
 
 
@@ -110,7 +110,7 @@ def stack_in(folder: Path) -> Path | None:
     path = folder / found.stacks[0]
     imaging.require_file(path)
     with reading(path) as file:
-        return path if any(_forms(one.shape, one.is_matlab) for one in file.arrays()) else None
+        return path if any(_forms_of(one) for one in file.arrays()) else None
 
 
 def split_stack(place: Path) -> tuple[Path, str | None, str | None]:
@@ -167,7 +167,7 @@ def _choose(path: Path, arrays: Sequence[Stored], variable: str | None) -> Store
                 mend=nearest(variable, known),
             )
         return known[variable.strip("/")]
-    fit = [one for one in arrays if _forms(one.shape, one.is_matlab)]
+    fit = [one for one in arrays if _forms_of(one)]
     if len(fit) == 1:
         return fit[0]
     if not fit:
@@ -192,6 +192,12 @@ def _example(arrays: Sequence[Stored]) -> str:
 
 
 # --- which axis
+
+
+def _forms_of(stored: Stored) -> list[str]:
+    if stored.is_list:
+        return ["nyxc"[: len(stored.shape)]]
+    return _forms(stored.shape, stored.is_matlab)
 
 
 def _forms(shape: Sequence[int], is_matlab: bool) -> list[str]:  # noqa: FBT001
@@ -261,6 +267,13 @@ def _form(
     return forms[0]
 
 
+def _as_shown(form: str, stored: Stored) -> str:
+    """Return axes in the order in which numpy shows them."""
+    if stored.is_list and stored.is_reversed:
+        return form[0] + form[:0:-1]
+    return form[::-1] if stored.is_reversed else form
+
+
 # --- names
 
 
@@ -270,8 +283,9 @@ def _names(found: Sequence[tuple[str, tuple[str, ...]]]) -> dict[int, tuple[str,
     for n in {len(names) for _, names in found}:
         here = {variable: names for variable, names in found if len(names) == n}
         known = [variable for variable in NAMES if variable in here]
-        if known or len(here) == 1:
-            best[n] = here[(known or list(here))[0]]
+        others = [variable for variable, names in here.items() if len(set(names)) == n]
+        if known or len(others) == 1:  # categories stand beside pictures too, but several times
+            best[n] = here[(known or others)[0]]
     return best
 
 

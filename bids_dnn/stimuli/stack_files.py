@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from bids_dnn.errors import UnreadableError
+from bids_dnn.stimuli.cells import hdf5_cells, old_cells, texts_of
 
 Kind = Literal["uint8", "logical", "whole", "real"]
 BLOCK_BYTES = 64 * 1024**2  # read at once
@@ -28,20 +29,23 @@ BROKEN = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, Runtim
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An array of numbers with 3 or 4 axes.
+    """An array of numbers with 3 or 4 axes, or a list of pictures that counts as one.
 
     Parameters
     ----------
     variable
-        Its name, with ``/`` between groups of HDF5.
+        Its name, with ``/`` between groups of HDF5, and ``.`` before a field of a structure array
+        of MATLAB's older formats.
     shape
-        In the order of the program that wrote it.
+        In the order of the program that wrote it; of a list, its length and the first picture.
     kind
         Of the numbers; ``whole`` and ``real`` have no black and white of their own.
     is_matlab
         Whether MATLAB or Octave wrote it, which put the pictures last by habit.
     is_reversed
         Whether numpy shows its axes in the reverse order.
+    is_list
+        Whether MATLAB keeps the pictures one by one; then the first axis counts them.
     """
 
     variable: str
@@ -49,13 +53,14 @@ class Stored:
     kind: Kind
     is_matlab: bool = False
     is_reversed: bool = False
+    is_list: bool = False
 
 
 class Reader(Protocol):
     """What is asked of a file of either kind."""
 
     def arrays(self) -> list[Stored]:
-        """Return the arrays of numbers with 3 or 4 axes, none of them read."""
+        """Return the arrays of numbers with 3 or 4 axes, and lists of pictures."""
 
     def names_beside(
         self, variable: str, lengths: Collection[int], numbered: Sequence[str]
@@ -126,7 +131,14 @@ class _Hdf5:
         found: list[Stored] = []
 
         def visit(name: str, node: Any) -> None:
-            if isinstance(node, h5py.Dataset) and not name.startswith("#") and _is_stack(node):
+            if not isinstance(node, h5py.Dataset) or name.startswith("#"):
+                return
+            cells = hdf5_cells(node)
+            if cells is not None and cells.are_pictures(is_reversed=True):
+                shape = (cells.shape[0], *cells.shape[:0:-1])
+                matlab = {"is_matlab": True, "is_reversed": True, "is_list": True}
+                found.append(Stored(name, shape, _kind(*cells.items), **matlab))
+            elif _is_stack(node):
                 is_matlab = self.is_matlab or "MATLAB_class" in node.attrs
                 shape = node.shape[::-1] if is_matlab else node.shape
                 lengths = tuple(int(n) for n in shape)
@@ -174,6 +186,9 @@ class _Hdf5:
 
     def extremes(self, variable: str) -> tuple[float, float]:
         node = self.file[variable]
+        if (cells := hdf5_cells(node)) is not None:
+            with _whole(self.path):
+                return _extremes(item[()] for item in cells.items)
         row = max(1, node.dtype.itemsize * math.prod(node.shape[1:]))
         step = max(1, BLOCK_BYTES // row)
         rows = (slice(i, i + step) for i in range(0, node.shape[0], step))
@@ -192,34 +207,46 @@ class _Old:
             self.stored = [(str(n), tuple(map(int, s)), str(c)) for n, s, c in whosmat(str(path))]
 
     def arrays(self) -> list[Stored]:
-        return [
-            Stored(name, shape, KINDS[what], is_matlab=True)
-            for name, shape, what in self.stored
-            if what in KINDS and len(shape) in (3, MOST_AXES) and 0 not in shape
-        ]
+        found = []
+        for name, shape, what in self.stored:
+            if what in KINDS and len(shape) in (3, MOST_AXES) and 0 not in shape:
+                found.append(Stored(name, shape, KINDS[what], is_matlab=True))
+            elif what in ("cell", "struct") and math.prod(shape) > 1:
+                value = self._read(name)
+                for field in value.dtype.names or ("",):
+                    cells = old_cells(value, field)
+                    if cells is not None and cells.are_pictures(is_reversed=False):
+                        full = f"{name}.{field}" if field else name
+                        kind = _kind(*cells.items)
+                        found.append(Stored(full, cells.shape, kind, is_matlab=True, is_list=True))
+        return found
 
     def names_beside(
-        self,
-        variable: str,  # noqa: ARG002  (there are no groups)
-        lengths: Collection[int],
-        numbered: Sequence[str],
+        self, variable: str, lengths: Collection[int], numbered: Sequence[str]
     ) -> list[tuple[str, tuple[str, ...]]]:
+        name, _, own = variable.partition(".")
+        if own:
+            value = self._read(name)
+            fields = [field for field in value.dtype.names if field != own]
+            told = [(field, texts_of(old_cells(value, field))) for field in fields]
+            return [(field, names) for field, names in told if len(names) in lengths]
         found = []
         for name, shape, what in self.stored:
             names: tuple[str, ...] = ()
             if what == "char" and shape and shape[0] in lengths:
                 names = tuple(str(row).strip() for row in np.ravel(self._read(name)))
             elif what == "cell" and _is_list(shape, lengths):
-                cells = [np.ravel(cell) for cell in self._read(name).ravel()]
-                if all(cell.dtype.kind == "U" and cell.size == 1 for cell in cells):
-                    names = tuple(str(cell[0]).strip() for cell in cells)
+                names = texts_of(old_cells(self._read(name)))
             elif name in numbered and what in KINDS and _is_list(shape, lengths):
                 names = _numbers(self._read(name))
             found += [(name, names)] if names else []
         return found
 
     def extremes(self, variable: str) -> tuple[float, float]:
-        return _extremes([self._read(variable)])
+        name, _, field = variable.partition(".")
+        value = self._read(name)
+        cells = old_cells(value, field)
+        return _extremes([value] if cells is None else cells.items)
 
     def _read(self, name: str) -> Any:
         from scipy.io import loadmat
@@ -233,17 +260,18 @@ def _is_stack(node: Any) -> bool:
     return is_array and node.dtype.kind in "buif" and not node.external and not node.is_virtual
 
 
-def _kind(node: Any) -> Kind:
-    if node.dtype.kind == "b" or _class(node) == "logical":
+def _kind(*nodes: Any) -> Kind:
+    kinds = {node.dtype.kind for node in nodes}
+    if kinds == {"b"} or all(_class(node) == "logical" for node in nodes):
         return "logical"
-    if node.dtype.kind == "f":
+    if "f" in kinds:
         return "real"
-    return "uint8" if node.dtype == np.uint8 else "whole"
+    return "uint8" if all(node.dtype == np.uint8 for node in nodes) else "whole"
 
 
 def _class(node: Any) -> str:
     """Return MATLAB's class, "" where none is told."""
-    told = node.attrs.get("MATLAB_class", b"")
+    told = getattr(node, "attrs", {}).get("MATLAB_class", b"")
     return told.decode() if isinstance(told, bytes) else str(told)
 
 

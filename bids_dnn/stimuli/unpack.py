@@ -14,7 +14,9 @@ from PIL import Image
 from bids_dnn import files, imaging
 from bids_dnn.containers.pictures import PictureArray, Pictures
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError, nearest
+from bids_dnn.stimuli.cells import hdf5_cells, old_cells
 
+SOURCE = ".source"  # holds a fingerprint of the arrays from which pictures were made
 COMPRESSION = 6  # of PNG; fixed, so that the same picture has the same bytes
 
 
@@ -33,7 +35,9 @@ def unpack(
     wanted
         Stimulus ids; each of `pictures`.
     folder
-        Where the files go, as ``<id>.png``. What is there already is not made again.
+        Where the files go, as ``<id>.png``. What is there already is not made again, unless the
+        arrays are others than those from which it was made (by name, size and time of their
+        files, and by all that `pictures` says of them).
     progress
         Called with the number of pictures done and of all, after each.
 
@@ -60,6 +64,7 @@ def unpack(
             mend=nearest(missing[0], list(places)[:1000]),
         )
     paths = {name: _path(folder, name) for name in wanted}
+    _forget_others(pictures, folder)
     todo = [name for name in paths if not paths[name].exists()]
     n_done = len(paths) - len(todo)
     for number, array in enumerate(pictures.arrays):
@@ -73,6 +78,26 @@ def unpack(
                 if progress is not None:
                     progress(n_done, len(paths))
     return paths
+
+
+def _forget_others(pictures: Pictures, folder: Path) -> None:
+    """Remove pictures that were made from other arrays, and note from which they are made."""
+    if not all(array.path.is_file() for array in pictures.arrays):
+        return  # said where they are read
+    now = files.fingerprint_of([_source(array) for array in pictures.arrays])
+    note = folder / SOURCE
+    if note.is_file() and note.read_text(encoding="utf-8") == now:
+        return
+    if folder.is_dir():
+        for name in pictures.names:
+            _path(folder, name).unlink(missing_ok=True)
+    files.write_text(note, now)
+
+
+def _source(array: PictureArray) -> list[Any]:
+    state = array.path.stat()
+    told = [array.variable, array.axes, array.black, array.white, list(array.names)]
+    return [array.path.name, state.st_size, state.st_mtime_ns, *told]
 
 
 def _path(folder: Path, name: str) -> Path:
@@ -101,6 +126,7 @@ def _slices(array: PictureArray) -> Iterator[Callable[[int], NDArray[Any]]]:
     with file:
         with imaging.whole(array.path):
             found = file.get(array.variable)
+            found = hdf5_cells(found) or found
         _fits(found, array)
         yield lambda row: _upright(found, row, array)
 
@@ -112,7 +138,10 @@ def _read_old(array: PictureArray) -> Any:
 
     try:
         with imaging.whole(array.path):
-            return loadmat(str(array.path), variable_names=[array.variable]).get(array.variable)
+            name, _, field = array.variable.partition(".")
+            found = loadmat(str(array.path), variable_names=[name]).get(name)
+            cells = None if found is None else old_cells(found, field)
+            return found if cells is None else cells
     except (MatReadError, TypeError, NotImplementedError) as err:
         raise UnreadableError(
             f"{array.path} cannot be read as a MATLAB file ({err}).",

@@ -1,5 +1,8 @@
 """stimuli.unpack: arrays of pictures become the same PNG files each time."""
 
+import os
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -37,7 +40,7 @@ def test_colors_come_out_as_they_are(colored, tmp_path):
     assert paths["nsd-00004"] == tmp_path / "out" / "nsd-00004.png"
     np.testing.assert_array_equal(pixels(paths["nsd-00004"]), brick[3])
     np.testing.assert_array_equal(pixels(paths["nsd-00002"]), brick[1])
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
 
 
 def test_the_same_picture_has_the_same_bytes_and_is_made_once(colored, tmp_path):
@@ -51,6 +54,47 @@ def test_the_same_picture_has_the_same_bytes_and_is_made_once(colored, tmp_path)
     unpack(pictures, pictures.names, tmp_path / "a", progress=lambda *n: told.append(n))
     assert told == [(5, 5)]
     assert [p.stat().st_mtime_ns for p in first.values()][1:] == times[1:]
+
+
+def test_pictures_of_another_array_are_not_kept(colored, tmp_path, rng):
+    brick, pictures = colored
+    (array,) = pictures.arrays
+    unpack(pictures, array.names, tmp_path / "out")
+    with h5py.File(array.path, "w") as file:
+        file["imgBrick"] = brick[::-1]
+    os.utime(array.path, ns=(0, 0))  # another time, whatever the clock's step
+    first = unpack(pictures, array.names[:1], tmp_path / "out")  # the others are gone too
+    assert [p.name for p in (tmp_path / "out").glob("*.png")] == ["nsd-00001.png"]
+    np.testing.assert_array_equal(pixels(first["nsd-00001"]), brick[-1])
+
+
+@pytest.mark.parametrize("other", [{"black": 255.0, "white": 0.0}, {"axes": "nxyc"}])
+def test_pictures_shown_otherwise_are_made_anew(colored, tmp_path, other):
+    brick, pictures = colored
+    (array,) = pictures.arrays
+    before = unpack(pictures, ["nsd-00001"], tmp_path)["nsd-00001"].read_bytes()
+    changed = Pictures((replace(array, **other),))
+    after = unpack(changed, ["nsd-00001"], tmp_path)["nsd-00001"]
+    expected = 255 - brick[0] if "black" in other else brick[0].transpose(1, 0, 2)
+    np.testing.assert_array_equal(pixels(after), expected)
+    assert unpack(pictures, ["nsd-00001"], tmp_path)["nsd-00001"].read_bytes() == before
+
+
+def test_what_was_made_stays_where_the_array_is_gone(colored, tmp_path):
+    _, pictures = colored
+    made = unpack(pictures, ["nsd-00001"], tmp_path)["nsd-00001"].read_bytes()
+    pictures.arrays[0].path.unlink()
+    assert unpack(pictures, ["nsd-00001"], tmp_path)["nsd-00001"].read_bytes() == made
+    with pytest.raises(MissingInputError, match=r"nsd_stimuli\.hdf5 does not exist"):
+        unpack(pictures, ["nsd-00002"], tmp_path)
+
+
+def test_a_matlab_file_cut_short_is_named(tmp_path, rng):
+    savemat(tmp_path / "a.mat", {"p": rng.normal(size=(9, 20, 20))})
+    array = PictureArray(tmp_path / "a.mat", "p", tuple("abcdefghi"), "nyx", 0.0, 1.0)
+    array.path.write_bytes(array.path.read_bytes()[:2000])
+    with pytest.raises(UnreadableError, match=r"a\.mat"):
+        unpack(Pictures((array,)), ["a"], tmp_path)
 
 
 @pytest.mark.parametrize("is_full", [False, True], ids=["format 5", "format 7.3"])
