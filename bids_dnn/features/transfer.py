@@ -165,8 +165,9 @@ def batch_size_for(
 ) -> int:
     """Return how many stimuli are shown at a time.
 
-    32 on the CPU. On a GPU, the largest power of two up to 256 for which memory is free, from
-    what a few pictures take; 64 texts.
+    32 on the CPU, 64 texts on a GPU; for pictures on a GPU the largest power of two up to 256
+    for which memory is free, from what a few pictures take. Fewer where the features of a batch
+    would take more than 1 GiB on the host.
 
     Parameters
     ----------
@@ -179,10 +180,9 @@ def batch_size_for(
     look
         Shows as many pictures to the network; None for texts.
     """
-    if device == "cpu":
-        return ON_CPU
-    if look is None:
-        return TEXTS_ON_CUDA
+    if device == "cpu" or look is None:
+        most = ON_CPU if device == "cpu" else TEXTS_ON_CUDA
+        return largest_batch(most, each=0, free=0, width=width)
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
@@ -195,16 +195,17 @@ def batch_size_for(
     each = (torch.cuda.max_memory_allocated() - before) / TRIED
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
-    return largest_batch(n=n, each=each, free=free, width=width)
+    most = min(MOST_ON_CUDA, 1 << (n - 1).bit_length())
+    return largest_batch(most, each=each, free=free, width=width)
 
 
-def largest_batch(*, n: int, each: float, free: float, width: int) -> int:
-    """Return the largest power of two that memory allows, 256 at most.
+def largest_batch(most: int, *, each: float, free: float, width: int) -> int:
+    """Return the largest power of two that memory allows.
 
     Parameters
     ----------
-    n : int
-        Stimuli; half of what is returned is less than that.
+    most : int
+        Stimuli, a power of two.
     each : float, bytes
         Of the device, for one picture.
     free : float, bytes
@@ -214,12 +215,10 @@ def largest_batch(*, n: int, each: float, free: float, width: int) -> int:
 
     Examples
     --------
-    >>> largest_batch(n=1000, each=100e6, free=10e9, width=100_000)
+    >>> largest_batch(256, each=100e6, free=10e9, width=100_000)
     64
     """
-    size = MOST_ON_CUDA
-    while size > 1 and (
-        size * each > FREE_SHARE * free or 4 * size * width > FEATURE_BYTES or size // 2 >= n
-    ):
+    size = most
+    while size > 1 and (size * each > FREE_SHARE * free or 4 * size * width > FEATURE_BYTES):
         size //= 2
     return size

@@ -7,7 +7,6 @@ from PIL import Image
 
 from bids_dnn.containers.network import Card
 from bids_dnn.features.transfer import (
-    MOST_ON_CUDA,
     ON_CPU,
     TEXTS_ON_CUDA,
     batch_size_for,
@@ -66,19 +65,20 @@ def test_on_the_cpu_nothing_travels():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"n": 5000, "each": 1e6, "free": 80e9, "width": 1000}, MOST_ON_CUDA),
-        ({"n": 5000, "each": 1e9, "free": 80e9, "width": 1000}, 32),  # 56 would fit
-        ({"n": 5000, "each": 1e6, "free": 80e9, "width": 6_000_000}, 32),  # 1 GiB on the host
-        ({"n": 40, "each": 1e6, "free": 80e9, "width": 1000}, 64),
-        ({"n": 5000, "each": 1e9, "free": 0, "width": 1000}, 1),
+        ({"each": 1e6, "free": 80e9, "width": 1000}, 256),
+        ({"each": 1e9, "free": 80e9, "width": 1000}, 32),  # 56 would fit
+        ({"each": 1e6, "free": 80e9, "width": 6_000_000}, 32),  # 1 GiB on the host
+        ({"each": 1e9, "free": 0, "width": 1000}, 1),
+        ({"each": 0, "free": 0, "width": 10**9}, 1),
     ],
 )
 def test_the_batch_follows_memory(given, expected):
-    assert largest_batch(**given) == expected
+    assert largest_batch(256, **given) == expected
 
 
-def test_the_batch_is_fixed_where_nothing_is_tried():
-    assert batch_size_for("cpu", n=7, width=1, look=None) == ON_CPU
+@pytest.mark.parametrize(("width", "share"), [(1, 1), (6_100_000, 1), (17_000_000, 2)])
+def test_the_batch_is_fixed_where_nothing_is_tried(width, share):
+    assert batch_size_for("cpu", n=7, width=width, look=None) == ON_CPU // share
     assert batch_size_for("cuda", n=7, width=1, look=None) == TEXTS_ON_CUDA
 
 
