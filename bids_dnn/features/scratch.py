@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn import files
+from bids_dnn.backend import cores
 from bids_dnn.errors import OutputError, ShapeError, UnreadableError
 
 Array = NDArray[np.float32]
+WRITERS = 4
 
 
 class Scratch:
@@ -121,7 +123,7 @@ def spooled(
 ) -> Iterator[dict[str, Scratch]]:
     """Write all batches to disk, and give the files of the layers while the block lasts.
 
-    A batch is written while the next one is made.
+    A batch is written while the next one is made, several layers at a time.
 
     Parameters
     ----------
@@ -149,20 +151,20 @@ def spooled(
             layer: stack.enter_context(Scratch(folder, n=n, p=p, tile=tiles[layer]))
             for layer, p in widths.items()
         }
-        with ThreadPoolExecutor(1) as writer:
-            pending: Future[None] | None = None
+        with ThreadPoolExecutor(min(WRITERS, cores())) as writers:
+            pending: list[Future[None]] = []
             for start, batch in numbered(batches, widths, n=n):
-                if pending is not None:
-                    pending.result()
-                pending = writer.submit(_write, made, start, batch)
-            if pending is not None:
-                pending.result()
+                _finish(pending)
+                pending = [
+                    writers.submit(one.write, start, batch[layer]) for layer, one in made.items()
+                ]
+            _finish(pending)
         yield made
 
 
-def _write(made: Mapping[str, Scratch], start: int, batch: Mapping[str, Array]) -> None:
-    for layer, scratch in made.items():
-        scratch.write(start, batch[layer])
+def _finish(pending: Sequence[Future[None]]) -> None:
+    for future in pending:
+        future.result()
 
 
 def numbered(
