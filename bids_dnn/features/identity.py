@@ -8,6 +8,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -224,10 +225,12 @@ def _architecture(network: Network) -> str:
 
 def _own_sources(module: torch.nn.Module) -> set[Path]:
     """Return the files of the classes of a network that no versioned library holds."""
-    kinds = {type(part) for part in module.modules()}
-    own = [kind for kind in kinds if not _library(kind)]
-    paths = [Path(inspect.getsourcefile(kind) or "") for kind in own]
-    return {path for path in paths if path.is_file()}
+    found = set()
+    for kind in {type(part) for part in module.modules()}:
+        if not _library(kind):
+            with suppress(TypeError, OSError):  # made without a file, as in a notebook
+                found.add(Path(inspect.getsourcefile(kind) or ""))
+    return {path for path in found if path.is_file()}
 
 
 def _libraries(module: torch.nn.Module) -> str:

@@ -187,6 +187,11 @@ def test_a_library_that_is_not_installed_is_known_by_its_source(tmp_path, monkey
     assert key_of(with_module(1, kind())) != base
 
 
+def test_a_class_without_a_file_has_an_identity():
+    kind = type("Layer", (torch.nn.Identity,), {"__module__": "nowhere"})
+    assert key_of(with_module(1, kind())) != key_of()
+
+
 def test_numbers_that_weights_and_names_do_not_show_count():
     """Heads of attention are neither in the weights nor in what torch prints."""
 
