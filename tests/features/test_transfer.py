@@ -76,7 +76,7 @@ def test_the_batch_follows_memory(given, expected):
     assert largest_batch(256, **given) == expected
 
 
-@pytest.mark.parametrize(("width", "share"), [(1, 1), (6_100_000, 1), (17_000_000, 2)])
+@pytest.mark.parametrize(("width", "share"), [(1, 1), (6_100_000, 1), (16_000_000, 2)])
 def test_the_batch_is_fixed_where_nothing_is_tried(width, share):
     assert batch_size_for("cpu", n=7, width=width, look=None) == ON_CPU // share
     assert batch_size_for("cuda", n=7, width=1, look=None) == TEXTS_ON_CUDA
