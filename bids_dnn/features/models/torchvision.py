@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,11 @@ SIGNED = ("googlenet", "inception_v3")
 HALF = (0.5, 0.5, 0.5)
 LICENSE = "BSD-3-Clause (torchvision; the terms of ImageNet may apply)"
 LICENSES = {"https://github.com/facebookresearch/SWAG/blob/main/LICENSE": "CC-BY-NC-4.0 (SWAG)"}
+OLD_NAMES = {
+    r"(denselayer\d+\.(norm|conv))\.([12])\.": r"\1\3.",
+    r"(encoder_layer_\d+\.mlp)\.linear_1\.": r"\1.0.",
+    r"(encoder_layer_\d+\.mlp)\.linear_2\.": r"\1.3.",
+}
 IDLE = ("Dropout", "Flatten", "Identity", "InceptionAux")
 
 
@@ -129,7 +136,31 @@ def trained(name: str, *, offline: bool) -> tuple[dict[str, torch.Tensor], str]:
         If the file is cut short or holds something else.
     """
     path = find(name, offline=offline)
-    return read_state(path), path.name
+    return renamed(read_state(path)), path.name
+
+
+def translated(_: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights of a file under the names that they have in the network."""
+    return renamed(state)
+
+
+def renamed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights under the names that torchvision's networks have for them today.
+
+    The published files of DenseNet and of vision transformers are older than these names.
+
+    Examples
+    --------
+    >>> list(renamed({"features.denseblock1.denselayer2.norm.1.weight": None}))
+    ['features.denseblock1.denselayer2.norm1.weight']
+    """
+    return {_today(key): value for key, value in state.items()}
+
+
+def _today(key: str) -> str:
+    for pattern, new in OLD_NAMES.items():
+        key = re.sub(pattern, new, key)
+    return key
 
 
 def _entry(name: str) -> Any:

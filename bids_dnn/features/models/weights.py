@@ -237,7 +237,10 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: 
     for key in state:
         if key not in own:
             raise _mismatch(source, f"has {key!r}, which the network has not")
-    module.load_state_dict(dict(state), strict=False)
+    with torch.no_grad():
+        for key, tensor in own.items():  # not load_state_dict: some networks ask for a version
+            if key in state:
+                tensor.copy_(state[key])
 
 
 def _mismatch(source: str, what: str) -> ShapeError:

@@ -191,3 +191,40 @@ def test_the_name_says_which_weights(tmp_path, monkeypatch):
         family.find("resnet50/IMAGENET1K_V1", offline=True)
     with pytest.raises(MissingInputError, match=r"resnet50-11ad3fa6\.pth"):
         family.find("resnet50", offline=True)
+
+
+def old_densenet(key):
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key)
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [("densenet121", old_densenet), ("mnasnet0_5", str), ("shufflenet_v2_x0_5", str)],
+)
+def test_published_files_go_in_under_names_of_their_time(name, old, tmp_path, monkeypatch):
+    """DenseNet's files have other names than its modules; MnasNet's want to know a version."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    entry = torchvision.models.get_model_weights(name).DEFAULT
+    path = tmp_path / "hub" / "checkpoints" / entry.url.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
+    source = load_network(name, weights="random", layers=None, seed=3)
+    state = {old(key): value for key, value in source.module.state_dict().items()}
+    assert (list(state) == list(source.module.state_dict())) == (old is str)
+    torch.save(state, path)
+    monkeypatch.setattr("bids_dnn.features.models.weights._check_hash", lambda _: None)
+    for weights in (None, path):
+        made = load_network(name, weights=weights, layers=None, seed=0, offline=True)
+        assert made.weights == path.name
+        assert made.weights_sha256 == source.weights_sha256
+
+
+def test_published_files_of_vision_transformers_are_renamed():
+    with torch.device("meta"):
+        state = family.build("vit_b_32").state_dict()
+    old = {
+        re.sub(r"mlp\.(0|3)\.", lambda found: f"mlp.linear_{1 + int(found[1]) // 3}.", key): value
+        for key, value in state.items()
+    }
+    assert old.keys() != state.keys()
+    assert "encoder.layers.encoder_layer_0.mlp.linear_2.bias" in old
+    assert list(family.renamed(old)) == list(state)
