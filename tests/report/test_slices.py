@@ -86,6 +86,18 @@ def test_the_contact_sheet_takes_broken_and_few_pictures(tmp_path):
     assert rgb(slices.contact_sheet(stimuli)).shape[1] > 1000
 
 
+def test_the_contact_sheet_has_room_for_words(tmp_path):
+    stimuli = make_stimuli(tmp_path, 3)
+    plain = rgb(slices.contact_sheet(stimuli))
+    words = rgb(slices.contact_sheet(stimuli, {stimuli[0][0]: "tabby cat\n0.50"}))
+    none = rgb(slices.contact_sheet(stimuli, {"else": "dog"}))
+    assert words.shape == none.shape
+    assert words.shape[0] > plain.shape[0]
+    changed = np.argwhere((words != none).any(axis=2))
+    assert changed[:, 0].min() > 0.6 * len(words)  # below the pictures
+    assert changed[:, 1].max() < 0.2 * words.shape[1]  # of the first column
+
+
 def test_cuts_are_evenly_spaced_and_inside():
     inside = np.zeros(SHAPE, dtype=bool)
     inside[3, 3, 4:30] = True
