@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.features.models.torchvision import CARDS
+from bids_dnn.features.models import card_of
 from bids_dnn.simulate.truth import N_VOXELS, PLAN, components, mix, noise_for, truth_table
 
 
@@ -44,7 +44,7 @@ def test_the_noise_gives_the_ceiling(rng, ceiling):
 
 
 def test_planted_layers_are_three_apart_and_of_at_most_ten_components():
-    order = CARDS["alexnet"].layers
+    order = card_of("alexnet").layers
     places = [order.index(plan.layer) for plan in PLAN if plan.layer]
     assert min(np.diff(places)) >= 3
     assert max(plan.n_components for plan in PLAN) <= 10
