@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.errors import ShapeError
 from bids_dnn.features.passes import Passes
 from bids_dnn.features.products import (
     Array,
@@ -56,8 +57,16 @@ def recompute(
     NotEnoughDataError
         If a training set has fewer than two rows.
     ShapeError
-        If a pass gives another number of rows or columns than it should.
+        If a pass gives another number of rows or columns than it should, or a block does not
+        hold whole groups.
     """
+    for layer, grid in grids.items():
+        if block < 1 or (block % grid.group and block < first.n):
+            raise ShapeError(
+                f"A block of {block} rows does not hold whole groups of {grid.group} rows, as "
+                f"layer {layer!r} has.",
+                mend="Take the block of gram.plan_grams for these stimuli and layers.",
+            )
     with threads_of_blas() as pool:
         weights = _weights(first, grids, trains, pool)
         made = {layer: empty_sums(grid, max(1, len(trains))) for layer, grid in grids.items()}
@@ -67,20 +76,28 @@ def recompute(
         for start in range(0, first.n, block):
             stop = min(start + block, first.n)
             held = {
-                layer: Block(grid, start, stop, weights.get(layer, ()), made[layer], pool)
+                layer: Block(grid, (start, stop), weights.get(layer, ()), made[layer], pool=pool)
                 for layer, grid in grids.items()
             }
-            for row, batch in numbered(first(start), first.widths, n=first.n, start=start):
-                for layer, mine in held.items():
-                    mine.take(row, batch[layer])
-                if second is not None and row + _n_rows(batch) >= stop:
-                    break
-            if second is not None:
-                for row, batch in numbered(second(), second.widths, n=second.n):
-                    for layer, mine in held.items():
-                        mine.take_second(row, batch[layer])
+            _pass_by(first, second, held, (start, stop))
             del held
     return made
+
+
+def _pass_by(
+    first: Passes, second: Passes | None, held: Mapping[str, Block], rows: tuple[int, int]
+) -> None:
+    """Fill a block, and multiply it with what comes after it, or with all of `second`."""
+    start, stop = rows
+    for row, batch in numbered(first(start), first.widths, n=first.n, start=start):
+        for layer, mine in held.items():
+            mine.take(row, batch[layer])
+        if second is not None and row + _n_rows(batch) >= stop:
+            break
+    if second is not None:
+        for row, batch in numbered(second(), second.widths, n=second.n):
+            for layer, mine in held.items():
+                mine.take_second(row, batch[layer])
 
 
 def _n_rows(batch: Mapping[str, Features]) -> int:
@@ -93,8 +110,8 @@ class Block:
     Parameters
     ----------
     grid
-    start, stop : int
-        The rows that stay.
+    rows
+        The first that stays, and the one after the last.
     weights : each (p,)
         Of the columns, for each Gram matrix; none = the features as they are.
     sums
@@ -105,17 +122,18 @@ class Block:
     def __init__(
         self,
         grid: Grid,
-        start: int,
-        stop: int,
+        rows: tuple[int, int],
         weights: Weights,
         sums: Sequence[Sums],
+        *,
         pool: Pool,
     ) -> None:
+        start, stop = rows
         self.grid, self.weights, self.sums, self.pool = grid, weights, sums, pool
         self.groups = range(start // grid.group, -(-stop // grid.group))
         n = grid.parts[0] if len(grid.parts) == 1 else stop
-        self.rows = Filler(grid, n, len(self.groups), start)
-        self.others = Filler(grid, grid.parts[-1], 0, 0)
+        self.rows = Filler(grid, n, n_held=len(self.groups), start=start)
+        self.others = Filler(grid, grid.parts[-1])
 
     def take(self, start: int, rows: Features) -> None:
         """Keep or multiply rows (b, p) of the first part, the first of which is `start`."""
@@ -176,7 +194,7 @@ class Filler:
         First row that comes, which begins a group.
     """
 
-    def __init__(self, grid: Grid, n: int, n_held: int, start: int) -> None:
+    def __init__(self, grid: Grid, n: int, *, n_held: int = 0, start: int = 0) -> None:
         self.grid, self.n = grid, n
         self.first = start // grid.group
         self.kept = np.zeros((n_held, grid.group, grid.p), dtype=np.float32)
@@ -222,7 +240,7 @@ def _weights(
         return {}
     tiles = {layer: list(grid.tiles()) for layer, grid in grids.items()}
     moments = {layer: [[Moments() for _ in trains] for _ in tiles[layer]] for layer in grids}
-    fillers = {layer: Filler(grid, passes.n, 0, 0) for layer, grid in grids.items()}
+    fillers = {layer: Filler(grid, passes.n) for layer, grid in grids.items()}
     for start, batch in numbered(passes(), passes.widths, n=passes.n):
         for layer, filler in fillers.items():
             for k, group in filler.take(start, batch[layer]):

@@ -68,7 +68,7 @@ def add_up(
     OutputError
         If `scratch` has too little room or cannot be written.
     ShapeError
-        If a batch has another number of rows or columns than it should.
+        If a batch has another number of rows or columns than it should, or `block` does not fit.
     NotEnoughDataError
         If a training set has fewer than two rows.
     """

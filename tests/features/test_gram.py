@@ -200,6 +200,13 @@ def test_masks_that_do_not_fit_are_refused(rng, tmp_path):
         cross_grams(FakePasses({"a": np.ones((2, 2), dtype="f4")}), passes, **here)
 
 
+@pytest.mark.parametrize("block", [0, 33])
+def test_a_block_of_another_plan_is_refused(rng, tmp_path, block):
+    passes = FakePasses(features(rng, 75, WIDTHS))
+    with pytest.raises(ShapeError, match=rf"block of {block} rows .* whole groups of 16"):
+        grams_of(passes, plan=plan("recompute", block), scratch=tmp_path)
+
+
 @pytest.mark.parametrize("mode", ["disk", "recompute"])
 def test_passes_that_break_their_word_are_refused(rng, tmp_path, mode):
     class Short(FakePasses):
