@@ -1,5 +1,7 @@
 """features.models.cornet: names and shapes as published, circuits as in the papers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import conv2d, max_pool2d, relu
@@ -56,12 +58,14 @@ def test_there_are_as_many_parameters_as_published(name, n_parameters):
     assert sum(one.numel() for one in module.parameters()) == n_parameters
 
 
-@pytest.mark.parametrize("name", ["z", "s", "rt", "r"])
-def test_areas_halve_their_maps_as_the_card_and_probe_say(name):
+@pytest.mark.parametrize(("name", "size"), [("z", 224), ("s", 64), ("rt", 64), ("r", 64)])
+def test_areas_halve_their_maps_as_the_card_and_probe_say(name, size):
     network = load_network(f"cornet:{name}", weights="random", layers=None, seed=0)
+    assert network.card.size_px == 224
+    network = replace(network, card=replace(network.card, size_px=size))
     layers = [*network.card.layers, *(f"{area}.output" for area in AREAS)]
     found = {one.layer.name: one for one in probe(network, layers)}
-    sides = dict(zip(AREAS, (56, 28, 14, 7), strict=True))
+    sides = {area: size // 4 // 2**i for i, area in enumerate(AREAS)}
     assert {area: found[area].shape for area in AREAS} == {
         area: (CHANNELS[area], side, side) for area, side in sides.items()
     }
