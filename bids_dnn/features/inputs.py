@@ -11,6 +11,7 @@ from bids_dnn.features.ahead import Load
 from bids_dnn.features.capture import Precision
 
 Progress = Callable[[int, int], None]
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,10 @@ class Options:
     n_workers: int = 0
 
     def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise ConfigError(
+                f"There is no device {self.device!r}.", mend=nearest(self.device, DEVICES)
+            )
         if self.precision not in get_args(Precision):
             raise ConfigError(
                 f"There is no precision {self.precision!r}.",

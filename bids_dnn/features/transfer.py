@@ -33,7 +33,10 @@ def placed(network: Network, device: str) -> Network:
     if device == "cpu":
         return network
     module = copy.deepcopy(network.module).to(device)
-    return replace(network, module=module.to(memory_format=torch.channels_last))
+    for part in module.modules():
+        if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            part.to(memory_format=torch.channels_last)
+    return replace(network, module=module)
 
 
 def normalized(pictures: torch.Tensor, card: Card) -> torch.Tensor:

@@ -14,6 +14,7 @@ def test_defaults_are_exact():
     ("given", "told"),
     [
         ({"precision": "float23"}, r"no precision 'float23'\. Did you mean 'float32'"),
+        ({"device": "gpu"}, r"no device 'gpu'\. .*cpu"),
         ({"precision": "tf32"}, "on a CPU, which has no TF32"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"n_workers": -2}, "n_workers is -2"),

@@ -82,6 +82,16 @@ def test_the_batch_is_fixed_where_nothing_is_tried(width, share):
     assert batch_size_for("cuda", n=7, width=1, look=None) == TEXTS_ON_CUDA
 
 
+def test_a_copy_of_the_network_goes_to_the_device():
+    network = small_network()
+    there = placed(network, "meta")  # as good as a GPU for this
+    assert there.card is network.card
+    assert {one.device.type for one in there.module.parameters()} == {"meta"}
+    assert there.module[2].weight.is_contiguous(memory_format=torch.channels_last)
+    assert {one.device.type for one in network.module.parameters()} == {"cpu"}
+    assert network.module[2].weight.is_contiguous()
+
+
 @pytest.mark.gpu
 def test_what_travels_to_the_gpu_and_back_is_the_same(rng):
     if not torch.cuda.is_available():
