@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bids_dnn.containers.portrait import NetworkFacts
+from bids_dnn.features.models.cards_papers import PAPERS
+from bids_dnn.features.models.references import CLIP_PAPERS
 from bids_dnn.report import cards, methods
 from bids_dnn.report.references import REFERENCES
 from tests.factories.portraits import TRANSFORMS, make_facts
@@ -112,6 +114,24 @@ def test_works_are_read_from_cards(reference, doi, expected):
     works = cards.works_of([{"name": "net", "reference": reference, "doi": doi}])
     assert {k: (w.authors, w.title, w.place) for k, w in works.items()} == expected
     assert all(work.link.startswith("https://doi.org/10.") for work in works.values())
+
+
+PUBLISHED = [(one.line("as trained by X"), one.doi) for one in PAPERS.values()]
+PUBLISHED += [
+    (f"net (tag) of clip: {one.text}", one.doi) for one in CLIP_PAPERS.values() if one.doi
+]
+
+
+@pytest.mark.parametrize(("line", "doi"), PUBLISHED, ids=[doi for _, doi in PUBLISHED])
+def test_the_works_of_our_own_cards_are_read(line, doi):
+    works = cards.works_of([{"name": "net", "reference": line, "doi": doi}])
+    main = next(work for work in works.values() if work.doi == doi)
+    assert main.authors
+    assert 2012 <= main.year <= 2026
+    assert len(main.title) > 15
+    assert "(" not in main.title
+    assert "doi:" not in main.place
+    assert str(main.year) in main.key
 
 
 def test_a_work_of_the_table_is_taken_from_there():
