@@ -162,7 +162,15 @@ def test_every_option_is_a_setting_or_known_as_a_short_form():
     short_forms = {"network": "networks", "weights": "networks", "roi": "regions"} | {
         "responses": "responses"
     }
-    of_the_call = {"config", "dry_run", "reports_only", "verbosity", "quiet", "version"}
+    of_the_call = {
+        "config",
+        "dry_run",
+        "download_only",
+        "reports_only",
+        "verbosity",
+        "quiet",
+        "version",
+    }
     sections = {"n_permutations": ("decode", "permutations")}
     for option in main.params:
         if not isinstance(option, click.Option) or option.name in of_the_call:

@@ -31,7 +31,7 @@ def fetch_atlas(term: Term, space: str) -> None:
 
 
 def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
-    """Load each network once, which fetches its weights, look at its layers, and say what is there.
+    """Load each network once, which fetches its weights, look at its layers, and tell of them.
 
     Parameters
     ----------

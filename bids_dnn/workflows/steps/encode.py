@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from bids_dnn.analyses.encode.fit import encode
@@ -25,11 +24,7 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     for index in features:
         check_scaling(measured, read_json(index)["scaled_on"])
         warnings += read_json(index)["warnings"]
-    grams = [
-        replace(gram, network=read_json(index)["name"])
-        for index in features
-        for gram in load_grams(index)
-    ]
+    grams = [gram for index in features for gram in load_grams(index)]
     try:
         result = encode(
             measured,

@@ -45,14 +45,15 @@ class Extracted:
 
     Parameters
     ----------
-    keys
-        Of the cache, one for each layer, in the order of the layers.
+    layers, keys
+        Names, and keys of the cache.
     portraits
         One for each tower that was used, by what it takes.
     warnings
         Sentences.
     """
 
+    layers: tuple[str, ...]
     keys: tuple[str, ...]
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
@@ -145,6 +146,8 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         n_workers=max(1, cores() - 1),
     )
     reduction = parse_reduction(told["reduce"])
+    if reduction.kind == "pca":  # learnt within folds, from the same products
+        reduction = Reduction()
     keys: dict[str, str] = {}
     portraits: dict[str, Portrait] = {}
     warnings: list[str] = []
@@ -156,7 +159,8 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
-    return Extracted(tuple(keys[one.layer.name] for one in probed), portraits, tuple(warnings))
+    layers = tuple(one.layer.name for one in probed)
+    return Extracted(layers, tuple(keys[one] for one in layers), portraits, tuple(warnings))
 
 
 def is_whole(cache: Path, key: str) -> bool:
@@ -307,7 +311,7 @@ def _products(
     tower: _Tower, passes: Passes, identities: Mapping[str, Mapping[str, str]]
 ) -> Iterator[FeatureGram]:
     """Multiply the features of each layer with themselves."""
-    told, reduction = tower.told, tower.reduction
+    told = tower.told
     scaled = set(told["scaled_on"])
     train = np.array([name in scaled for name in tower.ids]) if scaled else None
     tower.out_dir.mkdir(parents=True, exist_ok=True)
@@ -332,7 +336,6 @@ def _products(
             product.gram,
             passes.widths[layer],
             identity,
-            n_components=reduction.n_components if reduction.kind == "pca" else 0,
             sums=product.sums,
         )
 

@@ -33,30 +33,28 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
     index = cache / f"{told['key']}-{device}.json"  # GPU and CPU differ in the last bits
-    keys = _known(cache, index)
+    found = _known(cache, index)
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
-    if keys is None or not provenance.is_done(drawn, told["key"]):
+    if found is None or not provenance.is_done(drawn, told["key"]):
         is_ready = told["network"].startswith(READY)
         made = _keep_ready(told, cache) if is_ready else extract(told, device, out_dir)
-        keys = list(made.keys)
-        write_json(index.with_suffix(".warnings.json"), list(made.warnings))
         for name, portrait in _named(made.portraits, told["name"]).items():
             facts = replace(portrait.facts, name=name, network=told["network"])
             sidecar = {provenance.FINGERPRINT: told["key"]}
             write_portrait(replace(portrait, facts=facts), output, sidecar=sidecar)
-        write_json(index, keys)
+        found = {"layers": list(made.layers), "keys": list(made.keys)}
+        found["warnings"] = list(made.warnings)
+        write_json(index, found)
         if told["cache_bytes"]:
             store.prune(cache, max_bytes=told["cache_bytes"])
-    where = {"cache": str(cache), "name": told["name"], "keys": keys}
-    also = {
-        "scaled_on": told["scaled_on"],
-        "warnings": read_json(index.with_suffix(".warnings.json")),
-    }
-    return write_json(out_dir / "features.json", where | also)
+    where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
+    reduction = parse_reduction(told["reduce"])
+    kept = {"n_components": reduction.n_components if reduction.kind == "pca" else 0}
+    return write_json(out_dir / "features.json", found | where | kept)
 
 
 def load_grams(index: Path) -> list[FeatureGram]:
-    """Return the Gram matrices that a `features_step` wrote or found.
+    """Return the Gram matrices that a `features_step` wrote or found, named as it was told.
 
     Raises
     ------
@@ -66,14 +64,22 @@ def load_grams(index: Path) -> list[FeatureGram]:
         If an entry of the cache is damaged.
     """
     told = read_json(index)
-    return [store.read_gram(Path(told["cache"]), key) for key in told["keys"]]
+    n_components, made = told["n_components"], []
+    for layer, key in zip(told["layers"], told["keys"], strict=True):
+        gram = store.read_gram(Path(told["cache"]), key)
+        identity = gram.identity
+        if n_components:
+            identity = identity | {"reduction": f"pca(n={n_components}) within folds"}
+        named = replace(gram, network=told["name"], layer=layer, identity=identity)
+        made.append(replace(named, n_components=n_components))
+    return made
 
 
-def _known(cache: Path, index: Path) -> list[str] | None:
+def _known(cache: Path, index: Path) -> dict[str, Any] | None:
     if not index.is_file():
         return None
-    keys: list[str] = read_json(index)
-    return keys if all(is_whole(cache, name) for name in keys) else None
+    found: dict[str, Any] = read_json(index)
+    return found if all(is_whole(cache, key) for key in found["keys"]) else None
 
 
 def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:
@@ -97,18 +103,9 @@ def _keep_ready(told: Mapping[str, Any], cache: Path) -> Extracted:
             mend="Leave transform, scale and srp out for them.",
         )
     made = grams(found, resolve(ids, told["stimuli"], told["aliases"]), network=told["name"])
-    if reduction.kind == "pca":
-        made = [
-            replace(
-                gram,
-                n_components=reduction.n_components,
-                identity=gram.identity | {"reduction": str(told["reduce"])},
-            )
-            for gram in made
-        ]
     keys = [store.key(gram.identity) for gram in made]
     for key, gram in zip(keys, made, strict=True):
         store.write_gram(cache, key, gram)
     facts = NetworkFacts(told["name"], network=told["network"], modality="")
     drawn = portray_grams(facts, made, categories=told["categories"])
-    return Extracted(tuple(keys), {"": drawn})
+    return Extracted(tuple(found), tuple(keys), {"": drawn})
