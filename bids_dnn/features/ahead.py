@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.errors import BidsDnnError, ShapeError, UnreadableError
+from bids_dnn.errors import BidsDnnError, ConfigError, ShapeError, UnreadableError
 
 Picture = NDArray[np.uint8] | NDArray[np.float32]
 Load = Callable[[str], Picture]
@@ -60,6 +61,8 @@ def decoded(
         If a picture has another shape or type; its id is named.
     UnreadableError
         If a picture cannot be loaded, or a worker was ended from outside.
+    ConfigError
+        If `load` cannot be sent to the workers.
     BidsDnnError
         As `load` raises it, with the id.
 
@@ -70,6 +73,7 @@ def decoded(
     [9, 9]
     """
     if n_workers and len(names) > FEW and not multiprocessing.current_process().daemon:
+        _check_sendable(load)
         context = multiprocessing.get_context("forkserver")
         here, there = context.Pipe(duplex=False)
         workers = ProcessPoolExecutor(
@@ -79,6 +83,16 @@ def decoded(
         return _ordered(workers, work, names, n_ahead=n_ahead, lifelines=(there, here))
     thread = ThreadPoolExecutor(1)
     return _ordered(thread, partial(load_all, load, size_px=size_px), names, n_ahead=n_ahead)
+
+
+def _check_sendable(load: Load) -> None:
+    try:
+        pickle.dumps(load)
+    except (pickle.PicklingError, AttributeError, TypeError) as err:
+        raise ConfigError(
+            f"What loads the pictures cannot be sent to other processes ({err}).",
+            mend="Use n_workers = 0, or stimuli.load.Loader, or a function of a module.",
+        ) from err
 
 
 def load_all(load: Load, names: Sequence[str], *, size_px: int) -> list[Picture]:

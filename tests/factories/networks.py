@@ -24,10 +24,6 @@ def small_network(seed=0, size_px=12, layers=("0", "2", "5")):
     return Network(module, card, f"random (seed {seed})", hash_of(module))
 
 
-def pictures(rng, n, size_px=12):
-    return {f"p{i:03}.png": rng.normal(size=(3, size_px, size_px)).astype("f4") for i in range(n)}
-
-
 def photos(rng, n, size_px=12):
     """Return pictures as they are loaded, 8-bit and not normalized, by their ids."""
     return {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
+from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features import ahead
 from bids_dnn.features.ahead import CHUNK, decoded
 from tests.factories.loaders import Faulty, lone_torch, numbered
@@ -87,6 +87,11 @@ def test_a_worker_that_is_killed_is_told():
     shown = decoded(Faulty("p042", "killed"), NAMES, size_px=4, n_workers=2)
     with pytest.raises(UnreadableError, match=r"was ended from outside.*fewer workers"):
         list(shown)
+
+
+def test_what_cannot_be_sent_to_a_worker_is_told():
+    with pytest.raises(ConfigError, match=r"cannot be sent .*n_workers = 0"):
+        decoded(lambda name: numbered(name), NAMES, size_px=4, n_workers=2)
 
 
 def test_workers_end_when_the_iterator_is_closed(tmp_path):
