@@ -303,22 +303,26 @@ def meanings(
             found[name] = tuple(sorted(others))
         elif "/" in path and (inner := next((e for e in _tails(path) if e in known), None)):
             found[name] = (inner,)  # the longest comes first
-    single = [picture for picture in known if JOIN not in picture]
     left = {n: path for n, path in paths.items() if path and n not in found and JOIN not in path}
-    for key, keys, needs_folder in _WAYS:
-        asked = {n: path for n, path in left.items() if "/" in path or not needs_folder}
-        table = _index(single, keys) if asked else {}
-        for name, path in asked.items():
-            fits = [p for p in table.get(key(path), ()) if _agree(path, p)]
-            if fits:
-                found[name] = tuple(sorted(fits))
-        left = {n: path for n, path in left.items() if n not in found}
+    deep = {n: path for n, path in left.items() if "/" in path}
+    ends = _index(known, _tails) if deep else {}
+    found |= {n: tuple(sorted(ends[path])) for n, path in deep.items() if path in ends}
+    left = {n: path for n, path in left.items() if n not in found}
+    stems = _index(known, _stems) if left else {}
+    for name, path in left.items():
+        fits = [p for p in stems.get(stem(path), ()) if _agree(path, p)]
+        named = [p for p in fits if _file_name(p) == _file_name(path)]
+        if fits:
+            found[name] = tuple(sorted(named or fits))
     return {name: found[name] for name in names if name in found}
 
 
 def _index(known: Iterable[str], keys: Callable[[str], Iterable[str]]) -> dict[str, list[str]]:
+    """Return the pictures of one file each by what `keys` gives of them."""
     table: dict[str, list[str]] = {}
     for picture in known:
+        if JOIN in picture:
+            continue
         for key in keys(picture):
             if key in table:
                 table[key].append(picture)
@@ -362,12 +366,3 @@ def stem(path: str) -> str:
 def _stems(picture: str) -> tuple[str, ...]:
     base = stem(picture)
     return (base, base.removesuffix(IMAGE)) if base.endswith(IMAGE) else (base,)
-
-
-# What of a name is looked up, under what a picture is found, and whether names without a folder
-# are looked up so; in the order of preference.
-_WAYS: tuple[tuple[Callable[[str], str], Callable[[str], Iterable[str]], bool], ...] = (
-    (str, _tails, True),
-    (_file_name, lambda picture: (_file_name(picture),), False),
-    (stem, _stems, False),
-)

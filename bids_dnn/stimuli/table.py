@@ -246,16 +246,17 @@ def _table_of(told: Described) -> pd.DataFrame:
 
 def _with_folders(table: pd.DataFrame, known: Collection[str] = ()) -> pd.DataFrame:
     """Fill category and split from folders where no table tells them."""
-    if not len(table) or any(catalog.JOIN in name for name in table.index):
+    folders = [str(name).rpartition("/")[0] for name in table.index]
+    levels = {folder: folder.split("/") if folder else [] for folder in set(folders)}
+    if any(catalog.JOIN in name for name in table.index):
         return table
-    levels = [str(name).split("/")[:-1] for name in table.index]
-    first = {level[0] if level else "" for level in levels}
-    if {name.lower() for name in first} == set(SPLITS):
+    if {level[0].lower() if level else "" for level in levels.values()} == set(SPLITS):
         if "split" not in known:
-            table = _with(table, "split", [level[0].lower() for level in levels])
-        levels = [level[1:] for level in levels]
+            table = _with(table, "split", [levels[folder][0].lower() for folder in folders])
+        levels = {folder: level[1:] for folder, level in levels.items()}
     if "category" not in known:
-        table = _with(table, "category", _differing(levels))
+        names = _differing(levels)
+        table = _with(table, "category", [names[folder] for folder in folders])
     return table
 
 
@@ -263,13 +264,13 @@ def _with(table: pd.DataFrame, column: str, cells: Sequence[str]) -> pd.DataFram
     return table.assign(**{column: pd.Series(cells, index=table.index, dtype=object)})
 
 
-def _differing(levels: Sequence[Sequence[str]]) -> list[str]:
-    """Return the outermost folder in which pictures differ, "" where some lie in none."""
-    for depth in range(min(map(len, levels))):
-        here = [level[depth] for level in levels]
-        if len(set(here)) > 1:
+def _differing(levels: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the outermost level in which folders differ, "" where pictures lie in none."""
+    for depth in range(min(map(len, levels.values()), default=0)):
+        here = {folder: level[depth] for folder, level in levels.items()}
+        if len(set(here.values())) > 1:
             return here
-    return [""] * len(levels)
+    return dict.fromkeys(levels, "")
 
 
 def _not_fetched(paths: Sequence[str]) -> list[str]:

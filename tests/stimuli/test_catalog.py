@@ -179,3 +179,43 @@ def test_a_folder_that_cannot_be_listed_is_refused(folder, monkeypatch):
     monkeypatch.setattr("bids_dnn.stimuli.catalog.os.scandir", closed)
     with pytest.raises(UnreadableError, match=r"cannot be listed \(Permission denied\)"):
         read_catalog(folder)
+
+
+def slowly(name, catalog):
+    """Resolve one name as the docstring says, one picture after another."""
+
+    def stems(path):
+        name = path.split("/")[-1]
+        base = name[:-4] if name[-4:].lower() in (".png", ".jpg") else name
+        return {base, base.removesuffix("_image")}
+
+    def agree(picture):
+        folders = [path.split("/")[:-1] for path in (name, picture)]
+        short, long = sorted(folders, key=len)
+        return long[len(long) - len(short) :] == short
+
+    last = name.split("/")[-1]
+    own = last[:-4] if last[-4:].lower() in (".png", ".jpg") else last
+    ways = [
+        [p for p in catalog if p == name],
+        [p for p in catalog if "/" in p and name.endswith(f"/{p}")],
+        [p for p in catalog if p.endswith(f"/{name}") and "/" in name],
+        [p for p in catalog if p.split("/")[-1] == last and agree(p)],
+        [p for p in catalog if own in stems(p) and agree(p)],
+    ]
+    fits = next((way for way in ways if way), [])
+    longest = [p for p in fits if len(p) == max(map(len, fits))] if fits is ways[1] else fits
+    return longest[0] if len(longest) == 1 else None
+
+
+def test_names_are_resolved_as_one_by_one(rng):
+    def path():
+        folders = rng.choice(["a", "b", "c"], rng.integers(0, 3))
+        base = rng.choice(["1", "2", "stim-1", "stim-1_image", "v1.2"])
+        return "/".join([*folders, f"{base}{rng.choice(['', '.png', '.PNG', '.jpg'])}"])
+
+    for _ in range(100):
+        catalog = sorted({path() for _ in range(8)})
+        names = list({path() for _ in range(20)})
+        expected = {name: slowly(name, catalog) for name in names}
+        assert resolve(names, catalog) == {n: p for n, p in expected.items() if p is not None}
