@@ -79,7 +79,7 @@ def read_stimuli(place: Path) -> Stimuli:
         pictures, a split is neither train nor test, or ``stimuli.json`` is damaged.
     """
     found = catalog.scan(place)
-    notes = _not_fetched(found.not_fetched)
+    notes = [*_not_fetched(found.not_fetched), *_stacks(place, found)]
     if not found.tables:
         files: dict[str, tuple[Path, ...]] = {id_: (p,) for id_, p in found.pictures.items()}
         return Stimuli(files, _with_folders(blank_table(list(files))), tuple(notes))
@@ -279,6 +279,15 @@ def _not_fetched(paths: Sequence[str]) -> list[str]:
     return [
         f"{len(paths)} pictures of the stimuli are links to nothing, such as {paths[0]!r}. In a "
         "DataLad data set, type: datalad get stimuli"
+    ]
+
+
+def _stacks(place: Path, found: catalog.Scan) -> list[str]:
+    if found.pictures or not found.stacks:
+        return []
+    return [
+        f"{place} holds no picture, but {len(found.stacks)} files that may hold pictures in "
+        f"arrays. To use one, type: --stimuli-dir {place / found.stacks[0]}"
     ]
 
 

@@ -77,6 +77,14 @@ def test_links_to_nothing_are_noted(tmp_path):
     assert found.notes[0].startswith("1 pictures of the stimuli are links to nothing, such as 'b")
 
 
+def test_arrays_in_a_folder_without_pictures_are_noted(tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"")
+    (note,) = read_stimuli(tmp_path).notes
+    assert note.endswith(f"type: --stimuli-dir {tmp_path / 'a.h5'}")
+    stimuli_folder(tmp_path, ["a.png"])
+    assert read_stimuli(tmp_path).notes == ()
+
+
 # --- BEP044
 
 
