@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
+SHOWN = 2  # pictures
 FEWEST = 2  # in a row, to be a depth
 
 
@@ -52,6 +54,74 @@ def stages_of(module: torch.nn.Module) -> tuple[str, ...]:
     there = dict(module.named_modules())
     found = tuple(dict.fromkeys(str(stage["module"]) for stage in told))
     return found if found and all(path in there for path in found) else blocks_of(module)
+
+
+def runnable(
+    module: torch.nn.Module, paths: Sequence[str], *, size_px: int, method: str = "forward"
+) -> tuple[str, ...]:
+    """Return layers that pictures run through and that give one tensor, in forward order.
+
+    Parameters
+    ----------
+    module
+        On torch's device ``meta``: it is shown pictures there, which costs no arithmetic.
+    paths
+        Of its stages or blocks.
+    size_px : int
+        Side of the pictures.
+    method
+        Of the module that takes them.
+
+    Returns
+    -------
+    layers
+        Of a list of modules, which does not run itself, the member that ran last; of several
+        tensors the first with a row for each picture; without what does not run. `paths`
+        themselves where the network cannot run without numbers.
+    """
+    ran = _ran(module, size_px, method)
+    if not ran:
+        return tuple(paths)
+    order = {path: i for i, path in enumerate(ran)}
+    layers = []
+    for path in paths:
+        inside = [name for name in ran if name.startswith(f"{path}.")]
+        last = f"{path}.{inside[-1][len(path) + 1 :].partition('.')[0]}" if inside else ""
+        runs = path if path in ran else last
+        if runs in ran:
+            layers.append(runs)
+    return tuple(f"{path}{ran[path]}" for path in sorted(set(layers), key=order.__getitem__))
+
+
+def _ran(module: torch.nn.Module, size_px: int, method: str) -> dict[str, str]:
+    """Return which option each module needs to give one tensor; nothing where it cannot run."""
+    seen: dict[str, str] = {}
+
+    def note(path: str, output: Any) -> None:
+        seen[path] = ""
+        fields: Mapping[Any, Any] = output if isinstance(output, Mapping) else {}
+        if isinstance(output, tuple | list):
+            fields = dict(enumerate(output))
+        fits = [key for key, one in fields.items() if getattr(one, "shape", ())[:1] == (SHOWN,)]
+        if len(fields) > 1 and fits:
+            seen[path] = f":field({fits[0]})"
+
+    hooks = [
+        part.register_forward_hook(lambda _m, _i, output, path=path: note(path, output))
+        for path, part in module.named_modules()
+        if path
+    ]
+    try:
+        with torch.no_grad():
+            getattr(module.eval(), method)(
+                torch.empty((SHOWN, 3, size_px, size_px), device="meta")
+            )
+    except (RuntimeError, ValueError, TypeError, AssertionError):
+        return {}  # what looks at numbers cannot run without them
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
 
 
 def _lists(part: torch.nn.Module, path: str) -> Iterator[str]:

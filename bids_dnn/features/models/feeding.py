@@ -106,6 +106,7 @@ def feeding_of(folder: Path | None, config: Any, *, name: str) -> dict[str, Any]
     told = _told(folder, name)
     crop = told.get("crop_size") if told.get("do_center_crop") else None
     size = crop or told.get("size") or _own_size(config)
+    size = size[0] if isinstance(size, list | tuple) else size
     sides = size if isinstance(size, dict) else {"height": size}
     resize = manner.resize
     if told.get("size"):

@@ -12,7 +12,7 @@ import torch
 from bids_dnn.containers.network import Card, Interpolation, Modality, Resize
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import stages_of
+from bids_dnn.features.models.blocks import runnable, stages_of
 from bids_dnn.features.models.references import CLIP_PAPERS, NONE, Paper
 from bids_dnn.features.models.tokens import Tokenizer
 from bids_dnn.features.models.weights import fill, read_state
@@ -274,7 +274,9 @@ def _image_blocks(vision: Mapping[str, Any]) -> tuple[str, ...]:
     if "timm_model_name" in vision:
         with torch.device("meta"):
             trunk = hub.library("timm").create_model(vision["timm_model_name"], pretrained=False)
-        return tuple(f"visual.trunk.{path}" for path in stages_of(trunk))
+        size = trunk.pretrained_cfg["input_size"][-1]
+        stages = runnable(trunk, stages_of(trunk), size_px=size)
+        return tuple(f"visual.trunk.{path}" for path in stages)
     layers = vision.get("layers", N_BLOCKS)
     if isinstance(layers, list | tuple):
         return tuple(f"visual.layer{number}" for number in range(1, len(layers) + 1))

@@ -11,7 +11,7 @@ import torch
 from bids_dnn.containers.network import Card, Interpolation, Resize
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import stages_of
+from bids_dnn.features.models.blocks import runnable, stages_of
 from bids_dnn.features.models.weights import find_weights, read_state
 
 PREFIX = "timm"
@@ -55,9 +55,10 @@ def card(name: str) -> Card:
     module = _empty(name)
     paper, doi = _paper(asked)
     head = _head(module, asked)
+    stages = runnable(module, stages_of(module), size_px=int(height))
     return Card(
         name=f"{PREFIX}:{name}",
-        layers=(*stages_of(module), *([head] if head else [])),
+        layers=(*stages, *([head] if head else [])),
         size_px=int(height),
         resize=RESIZE.get(asked["crop_mode"], "squash"),
         mean=tuple(asked["mean"]),

@@ -14,7 +14,7 @@ import torch
 from bids_dnn.containers.network import Card, Modality
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import blocks_of
+from bids_dnn.features.models.blocks import blocks_of, runnable
 from bids_dnn.features.models.feeding import KNOWN, feeding_of, license_of
 from bids_dnn.features.models.pretrained import (
     PREFIX,
@@ -29,6 +29,7 @@ from bids_dnn.features.models.references import KIND_PAPERS, NONE
 from bids_dnn.features.models.tokens import Tokenizer
 
 KEPT = ("Model", "ForImageClassification", "WithProjection")  # endings of classes used as they are
+MASKED = ("vit_mae",)
 ENDS = ("visual_projection",)
 _log = logging.getLogger(__name__)
 
@@ -82,14 +83,19 @@ def card(name: str) -> Card:
     with torch.device("meta"):
         module = kind(_part(config))
     methods, ends = _methods(kind), _ends(module)
+    feeding = feeding_of(place_of(name, ()), config, name=name)
     within = "vision_model" if "text" in methods and "image" in methods else ""
+    blocks = blocks_of(module, within)
+    if "image" in methods:
+        size, method = feeding["size_px"], methods["image"]
+        blocks = runnable(module, blocks, size_px=size, method=method)
     paper = KIND_PAPERS.get(config.model_type, NONE)
     folder = place_of(name, ())
     head, labels = _head(module, config)
     told = f", of the kind of {paper.text}" if paper.text else f", a {config.model_type}."
     return Card(
         name=f"{PREFIX}:{name}",
-        layers=(*blocks_of(module, within), *ends, *([head] if head else [])),
+        layers=(*blocks, *ends, *([head] if head else [])),
         reference=f"{name}{told}",
         doi=paper.doi,
         license=license_of(folder) if folder else (paper.license if name in KNOWN else ""),
@@ -97,7 +103,7 @@ def card(name: str) -> Card:
         head=head if labels else "",
         labels=labels,
         methods=methods,
-        **feeding_of(folder, config, name=name),
+        **feeding,
     )
 
 
@@ -237,6 +243,12 @@ def _config(name: str) -> Any:
 def _kind(config: Any) -> Any:
     """Return the class: the one that was trained where it has no other head, else without."""
     library = hub.library(PREFIX)
+    if config.model_type in MASKED:
+        raise ConfigError(
+            f"Networks of the kind {config.model_type!r} hide a random part of each picture in "
+            "transformers, so that no two passes agree.",
+            mend="Name the network without its mask, such as timm:vit_base_patch16_224.mae.",
+        )
     if config.model_type == "git":
         return library.GitVisionModel
     for named in config.architectures or ():

@@ -260,6 +260,23 @@ def test_encoders_that_need_a_decoder_are_refused(folder):
         card_of(f"transformers:{folder}")
 
 
+def test_networks_that_hide_parts_at_random_are_refused(folder):
+    transformers.ViTMAEConfig(**made.VISION).save_pretrained(folder)
+    with pytest.raises(ConfigError, match=r"'vit_mae' hide a random part.*timm:.*mae"):
+        card_of(f"transformers:{folder}")
+
+
+def test_stages_that_put_out_several_tensors_are_layers_by_their_first(folder):
+    config = transformers.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+    )
+    config.save_pretrained(folder)
+    network = load(folder, weights="random")
+    assert network.card.layers == ("encoder.layers.0:field(0)", "encoder.layers.1:field(0)")
+    probed, _ = check_rows(network, shown(network), network.card.layers)
+    assert [one.shape for one in probed.values()] == [(16, 32), (16, 32)]
+
+
 def test_absent_files_are_told_with_folder_and_command(folder, home, tmp_path):
     with pytest.raises(MissingInputError) as caught:
         load("facebook/dinov2-base")
