@@ -138,12 +138,16 @@ def scan(stimuli_dir: Path) -> Scan:
 
 
 def _walk(top: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Give the path below `top` of all that is no folder, and its entry."""
-    todo, seen = [("", str(top))], {os.path.realpath(top)}
-    while todo:
-        before, folder = todo.pop()
+    """Give the path below `top` of all that is no folder, and its entry; links come last."""
+    todo, links = [("", str(top), os.path.realpath(top))], list[tuple[str, str, str]]()
+    seen: set[str] = set()
+    while todo or links:
+        before, folder, real = todo.pop() if todo else links.pop(0)
+        if real in seen:
+            continue
+        seen.add(real)
         try:
-            entries = list(os.scandir(folder))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as err:
             raise UnreadableError(
                 f"The folder {folder} cannot be listed ({err.strerror}).",
@@ -156,11 +160,10 @@ def _walk(top: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             _check_name(below, folder)
             if not entry.is_dir():
                 yield below, entry
-            elif not entry.is_symlink():
-                todo.append((f"{below}/", entry.path))
-            elif (real := os.path.realpath(entry.path)) not in seen:
-                seen.add(real)
-                todo.append((f"{below}/", entry.path))
+            elif entry.is_symlink():
+                links.append((f"{below}/", entry.path, os.path.realpath(entry.path)))
+            else:
+                todo.append((f"{below}/", entry.path, f"{real}/{entry.name}"))
 
 
 def _check_name(name: str, folder: str) -> None:

@@ -159,6 +159,8 @@ def test_links_to_folders_are_followed_once(folder, tmp_path):
     (other / "q.gif").write_bytes(b"x")
     (folder / "linked").symlink_to(other)
     (folder / "again").symlink_to(folder)  # round in circles
+    (folder / "0").symlink_to(folder / "a")  # a folder that is there anyway
+    (folder / "twice").symlink_to(other)
     found = read_catalog(folder)
     assert list(found) == ["a/x.tiff", "a/y.webp", "a/z.JPG", "b.png", "linked/q.gif"]
 

@@ -1,5 +1,6 @@
 """stimuli.stack_files: pictures that MATLAB keeps one by one, and what stands beside them."""
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
@@ -80,3 +81,14 @@ def test_the_92_images(real_data, tmp_path):
     made = unpack(pictures, ["000000", "000091"], tmp_path)
     for name, row in (("000000", 0), ("000091", 91)):
         np.testing.assert_array_equal(pixels(made[name]), stored["image"][row])
+
+
+def test_nsd_at_its_full_size_is_not_read(tmp_path):
+    shape = (73_000, 425, 425, 3)  # 39 GB, of which nothing is stored
+    with h5py.File(tmp_path / "nsd.hdf5", "w") as file:
+        file.create_dataset("imgBrick", shape, np.uint8, chunks=(1, 425, 425, 3), fillvalue=7)
+    pictures = find_stack(tmp_path / "nsd.hdf5")
+    assert (len(pictures.names), pictures.names[-1]) == (73_000, "072999")
+    made = unpack(pictures, ["000000", "072999"], tmp_path / "out")
+    assert [pixels(path).shape for path in made.values()] == [(425, 425, 3)] * 2
+    assert {int(pixels(path).mean()) for path in made.values()} == {7}
