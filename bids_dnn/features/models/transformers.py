@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from bids_dnn.containers.network import Card, Modality
-from bids_dnn.errors import ConfigError, MissingInputError, ShapeError
+from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, nearest
 from bids_dnn.features.models import hub
 from bids_dnn.features.models.blocks import blocks_of, runnable
 from bids_dnn.features.models.feeding import KNOWN, feeding_of, license_of
@@ -51,9 +51,14 @@ def fetch(name: str, *, offline: bool) -> None:
     MissingInputError
         If it is not in the cache, and cannot or may not be downloaded.
     """
-    if name not in KNOWN and place_of(name, hub.CONFIG) is None:
-        full = f"{PREFIX}:{name}"
-        hub.fetched(name, hub.CONFIG, more=hub.DESCRIPTION, offline=offline, name=full)
+    if name in KNOWN:
+        return
+    try:
+        files_of(name, hub.CONFIG, more=hub.DESCRIPTION, offline=offline)
+    except MissingInputError as err:
+        near = nearest(name, KNOWN)
+        also = f" {near}" if near.startswith("Did") else ""
+        raise MissingInputError(err.what, mend=f"{err.mend}{also}") from None
 
 
 def card(name: str) -> Card:
@@ -96,7 +101,7 @@ def card(name: str) -> Card:
     return Card(
         name=f"{PREFIX}:{name}",
         layers=(*blocks, *ends, *([head] if head else [])),
-        reference=f"{name}{told}",
+        reference=f"{Path(name).name if Path(name).is_dir() else name}{told}",
         doi=paper.doi,
         license=license_of(folder) if folder else (paper.license if name in KNOWN else ""),
         aliases=_aliases(module, methods),

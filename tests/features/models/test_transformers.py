@@ -86,6 +86,7 @@ def test_the_card_of_a_folder_rests_on_its_files(folder):
     assert (card.mean, card.sd) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert (card.size_px, card.resize, card.interpolation) == (32, "center-crop", "bicubic")
     assert card.layers == (*BLOCKS, "visual_projection")
+    assert card.reference.startswith("net, of the kind of Radford et al. (2021)")
     assert (card.license, card.doi) == ("mit", "10.48550/arXiv.2103.00020")
     made.save_feeding(folder, do_center_crop=False, size={"height": 32, "width": 32}, resample=2)
     card = card_of(f"transformers:{folder}")
@@ -285,6 +286,8 @@ def test_absent_files_are_told_with_folder_and_command(folder, home, tmp_path):
         assert part in told
     with pytest.raises(MissingInputError, match=r"config\.json of someone/unknown"):
         load("someone/unknown")
+    with pytest.raises(MissingInputError, match="Did you mean 'facebook/dinov2-base'"):
+        load("facebook/dinov2-bse")
     made.save_dinov2(folder)
     (folder / "model.safetensors").unlink()
     with pytest.raises(MissingInputError, match=r"The folder .*net.* does not hold"):
