@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from bids_dnn.containers.network import Network
@@ -176,8 +177,14 @@ def _features(probed: Probed, output: torch.Tensor | None) -> torch.Tensor:
     elif take == "at":
         rows, columns = zip(*probed.layer.places, strict=True)
         values = values[:, :, list(rows), list(columns)]
-    made = torch.empty(values.shape, dtype=torch.float32, device=values.device).copy_(values)
+    made = _empty(values.shape, values.device).copy_(values)
     return (made.relu_() if is_rectified else made).reshape(len(made), -1)
+
+
+def _empty(shape: Sequence[int], device: torch.device) -> torch.Tensor:
+    if device.type != "cpu":
+        return torch.empty(shape, dtype=torch.float32, device=device)
+    return torch.from_numpy(np.empty(tuple(shape), np.float32))  # numpy asks for huge pages
 
 
 def _device_of(inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> str:
