@@ -290,7 +290,9 @@ def _lacking(portrait: Portrait, *, has_pictures: bool, is_whole: bool) -> list[
     else:
         made.append(f"Pictures: the page shows those of the first {MOST_PORTRAITS} networks.")
     if not portrait.labels and not is_text and not is_ready:
-        made.append("Predicted labels: the network has no head with named classes.")
+        untrained = is_random({"weights": portrait.facts.weights})
+        why = "its weights are untrained" if untrained else "it has no head with named classes"
+        made.append(f"Predicted labels: {why}.")
     elif portrait.labels and not has_pictures and is_whole:
         made.append("Contact sheet: the labeled pictures are not at hand.")
     if not portrait.rdms:

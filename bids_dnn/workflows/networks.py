@@ -11,7 +11,7 @@ from bids_dnn.derivatives import provenance
 from bids_dnn.errors import MissingInputError, NotEnoughDataError
 from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import fingerprint_of
-from bids_dnn.stimuli.captions import of_table, read_captions
+from bids_dnn.stimuli.captions import coco_names, find_captions, of_table
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
@@ -93,7 +93,8 @@ def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]
         return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}
     if _is_captioner(told.captions):
         return {}
-    return read_captions(Path(told.captions), list(scene.stimuli.files))
+    aliases = {**scene.stimuli.aliases, **coco_names(scene.stimuli.table)}
+    return find_captions(Path(told.captions), list(scene.stimuli.files), aliases).texts
 
 
 def _is_captioner(captions: str | None) -> bool:

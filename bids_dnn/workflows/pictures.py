@@ -16,7 +16,7 @@ from bids_dnn.ingest.inventory import Inventory
 from bids_dnn.ingest.ready import door
 from bids_dnn.ingest.records import READY
 from bids_dnn.stimuli.catalog import resolve
-from bids_dnn.stimuli.stack import find_stack
+from bids_dnn.stimuli.stack import describe_stack, find_stack, is_stack, split_stack
 from bids_dnn.stimuli.table import (
     Stimuli,
     add_composed,
@@ -28,7 +28,6 @@ from bids_dnn.stimuli.unpack import unpack
 from bids_dnn.workflows.screen import Screen
 
 log = logging.getLogger(__name__)
-STACKS = (".h5", ".hdf5", ".hdf", ".mat")
 
 
 def stimuli_of(
@@ -66,19 +65,20 @@ def stimuli_of(
     found: dict[str, Path] = {}
     if needs_arrays:
         found = pictures_of(inventory, work_dir, screen=screen, is_dry=is_dry)
-    place = inventory.bids_dir.absolute() / "stimuli"
-    if given is not None and _is_stack(given):
-        stack = find_stack(given)
-        ids = {f"{name}.png": name for name in stack.names}
-        shown = {ids[one] for one in resolve(shown_in(inventory), ids).values()}
-        folder = work_dir / "stimuli" / given.name.partition(".")[0]
-        wanted = sorted(shown or stack.names)
-        return describe_files(
-            found | _unpacked(stack, wanted, folder, screen=screen, is_dry=is_dry), place
-        )
+    place = given or inventory.bids_dir.absolute() / "stimuli"
     if given is None and not place.is_dir():
         return describe_files(found, place)
-    own = add_composed(shown_in(inventory), read_stimuli(given or place))
+    if is_stack(place):
+        stack = find_stack(place)
+        screen.say(describe_stack(stack))
+        path = split_stack(place)[0]
+        ids = {f"{name}.png": name for name in stack.names}
+        shown = {ids[one] for one in resolve(shown_in(inventory), ids).values()}
+        folder = work_dir / "stimuli" / path.stem
+        wanted = sorted(shown or stack.names)
+        found |= _unpacked(stack, wanted, folder, screen=screen, is_dry=is_dry)
+        return describe_files(found, path if path.is_dir() else path.parent)
+    own = add_composed(shown_in(inventory), read_stimuli(place))
     files = {name: (path,) for name, path in found.items() if name not in own.files}
     if not files:
         return own
@@ -145,10 +145,6 @@ def shown_in(inventory: Inventory) -> set[str]:
             except BidsDnnError as err:
                 log.debug("%s", err)  # said where the participant is planned
     return told - {""}
-
-
-def _is_stack(place: Path) -> bool:
-    return not place.is_dir() and place.name.partition(":")[0].lower().endswith(STACKS)
 
 
 def _unpacked(

@@ -265,8 +265,10 @@ def _make(
 
 
 def _heads(tower: _Tower) -> tuple[Probed, ...]:
-    """Return the layer that names classes, where pictures are shown and there is one."""
-    names = head_layers(tower.network.card) if isinstance(tower.inputs, Shown) else ()
+    """Return the layer that names classes, where a trained network is shown pictures."""
+    is_trained = tower.told["weights"] != "random"
+    can_name = is_trained and isinstance(tower.inputs, Shown)
+    names = head_layers(tower.network.card) if can_name else ()
     return probe(tower.network, names) if names else ()
 
 

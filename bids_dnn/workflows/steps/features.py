@@ -39,7 +39,12 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
         is_ready = told["network"].startswith(READY)
         made = _keep_ready(told, cache) if is_ready else extract(told, device, out_dir)
         for name, portrait in _named(made.portraits, told["name"]).items():
-            facts = replace(portrait.facts, name=name, network=told["network"])
+            facts = replace(
+                portrait.facts,
+                name=name,
+                network=told["network"],
+                captions=told["captioner"] or "",
+            )
             sidecar = {provenance.FINGERPRINT: told["key"]}
             write_portrait(replace(portrait, facts=facts), output, sidecar=sidecar)
         found = {"layers": list(made.layers), "keys": list(made.keys)}
