@@ -158,16 +158,17 @@ def captioner(name: str, *, offline: bool) -> Captioner:
     texts = (*hub.TOKENIZER, "preprocessor_config.json|processor_config.json")
     files_of(rest, (*hub.CONFIG, *texts), offline=offline)
     folder, state = weights_of(rest, offline=offline)
+    local = {"local_files_only": True, "trust_remote_code": False}
     with quiet(), reading(folder):
-        local = {"local_files_only": True, "trust_remote_code": False}
         config = library.AutoConfig.from_pretrained(str(folder), **local)
-        processor = library.AutoProcessor.from_pretrained(str(folder), **local)
     kinds = library.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     if type(config) not in kinds:
         raise ConfigError(
             f"{name} is a network of the kind {config.model_type!r}, which makes no captions.",
             mend="Name a captioner, such as transformers:microsoft/git-base-coco.",
         )
+    with quiet(), reading(folder):
+        processor = library.AutoProcessor.from_pretrained(str(folder), **local)
     module, lacking = put_in(kinds[type(config)], config, state, source=name)
     if lacking:
         raise ShapeError(

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 SHOWN = 2  # pictures
 FEWEST = 2  # in a row, to be a depth
+
+
+def without_weights(make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """Return a network on torch's device ``meta``, where it has shapes and no numbers.
+
+    Parameters
+    ----------
+    make
+        Makes the network; where it looks at numbers it is made with them first. Torch's random
+        state is left alone.
+    """
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return make()
+        except (RuntimeError, ValueError):
+            return make().to("meta")
 
 
 def blocks_of(module: torch.nn.Module, within: str = "") -> tuple[str, ...]:
@@ -102,8 +119,9 @@ def _ran(module: torch.nn.Module, size_px: int, method: str) -> dict[str, str]:
         fields: Mapping[Any, Any] = output if isinstance(output, Mapping) else {}
         if isinstance(output, tuple | list):
             fields = dict(enumerate(output))
-        fits = [key for key, one in fields.items() if getattr(one, "shape", ())[:1] == (SHOWN,)]
-        if len(fields) > 1 and fits:
+        tensors = {key: one for key, one in fields.items() if isinstance(one, torch.Tensor)}
+        fits = [key for key, one in tensors.items() if one.shape[:1] == (SHOWN,)]
+        if len(tensors) > 1 and fits:
             seen[path] = f":field({fits[0]})"
 
     hooks = [

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bids_dnn.containers.network import Interpolation, Resize
-from bids_dnn.errors import UnreadableError
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OPENAI = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -85,7 +84,7 @@ MANNERS: Mapping[str, Manner] = {
 PLAIN = Manner(IMAGENET, "squash", "bilinear")
 
 
-def feeding_of(folder: Path | None, config: Any, *, name: str) -> dict[str, Any]:
+def feeding_of(folder: Path | None, config: Any) -> dict[str, Any]:
     """Return the size, resize rule and normalization of a network, as arguments of a card.
 
     Parameters
@@ -94,16 +93,9 @@ def feeding_of(folder: Path | None, config: Any, *, name: str) -> dict[str, Any]
         With ``preprocessor_config.json``, or None where there is none.
     config
         The network's configuration.
-    name
-        Of the network, for the message.
-
-    Raises
-    ------
-    UnreadableError
-        If that file is damaged.
     """
     manner = MANNERS.get(str(config.model_type).removesuffix("_vision_model"), PLAIN)
-    told = _told(folder, name)
+    told = _told(folder)
     crop = told.get("crop_size") if told.get("do_center_crop") else None
     size = crop or told.get("size") or _own_size(config)
     size = size[0] if isinstance(size, list | tuple) else size
@@ -136,21 +128,13 @@ def license_of(folder: Path) -> str:
     return ""
 
 
-def _told(folder: Path | None, name: str) -> dict[str, Any]:
-    for file in FILES if folder else ():
-        path = folder / file if folder else Path(file)
-        if not path.is_file():
-            continue
-        try:
+def _told(folder: Path | None) -> dict[str, Any]:
+    for path in (folder / file for file in FILES) if folder else ():
+        if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as err:
-            raise UnreadableError(
-                f"{path}, which says how {name} is fed, is not JSON ({err}).",
-                mend="Fetch the repository again, or mend the file.",
-            ) from err
-        told = found.get("image_processor", found)
-        if "image_mean" in told:
-            return dict(told)
+            told = found.get("image_processor", found)
+            if "image_mean" in told:
+                return dict(told)
     return {}
 
 

@@ -12,7 +12,7 @@ import torch
 from bids_dnn.containers.network import Card, Interpolation, Modality, Resize
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import runnable, stages_of
+from bids_dnn.features.models.blocks import runnable, stages_of, without_weights
 from bids_dnn.features.models.references import CLIP_PAPERS, NONE, Paper
 from bids_dnn.features.models.tokens import Tokenizer
 from bids_dnn.features.models.weights import fill, read_state
@@ -126,8 +126,7 @@ def build(name: str) -> torch.nn.Module:
     with _quiet():
         made: torch.nn.Module = hub.library(PREFIX).create_model(
             architecture,
-            load_weights=False,
-            pretrained_text=False,
+            pretrained_hf=False,  # known to all versions
             force_custom_text=True,
             **options,
         )
@@ -272,9 +271,10 @@ def _asked(architecture: str, tag: str) -> dict[str, Any]:
 def _image_blocks(vision: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the blocks of the image tower, which its configuration tells."""
     if "timm_model_name" in vision:
-        with torch.device("meta"):
-            trunk = hub.library("timm").create_model(vision["timm_model_name"], pretrained=False)
-        size = trunk.pretrained_cfg["input_size"][-1]
+        timm = hub.library("timm")
+        name = vision["timm_model_name"]
+        trunk = without_weights(lambda: timm.create_model(name, pretrained=False))
+        size = int(timm.get_pretrained_cfg(name).input_size[-1])
         stages = runnable(trunk, stages_of(trunk), size_px=size)
         return tuple(f"visual.trunk.{path}" for path in stages)
     layers = vision.get("layers", N_BLOCKS)

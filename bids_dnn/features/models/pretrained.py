@@ -178,11 +178,24 @@ def quiet() -> Iterator[None]:
 def reading(folder: Path) -> Iterator[None]:
     """Say in our words what transformers cannot read.
 
+    Parameters
+    ----------
+    folder
+        Its files named ``*.json`` are looked at first, since libraries say little of them.
+
     Raises
     ------
     UnreadableError
-        If it raises what it raises on damaged files.
+        If one of them is not JSON, or transformers raises what it raises on damaged files.
     """
+    for path in sorted(folder.glob("*.json")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as err:
+            raise UnreadableError(
+                f"{path} is not JSON ({err}), and cannot be read by transformers.",
+                mend="Fetch the repository again, or mend the file.",
+            ) from err
     try:
         yield
     except (OSError, ValueError, KeyError) as err:

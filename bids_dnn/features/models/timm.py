@@ -11,7 +11,7 @@ import torch
 from bids_dnn.containers.network import Card, Interpolation, Resize
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import runnable, stages_of
+from bids_dnn.features.models.blocks import runnable, stages_of, without_weights
 from bids_dnn.features.models.weights import find_weights, read_state
 
 PREFIX = "timm"
@@ -52,7 +52,8 @@ def card(name: str) -> Card:
             "in 3 colors.",
             mend="Wrap it in a function of your own: --network PATH/file.py:factory.",
         )
-    module = _empty(name)
+    make = hub.library(PREFIX).create_model
+    module = without_weights(lambda: make(name, pretrained=False))
     paper, doi = _paper(asked)
     head = _head(module, asked)
     stages = runnable(module, stages_of(module), size_px=int(height))
@@ -160,13 +161,6 @@ def _paper(asked: Mapping[str, Any]) -> tuple[str, str]:
     text = "".join(f", {part}" for part in (asked.get("paper_name"), *ids) if part)
     found = ARXIV.match(ids[0]) if ids else None
     return text, f"10.48550/arXiv.{found[1]}" if found else ""
-
-
-def _empty(name: str) -> torch.nn.Module:
-    """Return the network without memory for its weights."""
-    with torch.device("meta"):
-        made: torch.nn.Module = hub.library(PREFIX).create_model(name, pretrained=False)
-    return made
 
 
 def _head(module: torch.nn.Module, asked: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import torch
 from bids_dnn.containers.network import Card, Modality
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import blocks_of, runnable
+from bids_dnn.features.models.blocks import blocks_of, runnable, without_weights
 from bids_dnn.features.models.feeding import KNOWN, feeding_of, license_of
 from bids_dnn.features.models.pretrained import (
     PREFIX,
@@ -85,10 +85,9 @@ def card(name: str) -> Card:
     """
     config = _config(name)
     kind = _kind(config)
-    with torch.device("meta"):
-        module = kind(_part(config))
+    module = without_weights(lambda: kind(_part(config)))
     methods, ends = _methods(kind), _ends(module)
-    feeding = feeding_of(place_of(name, ()), config, name=name)
+    feeding = feeding_of(place_of(name, ()), config)
     within = "vision_model" if "text" in methods and "image" in methods else ""
     blocks = blocks_of(module, within)
     if "image" in methods:

@@ -1,11 +1,12 @@
 """features.models.blocks: what stands for the depth of a network."""
 
 import pytest
+import timm
 import torch
 from torch import nn
 
-from bids_dnn.features.models.blocks import blocks_of, runnable, stages_of
-from bids_dnn.features.models.timm import _empty, card
+from bids_dnn.features.models.blocks import blocks_of, runnable, stages_of, without_weights
+from bids_dnn.features.models.timm import card
 from tests.factories.networks import small_network
 
 
@@ -45,9 +46,22 @@ class Looks(nn.Module):
         return x if x.sum() > 0 else self.blocks[0](x)
 
 
+class Counts(Looks):
+    def __init__(self):
+        super().__init__()
+        self.rate = torch.linspace(0, 1, 3)[1].item()
+
+
 def on_meta(kind):
-    with torch.device("meta"):
-        return kind()
+    return without_weights(kind)
+
+
+@pytest.mark.parametrize("kind", [Looks, Counts])
+def test_without_weights_there_are_shapes_and_no_draws(kind):
+    before = torch.random.get_rng_state()
+    net = on_meta(kind)
+    assert {value.device.type for value in net.state_dict().values()} == {"meta"}
+    assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_blocks_are_the_members_of_the_outermost_lists():
@@ -79,14 +93,7 @@ def test_no_hook_stays_behind():
     assert not any(part._forward_hooks for part in net.modules())
 
 
-@pytest.mark.parametrize(
-    ("name", "first"),
-    [
-        ("pit_ti_224", "transformers.0:field(0)"),
-        ("coat_lite_tiny", "serial_blocks1.1"),
-        ("tnt_s_legacy_patch16_224", "blocks.0:field(1)"),
-    ],
-)
-def test_timm_calls_things_stages_that_are_none(name, first):
-    assert first not in stages_of(_empty(name))
-    assert card(name).layers[0] == first
+def test_timm_calls_things_stages_that_give_several_tensors():
+    told = stages_of(without_weights(lambda: timm.create_model("pit_ti_224")))
+    assert told[0] == "transformers.0"
+    assert card("pit_ti_224").layers[0] == "transformers.0:field(0)"

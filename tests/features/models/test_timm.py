@@ -37,7 +37,8 @@ def test_a_card_says_what_the_published_weights_ask_for():
     assert (card.mean, card.sd) == (told.mean, told.std) == ((0.5,) * 3, (0.5,) * 3)
     assert (card.size_px, card.resize, card.interpolation) == (224, "center-crop", "bicubic")
     assert card.layers == (*(f"blocks.{i}" for i in range(12)), "head")
-    assert (card.license, card.head, len(card.labels)) == ("apache-2.0", "head", 1000)
+    assert (card.license, card.head) == (told.license or "", "head")
+    assert len(card.labels) == 1000
     assert card.labels[0].startswith("tench")
 
 
@@ -61,6 +62,8 @@ def test_labels_are_only_those_of_imagenet():
 
 
 def test_a_paper_is_named_where_timm_names_one():
+    if not timm.is_model("starnet_s1"):
+        pytest.skip("an older timm")
     card = card_of("timm:starnet_s1.in1k")
     assert card.doi == "10.48550/arXiv.2403.19967"
     assert "Rewrite the Stars, arXiv:2403.19967" in card.reference
@@ -156,12 +159,18 @@ def test_weights_of_a_file_go_in(tmp_path):
     [
         ("tset_vit", "'tset_vit'.*'test_vit'"),
         ("test_vit.r160_in1", "no weights 'r160_in1'.*'r160_in1k'"),
-        ("vit_base_patch16_sapiens2", "3 x 1024 x 768"),
     ],
 )
 def test_wrong_names_are_met_with_the_nearest(name, told):
     with pytest.raises(ConfigError, match=told):
         card_of(f"timm:{name}")
+
+
+def test_networks_of_oblong_pictures_are_refused(monkeypatch):
+    told = {**timm.get_pretrained_cfg("test_vit").to_dict(), "input_size": (3, 1024, 768)}
+    monkeypatch.setattr(family, "_asked", lambda _name: told)
+    with pytest.raises(ConfigError, match="timm:test_vit takes 3 x 1024 x 768"):
+        card_of(VIT)
 
 
 def test_what_timm_never_published_needs_a_file():

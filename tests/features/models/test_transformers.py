@@ -42,6 +42,10 @@ def close(one, other):
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
+def pooled(output):
+    return getattr(output, "pooler_output", output)  # transformers 4 returns it alone
+
+
 def test_clip_gives_what_transformers_gives(folder):
     source = made.save_clip(folder)
     network = load(folder)
@@ -51,7 +55,7 @@ def test_clip_gives_what_transformers_gives(folder):
     assert probed[BLOCKS[0]].shape == (17, 16)
     vision = source.vision_model(pictures)
     close(rows["pooler_output"], vision.pooler_output)
-    close(rows["image_embeds"], source.get_image_features(pictures).pooler_output)
+    close(rows["image_embeds"], pooled(source.get_image_features(pictures)))
     tokens = vision.last_hidden_state
     close(rows[BLOCKS[2]], tokens.flatten(1))
     close(rows[f"{BLOCKS[2]}:mean"], tokens[:, 1:].mean(1))
@@ -67,7 +71,7 @@ def test_texts_go_through_the_other_tower(folder):
     assert {one.modality for one in probed.values()} == {"text"}
     assert probed["text_model.encoder.layers.0"].shape == (8, 16)
     close(rows["text_pooler_output"], source.text_model(**tokens).pooler_output)
-    close(rows["text_embeds"], source.get_text_features(**tokens).pooler_output)
+    close(rows["text_embeds"], pooled(source.get_text_features(**tokens)))
 
 
 def test_tokens_are_those_of_the_folder_and_long_texts_are_cut(folder):
@@ -111,9 +115,9 @@ def test_a_classifier_has_a_head_and_names_of_classes(folder):
     source = made.save_vit(folder)
     network = load(folder)
     assert network.card.labels == ("cat", "dog", "tree", "house", "car")
-    assert network.card.layers == (*(f"vit.layers.{i}" for i in range(3)), "classifier")
+    assert (len(network.card.layers), network.card.layers[-1]) == (4, "classifier")
     pictures = shown(network)
-    _, rows = check_rows(network, pictures, ["classifier", "vit.layers.1:class"])
+    _, rows = check_rows(network, pictures, ["classifier", f"{network.card.layers[1]}:class"])
     close(rows[network.card.head], source(pictures).logits)
 
 
@@ -238,7 +242,7 @@ def test_damaged_files_are_refused(folder):
         load(folder)
     (folder / "model.safetensors").write_bytes(whole)
     (folder / "preprocessor_config.json").write_text("{")
-    with pytest.raises(UnreadableError, match=r"preprocessor_config\.json, which says how"):
+    with pytest.raises(UnreadableError, match=r"preprocessor_config\.json is not JSON"):
         load(folder)
 
 
