@@ -39,7 +39,7 @@ PRECISIONS: dict[Device, tuple[Precision, ...]] = {
     "cpu": ("float32",),
     "cuda": ("float32", "bf16"),
 }
-REPEATS = 3
+REPEATS = 5
 OF_FORWARD = 0.9
 OF_SINGLE_PASSES = 6.0
 CLOSE = {"cpu": 1e-6, "cuda": 1e-4}  # relative to the largest value of a layer
