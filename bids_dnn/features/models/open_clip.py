@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -133,10 +134,32 @@ def build(name: str) -> torch.nn.Module:
     return made
 
 
+def find(name: str, *, offline: bool) -> Path:
+    """Return the file of published weights: from the cache of the hub, or else downloaded.
+
+    Raises
+    ------
+    ConfigError
+        If open_clip has no such architecture, or no weights of it.
+    MissingInputError
+        If it is not in the cache and cannot or may not be downloaded, or open_clip is not
+        installed.
+    """
+    architecture, tag = _parts(name)
+    place = _asked(architecture, tag).get("hf_hub", "")
+    if not place:
+        raise ConfigError(
+            f"open_clip publishes no weights of {architecture}.",
+            mend=f"Give --weights {PREFIX}:{name}=PATH, or --weights {PREFIX}:{name}=random.",
+        )
+    repository, _, file = place.rpartition("/")
+    file = f"{file.rpartition('.')[0]}.safetensors|{file}" if file else FILES
+    folder = hub.fetched(repository, [file], offline=offline, name=f"{PREFIX}:{name}")
+    return next(folder / part for part in file.split("|") if (folder / part).is_file())
+
+
 def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     """Return the towers with their published weights, and what the file is called.
-
-    The file is looked for in the cache of the hub (``$HF_HOME``), and else downloaded.
 
     Raises
     ------
@@ -150,17 +173,9 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     UnreadableError
         If the file is cut short or holds something else.
     """
+    path = find(name, offline=offline)
     architecture, tag = _parts(name)
-    place = _asked(architecture, tag).get("hf_hub", "")
-    if not place:
-        raise ConfigError(
-            f"open_clip publishes no weights of {architecture}.",
-            mend=f"Give --weights {PREFIX}:{name}=PATH, or --weights {PREFIX}:{name}=random.",
-        )
-    repository, _, file = place.rpartition("/")
-    file = f"{file.rpartition('.')[0]}.safetensors|{file}" if file else FILES
-    folder = hub.fetched(repository, [file], offline=offline, name=f"{PREFIX}:{name}")
-    path = next(folder / part for part in file.split("|") if (folder / part).is_file())
+    repository = _asked(architecture, tag)["hf_hub"].rpartition("/")[0]
     module = build(name)
     fill(module, translated(module, read_state(path)), source=path.name)
     return module, f"{repository}/{path.name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -88,11 +89,37 @@ def build(name: str) -> torch.nn.Module:
     return made
 
 
+def find(name: str, *, offline: bool) -> Path:
+    """Return the file of timm's published weights of `name`.
+
+    It is looked for in the cache of the hub (``$HF_HOME``), or, where timm has it at an address
+    of its own, in torch's (``$TORCH_HOME``), and else downloaded.
+
+    Raises
+    ------
+    ConfigError
+        If timm has no such network, or no weights of it.
+    MissingInputError
+        If the file is not in the cache and cannot or may not be downloaded, or timm is not
+        installed.
+    UnreadableError
+        If a file in torch's cache has another hash than its name says.
+    """
+    asked, full = _asked(name), f"{PREFIX}:{name}"
+    if repository := asked.get("hf_hub_id"):
+        folder = hub.fetched(repository, [FILES], offline=offline, name=full)
+        return next(folder / file for file in FILES.split("|") if (folder / file).is_file())
+    if url := asked.get("url"):
+        return find_weights(full, url, offline=offline)
+    raise ConfigError(
+        f"timm publishes no weights of {name}.",
+        mend=f"Give --weights {full}=PATH, or --weights {full}=random. With weights: "
+        f"{nearest(name, hub.library(PREFIX).list_models(pretrained=True))}",
+    )
+
+
 def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     """Return timm's network `name` with its published weights, and what their file is called.
-
-    They are looked for in the cache of the hub (``$HF_HOME``), or, where timm has them at an
-    address of its own, in torch's (``$TORCH_HOME``), and else downloaded.
 
     Raises
     ------
@@ -106,22 +133,9 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     UnreadableError
         If the file is cut short or holds something else.
     """
-    asked = _asked(name)
-    repository, url = asked.get("hf_hub_id"), asked.get("url")
-    full = f"{PREFIX}:{name}"
-    if repository:
-        folder = hub.fetched(repository, [FILES], offline=offline, name=full)
-        path = next(folder / file for file in FILES.split("|") if (folder / file).is_file())
-        told = f"{repository}/{path.name}"
-    elif url:
-        path = find_weights(full, url, offline=offline)
-        told = path.name
-    else:
-        raise ConfigError(
-            f"timm publishes no weights of {name}.",
-            mend=f"Give --weights {full}=PATH, or --weights {full}=random. With weights: "
-            f"{nearest(name, hub.library(PREFIX).list_models(pretrained=True))}",
-        )
+    path, full = find(name, offline=offline), f"{PREFIX}:{name}"
+    repository = _asked(name).get("hf_hub_id")
+    told = f"{repository}/{path.name}" if repository else path.name
     # timm itself puts them in, since for some networks it must rename or reshape them.
     given = {"state_dict": read_state(path), "custom_load": False}
     try:

@@ -10,7 +10,7 @@ import transformers
 from safetensors.torch import save_file
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
-from bids_dnn.features.models import card_of, load_network
+from bids_dnn.features.models import card_of, find_file, load_network
 from bids_dnn.features.text import length_warnings
 from tests.factories.hub import TEXT, add_tiny_clip, plain_clip, save_tokenizer, snapshot
 from tests.factories.rows import check_rows, shown
@@ -148,6 +148,7 @@ def test_published_weights_give_what_open_clip_gives(tiny, home, file):
         torch.save(source.state_dict(), folder / file)
     network = load_network(f"{tiny}/made", weights=None, layers=None, seed=1, offline=True)
     assert network.weights == f"someone/tiny/{file}"
+    assert find_file(tiny, offline=True) == folder / file
     pictures, tokens = shown(network), network.tokenize(TEXTS)
     torch.testing.assert_close(network.show(pictures), source.encode_image(pictures))
     torch.testing.assert_close(network.read(tokens), source.encode_text(tokens["text"]))

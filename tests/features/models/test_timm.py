@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
-from bids_dnn.features.models import card_of, load_network
+from bids_dnn.features.models import card_of, find_file, load_network
 from bids_dnn.features.models import timm as family
 from tests.factories.hub import snapshot
 from tests.factories.rows import check_rows, shown
@@ -113,6 +113,7 @@ def test_published_weights_come_from_the_cache_of_the_hub(home):
     save_file(source.state_dict(), folder / "model.safetensors")
     made = load_network(VIT, weights=None, layers=None, seed=1, offline=True)
     assert made.weights == "timm/test_vit.r160_in1k/model.safetensors"
+    assert find_file(VIT, offline=True) == folder / "model.safetensors"
     for key, value in source.state_dict().items():
         torch.testing.assert_close(made.module.state_dict()[key], value, rtol=0, atol=0)
 
