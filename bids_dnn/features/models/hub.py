@@ -89,7 +89,7 @@ def kept(repository: str, patterns: Sequence[str]) -> Path | None:
 
 def has_files(folder: Path, patterns: Sequence[str]) -> bool:
     """Tell whether a folder has a file for each pattern (see `kept`)."""
-    there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    there = [path.name for path in folder.glob("*") if path.is_file()]  # of links, whole ones
     return all(
         any(fnmatch(name, part) for name in there for part in pattern.split("|"))
         for pattern in patterns

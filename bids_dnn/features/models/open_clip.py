@@ -26,6 +26,7 @@ RESIZE: Mapping[str, Resize] = {"shortest": "center-crop", "longest": "pad", "sq
 INTERPOLATION: Mapping[str, Interpolation] = {"bilinear": "bilinear"}
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_SD = (0.26862954, 0.26130258, 0.27577711)
+LIBRARY = "Ilharco et al. (2021), OpenCLIP, doi:10.5281/zenodo.5143773"
 SIZE_PX = 224
 N_BLOCKS = 12  # of open_clip, where a configuration tells nothing else
 N_TOKENS = 77
@@ -69,7 +70,8 @@ def card(name: str) -> Card:
         mean=tuple(asked["mean"]),
         sd=tuple(asked["std"]),
         interpolation=INTERPOLATION.get(asked.get("interpolation", ""), "bicubic"),
-        reference=f"{architecture} ({tag or 'no published weights'}) of open_clip: {paper.text}",
+        reference=f"{architecture} ({tag or 'no published weights'}) of open_clip ({LIBRARY})"
+        + (f": {paper.text}" if paper.text else "."),
         doi=paper.doi,
         license=paper.license,
         aliases={"image": f"visual{first}"} | ({"text": f"text{first}"} if first else {}),

@@ -89,7 +89,9 @@ def weights_of(name: str, *, offline: bool) -> tuple[Path, dict[str, torch.Tenso
     elif index.is_file():
         with reading(folder):
             parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        files = [folder / part for part in sorted(set(parts.values()))]
+        shards = tuple(sorted(set(parts.values())))
+        folder = files_of(name, shards, offline=offline)
+        files = [folder / shard for shard in shards]
     else:
         files = [folder / PLAIN]
     return folder, {key: value for file in files for key, value in read_state(file).items()}

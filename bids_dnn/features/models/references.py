@@ -47,6 +47,33 @@ SIGLIP = Paper(
     "doi:10.1109/ICCV51070.2023.01100.",
     "10.1109/ICCV51070.2023.01100",
 )
+SIGLIP2 = Paper(
+    "Tschannen et al. (2025), SigLIP 2: multilingual vision-language encoders with improved "
+    "semantic understanding, localization, and dense features, arXiv:2502.14786.",
+    "10.48550/arXiv.2502.14786",
+)
+MOBILECLIP = Paper(
+    "Vasu et al. (2024), MobileCLIP: fast image-text models through multi-modal reinforced "
+    "training, CVPR, arXiv:2311.17049.",
+    "10.48550/arXiv.2311.17049",
+)
+CLIPA = Paper(
+    "Li, Wang & Xie (2023), An inverse scaling law for CLIP training, arXiv:2305.07017.",
+    "10.48550/arXiv.2305.07017",
+)
+VITAMIN = Paper(
+    "Chen et al. (2024), ViTamin: designing scalable vision models in the vision-language era, "
+    "arXiv:2404.02132.",
+    "10.48550/arXiv.2404.02132",
+)
+PERCEPTION = Paper(
+    "Bolya et al. (2025), Perception encoder: the best visual embeddings are not at the output "
+    "of the network, arXiv:2504.13181.",
+    "10.48550/arXiv.2504.13181",
+)
+DFN = Paper(
+    "Fang et al. (2023), Data filtering networks, arXiv:2309.17425.", "10.48550/arXiv.2309.17425"
+)
 METACLIP = Paper(
     "Xu et al. (2023), Demystifying CLIP data, arXiv:2309.16671.", "10.48550/arXiv.2309.16671"
 )
@@ -82,11 +109,18 @@ NONE = Paper("", "")
 
 # Of open_clip, by what the architecture or the tag of the weights holds; the first that fits.
 CLIP_PAPERS: Mapping[str, Paper] = {
-    "siglip2": NONE,
+    "siglip2": SIGLIP2,
     "siglip": SIGLIP,
+    "mobileclip2": NONE,
+    "mobileclip": MOBILECLIP,
+    "clipa": CLIPA,
+    "vitamin": VITAMIN,
+    "pe-core": PERCEPTION,
     "coca": COCA,
     "eva": EVA,
+    "metaclip2": NONE,
     "metaclip": METACLIP,
+    "dfn": DFN,
     "openai": CLIP,
     "datacomp": DATACOMP,
     "commonpool": DATACOMP,

@@ -34,6 +34,12 @@ def test_a_repository_is_whole_where_each_pattern_has_a_file(home):
     assert hub.kept("someone/else", ["config.json"]) is None
 
 
+def test_a_link_to_nothing_is_no_file(home):
+    folder = snapshot(home, REPOSITORY)
+    (folder / "model.safetensors").symlink_to(home / "blobs" / "gone")
+    assert hub.kept(REPOSITORY, ["model.safetensors"]) is None
+
+
 def test_of_two_snapshots_the_main_one_counts(home):
     folder = snapshot(home, REPOSITORY)
     other = folder.parent / "f00"

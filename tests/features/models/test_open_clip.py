@@ -10,7 +10,10 @@ import transformers
 from safetensors.torch import save_file
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
+from bids_dnn.features.extract import Options, Read, extract_features, passes_of
 from bids_dnn.features.models import card_of, find_file, load_network
+from bids_dnn.features.models import open_clip as open_clip_family
+from bids_dnn.features.probe import probe
 from bids_dnn.features.text import length_warnings
 from tests.factories.hub import TEXT, add_tiny_clip, plain_clip, save_tokenizer, snapshot
 from tests.factories.rows import check_rows, shown
@@ -69,6 +72,16 @@ def test_each_kind_of_image_tower_has_layers(name, size_px, first, doi):
     assert card.doi.endswith(doi)
 
 
+def test_each_published_tower_is_cited():
+    named = [f"{arch}/{tag}" for arch, tag in open_clip.list_pretrained() if "timm" not in arch]
+    told = {name: open_clip_family._paper(*name.split("/")).doi for name in named}
+    assert told["ViT-L-14/dfn2b"].endswith("2309.17425")
+    assert told["ViT-B-16-SigLIP2/webli"].endswith("2502.14786")
+    assert told["MobileCLIP-B/datacompdr"].endswith("2311.17049")
+    assert told["ViT-L-14-CLIPA/datacomp1b"].endswith("2305.07017")
+    assert sum(not doi for doi in told.values()) < len(told) / 5
+
+
 def test_rows_of_the_image_tower_are_stimuli(tiny):
     network = random(tiny)
     names = [*BLOCKS, f"{BLOCKS[1]}:class", f"{BLOCKS[2]}:mean", "visual", "visual.conv1:mean"]
@@ -106,6 +119,17 @@ def test_rows_of_the_text_tower_are_texts(tiny):
     in_order(network.module.text, first=False)
     _, other = check_rows(network, tokens, names)
     torch.testing.assert_close(other["text"], made["text"], atol=1e-5, rtol=1e-5)
+
+
+def test_features_of_several_captions_are_averaged(tiny):
+    network = random(tiny)
+    captions = {"a.png": tuple(TEXTS[:2]), "b.png": (TEXTS[2],)}
+    inputs = Read({name: name for name in captions}, captions)
+    passes = passes_of(network, inputs, probe(network, ["text"]), options=Options())
+    made = torch.from_numpy(extract_features(passes)["text"])
+    alone = network.module.encode_text(network.tokenize(TEXTS[:3])["text"])
+    expected = torch.stack([alone[:2].mean(0), alone[2]])
+    torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_image_is_another_name_of_what_the_image_tower_returns(tiny):

@@ -180,6 +180,16 @@ def test_weights_in_every_form_are_the_same(folder, form):
     close(network.show(pictures).pooler_output, source(pictures).pooler_output)
 
 
+def test_a_shard_that_is_not_there_is_named(folder):
+    source = made.save_dinov2(folder)
+    (folder / "model.safetensors").unlink()
+    source.save_pretrained(folder, max_shard_size="5KB")
+    gone = sorted(folder.glob("model-*.safetensors"))[1]
+    gone.unlink()
+    with pytest.raises(MissingInputError, match=gone.name):
+        load(folder)
+
+
 def test_a_file_of_weights_goes_in_under_older_names(folder, tmp_path):
     source = made.save_vit(folder)
     state = load_file(folder / "model.safetensors")  # written under the names of transformers 4
