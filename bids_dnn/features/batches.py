@@ -88,7 +88,8 @@ def _run(job: Batches, start: int) -> Iterator[dict[str, Array]]:
             row += len(names)
             if job.progress is not None:
                 job.progress(row, job.n)
-            yield {layer: values[skipped:] for layer, values in features.items()}
+            if skipped < len(names):
+                yield {layer: values[skipped:] for layer, values in features.items()}
 
 
 def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple[Names, Fetched]]:

@@ -117,6 +117,15 @@ def test_memory_that_runs_out_later_halves_what_is_left(shown):
     assert job.batch_size == 1
 
 
+def test_rows_before_the_start_are_left_out_of_halved_batches_too(shown):
+    network, _ = greedy(8)
+    job = passes(shown, network, batch_size=8)
+    network.module.most = 4
+    assert [len(one["5"]) for one in job(6)] == [2, 3]
+    assert job.batch_size == 4
+    assert list(job(11)) == []
+
+
 def test_one_picture_that_does_not_fit_is_refused(shown):
     network, limit = greedy(0)
     job = passes(shown, network)
