@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from bids_dnn.containers.network import Card, Network
+from bids_dnn.errors import ConfigError
 from bids_dnn.features.ahead import Picture
 
 Array = NDArray[np.float32]
@@ -29,10 +30,21 @@ def placed(network: Network, device: str) -> Network:
 
     On a GPU its convolutions run with the channel as the fastest axis (channels-last), which
     alters no value.
+
+    Raises
+    ------
+    ConfigError
+        If its weights do not fit into the memory of the device.
     """
     if device == "cpu":
         return network
-    module = copy.deepcopy(network.module).to(device)
+    try:
+        module = copy.deepcopy(network.module).to(device)
+    except torch.OutOfMemoryError as err:
+        raise ConfigError(
+            f"{network.card.name} does not fit into the free memory of {device}.",
+            mend="Use --device cpu, another GPU, or wait until others have left this one.",
+        ) from err
     for part in module.modules():
         if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
             part.to(memory_format=torch.channels_last)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bids_dnn.containers.network import Card
+from bids_dnn.containers.network import Card, Network
+from bids_dnn.errors import ConfigError
 from bids_dnn.features.transfer import (
     ON_CPU,
     TEXTS_ON_CUDA,
@@ -90,6 +91,16 @@ def test_a_copy_of_the_network_goes_to_the_device():
     assert there.module[2].weight.is_contiguous(memory_format=torch.channels_last)
     assert {one.device.type for one in network.module.parameters()} == {"cpu"}
     assert network.module[2].weight.is_contiguous()
+
+
+class Huge(torch.nn.Module):
+    def _apply(self, *_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_a_network_that_does_not_fit_is_refused():
+    with pytest.raises(ConfigError, match="huge does not fit into the free memory of meta"):
+        placed(Network(Huge(), Card("huge", ()), "", ""), "meta")
 
 
 @pytest.mark.gpu
