@@ -12,11 +12,12 @@ import torch
 from bids_dnn.containers.network import Modality, Network
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.features.layers import Layer, resolve_layers
-from bids_dnn.features.trace import Nonlinearity, Run, Trace, trace
+from bids_dnn.features.trace import Nonlinearity, Run, Trace, tensors_of, trace
 
 TEXTS = ("a dog", "a red car", "an old house")
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding", "cls_emb")
 CHANNELS_FIRST = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool")
+ALIKE = 1e-2  # of the largest answer; rounding moves it by 1e-5
 MOST_PREFIX = 16  # class token, a distillation token, registers
 
 
@@ -92,7 +93,8 @@ def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
     ------
     ConfigError
         If a layer does not exist, never runs, puts out no tensor or several, has no batch axis,
-        or has an option that does not fit.
+        or has an option that does not fit; or if the network's answers are random, or depend on
+        what else is in the batch.
 
     Examples
     --------
@@ -105,7 +107,10 @@ def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
     layers = None if names is None else resolve_layers(network.module, network.card, names)
     towers = {modality: _Tower.of(network, modality) for modality in _modalities(network)}
     if layers is not None:
-        return _without_twins([_probed(network, layer, towers) for layer in layers])
+        asked = _without_twins([_probed(network, layer, towers) for layer in layers])
+        _check_answers(network, {key: towers[key] for key in {one.modality for one in asked}})
+        return asked
+    _check_answers(network, towers)
     found = {}
     for modality, tower in towers.items():
         for path in tower.two.runs:
@@ -137,6 +142,32 @@ class _Tower:
         return cls(
             two, three, axes, n_patches, told if isinstance(told, int) else -1, bool(tokens)
         )
+
+
+def _check_answers(network: Network, towers: Mapping[Modality, _Tower]) -> None:
+    for modality, tower in sorted(towers.items()):
+        if not _answers_alone(tower.two, tower.three):
+            raise ConfigError(
+                f"{network.card.name} answers the same two {modality}s otherwise when it is shown "
+                "a third: its features would rest on chance, or on what else is in the batch.",
+                mend="Name a network whose forward pass is not random in evaluation mode, and "
+                "does not normalize over the batch.",
+            )
+
+
+def _answers_alone(two: Trace, three: Trace) -> bool:
+    """Tell whether the answers to two inputs stay as they are when a third is shown."""
+    others = tensors_of(three.output)
+    for name, one in tensors_of(two.output).items():
+        other = others.get(name, one)
+        axis = _batch_axis(tuple(one.shape), tuple(other.shape))
+        if axis is not None and one.is_floating_point():
+            finite = one[one.isfinite()].abs()
+            least = ALIKE * float(finite.max()) if len(finite) else 0.0
+            same = other.narrow(axis, 0, one.shape[axis])
+            if not torch.allclose(one, same, rtol=0.0, atol=least, equal_nan=True):
+                return False
+    return True
 
 
 def _modalities(network: Network) -> tuple[Modality, ...]:

@@ -47,9 +47,12 @@ class Trace:
     ----------
     runs
         Of each module path, in the order in which modules first finished; "" = the network.
+    output
+        What the network returned.
     """
 
     runs: dict[str, list[Run]] = field(default_factory=dict)
+    output: object = None
 
 
 def tensors_of(output: object) -> dict[str, torch.Tensor]:
@@ -100,6 +103,7 @@ def trace(module: torch.nn.Module, call: Callable[[], object]) -> Trace:
         with torch.inference_mode(), _Operations(notes):
             output = call()
         made.runs[""] = [_run_of(notes, output)]
+        made.output = output
     finally:
         for handle in handles:
             handle.remove()

@@ -164,3 +164,28 @@ def test_no_text_tower():
         probe(small_network(), ["0:text"])
     with pytest.raises(ConfigError, match="'text_norm' of towers does not run"):
         probe(towers(tokenize=None), ["text_norm"])
+
+
+class Chancy(nn.Module):
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [Chancy(), nn.BatchNorm2d(3, track_running_stats=False), nn.Dropout(0.5)],
+    ids=["random", "over the batch", "in training"],
+)
+def test_answers_that_do_not_rest_on_one_stimulus_alone_are_refused(module):
+    is_trained = isinstance(module, nn.Dropout)
+    network = network_of(partial(nn.Sequential, nn.Identity(), module))
+    network.module.train(is_trained)
+    with pytest.raises(
+        ConfigError, match="the same two images otherwise when it is shown a third"
+    ):
+        probe(network, ["0"])
+
+
+def test_answers_that_are_not_numbers_are_still_the_same():
+    network = network_of(partial(nn.Sequential, nn.Identity(), nn.Threshold(0.0, float("nan"))))
+    assert probe(network, ["0"])[0].shape == (3, 12, 12)
