@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bids_dnn.cli.app import main
-from bids_dnn.workflows.dry import gigabytes_of
+from bids_dnn.workflows.dry import extraction_of
 from tests.factories.trees import SHAPE, affine_of, tiny_tree, write_image, write_json
 
 pytestmark = pytest.mark.whole
@@ -64,15 +64,26 @@ def test_a_plan_is_shown_and_nothing_runs(call, tree, tmp_path):
 
 
 def test_the_plan_sizes_the_features_of_the_network_at_hand(call, tree):
-    def disk(*layers):
-        options = ("--network", f"alexnet@{','.join(layers)}", "--weights", "alexnet=random")
-        said = call(tree, "--analysis", "encode", "--dry-run", *options)
-        assert said.exit_code == 0, said.output
-        return gigabytes_of({"network": "alexnet", "layers": layers}, 1000)
+    layers = "features.0,classifier.6"
+    options = ("--network", f"alexnet@{layers}", "--weights", "alexnet=random")
+    said = call(tree, "--analysis", "encode", "--dry-run", *options)
+    assert said.exit_code == 0, said.output
+    assert f"layer features.0: {64 * 55 * 55} features" in said.output
+    assert "layer classifier.6: 1000 features" in said.output
 
-    one, two = disk("features.0"), disk("features.0", "classifier.6")
-    assert one == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9)
-    assert two - one == pytest.approx((4 * 1000 * 1000 + 8 * 1000**2) / 1e9)
+
+def test_the_plan_says_what_products_take():
+    sizes = {"free_disk": 10**12, "memory": 10**9}
+    told = {
+        **{"network": "alexnet", "layers": ["features.0"], "weights": "random", "offline": True},
+        **{"precision": "float32", "gram": "disk", "transform": ["grey()"]},
+        "stimuli": {str(k): [] for k in range(1000)},
+    }
+    made = extraction_of("net", told, **sizes)
+    assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
+    assert "  transform grey()" in made.lines
+    ready = extraction_of("mine", {**told, "network": "features:a.npy"}, **sizes)
+    assert ready.disk_gb == pytest.approx(8 * 1000**2 / 1e9)
 
 
 def test_a_network_that_does_not_exist_is_refused_by_the_dry_run_too(call, tree):
