@@ -29,7 +29,7 @@ LAYERS = (  # conv1_1 to conv5_1, fc6 and fc7 after their nonlinearity, and the 
     *("classifier.1", "classifier.4", "classifier.6"),
 )
 SIZES = {  # n_pictures, batch
-    ("small", "cpu"): (8, 4),
+    ("small", "cpu"): (4, 4),
     ("full", "cpu"): (64, 32),
     ("small", "cuda"): (256, 64),
     ("full", "cuda"): (2048, 256),
@@ -39,7 +39,7 @@ PRECISIONS: dict[Device, tuple[Precision, ...]] = {
     "cpu": ("float32",),
     "cuda": ("float32", "bf16"),
 }
-REPEATS = 5
+REPEATS = {"small": 11, "full": 3}
 OF_FORWARD = 0.9
 OF_SINGLE_PASSES = 6.0
 CLOSE = {"cpu": 1e-6, "cuda": 1e-4}  # relative to the largest value of a layer
@@ -161,16 +161,17 @@ def run(size: Size, device: Device) -> list[Row]:
     """Compare answers, then times."""
     network, rows = make_network(), []
     n_pictures, batch = SIZES[size, device]
+    n_repeats = REPEATS[size]
     for precision in PRECISIONS[device]:
         make = partial(make_case, network, batch=batch, device=device, precision=precision)
         check(make(n_pictures=batch))
         case, held = make(n_pictures=n_pictures), make(n_pictures=min(n_pictures, MOST_HELD))
         name = f"{precision},{n_pictures}x{batch}"
         rows += [
-            Row(f"features_layers[{name}]", *_against_forward(case, ours), OF_FORWARD),
+            Row(f"features_layers[{name}]", *_against_forward(case, ours, n_repeats), OF_FORWARD),
             Row(
                 f"features_layers[{precision},{len(held.pictures)}x{batch},held]",
-                *_against_forward(held, extract_features),
+                *_against_forward(held, extract_features, n_repeats),
                 OF_FORWARD,
             ),
             _against_single_passes(case, f"features_layers[{name},pass-per-layer]"),
@@ -178,7 +179,9 @@ def run(size: Size, device: Device) -> list[Row]:
     return rows
 
 
-def _against_forward(case: Case, take: Callable[[Passes], object]) -> tuple[float, float]:
+def _against_forward(
+    case: Case, take: Callable[[Passes], object], n_repeats: int
+) -> tuple[float, float]:
     """Return the times of ours and of the faster of two layouts in memory, in seconds."""
     layouts = [torch.contiguous_format]
     if case.device == "cuda":
@@ -188,7 +191,7 @@ def _against_forward(case: Case, take: Callable[[Passes], object]) -> tuple[floa
         passes = case.passes()
         peer = Peer(case, layout)
         peer.forward()
-        times.append(time_both(partial(take, passes), peer.forward, n_repeats=REPEATS))
+        times.append(time_both(partial(take, passes), peer.forward, n_repeats=n_repeats))
     ours_s, peer_s = (min(column) for column in zip(*times, strict=True))
     return ours_s, peer_s
 
