@@ -31,7 +31,7 @@ GB = 10**9
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch):
     """Cut small arrays as large ones are cut: several groups, several tiles, a rest of each."""
-    monkeypatch.setattr(products, "GROUPS", (32, 16))
+    monkeypatch.setattr(products, "SPEEDS", {32: 36, 16: 25})
     monkeypatch.setattr(products, "GROUP_BYTES", 4 * 32 * 700)
     monkeypatch.setattr(products, "LEAST_OF_WIDE", 16)
     monkeypatch.setattr(products, "TILES", (64, 192))
