@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
-
 from bids_dnn.containers.network import Modality, Network
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.features.answers import batch_axis, check_answers, show
 from bids_dnn.features.layers import Layer, resolve_layers
-from bids_dnn.features.trace import Nonlinearity, Run, Trace, tensors_of, trace
+from bids_dnn.features.trace import Nonlinearity, Run, Trace, trace
 
-TEXTS = ("a dog", "a red car", "an old house")
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding", "cls_emb")
 CHANNELS_FIRST = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool")
-ALIKE = 1e-2  # of the largest answer; rounding moves it by 1e-5
 MOST_PREFIX = 16  # class token, a distillation token, registers
 
 
@@ -98,6 +95,7 @@ def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
 
     Examples
     --------
+    >>> import torch
     >>> from bids_dnn.containers.network import Card
     >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
     >>> found, = probe(Network(net, Card("mine", (), size_px=8), "", ""), ["0:mean"])
@@ -105,14 +103,16 @@ def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
     ((4, 6, 6), 4, 'before')
     """
     layers = None if names is None else resolve_layers(network.module, network.card, names)
-    towers = {modality: _Tower.of(network, modality) for modality in _modalities(network)}
+    keep = {layer.module for layer in layers or ()}
+    towers = {kind: _Tower.of(network, kind, keep=keep) for kind in _modalities(network)}
     if layers is not None:
         asked = _without_twins([_probed(network, layer, towers) for layer in layers])
-        _check_answers(network, {key: towers[key] for key in {one.modality for one in asked}})
+        for modality in sorted({one.modality for one in asked}):
+            towers[modality].check(network, modality)
         return asked
-    _check_answers(network, towers)
     found = {}
     for modality, tower in towers.items():
+        tower.check(network, modality)
         for path in tower.two.runs:
             layer = Layer(path, path)
             if path and path not in found and not isinstance(_look(layer, tower), str):
@@ -132,8 +132,10 @@ class _Tower:
     has_class: bool
 
     @classmethod
-    def of(cls, network: Network, modality: Modality) -> _Tower:
-        two, three = (trace(network.module, partial(_show, network, modality, n)) for n in (2, 3))
+    def of(cls, network: Network, modality: Modality, *, keep: Collection[str]) -> _Tower:
+        two, three = (
+            trace(network.module, partial(show, network, modality, n), keep=keep) for n in (2, 3)
+        )
         kinds = dict(network.module.named_modules(remove_duplicate=False))
         axes, n_patches = _read_maps(two, three, {k: type(v).__name__ for k, v in kinds.items()})
         names = [name for name, _ in network.module.named_parameters()]
@@ -143,31 +145,8 @@ class _Tower:
             two, three, axes, n_patches, told if isinstance(told, int) else -1, bool(tokens)
         )
 
-
-def _check_answers(network: Network, towers: Mapping[Modality, _Tower]) -> None:
-    for modality, tower in sorted(towers.items()):
-        if not _answers_alone(tower.two, tower.three):
-            raise ConfigError(
-                f"{network.card.name} answers the same two {modality}s otherwise when it is shown "
-                "a third: its features would rest on chance, or on what else is in the batch.",
-                mend="Name a network whose forward pass is not random in evaluation mode, and "
-                "does not normalize over the batch.",
-            )
-
-
-def _answers_alone(two: Trace, three: Trace) -> bool:
-    """Tell whether the answers to two inputs stay as they are when a third is shown."""
-    others = tensors_of(three.output)
-    for name, one in tensors_of(two.output).items():
-        other = others.get(name, one)
-        axis = _batch_axis(tuple(one.shape), tuple(other.shape))
-        if axis is not None and one.is_floating_point():
-            finite = one[one.isfinite()].abs()
-            least = ALIKE * float(finite.max()) if len(finite) else 0.0
-            same = other.narrow(axis, 0, one.shape[axis])
-            if not torch.allclose(one, same, rtol=0.0, atol=least, equal_nan=True):
-                return False
-    return True
+    def check(self, network: Network, modality: Modality) -> None:
+        check_answers(network, modality, two=self.two, three=self.three)
 
 
 def _modalities(network: Network) -> tuple[Modality, ...]:
@@ -175,16 +154,6 @@ def _modalities(network: Network) -> tuple[Modality, ...]:
     if "text" in network.card.methods and network.tokenize is not None:
         asked.append("text")
     return tuple(asked)
-
-
-def _show(network: Network, modality: Modality, n: int) -> object:
-    device = next((one.device for one in network.module.parameters()), torch.device("cpu"))
-    if modality == "text" and network.tokenize is not None:
-        tokens = network.tokenize(TEXTS[:n])
-        return network.read({key: value.to(device) for key, value in tokens.items()})
-    size = network.card.size_px
-    drawn = torch.randn((3, 3, size, size), generator=torch.Generator().manual_seed(0))
-    return network.show(drawn[:n].to(device))
 
 
 def _read_maps(
@@ -220,15 +189,8 @@ def _alone(run: Run, runs: Sequence[Run], visit: int) -> tuple[int, ...] | None:
     if len(run.shapes) != 1 or visit >= len(runs):
         return None
     name, shape = next(iter(run.shapes.items()))
-    axis = _batch_axis(shape, runs[visit].shapes.get(name, ()))
+    axis = batch_axis(shape, runs[visit].shapes.get(name, ()))
     return None if axis is None else shape[:axis] + shape[axis + 1 :]
-
-
-def _batch_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
-    if len(two) != len(three):
-        return None
-    moved = [axis for axis, pair in enumerate(zip(two, three, strict=True)) if pair[0] != pair[1]]
-    return moved[0] if len(moved) == 1 and (two[moved[0]], three[moved[0]]) == (2, 3) else None
 
 
 def _look(layer: Layer, tower: _Tower) -> tuple[int, tuple[int, ...], int] | str:
@@ -240,7 +202,7 @@ def _look(layer: Layer, tower: _Tower) -> tuple[int, tuple[int, ...], int] | str
     visit, name = place
     shape = runs[visit].shapes[name]
     other = again[visit].shapes.get(name, ()) if visit < len(again) else ()
-    axis = _batch_axis(shape, other)
+    axis = batch_axis(shape, other)
     if axis is None:
         return (
             f"puts out a tensor of shape {shape} for two inputs and {other} for three, which has "

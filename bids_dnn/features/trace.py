@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -33,10 +33,13 @@ class Run:
     nonlinearity
         ``after`` = a nonlinearity made the value, ``before`` = one takes it next, perhaps
         normalized in between.
+    values
+        Copies of these tensors, where they were asked for.
     """
 
     shapes: dict[str, tuple[int, ...]]
     nonlinearity: Nonlinearity = ""
+    values: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,7 +83,9 @@ def pick(output: object, field: str) -> torch.Tensor | None:
     return found.get(field)
 
 
-def trace(module: torch.nn.Module, call: Callable[[], object]) -> Trace:
+def trace(
+    module: torch.nn.Module, call: Callable[[], object], *, keep: Collection[str] = ()
+) -> Trace:
     """Run `call` once and return what the parts of `module` did meanwhile.
 
     Parameters
@@ -89,6 +94,8 @@ def trace(module: torch.nn.Module, call: Callable[[], object]) -> Trace:
         Whose parts are watched.
     call
         Shows something to the network and returns what it makes of it.
+    keep
+        Paths of the parts whose values are copied.
     """
     made = Trace()
     notes = _Notes()
@@ -97,7 +104,7 @@ def trace(module: torch.nn.Module, call: Callable[[], object]) -> Trace:
         if path:
             handles += [
                 part.register_forward_pre_hook(partial(_entered, notes)),
-                part.register_forward_hook(partial(_left, notes, made, path)),
+                part.register_forward_hook(partial(_left, notes, made, path, path in keep)),
             ]
     try:
         with torch.inference_mode(), _Operations(notes):
@@ -167,6 +174,7 @@ def _left(
     notes: _Notes,
     made: Trace,
     path: str,
+    is_kept: bool,  # noqa: FBT001  # a hook's arguments have no names
     module: torch.nn.Module,
     given: tuple[Any, ...],
     output: object,
@@ -174,7 +182,10 @@ def _left(
     single = pick(output, "")
     if single is not None and _is_leaf(module, NONLINEAR):
         notes.made.add(notes.keep(single))
-    made.runs.setdefault(path, []).append(_run_of(notes, output))
+    run = _run_of(notes, output)
+    made.runs.setdefault(path, []).append(run)
+    if is_kept:
+        run.values = {name: one.clone() for name, one in tensors_of(output).items()}
     if (
         single is not None
         and given
