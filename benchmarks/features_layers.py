@@ -29,7 +29,7 @@ LAYERS = (  # conv1_1 to conv5_1, fc6 and fc7 after their nonlinearity, and the 
     *("classifier.1", "classifier.4", "classifier.6"),
 )
 SIZES = {  # n_pictures, batch
-    ("small", "cpu"): (4, 4),
+    ("small", "cpu"): (12, 2),
     ("full", "cpu"): (64, 32),
     ("small", "cuda"): (256, 64),
     ("full", "cuda"): (2048, 256),
@@ -39,7 +39,7 @@ PRECISIONS: dict[Device, tuple[Precision, ...]] = {
     "cpu": ("float32",),
     "cuda": ("float32", "bf16"),
 }
-REPEATS = {"small": 11, "full": 3}
+REPEATS = {"small": 7, "full": 3}
 OF_FORWARD = 0.9
 OF_SINGLE_PASSES = 6.0
 CLOSE = {"cpu": 1e-6, "cuda": 1e-4}  # relative to the largest value of a layer

@@ -16,6 +16,7 @@ from bids_dnn.errors import ConfigError, UnreadableError
 from bids_dnn.features.ahead import Picture, decoded
 from bids_dnn.features.capture import capture
 from bids_dnn.features.inputs import Options, Progress, Read, Shown
+from bids_dnn.features.memory import Memory
 from bids_dnn.features.probe import Probed
 from bids_dnn.features.transfer import (
     Array,
@@ -53,6 +54,8 @@ class Batches:
         As used; 0 until it was found.
     on_device
         The network where it works, once it is needed.
+    memory
+        For features, used again once those who took them let go.
     """
 
     network: Network
@@ -64,6 +67,7 @@ class Batches:
     widths: Mapping[str, int]
     batch_size: int
     on_device: list[Network] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def n(self) -> int:
@@ -81,15 +85,19 @@ def _run(job: Batches, start: int) -> Iterator[dict[str, Array]]:
         job.on_device.append(placed(job.network, job.options.device))
     job.batch_size = job.batch_size or _find_batch_size(job)
     row = start - start % job.batch_size
-    with closing(_computed(job, lane, row)) as batches:
-        for names, fetched in _one_behind(batches) if lane.overlaps else batches:
-            features = _finite(job, names, fetched)
-            skipped = max(0, start - row)
-            row += len(names)
-            if job.progress is not None:
-                job.progress(row, job.n)
-            if skipped < len(names):
-                yield {layer: values[skipped:] for layer, values in features.items()}
+    try:
+        with closing(_computed(job, lane, row)) as batches:
+            for names, fetched in _one_behind(batches) if lane.overlaps else batches:
+                features = _finite(job, names, fetched)
+                skipped = max(0, start - row)
+                row += len(names)
+                if job.progress is not None:
+                    job.progress(row, job.n)
+                if skipped < len(names):
+                    yield {layer: values[skipped:] for layer, values in features.items()}
+                del features, fetched
+    finally:
+        job.memory.clear()
 
 
 def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple[Names, Fetched]]:
@@ -155,7 +163,13 @@ def _compute(job: Batches, lane: OnCpu | OnCuda, batch: Batch) -> Fetched | None
 def _look(
     job: Batches, inputs: torch.Tensor | Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    return capture(job.on_device[0], inputs, job.probed, precision=job.options.precision)
+    return capture(
+        job.on_device[0],
+        inputs,
+        job.probed,
+        precision=job.options.precision,
+        empty=job.memory.empty,
+    )
 
 
 def _tokens(network: Network, texts: Sequence[str]) -> Mapping[str, torch.Tensor]:

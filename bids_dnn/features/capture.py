@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from bids_dnn.containers.network import Network
@@ -17,6 +16,7 @@ from bids_dnn.features.probe import Probed
 from bids_dnn.features.trace import pick
 
 Precision = Literal["float32", "tf32", "bf16"]
+Empty = Callable[[torch.Size, torch.device], torch.Tensor]
 
 
 class _AllSeen(BaseException):  # no Exception, so that no network catches it
@@ -29,6 +29,7 @@ def capture(
     probed: Sequence[Probed],
     *,
     precision: Precision = "float32",
+    empty: Empty | None = None,
 ) -> dict[str, torch.Tensor]:
     """Show pictures or texts to a network and keep what its layers put out.
 
@@ -47,6 +48,8 @@ def capture(
     precision
         ``float32``; ``tf32`` lets a GPU round factors to 10 bits; ``bf16`` multiplies and
         convolves in bfloat16 and does the rest in float32 (torch's autocast).
+    empty
+        Gives memory for features of a shape on a device; fresh memory where it is None.
 
     Returns
     -------
@@ -81,7 +84,9 @@ def capture(
         n_runs[path] += 1
         for one in probed:
             if one.layer.module == path and one.visit == visit:
-                seen[one.layer.name] = _features(one, pick(output, one.layer.field))
+                seen[one.layer.name] = _features(
+                    one, pick(output, one.layer.field), empty or _fresh
+                )
         if len(seen) == len(probed):
             raise _AllSeen
 
@@ -153,7 +158,7 @@ def arithmetic(precision: Precision, device: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _features(probed: Probed, output: torch.Tensor | None) -> torch.Tensor:
+def _features(probed: Probed, output: torch.Tensor | None, empty: Empty) -> torch.Tensor:
     """Return (n, p) float32 in memory of its own."""
     axis = probed.batch_axis
     shape = None if output is None else (*output.shape[:axis], *output.shape[axis + 1 :])
@@ -177,14 +182,12 @@ def _features(probed: Probed, output: torch.Tensor | None) -> torch.Tensor:
     elif take == "at":
         rows, columns = zip(*probed.layer.places, strict=True)
         values = values[:, :, list(rows), list(columns)]
-    made = _empty(values.shape, values.device).copy_(values)
+    made = empty(values.shape, values.device).copy_(values)
     return (made.relu_() if is_rectified else made).reshape(len(made), -1)
 
 
-def _empty(shape: Sequence[int], device: torch.device) -> torch.Tensor:
-    if device.type != "cpu":
-        return torch.empty(shape, dtype=torch.float32, device=device)
-    return torch.from_numpy(np.empty(tuple(shape), np.float32))  # numpy asks for huge pages
+def _fresh(shape: torch.Size, device: torch.device) -> torch.Tensor:
+    return torch.empty(shape, dtype=torch.float32, device=device)
 
 
 def _device_of(inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> str:
