@@ -336,7 +336,7 @@ def _products(
             told["name"],
             layer,
             product.gram,
-            passes.widths[layer],
+            product.n_features,
             identity,
             sums=product.sums,
         )
