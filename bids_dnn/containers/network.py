@@ -94,10 +94,14 @@ class Network:
 
     def show(self, pictures: torch.Tensor) -> object:
         """Return what the network makes of normalized pictures (n, 3, size, size)."""
-        made: object = getattr(self.module, self.card.methods["image"])(pictures)
-        return made
+        return self._call("image")(pictures)
 
     def read(self, tokens: Mapping[str, torch.Tensor]) -> object:
         """Return what the network makes of texts, from what `tokenize` gives."""
-        made: object = getattr(self.module, self.card.methods["text"])(**tokens)
-        return made
+        return self._call("text")(**tokens)
+
+    def _call(self, modality: Modality) -> Callable[..., object]:
+        """Return what takes the input; for ``forward`` the module, so that its hooks run."""
+        name = self.card.methods[modality]
+        made: Callable[..., object] = getattr(self.module, name)
+        return self.module if name == "forward" else made

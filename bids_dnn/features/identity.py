@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import re
-import sys
-import sysconfig
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +16,7 @@ from bids_dnn import files
 from bids_dnn.containers.network import Network
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
 from bids_dnn.features.inputs import Options, Read, Shown
+from bids_dnn.features.sources import code_of, settings_of
 
 if TYPE_CHECKING:
     from bids_dnn.features.probe import Probed
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
 EXTRACTION = "1"
 AT_A_TIME = 512  # texts that are tokenized together
 FOUND = "found by itself"
-PLAIN = (bool, int, float, str, tuple)
-PLACE = "name_or_path"  # where transformers found a network: it may be moved
 
 
 def identity_of(
@@ -211,43 +205,19 @@ def _architecture(network: Network) -> str:
 
     The hash of the weights does not tell a stride, a nonlinearity or a forward pass.
     """
-    told = [str(network.module)]
-    for name, part in network.module.named_modules():  # such as the heads of attention
-        plain = {k: v for k, v in vars(part).items() if isinstance(v, PLAIN) and k[:1] != "_"}
-        plain.pop(PLACE, None)
-        told.append(f"{name} {sorted(plain.items())}")
+    told = [str(network.module), *settings_of(network.module)]  # such as the heads of attention
     shape = re.sub(r" at 0x[0-9a-f]+", "", "\n".join(told))  # addresses of functions
     digest = hashlib.sha256(shape.encode())
-    for source in sorted(map(files.fingerprint, _own_sources(network.module))):
+    sources, _ = code_of(network.module)
+    for source in sorted(map(files.fingerprint, sources)):
         digest.update(source.encode())
     return digest.hexdigest()
-
-
-def _own_sources(module: torch.nn.Module) -> set[Path]:
-    """Return the files of the classes of a network that no versioned library holds."""
-    found = set()
-    for kind in {type(part) for part in module.modules()}:
-        if not _library(kind):
-            with suppress(TypeError, OSError):  # made without a file, as in a notebook
-                found.add(Path(inspect.getsourcefile(kind) or ""))
-    return {path for path in found if path.is_file()}
 
 
 def _libraries(module: torch.nn.Module) -> str:
     """Name the libraries that make the numbers, with their versions."""
     found = {f"torch {torch.__version__}", f"numpy {np.__version__}", f"pillow {PIL.__version__}"}
-    found |= {_library(kind) for kind in {type(part) for part in module.modules()}} - {""}
-    return ", ".join(sorted(found))
-
-
-def _library(kind: type) -> str:
-    """Return name and version of the installed library that a class is of, "" where it is none."""
-    top = kind.__module__.partition(".")[0]
-    library = sys.modules.get(top)
-    number = getattr(library, "__version__", "")
-    home = Path(getattr(library, "__file__", None) or "").parent.parent
-    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
-    return f"{top} {number}" if number and top != "bids_dnn" and home in installed else ""
+    return ", ".join(sorted(found | code_of(module)[1]))
 
 
 def _precision(precision: str) -> str:

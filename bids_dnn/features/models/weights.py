@@ -17,6 +17,7 @@ import torch
 
 from bids_dnn import files
 from bids_dnn.errors import MissingInputError, OutputError, ShapeError, UnreadableError
+from bids_dnn.features.sources import hidden_tensors
 
 TIMEOUT_S = 10.0
 # File names of torch's zoo end with the start of a SHA-256; some others end with a date.
@@ -251,9 +252,12 @@ def _mismatch(source: str, what: str) -> ShapeError:
 
 
 def hash_of(module: torch.nn.Module) -> str:
-    """Return the SHA-256 over names, types, shapes and bytes of all tensors, by name."""
+    """Return the SHA-256 over names, types, shapes and bytes of all tensors, by name.
+
+    After those of the state dict come those that it leaves out, see `sources.hidden_tensors`.
+    """
     digest = hashlib.sha256()
-    for key, tensor in sorted(module.state_dict().items()):
+    for key, tensor in (*sorted(module.state_dict().items()), *hidden_tensors(module)):
         plain = tensor.detach().cpu().contiguous()
         digest.update(f"{key} {plain.dtype} {tuple(plain.shape)}\n".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
