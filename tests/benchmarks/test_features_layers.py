@@ -38,7 +38,6 @@ def test_the_rows_tell_what_was_compared():
     rows = run("small", "cpu")
     assert [(row.name, row.target) for row in rows] == [
         ("features_layers[float32,6x4]", 0.9),
-        ("features_layers[float32,6x4,held]", 0.9),
         ("features_layers[float32,6x4,pass-per-layer]", 6.0),
     ]
 
