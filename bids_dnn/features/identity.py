@@ -158,6 +158,18 @@ def canonical(probed: Probed) -> str:
     return ":".join([parts[0], *filter(None, parts[1:])])
 
 
+def network_sha256(network: Network) -> str:
+    """Return one SHA-256 over all of a network that its features depend on.
+
+    Parameters
+    ----------
+    network
+        As loaded.
+    """
+    parts = [network.weights_sha256, _architecture(network), _libraries(network.module)]
+    return files.fingerprint_of(parts)
+
+
 def _inputs(network: Network, inputs: Shown | Read) -> dict[str, str]:
     card = network.card
     digests = _listed(f"{name}\0{digest}" for name, digest in inputs.sha256.items())

@@ -13,6 +13,7 @@ from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import fingerprint_of
 from bids_dnn.stimuli.captions import coco_names, find_captions, of_table
 from bids_dnn.stimuli.transform_parse import parse_transforms
+from bids_dnn.workflows.built import built_of
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
 READY = "features:"  # then the path of features that were made elsewhere
@@ -124,6 +125,13 @@ def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:
         made["ready_sha256"] = _ready_sha256(scene, Path(told.network.removeprefix(READY)))
     if told.weights not in (None, "random"):
         made["weights_sha256"] = scene.inputs.sha256(Path(told.weights))
+    if not told.network.startswith(READY):
+        made |= built_of(
+            told.network,
+            weights=told.weights,
+            seed=scene.config.run.random_seed,
+            sha256=scene.inputs.sha256,
+        )
     return made
 
 

@@ -83,6 +83,26 @@ def test_a_changed_pixel_gives_other_features(app, tree, tmp_path):
     assert set((tmp_path / "work" / "features").iterdir()) > cached
 
 
+def test_other_weights_that_a_factory_reads_give_other_results(app, tree, tmp_path):
+    """Neither the file of the network nor any option changes."""
+    raw, given = tree
+    mine, scores = tmp_path / "mine.py", []
+    mine.write_text(
+        "import numpy as np, torch\ndef build():\n"
+        "    made = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU())\n"
+        f"    numbers = np.random.default_rng(int(np.load({str(tmp_path / 'w.npy')!r})))\n"
+        "    for one in made.parameters():\n"
+        "        one.data = torch.tensor(numbers.normal(size=tuple(one.shape))).float()\n"
+        "    return made\ncard = {'size_px': 8, 'layers': ('1',)}\n"
+    )
+    more = f'[networks.mine]\nnetwork = "{mine}:build"\n'
+    for seed in (0, 1, 0):
+        np.save(tmp_path / "w.npy", np.int64(seed))
+        found = rows(app(raw, *given, analysis="encode", more=more)).set_index("network")
+        scores.append(found.loc["mine", "score"])
+    assert scores[0] == scores[2] != scores[1]
+
+
 def test_a_cache_may_lie_elsewhere_and_serves_another_output(app, tree, tmp_path):
     raw, given = tree
     shared = ("--cache-dir", tmp_path / "cache")
@@ -108,6 +128,16 @@ def test_components_and_projections_are_told(app, tree, tmp_path):
     told = json.loads(sidecar.read_text())["Networks"]
     assert "pca" in told["parts"]["reduction"]
     assert "srp" in told["random"]["reduction"]
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "learnt on the training stimuli of each fold: pca(n=3).", "kept: srp(n=20).")
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_more_projections_than_features_are_refused_before_anything_runs(app, tree, dry):
+    raw, given = tree
+    more = '[networks.wide]\nnetwork = "tiny.py:build"\nreduce = "srp(n=145)"\n'
+    said = app(raw, *given, analysis="encode", more=more, expect=2, dry=dry)
+    check(" ".join(said.split()), "has 144 features, fewer than the 145 projections")
 
 
 def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):
