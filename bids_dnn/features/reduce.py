@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -203,7 +202,7 @@ def projection(p: int, n_components: int, *, rng: np.random.Generator) -> csr_ar
 
 
 def projected(passes: Passes, reduction: Reduction) -> Passes:
-    """Project features while they pass by, each layer by a matrix that its name and a seed fix.
+    """Project features while they pass by, each layer by a matrix that its width and a seed fix.
 
     Parameters
     ----------
@@ -277,8 +276,7 @@ class _Projected:
         """Multiply in float64, some rows at a time: (b, p) to (b, n_components)."""
         p = rows.shape[1]
         if layer not in self._drawn:
-            words = hashlib.sha256(layer.encode()).digest()[:8]
-            rng = np.random.default_rng([self._seed, int.from_bytes(words, "little")])
+            rng = np.random.default_rng([self._seed, p])  # whatever the user calls the layer
             self._drawn[layer] = projection(p, self._n_components, rng=rng)
         matrix = self._drawn[layer]
         made = np.empty((len(rows), self._n_components), dtype=np.float32)

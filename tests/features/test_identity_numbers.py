@@ -20,7 +20,7 @@ from bids_dnn.stimuli.load import Loader
 from bids_dnn.stimuli.transform_parse import parse_transforms
 
 NUMBERS: dict[str, dict[str, float]] = {
-    "1": {
+    "2": {
         "squash, bilinear": 110568.038,
         "squash, bicubic": 110596.614,
         "center-crop, bilinear": 109891.031,
@@ -43,7 +43,7 @@ NUMBERS: dict[str, dict[str, float]] = {
         "conv:mean": 4.68067356,
         "conv:at(1,2)": 7.33351635,
         "text": 0.121616418,
-        "srp": 433.369836,
+        "srp": -81.3081054,
         "gram": 23212.5657,
         "scaled gram": 13461.3197,
         "sums": 492.936986,

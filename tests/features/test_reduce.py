@@ -105,6 +105,13 @@ def test_batches_and_other_layers_do_not_alter_a_projection(rng):
     assert not np.array_equal(collect(passes, "b"), alone)
 
 
+def test_what_the_user_calls_a_layer_does_not_alter_its_projection(rng):
+    """One layer may be written in several ways, which have one key in the cache."""
+    x = rng.normal(size=(5, 300)).astype(np.float32)
+    passes = projected(FakePasses({"conv1": x, "features.0": x}), Reduction("srp", 20))
+    np.testing.assert_array_equal(collect(passes, "conv1"), collect(passes, "features.0"))
+
+
 def test_a_projection_follows_its_seed(rng):
     passes = FakePasses({"a": rng.normal(size=(5, 300)).astype(np.float32)})
     first, again, other = (
