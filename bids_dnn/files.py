@@ -169,3 +169,19 @@ def explain(err: OSError, path: Path) -> OSError:
     return OutputError(
         f"{path} cannot be written: {os.strerror(err.errno)}.", mend=mends[err.errno]()
     )
+
+
+def size_text(n_bytes: int) -> str:
+    """Return a size with its unit; kB, MB, GB and TB are powers of 1000.
+
+    Examples
+    --------
+    >>> size_text(999), size_text(12_340_000)
+    ('999 B', '12.3 MB')
+    """
+    size = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.95:  # more would round to 1000.0
+            return f"{n_bytes} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

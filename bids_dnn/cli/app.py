@@ -101,7 +101,7 @@ Exit codes:
 @click.option(
     "--network",
     multiple=True,
-    metavar="NAME[@LAYER,...]",
+    metavar="[NAME=]NETWORK[@LAYER,...]",
     help="alexnet, torchvision:NAME, timm:NAME, open_clip:ARCH/PRETRAINED, transformers:NAME, "
     "cornet:z, ecoset:NAME, FILE.py:FACTORY, or features:PATH. Repeatable.",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bids_dnn.cli.options import DoubleSpelling, guarded
+from bids_dnn.files import size_text
 
 if TYPE_CHECKING:
     from bids_dnn.features.entry import Entry
@@ -97,22 +98,6 @@ def check(folder: Path, *, remove: bool) -> None:
         if damaged and not remove:
             click.echo("Remove the others with --remove; a run makes them again.")
             sys.exit(1)
-
-
-def size_text(n_bytes: int) -> str:
-    """Return a size with its unit, in powers of 1000 as --max-size takes them.
-
-    Examples
-    --------
-    >>> size_text(999), size_text(12_340_000)
-    ('999 B', '12.3 MB')
-    """
-    size = float(n_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.95:  # more would round to 1000.0
-            return f"{n_bytes} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

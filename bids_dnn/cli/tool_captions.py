@@ -32,7 +32,7 @@ BETWEEN = "; "  # the items of a composed picture
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="captions.tsv, with columns stimulus and caption, for --captions of a network.",
+    help="captions.tsv, with columns stimulus and caption, for captions = in analysis.toml.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)

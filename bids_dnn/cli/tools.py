@@ -17,7 +17,7 @@ from bids_dnn.cli.tool_networks import layers, weights
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="bids_dnn_tools %(version)s")
 def main() -> None:
-    """Help around bids_dnn: simulated data with known truth, events from stimulus logs."""
+    """Help around bids_dnn: networks, captions, kept features, events, simulated data."""
 
 
 main.add_command(cache)

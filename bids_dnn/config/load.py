@@ -120,10 +120,11 @@ def named(texts: Sequence[str], option: str) -> dict[str, str]:
 
 
 def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Turn ``--network NAME[@LAYER,...]`` into [networks.*].
+    """Turn ``--network [NAME=]NETWORK[@LAYER,...]`` into [networks.*].
 
-    A network of a library goes by its own name, one that is a file by that of the file, and by
-    its factory where that says more. Layers of a network that is named twice are put together.
+    A network goes by the name before the equals sign. Without one, a network of a library goes
+    by its own name, one that is a file by that of the file, and by its factory where that says
+    more. Layers of a network that is named twice are put together.
 
     Raises
     ------
@@ -134,22 +135,26 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     --------
     >>> networks_of(["timm:resnet18@layer1,layer2:at(3,3;4,4)"])
     {'resnet18': {'network': 'timm:resnet18', 'layers': ['layer1', 'layer2:at(3,3;4,4)']}}
+    >>> networks_of(["mine=net.py:factory"])
+    {'mine': {'network': 'net.py:factory'}}
     """
     networks: dict[str, dict[str, Any]] = {}
     for text in texts:
-        network, _, layers = text.partition("@")
+        named_as, sign, rest = text.partition("=")
+        has_name = bool(sign) and not re.search(r"[:/@(.]", named_as)
+        network, _, layers = (rest if has_name else text).partition("@")
         if network.endswith(".py"):
             raise ConfigError(
                 f"--network {text!r} names a file, but not the function that makes the network.",
                 mend=f"Type --network {network}:FACTORY.",
             )
-        label = _label(network)
+        label = _plain(named_as) if has_name else _label(network)
         told = networks.setdefault(label, {"network": network})
         if told["network"] != network:
             raise ConfigError(
                 f"--network names {told['network']!r} and {network!r}, which would both go by "
                 f"{label!r}.",
-                mend="Name them in analysis.toml, under [networks.NAME] each.",
+                mend=f"Give each a name of its own: --network NAME={text}.",
             )
         if layers:
             more = [one.strip() for one in re.split(r",(?![^()]*\))", layers)]
@@ -168,7 +173,12 @@ def _label(network: str) -> str:
         network = rest.rstrip("/").rpartition("/")[2]
     elif network.startswith(LIBRARIES):
         network = rest.replace("/", "+")
-    return re.sub(r"[^A-Za-z0-9+-]", "", network.replace(":", "-"))
+    return _plain(network.replace(":", "-"))
+
+
+def _plain(name: str) -> str:
+    """Return a name as files carry it: letters, digits, + and -."""
+    return re.sub(r"[^A-Za-z0-9+-]", "", name)
 
 
 def _weighted(networks: Any, weights: Mapping[str, str]) -> dict[str, Any]:
@@ -177,6 +187,7 @@ def _weighted(networks: Any, weights: Mapping[str, str]) -> dict[str, Any]:
         made[DEFAULT_NETWORK]["network"] = DEFAULT_NETWORK
     for name, path in weights.items():
         meant = [k for k, v in made.items() if name in (k, v.get("network"))]
+        meant = meant or [k for k in made if k == _label(name)]  # my_net is called mynet
         if not meant:
             raise ConfigError(
                 f"--weights names {name!r}, which is no network of this run.",
@@ -234,16 +245,22 @@ def _network(folder: Path, told: Any) -> Any:
         return told
     made = dict(told)
     if isinstance(name := made.get("network"), str):
-        family, sign, path = name.partition(":")
-        if ".py:" in name:
-            made["network"] = str(_from(folder, name))
-        elif family == "features" or (sign and path.startswith((".", "~"))):
-            made["network"] = f"{family}:{_from(folder, path)}"
-    if isinstance(captions := made.get("captions"), str) and ":" not in captions:
-        made["captions"] = str(_from(folder, captions))
+        made["network"] = str(_from(folder, name)) if ".py:" in name else _placed(folder, name)
+    if isinstance(captions := made.get("captions"), str):
+        is_file = ":" not in captions
+        made["captions"] = str(_from(folder, captions)) if is_file else _placed(folder, captions)
     if isinstance(weights := made.get("weights"), str) and weights != "random":
         made["weights"] = str(_from(folder, weights))
     return made
+
+
+def _placed(folder: Path, name: str) -> str:
+    """Return ``FAMILY:PATH`` with its path counted from `folder`; other names as they are."""
+    family, sign, path = name.partition(":")
+    is_folder = family == "transformers" and path and _from(folder, path).is_dir()
+    if family == "features" or is_folder or (sign and path.startswith((".", "~"))):
+        return f"{family}:{_from(folder, path)}"
+    return name
 
 
 def _explain(err: ValidationError) -> ConfigError:
@@ -266,6 +283,11 @@ def _explain(err: ValidationError) -> ConfigError:
             f"The name {first['input']!r} in {where.partition('.')[0]} holds more than letters "
             "and digits.",
             mend=f"Call it {re.sub('[^A-Za-z0-9]', '', str(first['input'])) or 'V1'!r}.",
+        )
+    if first["type"] == "tuple_type" and isinstance(first["input"], str):
+        return ConfigError(
+            f"The setting {where} is {first['input']!r}, which is no list.",
+            mend=f'Write {first["loc"][-1]} = ["{first["input"]}"].',
         )
     message = str(first["msg"])
     return ConfigError(

@@ -65,6 +65,8 @@ class NetworkFacts:
         In the order in which they were applied, with all their settings.
     captions
         Where the texts come from, such as the name of a captioner; "" where not known.
+    reduction
+        What was kept of the features, such as ``pca(n=100)``; "" where all of them.
     precision, device, batch_size
         Of the arithmetic.
     """
@@ -85,6 +87,7 @@ class NetworkFacts:
     layers: tuple[LayerFacts, ...] = ()
     transforms: tuple[str, ...] = ()
     captions: str = ""
+    reduction: str = ""
     precision: str = ""
     device: str = ""
     batch_size: int = 0

@@ -14,6 +14,7 @@ from bids_dnn.errors import ConfigError, NotEnoughDataError, OutputError, ShapeE
 from bids_dnn.features.passes import Passes as Passes
 from bids_dnn.features.products import Array, Mask, Sums, make_grid, multiply
 from bids_dnn.features.routes import InMemory, Mode, add_up
+from bids_dnn.files import size_text
 
 Features = NDArray[np.float32]
 FULLEST_DISK = 0.9
@@ -60,8 +61,8 @@ class GramPlan:
         """
         passes = "1 pass" if self.n_passes == 1 else f"{self.n_passes} passes"
         return (
-            f"{self.mode} mode, {passes}, {self.scratch_bytes / 1e9:.1f} GB of scratch, "
-            f"{self.memory_bytes / 1e9:.1f} GB of memory. {self.why}"
+            f"{self.mode} mode, {passes}, {size_text(self.scratch_bytes)} of scratch, "
+            f"{size_text(self.memory_bytes)} of memory. {self.why}"
         )
 
 
@@ -141,16 +142,16 @@ def plan_grams(
     size = row * sum(parts)
     matrices = max(1, n_scalings) * sum(8 * int(np.prod(g.shape)) for g in grids.values())
     tiles = TILES_IN_FLIGHT * TILE_BYTES
-    told = f"The features take {size / 1e9:.1f} GB, {free_disk / 1e9:.1f} GB of disk are free"
+    told = f"The features take {size_text(size)}, {size_text(free_disk)} of disk are free"
     if mode == "disk" and size > free_disk:
         raise OutputError(
             f"{told}.", mend="Name a folder with more room with --work-dir, or fewer layers."
         )
     if mode == "auto" and size <= EASY_MEMORY * memory:
-        why = f"{told}, and they fit into memory ({memory / 1e9:.1f} GB) with ease."
+        why = f"The features take {size_text(size)}: they fit into {size_text(memory)} with ease."
         return GramPlan("recompute", 0, matrices + tiles + size, 1, n, why)
     if mode == "disk" or (mode == "auto" and size <= FULLEST_DISK * free_disk):
-        why = f"{told}, and they are more than a quarter of memory ({memory / 1e9:.1f} GB)."
+        why = f"{told}, and they are more than a quarter of memory ({size_text(memory)})."
         if mode == "disk":
             why = f"{told}, and this was asked for."
         return GramPlan("disk", size, matrices + tiles, 1, 0, why)
@@ -161,8 +162,8 @@ def plan_grams(
     block = int((memory - least) // (most * row)) * most
     if block < most:
         raise ConfigError(
-            f"{told}, and memory of {memory / 1e9:.1f} GB is less than the "
-            f"{(least + most * row) / 1e9:.1f} GB that several passes need.",
+            f"{told}, and memory of {size_text(memory)} is less than the "
+            f"{size_text(least + most * row)} that several passes need.",
             mend="Name a folder with more room with --work-dir, more memory with --mem, or fewer "
             "layers.",
         )

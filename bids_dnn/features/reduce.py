@@ -226,16 +226,35 @@ def projected(passes: Passes, reduction: Reduction) -> Passes:
     """
     if reduction.kind != "srp":
         return passes
+    check_widths(reduction, passes.widths)
     n_components = reduction.settled(passes.n).n_components
     wide = {layer for layer, p in passes.widths.items() if p > n_components}
-    narrow = [layer for layer, p in passes.widths.items() if p < n_components]
-    if narrow and reduction.n_components:
+    return _Projected(passes, wide, n_components, reduction.seed)
+
+
+def check_widths(reduction: Reduction, widths: Mapping[str, int]) -> None:
+    """Refuse more projections than a layer has features.
+
+    Parameters
+    ----------
+    reduction
+        As it was asked for.
+    widths
+        Layer to number of features.
+
+    Raises
+    ------
+    ConfigError
+        If a layer has fewer features.
+    """
+    n_components = reduction.n_components if reduction.kind == "srp" else 0
+    narrow = [layer for layer, p in widths.items() if p < n_components]
+    if narrow:
         raise ConfigError(
-            f"Layer {narrow[0]!r} has {passes.widths[narrow[0]]} features, fewer than the "
+            f"Layer {narrow[0]!r} has {widths[narrow[0]]} features, fewer than the "
             f"{n_components} projections that are asked for.",
             mend="Ask for fewer with reduce = 'srp(n=...)', or leave that layer out.",
         )
-    return _Projected(passes, wide, n_components, reduction.seed)
 
 
 class _Projected:

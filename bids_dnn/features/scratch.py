@@ -213,8 +213,8 @@ def check_room(folder: Path, needed: int) -> None:
     free = free_disk(folder)
     if needed > free:
         raise OutputError(
-            f"The features need {needed / 1e9:.1f} GB in {folder}, which has "
-            f"{free / 1e9:.1f} GB left.",
+            f"The features need {files.size_text(needed)} in {folder}, which has "
+            f"{files.size_text(free)} left.",
             mend="Name a folder with more room with --work-dir, or fewer layers.",
         )
 

@@ -66,6 +66,11 @@ def networks_text(networks: Sequence[Told]) -> str:
             f"Features of {', '.join(ready)} had been made elsewhere and were joined with the "
             "stimuli by their names."
         )
+        made += [
+            f"{one['name']}: {text}"
+            for one in networks
+            if is_ready(one) and (text := _reduction_text(one))
+        ]
     return " ".join(made)
 
 
@@ -178,7 +183,12 @@ def _named(network: Told, works: Mapping[str, Reference]) -> str:
 
 
 def _details(network: Told) -> str:
-    texts = [_input_text(network), _layers_text(network), _weights_text(network)]
+    texts = [
+        _input_text(network),
+        _layers_text(network),
+        _reduction_text(network),
+        _weights_text(network),
+    ]
     return " ".join(text for text in texts if text)
 
 
@@ -229,11 +239,22 @@ def _layers_text(network: Told) -> str:
     return f"{text}."
 
 
+def _reduction_text(network: Told) -> str:
+    told = str(network.get("reduction") or "")
+    if told.startswith("pca"):
+        return (
+            "Of each layer the first principal components were kept, learnt on the training "
+            f"stimuli of each fold: {told}."
+        )
+    return f"Of each layer sparse random projections were kept: {told}." if told else ""
+
+
 def _weights_text(network: Told) -> str:
     """Return which weights these were, so that another can tell whether theirs are the same."""
     facts = []
     if not is_random(network) and network.get("weights"):
-        facts.append(f"file {network['weights']}")
+        own = str(network["weights"]).startswith("as made by")
+        facts.append(f"{'' if own else 'file '}{network['weights']}")
     if sha256 := str(network.get("weights_sha256") or ""):
         facts.append(f"SHA-256 beginning with {sha256[:12]}")
     if network.get("license"):

@@ -188,9 +188,9 @@ def _labels(portrait: Portrait, shown: Stimuli) -> Picture | None:
         lambda theme: slices.contact_sheet(shown, words, theme=theme),
         alt=f"Contact sheet of {counted(n_shown, 'stimulus', 'stimuli')}, each with the label "
         f"that {portrait.facts.name} gives it.",
-        caption=f"{_share(n_shown, len(portrait.labels)).capitalize()} stimuli with the "
-        "most probable class (bold) and its probability. The classes are those that the network "
-        "was trained on; a stimulus of another kind gets the nearest of them."
+        caption=f"{_share(n_shown, len(portrait.labels), 'stimulus', 'stimuli').capitalize()} "
+        "with the most probable class (bold) and its probability. The classes are those that the "
+        "network was trained on; a stimulus of another kind gets the nearest of them."
         + (seen if portrait.facts.transforms else ""),
     )
 
@@ -219,7 +219,7 @@ def _activations(portrait: Portrait) -> Picture | None:
         lambda theme: figures.draw_activations(maps, seen[-1] if seen else None, theme=theme),
         alt=f"Activation maps of {counted(n_rows, 'layer')} of {portrait.facts.name} for "
         f"{portrait.example}.",
-        caption=f"How {_share(n_rows, len(maps))} layers with maps answer "
+        caption=f"Answers of {_share(n_rows, len(maps), 'layer')} with maps to "
         f"{portrait.example}: the channels that vary most over the picture, the strongest first, "
         "each from its lowest (dark) to its highest value (bright).",
     )
@@ -252,15 +252,17 @@ def _rdms(portrait: Portrait) -> Picture | None:
         lambda theme: figures.draw_rdms(portrait.rdms, portrait.categories, theme=theme),
         alt=f"Dissimilarity matrices of {counted(n_layers, 'layer')} of {portrait.facts.name} "
         f"between {n} stimuli.",
-        caption=f"How unlike each pair of {_share(n, portrait.n_stimuli)} stimuli is to "
-        f"{_share(n_layers, len(portrait.rdms))} layers, as ranks within a layer. "
+        caption=f"How unlike each pair of {_share(n, portrait.n_stimuli, 'stimulus', 'stimuli')} "
+        f"is to {_share(n_layers, len(portrait.rdms), 'layer')}, as ranks within a layer. "
         + _order_text(portrait.categories)
         + (" Gray: a pattern that is the mean of all." if has_gaps else ""),
     )
 
 
-def _share(n: int, n_all: int) -> str:
-    return f"all {n_all:,}" if n == n_all else f"{n:,} of {n_all:,}"
+def _share(n: int, n_all: int, one: str, many: str | None = None) -> str:
+    if n_all == 1:
+        return f"the one {one}"
+    return f"{'all' if n == n_all else f'{n:,} of'} {counted(n_all, one, many)}"
 
 
 def _order_text(categories: Sequence[str]) -> str:
@@ -315,8 +317,9 @@ def card_table(facts: NetworkFacts) -> Table:
         "captions": facts.captions,
         "transforms": ", then ".join(facts.transforms) or ("none" if size else ""),
         "normalization": norm_text(facts.mean, facts.sd),
+        "reduction": facts.reduction,
         "weights": facts.weights,
-        "SHA-256 of the weights": facts.weights_sha256,
+        f"SHA-256 of the {'weights' if facts.modality else 'file'}": facts.weights_sha256,
         "license": facts.license or "not known",
         "reference": facts.reference,
         "DOI": facts.doi,

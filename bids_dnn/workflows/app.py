@@ -250,7 +250,9 @@ def _who(failure: Failure, plan: Plan) -> str:
 
 def _phrase(failure: Failure) -> str:
     where = f" (traceback: {failure.crash_file})" if failure.crash_file else ""
-    return f"{doing(failure.node)}: {failure.message}{where}"
+    stage = failure.node.split(".")[1:2]
+    of = [f" of {name.removeprefix('features_')}" for name in stage if name[:9] == "features_"]
+    return f"{doing(failure.node)}{''.join(of)}: {failure.message}{where}"
 
 
 def _title(subject: SubjectPlan) -> str:

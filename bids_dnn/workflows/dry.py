@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_dnn.workflows.networks import READY
+from bids_dnn.files import size_text
+from bids_dnn.workflows.networks import READY, check_layers
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
@@ -96,6 +97,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     ------
     ConfigError
         If the network or a layer does not exist.
+    NotEnoughDataError
+        If a layer reads captions, and there are none.
     """
     if told["network"].startswith(READY):
         line = f"features of {name}: read from {told['network'].removeprefix(READY)}"
@@ -112,19 +115,21 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         offline=told["offline"],
     )
     probed = probe(network, network.card.layers)
+    check_layers(told, probed)
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
     plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
-    weights = told["weights"] or "published"
+    weights = told["weights"] or ("its own" if ".py:" in told["network"] else "published")
+    route = "memory" if plan.mode == "recompute" and plan.n_passes == 1 else plan.mode
     passes = "1 pass" if plan.n_passes == 1 else f"{plan.n_passes} passes"
     lines = [
         f"features of {name}: {told['network']}, weights {weights}, {told['precision']}",
         *(f"  layer {layer}: {count} features" for layer, count in widths.items()),
-        f"  products: {plan.mode}, {passes} over {n} stimuli, "
-        f"{plan.scratch_bytes / 1e9:.1f} GB of scratch files, {plan.memory_bytes / 1e9:.1f} GB of "
-        f"memory: {plan.why}",
+        f"  products: {route}, {passes} over {n} stimuli, {size_text(plan.scratch_bytes)} of "
+        f"scratch files, {size_text(plan.memory_bytes)} of memory: {plan.why}",
     ]
     lines += [f"  transform {one}" for one in told["transform"]]
+    lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
     kept = BYTES * n**2 * len(widths)
     return Extraction(tuple(lines), (plan.scratch_bytes + kept) / 1e9)
 

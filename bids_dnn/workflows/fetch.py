@@ -8,7 +8,7 @@ from contextlib import suppress
 from bids_dnn.errors import MissingInputError
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import READY
+from bids_dnn.workflows.networks import READY, check_layers
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
@@ -46,6 +46,8 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
         If a network or a layer does not exist, or an option does not fit its layer.
     MissingInputError
         If weights are not there and cannot be downloaded.
+    NotEnoughDataError
+        If a layer reads captions, and there are none.
     """
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
@@ -61,7 +63,7 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
             seed=told["seed"],
             offline=told["offline"],
         )
-        probe(found, found.card.layers)  # options of layers that do not fit are refused
+        check_layers(told, probe(found, found.card.layers))  # wrong options are refused
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])

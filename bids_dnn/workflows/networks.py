@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bids_dnn.config.load import gigabytes
 from bids_dnn.config.schema import NetworkConfig
 from bids_dnn.derivatives import provenance
 from bids_dnn.errors import MissingInputError, NotEnoughDataError
-from bids_dnn.features.reduce import parse_reduction
+from bids_dnn.features.reduce import check_widths, parse_reduction
 from bids_dnn.files import fingerprint_of
 from bids_dnn.stimuli.captions import coco_names, find_captions, of_table
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.built import built_of
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
+
+if TYPE_CHECKING:
+    from bids_dnn.features.probe import Probed
 
 READY = "features:"  # then the path of features that were made elsewhere
 CAPTIONER = "transformers:"
@@ -87,6 +91,33 @@ def _manifest(
         "output_dir": str(scene.output_dir),
         "progress": str(scene.work_dir / "progress" / f"{name}.json"),
     }
+
+
+def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
+    """Refuse, before anything runs, what the layers of a network do not allow.
+
+    Parameters
+    ----------
+    told
+        Manifest of its feature extraction.
+    probed
+        Its layers.
+
+    Raises
+    ------
+    ConfigError
+        If more projections are asked for than a layer has features.
+    NotEnoughDataError
+        If a layer reads captions, and there are none.
+    """
+    check_widths(parse_reduction(told["reduce"]), {p.layer.name: p.n_features for p in probed})
+    reads = any(one.modality == "text" for one in probed)
+    if reads and not (told["captions"] or told["captioner"]):
+        raise NotEnoughDataError(
+            f"{told['network']} is to read captions, but no stimulus has one.",
+            mend="Name a table with captions = 'captions.tsv' under "
+            f"[networks.{told['name']}], or give stimuli.tsv a column caption.",
+        )
 
 
 def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]]:

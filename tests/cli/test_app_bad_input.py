@@ -76,7 +76,7 @@ def test_the_plan_says_what_products_take():
     sizes = {"free_disk": 10**12, "memory": 10**9}
     told = {
         **{"network": "alexnet", "layers": ["features.0"], "weights": "random", "offline": True},
-        **{"precision": "float32", "gram": "disk", "transform": ["grey()"]},
+        **{"precision": "float32", "gram": "disk", "transform": ["grey()"], "reduce": "none"},
         "stimuli": {str(k): [] for k in range(1000)},
     }
     made = extraction_of("net", told, **sizes)

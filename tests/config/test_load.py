@@ -47,6 +47,19 @@ def test_weights_go_to_the_network_by_name_or_by_what_it_is(tmp_path):
     assert load(None, {}, weights={"alexnet": "random"}).networks["alexnet"].weights == "random"
 
 
+def test_networks_may_be_given_a_name():
+    told = ["a=timm:resnet18@layer1", "b=timm:resnet18", "my_net=my_net.py:build@0:at(0,0)"]
+    made = networks_of(told)
+    assert {k: v["network"] for k, v in made.items()} == {
+        "a": "timm:resnet18",
+        "b": "timm:resnet18",
+        "mynet": "my_net.py:build",
+    }
+    config = load(None, {"networks": made}, weights={"my_net": "random"})
+    assert config.networks["mynet"].weights == "random"
+    assert "x=1" in networks_of(["features:x=1/mine.npy"])["mine"]["network"]
+
+
 def test_weights_of_another_network_are_refused():
     with pytest.raises(ConfigError, match=r"'alexnt'.*Did you mean 'alexnet'"):
         load(None, {}, weights={"alexnt": "random"})
@@ -65,6 +78,18 @@ def test_paths_of_the_file_count_from_its_folder(tmp_path):
     assert config.networks["own"].weights == f"{tmp_path}/w.pt"
 
 
+def test_folders_of_transformers_count_from_the_file_and_repositories_stay(tmp_path):
+    (tmp_path / "my" / "git").mkdir(parents=True)
+    toml = written(
+        tmp_path,
+        '[networks.a]\nnetwork = "transformers:my/git"\ncaptions = "transformers:./my/git"\n'
+        '[networks.b]\nnetwork = "transformers:me/git"\ncaptions = "transformers:me/git"\n',
+    )
+    own, hub = load(toml, {}).networks.values()
+    assert own.network == own.captions == f"transformers:{tmp_path}/my/git"
+    assert hub.network == hub.captions == "transformers:me/git"
+
+
 @pytest.mark.parametrize(
     ("told", "match"),
     [
@@ -72,6 +97,10 @@ def test_paths_of_the_file_count_from_its_folder(tmp_path):
         ({"decode": {"permutation": 3}}, r"'decode.permutation'.*'permutations'"),
         ({"networks": {"a": {"network": "x", "layer": 1}}}, r"networks.a.layer.*'layers'"),
         ({"networks": {"a": {}}}, r"networks.a.network.*missing"),
+        (
+            {"networks": {"a": {"network": "x", "layers": "0"}}},
+            r'networks.a.layers is \'0\', which is no list. Write layers = \["0"\]',
+        ),
         ({"run": {"device": "gpu"}}, r"run.device is 'gpu'.*'cpu'"),
         ({"responses": {"model": "lls"}}, r"responses.model is 'lls'.*'lss'"),
         ({"decode": {"permutations": 0}}, r"decode.permutations is 0"),

@@ -176,7 +176,7 @@ def _read_torch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as err:
         raise UnreadableError(
-            f"{path} cannot be read as a state dict of plain tensors ({_first_line(err)}).",
+            f"{path} cannot be read as a state dict of plain tensors: {_why(err)}.",
             mend="Save it with torch.save(module.state_dict(), path); a file that holds code, or "
             "is cut short, is refused.",
         ) from err
@@ -194,6 +194,17 @@ def _read_safetensors(path: Path) -> Any:
             mend="It is cut short or something else: save it with "
             "safetensors.torch.save_file(module.state_dict(), path), or copy it again.",
         ) from err
+
+
+def _why(err: Exception) -> str:
+    """Say what is wrong with a file, without torch's advice to read it as code."""
+    if isinstance(err, OSError):
+        return _first_line(err)
+    if code := re.search(r"GLOBAL (\S+)", str(err)):
+        return f"it holds code of {code[1]}"
+    if re.search("zip|EOF|truncated|corrupt", str(err)):
+        return "it was cut short"
+    return "torch did not write it, or not all of it" if str(err) else "it is empty"
 
 
 def _first_line(err: Exception) -> str:

@@ -44,6 +44,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
                 name=name,
                 network=told["network"],
                 captions=told["captioner"] or "",
+                reduction="" if told["reduce"] == "none" else told["reduce"],
             )
             sidecar = {provenance.FINGERPRINT: told["key"]}
             write_portrait(replace(portrait, facts=facts), output, sidecar=sidecar)

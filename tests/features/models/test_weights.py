@@ -205,8 +205,19 @@ def test_what_is_no_state_dict_is_named(content, told, tmp_path):
 
 def test_a_whole_network_is_refused_since_it_is_code(tmp_path):
     torch.save(torch.nn.Linear(3, 2), tmp_path / "a.pt")
-    with pytest.raises(UnreadableError, match="a file that holds code"):
+    with pytest.raises(UnreadableError, match=r"holds code of torch\.nn\.modules.linear.Linear"):
         read_state(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [(b"", "it is empty"), (b"<!DOCTYPE html>", "torch did not write it"), (b"\x89PNG", "torch")],
+)
+def test_torch_s_advice_to_run_code_is_not_passed_on(content, match, tmp_path):
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(UnreadableError, match=match) as caught:
+        read_state(tmp_path / "a.pt")
+    assert "weights_only" not in str(caught.value)
 
 
 def test_a_download_shows_how_far_it_is_on_a_terminal(home, monkeypatch, capsys):
