@@ -144,7 +144,8 @@ def _scaled_on(scene: Scene, told: NetworkConfig) -> list[str]:
             "in stimuli.tsv; products of features can be scaled by a fixed training set only.",
             mend="Give stimuli.tsv a column split with train and test, or leave scale out.",
         )
-    return train
+    same = scene.same()  # a picture that is another under a second name is that one
+    return list(dict.fromkeys(same.get(name, name) for name in train))
 
 
 def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bids_dnn.features import store
 from tests.factories.sources import check, write_raw
 
 pytestmark = pytest.mark.whole
@@ -101,6 +102,55 @@ def test_other_weights_that_a_factory_reads_give_other_results(app, tree, tmp_pa
         found = rows(app(raw, *given, analysis="encode", more=more)).set_index("network")
         scores.append(found.loc["mine", "score"])
     assert scores[0] == scores[2] != scores[1]
+
+
+def test_features_are_kept_where_asked_for_also_when_their_products_are_there(app, tree, tmp_path):
+    raw, given = tree
+    app(raw, *given, analysis="encode")
+    cache = tmp_path / "work" / "features"
+    assert not list(cache.glob("*-features"))
+    more = (
+        '[networks.kept]\nnetwork = "tiny.py:build"\nlayers = ["0", "1"]\nkeep_features = true\n'
+    )
+    app(raw, *given, analysis="encode", more=more)
+    kept = [store.read_features(cache, path.name[:64]) for path in cache.glob("*-features")]
+    assert sorted(one.identity["layer"].partition(":")[0] for one in kept) == ["0", "1"]
+    assert {one.values.shape[0] for one in kept} == {len(PICTURES)}
+
+
+def add_training_pictures(raw):
+    """Add three pictures that nobody saw, with the split train."""
+    names = [*PICTURES, "other/0.png", "other/1.png", "other/2.png"]
+    (raw / "stimuli" / "other").mkdir()
+    for k, name in enumerate(names[-3:]):
+        pixels = np.random.default_rng(k).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(raw / "stimuli" / name)
+    split = ["test"] * len(PICTURES) + ["train"] * 3
+    pd.DataFrame({"stimulus_id": names, "split": split}).to_csv(
+        raw / "stimuli" / "stimuli.tsv", sep="\t", index=False
+    )
+
+
+def test_a_tested_picture_under_another_name_scales_nothing(app, tree):
+    raw, given = tree
+    add_training_pictures(raw)
+    more = '[networks.scaled]\nnetwork = "tiny.py:build"\nlayers = ["1"]\nscale = "train"\n'
+    shutil.copy(raw / "stimuli" / PICTURES[0], raw / "stimuli" / "other" / "1.png")
+    said = app(raw, *given, analysis="encode", more=more, expect=1)
+    check(" ".join(said.split()), "1 of them are tested here", PICTURES[0])
+
+
+def test_kept_features_are_not_called_scaled(app, tree, tmp_path):
+    raw, given = tree
+    add_training_pictures(raw)
+    more = (
+        '[networks.kept]\nnetwork = "tiny.py:build"\nlayers = ["1"]\nkeep_features = true\n'
+        'scale = "train"\n'
+    )
+    app(raw, *given, analysis="encode", more=more)
+    cache = tmp_path / "work" / "features"
+    (kept,) = (store.read_features(cache, path.name[:64]) for path in cache.glob("*-features"))
+    assert kept.identity["scale"] == "none"
 
 
 def test_a_cache_may_lie_elsewhere_and_serves_another_output(app, tree, tmp_path):

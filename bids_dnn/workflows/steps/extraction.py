@@ -33,6 +33,7 @@ from bids_dnn.stimuli.transform import examples
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
+from bids_dnn.workflows.steps.heads import WithHead
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -74,44 +75,6 @@ class _Tower:
     @property
     def ids(self) -> tuple[str, ...]:
         return tuple(self.inputs.sha256)
-
-
-class _WithHead:
-    """Passes that note on their way what the head says of each stimulus."""
-
-    def __init__(self, passes: Passes, asked: Sequence[str], heads: Sequence[str]) -> None:
-        self._passes = passes
-        self._asked = tuple(asked)
-        self._heads = tuple(heads)
-        self._logits: list[NDArray[np.float32]] = []
-
-    @property
-    def n(self) -> int:
-        """Return the number of stimuli."""
-        return self._passes.n
-
-    @property
-    def widths(self) -> Mapping[str, int]:
-        """Return the number of features of each layer that was asked for."""
-        return {layer: self._passes.widths[layer] for layer in self._asked}
-
-    @property
-    def batch_size(self) -> int:
-        """Return the number of stimuli shown at a time."""
-        return self._passes.batch_size
-
-    def __call__(self, start: int = 0) -> Iterator[Mapping[str, NDArray[np.float32]]]:
-        """Give the rows of the layers that were asked for."""
-        noted: list[NDArray[np.float32]] = []
-        for batch in self._passes(start):
-            noted += [batch[layer] for layer in self._heads]
-            yield {layer: batch[layer] for layer in self._asked}
-        if start == 0:
-            self._logits = noted
-
-    def logits(self) -> NDArray[np.float32] | None:
-        """Return what the head said in the last whole pass (n, n_classes), None without one."""
-        return np.concatenate(self._logits) if self._logits else None
 
 
 def extract(told: Told, device: str, out_dir: Path) -> Extracted:
@@ -229,6 +192,8 @@ def _extract_tower(tower: _Tower) -> tuple[dict[str, str], Portrait]:
         scale=tower.told["scaled_on"],
     )
     grams = store.obtain(cache, identities, partial(_make, tower, identities), say=log.warning)
+    if tower.told["keep_features"]:
+        _keep_features(tower)
     keys = {name: store.key(identity) for name, identity in identities.items()}
     return keys, _portray(tower, grams.values(), _labels(tower))
 
@@ -237,12 +202,12 @@ def _make(
     tower: _Tower, identities: Mapping[str, Mapping[str, str]], todo: Sequence[str]
 ) -> Iterator[FeatureGram]:
     """Extract some layers, and on the way what the head says of pictures."""
-    cache, heads = Path(tower.told["cache"]), _heads(tower)
+    heads = _heads(tower)
     asked = [one for one in tower.probed if one.layer.name in set(todo)]
     known = {one.layer.name for one in asked}
     ticker = _ticker(tower)
     try:
-        passes = _WithHead(
+        passes = WithHead(
             passes_of(
                 tower.network,
                 tower.inputs,
@@ -256,12 +221,45 @@ def _make(
         reduced = projected(passes, tower.reduction)
         yield from _products(tower, reduced, identities)
         _keep_logits(tower, passes.logits())
-        if tower.told["keep_features"]:
-            for layer, values in extract_features(reduced).items():
-                key = store.key(identities[layer])
-                store.write_features(cache, key, tower.ids, values, identities[layer])
     finally:
         ticker.close()
+
+
+def _keep_features(tower: _Tower) -> None:
+    """Keep what the cache lacks of the features themselves, which are not scaled."""
+    cache = Path(tower.told["cache"])
+    identities = identities_of(
+        tower.network,
+        tower.probed,
+        tower.inputs,
+        options=tower.options,
+        reduction=tower.reduction,
+    )
+    keys = {layer: store.key(identity) for layer, identity in identities.items()}
+    todo = [one for one in tower.probed if not store.has(cache, keys[one.layer.name], "features")]
+    for some in _fitting(todo, n=len(tower.ids), room=int(MEMORY_SHARE * memory_gb() * 1e9)):
+        ticker = _ticker(tower)
+        try:
+            passes = passes_of(
+                tower.network, tower.inputs, some, options=tower.options, progress=ticker
+            )
+            found = extract_features(projected(passes, tower.reduction))
+        finally:
+            ticker.close()
+        for layer, values in found.items():
+            store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
+
+
+def _fitting(probed: Sequence[Probed], *, n: int, room: int) -> Iterator[list[Probed]]:
+    """Give layers in groups whose features of `n` stimuli fit into `room` bytes together."""
+    some: list[Probed] = []
+    for one in probed:
+        if some and 4 * n * sum(each.n_features for each in (*some, one)) > room:
+            yield some
+            some = []
+        some.append(one)
+    if some:
+        yield some
 
 
 def _heads(tower: _Tower) -> tuple[Probed, ...]:
