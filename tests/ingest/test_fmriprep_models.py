@@ -13,6 +13,8 @@ from bids_dnn.ingest.inventory import take_inventory
 from bids_dnn.ingest.trials import responses_at
 from tests.factories.trees import T_R_S, tiny_tree
 
+pytestmark = pytest.mark.whole
+
 SETTINGS = {"confounds": "none", "high_pass_hz": None, "standardize": "none"}
 MODELS = ["lsa", "lss", "lss-by-condition", "conditions", "fir", "block", "volumes"]
 ONSETS = np.round(2 + (80 - 6) / 6 * np.arange(6), 1)

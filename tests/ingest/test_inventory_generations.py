@@ -12,6 +12,8 @@ from bids_dnn.ingest.series import common_space, read_series
 from tests.factories.generations import GENERATIONS, MNI, N_VERTICES, generation_tree
 from tests.factories.trees import describe
 
+pytestmark = pytest.mark.whole
+
 NEWEST = "25.2.0"
 
 

@@ -19,6 +19,8 @@ from tests.factories.reports import (
 )
 from tests.factories.results import make_decode, make_encode
 
+pytestmark = pytest.mark.whole
+
 VOID = {"meta", "img", "source", "br", "hr", "link", "input"}
 
 
