@@ -63,7 +63,8 @@ def decompose(train: Array, test: Array, *, n_components: int = 0) -> Spectrum:
     """
     k, k_test = center_grams(train, test)
     s, u = eigh(k, check_finite=False, driver="evd")
-    keep = s > max(float(s[-1]), 0.0) * len(s) * np.finfo(np.float64).eps
+    largest = max(float(s[-1]), float(np.trace(train)) / len(s))  # rounding is that of both
+    keep = s > largest * len(s) * np.finfo(np.float64).eps
     if n_components:
         keep[: max(len(s) - n_components, 0)] = False
     u = np.ascontiguousarray(u[:, keep])

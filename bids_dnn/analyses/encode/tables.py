@@ -169,7 +169,7 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
     without = left_out["stimuli_without_features"]
     if without:
         out.append(
-            f"{len(without)} images with responses lack features and are left out, such as "
+            f"Images with responses but without features are left out: {len(without)}, such as "
             f"{without[0]!r}."
         )
     for region, columns in data.regions:
