@@ -162,12 +162,12 @@ def load_whole(
     Returns
     -------
     network
-        In evaluation mode, on the CPU, with the card as it is.
+        In evaluation mode, on the CPU, in float32, with the card as it is.
 
     Raises
     ------
     ConfigError
-        If there is no such network.
+        If there is no such network, or its tensors have no values.
     MissingInputError
         If a file is not there and cannot be downloaded, or an extra library is not installed.
     UnreadableError
@@ -192,9 +192,20 @@ def load_whole(
             state = family.translated(module, state)
         fill(module, state, source=path.name)
         told = path.name
-    module.eval().requires_grad_(requires_grad=False)
+    _check_values(name, module)
+    module.eval().requires_grad_(requires_grad=False).float()  # as pictures are
     tokenize = _tokenizer(family, rest, card=card, offline=offline)
     return Network(module, card, told, hash_of(module), tokenize)
+
+
+def _check_values(name: str, module: torch.nn.Module) -> None:
+    blank = [key for key, one in module.state_dict().items() if one.is_meta]
+    if blank:
+        raise ConfigError(
+            f"{name} has {len(blank)} tensors without values (on the device meta), such as "
+            f"{blank[0]!r}.",
+            mend="Make the network on the CPU, with its weights.",
+        )
 
 
 def find_file(name: str, *, offline: bool = False) -> Path | None:

@@ -136,3 +136,26 @@ def test_without_weights_the_factory_has_the_word(small):
     made = load_network(f"{small}:factory", weights=None, layers=["0"], seed=0)
     assert made.weights == "as made by factory()"
     assert (made.card.name, made.card.mean, made.card.sd) == ("small", (0.0,) * 3, (1.0,) * 3)
+
+
+OTHER = """
+import torch
+card = {{"size_px": 8, "layers": ("0",)}}
+def factory():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).to({to})
+"""
+
+
+@pytest.mark.parametrize("to", ["torch.float64", "torch.float16", "torch.bfloat16"])
+def test_networks_of_other_precision_become_float32(to, tmp_path):
+    (tmp_path / "mine.py").write_text(OTHER.format(to=to))
+    network = load_network(f"{tmp_path}/mine.py:factory", weights=None, layers=None, seed=0)
+    assert {one.dtype for one in network.module.parameters()} == {torch.float32}
+    assert network.show(torch.zeros(1, 3, 8, 8)).shape == (1, 2, 6, 6)
+
+
+def test_networks_without_values_are_refused(tmp_path):
+    (tmp_path / "mine.py").write_text(OTHER.format(to="'meta'"))
+    with pytest.raises(ConfigError, match=r"has 2 tensors without values .* such as '0\.weight'"):
+        load_network(f"{tmp_path}/mine.py:factory", weights=None, layers=None, seed=0)
