@@ -24,6 +24,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "extensions"]
 templates_path = ["templates"]
+# Short names of classes in signatures, which stand in several rooms: a link to either is right.
+suppress_warnings = ["ref.python"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
