@@ -199,7 +199,7 @@ class NetworkConfig(Section):
         "auto", description="Features wait on disk, or are computed several times."
     )
     keep_features: bool = Field(
-        default=False, description="Keep the features too, in the cache, not only their products."
+        default=False, description="Write the features too, below OUTPUT_DIR/stimuli."
     )
 
 

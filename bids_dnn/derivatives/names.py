@@ -41,6 +41,7 @@ TEMPLATES: dict[str, str] = {
     "group_figures": "group/figures",
     "log": "logs/{run}/{file}",
     "portrait": "stimuli/network-{network}_portrait.npz",
+    "features": "stimuli/network-{network}_layer-{layer}_features.npy",
     "predictions": "stimuli/network-{network}_predictions.tsv",
     "atlas": "atlas-Benson14_description.json",
     "description": "dataset_description.json",

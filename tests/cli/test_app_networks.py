@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bids_dnn.features import store
+from bids_dnn.features.ready import read_ready
 from tests.factories.sources import check, write_raw
 
 pytestmark = pytest.mark.whole
@@ -116,6 +117,12 @@ def test_features_are_kept_where_asked_for_also_when_their_products_are_there(ap
     kept = [store.read_features(cache, path.name[:64]) for path in cache.glob("*-features")]
     assert sorted(one.identity["layer"].partition(":")[0] for one in kept) == ["0", "1"]
     assert {one.values.shape[0] for one in kept} == {len(PICTURES)}
+    written = tmp_path / "out" / "stimuli" / "network-kept_layer-1_features.npy"
+    (again,) = read_ready(written).values()
+    assert again.ids == PICTURES
+    told = json.loads(written.with_suffix(".json").read_text())
+    assert told["Identity"]["weights_sha256"] == kept[0].identity["weights_sha256"]
+    assert told["Shape"] == list(again.values.shape)
 
 
 def add_training_pictures(raw):

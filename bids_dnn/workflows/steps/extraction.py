@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,15 @@ class Extracted:
         One for each tower that was used, by what it takes.
     warnings
         Sentences.
+    features
+        By layer, the key of the features themselves, where they are kept.
     """
 
     layers: tuple[str, ...]
     keys: tuple[str, ...]
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
+    features: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     keys: dict[str, str] = {}
     portraits: dict[str, Portrait] = {}
     warnings: list[str] = []
+    features: dict[str, str] = {}
     for modality in dict.fromkeys(one.modality for one in probed):
         mine = tuple(one for one in probed if one.modality == modality)
         inputs = _shown(told, network) if modality == "image" else _read(told, device)
@@ -122,8 +126,11 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
+        if told["keep_features"]:
+            features |= _keep_features(tower)
     layers = tuple(one.layer.name for one in probed)
-    return Extracted(layers, tuple(keys[one] for one in layers), portraits, tuple(warnings))
+    in_order = tuple(keys[one] for one in layers)
+    return Extracted(layers, in_order, portraits, tuple(warnings), features)
 
 
 def is_whole(cache: Path, key: str) -> bool:
@@ -192,8 +199,6 @@ def _extract_tower(tower: _Tower) -> tuple[dict[str, str], Portrait]:
         scale=tower.told["scaled_on"],
     )
     grams = store.obtain(cache, identities, partial(_make, tower, identities), say=log.warning)
-    if tower.told["keep_features"]:
-        _keep_features(tower)
     keys = {name: store.key(identity) for name, identity in identities.items()}
     return keys, _portray(tower, grams.values(), _labels(tower))
 
@@ -225,8 +230,8 @@ def _make(
         ticker.close()
 
 
-def _keep_features(tower: _Tower) -> None:
-    """Keep what the cache lacks of the features themselves, which are not scaled."""
+def _keep_features(tower: _Tower) -> dict[str, str]:
+    """Keep what the cache lacks of the features themselves, which are not scaled; their keys."""
     cache = Path(tower.told["cache"])
     identities = identities_of(
         tower.network,
@@ -248,6 +253,7 @@ def _keep_features(tower: _Tower) -> None:
             ticker.close()
         for layer, values in found.items():
             store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
+    return keys
 
 
 def _fitting(probed: Sequence[Probed], *, n: int, room: int) -> Iterator[list[Probed]]:

@@ -11,6 +11,7 @@ from bids_dnn.backend import choose_device
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.portrait import NetworkFacts, Portrait
 from bids_dnn.derivatives import names, provenance
+from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.errors import ConfigError
 from bids_dnn.features import store
@@ -48,6 +49,16 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             )
             sidecar = {provenance.FINGERPRINT: told["key"]}
             write_portrait(replace(portrait, facts=facts), output, sidecar=sidecar)
+        for layer, key in made.features.items():
+            kept = store.read_features(cache, key)
+            write_features(
+                kept.values,
+                kept.stimuli,
+                output,
+                network=told["name"],
+                layer=layer,
+                sidecar={"Identity": dict(kept.identity)},
+            )
         found = {"layers": list(made.layers), "keys": list(made.keys)}
         found["warnings"] = list(made.warnings)
         write_json(index, found)
@@ -55,8 +66,8 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             store.prune(cache, max_bytes=told["cache_bytes"])
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
-    kept = {"n_components": reduction.n_components if reduction.kind == "pca" else 0}
-    return write_json(out_dir / "features.json", found | where | kept)
+    where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
+    return write_json(out_dir / "features.json", found | where)
 
 
 def load_grams(index: Path) -> list[FeatureGram]:
