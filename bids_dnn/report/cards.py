@@ -246,7 +246,8 @@ def _reduction_text(network: Told) -> str:
             "Of each layer the first principal components were kept, learnt on the training "
             f"stimuli of each fold: {told}."
         )
-    return f"Of each layer sparse random projections were kept: {told}." if told else ""
+    is_projected = told.startswith("srp")
+    return f"Of each layer sparse random projections were kept: {told}." if is_projected else ""
 
 
 def _weights_text(network: Told) -> str:

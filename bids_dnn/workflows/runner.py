@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
+import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from nipype import Workflow
-from nipype.pipeline.plugins import MultiProcPlugin
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer
 
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import read_json
@@ -28,7 +31,19 @@ KILLED = "A worker process was killed, most likely because the machine ran out o
 
 
 class Pool(MultiProcPlugin):
-    """nipype's pool of processes, which does not wait forever for a killed worker."""
+    """nipype's pool of processes, which does not wait forever for a killed worker.
+
+    Its workers end without a word at Ctrl-C, which the terminal sends to all processes.
+    """
+
+    def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self.pool = ProcessPoolExecutor(  # in place of one that has no process yet
+            max_workers=self.processors,
+            initializer=begin_worker,
+            initargs=(str(Path.cwd()),),
+            mp_context=multiprocessing.get_context(self.plugin_args.get("mp_context")),
+        )
 
     def _async_callback(self, args: Future[dict[str, Any]]) -> None:
         try:
@@ -41,6 +56,16 @@ class Pool(MultiProcPlugin):
                         "traceback": [KILLED],
                         "taskid": taskid,
                     }
+
+
+def begin_worker(folder: str) -> None:
+    """Prepare a worker: nipype's own settings, and an end without traceback at Ctrl-C."""
+    process_initializer(folder)
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def run(
@@ -105,6 +130,10 @@ def run(
         except RuntimeError:
             if not failed:
                 raise
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():  # a step may take hours
+                worker.terminate()
+            raise
     return [_failure(node, work_dir) for node in failed]
 
 

@@ -1,6 +1,7 @@
 """workflows.runner: our settings, failures in words, no endless wait."""
 
 import logging
+import signal
 
 import pytest
 from nipype import Node, Workflow
@@ -8,7 +9,7 @@ from nipype import Node, Workflow
 from bids_dnn.errors import ConfigError
 from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.resources import Resources
-from bids_dnn.workflows.runner import run
+from bids_dnn.workflows.runner import begin_worker, run
 from tests.factories import steps
 
 RESOURCES = Resources(n_procs=2, n_threads=1, memory_gb=2.0)
@@ -87,3 +88,15 @@ def test_loggers_of_nipype_are_given_back(source, tmp_path):
     before = logging.getLogger("nipype.workflow").level
     run(flow_of(tmp_path, copy=steps.Copy(source=source)), resources=RESOURCES, status=print)
     assert logging.getLogger("nipype.workflow").level == before
+
+
+def test_workers_end_without_a_word_at_ctrl_c(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NIPYPE_NO_ET", "1")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        begin_worker(str(tmp_path))
+        with pytest.raises(SystemExit, match="130"):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -20,6 +20,7 @@ from bids_dnn.analyses.encode.tables import (
     ceiling_map,
     ceiling_table,
     choices,
+    flat_warnings,
     layer_maps,
     model_label,
     network_facts,
@@ -127,6 +128,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     maps: list[StatMap] = []
     chosen: list[pd.DataFrame] = []
     operators = []
+    flat = []  # layers that answer all images alike
     for g, gram in enumerate(grams):
         if progress is not None:
             progress(f"encode {gram.network} {gram.layer} ({g + 1} of {len(grams)})")
@@ -144,6 +146,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
         maps += layer_maps(gram, made, score, data)
         chosen.append(choices(gram, made, data))
         operators.append(data.under_null(made.operator))
+        flat += [] if made.operator.any() else [model_label(gram)]
     maps.append(ceiling_map(data, ceiling))
     table = _infer(pd.DataFrame(rows), operators, data, n_permutations=n_permutations, seed=seed)
     return Result(
@@ -171,7 +174,7 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
             | {"units": {region.name: region.n_left_out for region, _ in data.regions}},
             "nuisance": list(nuisance),
             "independence": responses.independence,
-            "warnings": warnings_of(responses, data, left_out),
+            "warnings": [*warnings_of(responses, data, left_out), *flat_warnings(flat)],
         },
         extras={
             "ceiling": ceiling_table(data),

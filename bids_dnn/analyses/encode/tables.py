@@ -154,6 +154,17 @@ def network_facts(grams: Sequence[FeatureGram]) -> dict[str, dict[str, str]]:
     return out
 
 
+def flat_warnings(labels: Sequence[str]) -> list[str]:
+    """Say which layers have no score because their features do not vary.
+
+    Examples
+    --------
+    >>> flat_warnings(["clip+text"])
+    ['clip+text answers all images alike, so that it predicts nothing.']
+    """
+    return [f"{one} answers all images alike, so that it predicts nothing." for one in labels]
+
+
 def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> list[str]:
     """Say what the reader of the results must know."""
     out = list(data.warnings)

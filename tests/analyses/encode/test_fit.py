@@ -289,3 +289,12 @@ def test_estimates_of_a_run_are_not_split_where_runs_share_no_image(rng):
     assert any("share runs" in text for text in mixed.meta["warnings"])
     plain = run(responses, rois[:1], grams)
     pd.testing.assert_frame_equal(plain.table, mixed.table)
+
+
+def test_a_layer_that_answers_all_images_alike_is_named(rng):
+    responses, rois, grams = make(rng)
+    flat = make_gram(np.full((100, 3), 0.7), [f"s{k:03}.png" for k in range(100)], layer="dead")
+    result = run(responses, rois, [*grams, flat])
+    assert result.table.set_index("layer")["score"]["dead"].isna().all()
+    (told,) = [one for one in result.meta["warnings"] if "alike" in one]
+    assert "+dead answers all images alike" in told
