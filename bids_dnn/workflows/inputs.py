@@ -1,4 +1,4 @@
-"""Fingerprints of input files, remembered while size and time of the file stay the same."""
+"""Fingerprints of input files, remembered while size and times of the file stay the same."""
 
 from __future__ import annotations
 
@@ -52,11 +52,12 @@ class Inputs:
             else:
                 what, mend = "not there", "Correct the path that names it."
             raise MissingInputError(f"{path} is {what}.", mend=mend) from err
-        seen = [stat.st_size, stat.st_mtime_ns]
+        # The last of them moves too where a copy brings the time of another file along.
+        seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
         kept = self._known.get(name, [])
-        if kept[:2] != seen and stat.st_size > LARGE and self._tell is not None:
+        if kept[:3] != seen and stat.st_size > LARGE and self._tell is not None:
             self._tell(f"reading {path.name} once ({stat.st_size / 1e9:.1f} GB), to know it again")
-        digest = str(kept[2]) if kept[:2] == seen else fingerprint(path)
+        digest = str(kept[3]) if kept[:3] == seen else fingerprint(path)
         self._known[name] = [*seen, digest]
         self._used[name] = digest
         return digest

@@ -199,7 +199,7 @@ def load_whole(
 
 
 def _check_values(name: str, module: torch.nn.Module) -> None:
-    blank = [key for key, one in module.state_dict().items() if one.is_meta]
+    blank = [key for key, one in module.state_dict().items() if getattr(one, "is_meta", False)]
     if blank:
         raise ConfigError(
             f"{name} has {len(blank)} tensors without values (on the device meta), such as "
