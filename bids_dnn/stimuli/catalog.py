@@ -111,6 +111,11 @@ def scan(stimuli_dir: Path) -> Scan:
     UnreadableError
         If a folder cannot be listed, or a name in it is not UTF-8.
     """
+    if stimuli_dir.is_file():
+        raise MissingInputError(
+            f"{stimuli_dir} is a file, but no stack of pictures ({', '.join(sorted(STACKS))}).",
+            mend="Give --stimuli-dir a folder of pictures, or a stack of them.",
+        )
     if not stimuli_dir.is_dir():
         raise MissingInputError(
             f"There is no folder {stimuli_dir}, where the pictures of stim_file are expected.",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from bids_dnn.errors import MissingInputError
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import READY, check_layers
+from bids_dnn.workflows.networks import READY, check_layers, uncaptioned
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
@@ -63,8 +63,11 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
             seed=told["seed"],
             offline=told["offline"],
         )
-        check_layers(told, probe(found, found.card.layers))  # wrong options are refused
+        probed = probe(found, found.card.layers)  # wrong options are refused
+        check_layers(told, probed)
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
+        if note := uncaptioned(told, probed):
+            screen.warn(note)
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])
             screen.say(f"{name}: captioner {told['captioner']} is there")

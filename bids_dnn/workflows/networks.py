@@ -79,7 +79,7 @@ def _manifest(
         "code": provenance.code_fingerprint(f"{STEPS}.features"),
     } | _files_identity(scene, told)
     return manifest | {
-        "key": fingerprint_of(manifest),
+        "key": fingerprint_of(manifest | _without_places(told)),
         "stimuli": {key: list(map(str, paths)) for key, paths in scene.stimuli.files.items()},
         "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
         "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
@@ -118,6 +118,40 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
             mend="Name a table with captions = 'captions.tsv' under "
             f"[networks.{told['name']}], or give stimuli.tsv a column caption.",
         )
+
+
+def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
+    """Say which stimuli a network cannot read, since they have no caption; "" where all have.
+
+    Parameters
+    ----------
+    told
+        Manifest of its feature extraction.
+    probed
+        Its layers.
+    """
+    without = [name for name in told["stimuli"] if name not in told["captions"]]
+    reads = any(one.modality == "text" for one in probed)
+    if not reads or told["captioner"] or not without:
+        return ""
+    return (
+        f"{len(without)} of {len(told['stimuli'])} stimuli have no caption for {told['name']}, "
+        f"such as {without[0]!r}; they are left out."
+    )
+
+
+def _without_places(told: NetworkConfig) -> Manifest:
+    """Return what names files or folders, of which the content counts and not the place."""
+    path, weights = told.network, told.weights
+    family, _, rest = path.partition(":")
+    source, _, factory = path.rpartition(":")
+    if source.endswith(".py"):
+        path = f"{Path(source).name}:{factory}"
+    elif path.startswith(READY) or Path(rest).is_dir():
+        path = f"{family}:{Path(rest).name}"
+    if weights not in (None, "random"):
+        weights = Path(weights).name
+    return {"network": path, "weights": weights}
 
 
 def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]]:

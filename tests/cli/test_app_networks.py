@@ -105,6 +105,22 @@ def test_other_weights_that_a_factory_reads_give_other_results(app, tree, tmp_pa
     assert scores[0] == scores[2] != scores[1]
 
 
+def test_the_folder_of_the_users_network_does_not_matter(app, tree, tmp_path):
+    raw, given = tree
+    found = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+        (folder / "mine.py").write_text(
+            "import torch\ndef build():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3))\n"
+            "card = {'size_px': 8, 'layers': ('0',)}\n"
+        )
+        more = f'[networks.mine]\nnetwork = "{folder / "mine.py"}:build"\n'
+        app(raw, *given, analysis="encode", more=more)
+        (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+        found.append(json.loads(sidecar.read_text())["Fingerprint"])
+    assert found[0] == found[1]
+
+
 def test_features_are_kept_where_asked_for_also_when_their_products_are_there(app, tree, tmp_path):
     raw, given = tree
     app(raw, *given, analysis="encode")
@@ -195,6 +211,21 @@ def test_more_projections_than_features_are_refused_before_anything_runs(app, tr
     more = '[networks.wide]\nnetwork = "tiny.py:build"\nreduce = "srp(n=145)"\n'
     said = app(raw, *given, analysis="encode", more=more, expect=2, dry=dry)
     check(" ".join(said.split()), "has 144 features, fewer than the 145 projections")
+
+
+@pytest.mark.parametrize("n", [0, 12])
+def test_stimuli_without_a_caption_are_told_before_anything_runs(app, tree, tmp_path, n):
+    from tests.factories.hub import save_clip
+
+    raw, given = tree
+    save_clip(tmp_path)
+    lines = [f"{name}\ta dog on the tree" for name in PICTURES[:n]]
+    (tmp_path / "captions.tsv").write_text("stimulus\tcaption\n" + "\n".join(lines) + "\n")
+    more = f'[networks.text]\nnetwork = "transformers:{tmp_path}"\nlayers = ["text_embeds"]\n'
+    more += f'captions = "{tmp_path}/captions.tsv"\n' if n else ""
+    said = app(raw, *given, analysis="encode", more=more, dry=True, expect=0 if n else 2)
+    told = "4 of 16 stimuli have no caption for text" if n else "no stimulus has one"
+    check(" ".join(said.split()), told)
 
 
 def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):

@@ -25,6 +25,9 @@ def test_ids_are_sorted_paths_below_the_folder(folder):
 
 
 def test_no_folder_is_refused(tmp_path):
+    (tmp_path / "mine.npy").touch()
+    with pytest.raises(MissingInputError, match=r"mine\.npy is a file, but no stack .*\.mat"):
+        scan(tmp_path / "mine.npy")
     with pytest.raises(MissingInputError, match=r"no folder .*nowhere"):
         read_catalog(tmp_path / "nowhere")
 
