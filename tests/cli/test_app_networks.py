@@ -111,7 +111,7 @@ def test_the_folder_of_the_users_network_does_not_matter(app, tree, tmp_path):
     for folder in (tmp_path / "one", tmp_path / "other"):
         folder.mkdir()
         (folder / "mine.py").write_text(
-            "import torch\ndef build():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3))\n"
+            "from torch import nn\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 2, 3))\n"
             "card = {'size_px': 8, 'layers': ('0',)}\n"
         )
         more = f'[networks.mine]\nnetwork = "{folder / "mine.py"}:build"\n'
