@@ -120,6 +120,26 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
         )
 
 
+def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
+    """Say which stimuli a network cannot read, since they have no caption; "" where all have.
+
+    Parameters
+    ----------
+    told
+        Manifest of its feature extraction.
+    probed
+        Its layers.
+    """
+    without = [name for name in told["stimuli"] if name not in told["captions"]]
+    reads = any(one.modality == "text" for one in probed)
+    if not reads or told["captioner"] or not without:
+        return ""
+    return (
+        f"{len(without)} of {len(told['stimuli'])} stimuli have no caption for {told['name']}, "
+        f"such as {without[0]!r}; they are left out."
+    )
+
+
 def _without_places(told: NetworkConfig) -> Manifest:
     """Return what names files or folders, of which the content counts and not the place."""
     path, weights = told.network, told.weights
