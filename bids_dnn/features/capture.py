@@ -76,6 +76,7 @@ def capture(
     (5, 6)
     """
     _check_tower(network, inputs, probed)
+    n = len(inputs if isinstance(inputs, torch.Tensor) else next(iter(inputs.values())))
     seen: dict[str, torch.Tensor] = {}
     n_runs: Counter[str] = Counter()
 
@@ -84,9 +85,8 @@ def capture(
         n_runs[path] += 1
         for one in probed:
             if one.layer.module == path and one.visit == visit:
-                seen[one.layer.name] = _features(
-                    one, pick(output, one.layer.field), empty or _fresh
-                )
+                given = _with_batch(one, pick(output, one.layer.field), n)
+                seen[one.layer.name] = _features(one, given, empty or _fresh)
         if len(seen) == len(probed):
             raise _AllSeen
 
@@ -156,6 +156,13 @@ def arithmetic(precision: Precision, device: str) -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def _with_batch(probed: Probed, output: torch.Tensor | None, n: int) -> torch.Tensor | None:
+    """Give the axis of stimuli back to a batch of one, from which a network may squeeze it."""
+    if output is None or n != 1 or output.shape != probed.shape:
+        return output
+    return output.unsqueeze(probed.batch_axis)
 
 
 def _features(probed: Probed, output: torch.Tensor | None, empty: Empty) -> torch.Tensor:

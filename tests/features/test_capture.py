@@ -111,6 +111,23 @@ def test_fields_and_what_the_network_returns(shown):
     torch.testing.assert_close(made["out"], expected)
 
 
+class Squeezed(torch.nn.Module):
+    def forward(self, x):
+        return x.squeeze()
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_a_batch_of_one_that_the_network_squeezes_away_is_a_row(width, rng):
+    parts = (torch.nn.Conv2d(3, width, 3), torch.nn.AdaptiveAvgPool2d(1), Squeezed())
+    network = network_of(partial(torch.nn.Sequential, *parts))
+    pictures = torch.from_numpy(rng.normal(size=(4, 3, 12, 12)).astype("f4"))
+    probed = probe(network, ["2"])
+    together = capture(network, pictures, probed)["2"]
+    alone = torch.cat([capture(network, one[None], probed)["2"] for one in pictures])
+    assert together.shape == (4, width)
+    torch.testing.assert_close(alone, together)
+
+
 def test_texts(shown):
     network = towers(aliases={"embeds": "", "text_embeds": ":text"})
     tokens = tokenize(["a cat", "dogs", "x"])

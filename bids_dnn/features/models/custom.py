@@ -44,7 +44,7 @@ def card(name: str) -> Card:
     ConfigError
         If `name` has another form, or ``card`` has an unknown key or a wrong value.
     MissingInputError
-        If there is no such file.
+        If there is no such file, or it imports what is not there.
     UnreadableError
         If the file is not Python.
     """
@@ -126,7 +126,7 @@ def build(name: str) -> torch.nn.Module:
     ConfigError
         If the file has no such factory, or it does not return a torch module.
     MissingInputError
-        If there is no such file.
+        If there is no such file, or it imports what is not there.
     UnreadableError
         If the file is not Python.
     """
@@ -156,7 +156,7 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:  # noqa
     ConfigError
         If the file has no such factory, or it does not return a torch module.
     MissingInputError
-        If there is no such file.
+        If there is no such file, or it imports what is not there.
     UnreadableError
         If the file is not Python.
     """
@@ -193,5 +193,10 @@ def _run(path: Path) -> ModuleType:
         raise UnreadableError(
             f"{path} is not Python: {err.msg} in line {err.lineno}.",
             mend="Mend the file; python -m py_compile shows the place.",
+        ) from err
+    except ImportError as err:
+        raise MissingInputError(
+            f"{path} imports what is not there: {err}.",
+            mend=f"Install it; for a file beside it, type: export PYTHONPATH={path.parent}",
         ) from err
     return module

@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from bids_dnn.errors import ConfigError, UnreadableError
+from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
 from bids_dnn.features.models.custom import build, card, is_custom
 
 
@@ -87,6 +87,11 @@ def test_a_name_without_a_factory_is_refused(tmp_path):
 def test_a_file_that_is_not_python_is_refused(tmp_path):
     with pytest.raises(UnreadableError, match=r"net\.py is not Python: .* line 2"):
         card(written(tmp_path, "a = 1\nb = = 2\n"))
+
+
+def test_a_file_that_imports_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(MissingInputError, match=r"net\.py imports .*'no_such_lab'"):
+        card(written(tmp_path, "import no_such_lab\n"))
 
 
 def test_dataclasses_in_the_file_work(tmp_path):
