@@ -198,6 +198,10 @@ def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:
             seed=scene.config.run.random_seed,
             sha256=scene.inputs.sha256,
         )
+    if told.captions is not None and _is_captioner(told.captions):
+        made["captioner_built"] = built_of(
+            told.captions, weights=None, seed=0, sha256=scene.inputs.sha256
+        )
     return made
 
 
