@@ -11,6 +11,7 @@ from bids_dnn.workflows.scene import Manifest
 LIBRARIES = ("torch", "numpy", "pillow")
 OF_FAMILY = {"timm": "timm", "open_clip": "open_clip_torch", "transformers": "transformers"}
 PLAIN = "torchvision"  # of names without a prefix
+FOLDERS = "transformers"  # the family whose networks may lie in a folder of the user
 
 
 def built_of(
@@ -43,9 +44,10 @@ def built_of(
         from bids_dnn.features.models.load import load_whole
 
         made["built_sha256"] = network_sha256(load_whole(network, weights=weights, seed=seed))
-    elif sign and Path(rest).is_dir():
-        files = sorted(one for one in Path(rest).rglob("*") if one.is_file())
-        made["folder_sha256"] = {str(one.relative_to(rest)): sha256(one) for one in files}
+    elif family == FOLDERS and rest and Path(rest).expanduser().is_dir():
+        folder = Path(rest).expanduser()
+        files = sorted(one for one in folder.rglob("*") if one.is_file())
+        made["folder_sha256"] = {str(one.relative_to(folder)): sha256(one) for one in files}
     names = (*LIBRARIES, OF_FAMILY.get(family, PLAIN) if sign else PLAIN)
     return made | {"libraries": {name: _version(name) for name in names}}
 

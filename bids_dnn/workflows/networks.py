@@ -147,7 +147,7 @@ def _without_places(told: NetworkConfig) -> Manifest:
     source, _, factory = path.rpartition(":")
     if source.endswith(".py"):
         path = f"{Path(source).name}:{factory}"
-    elif path.startswith(READY) or Path(rest).is_dir():
+    elif path.startswith(READY) or (rest and Path(rest).is_dir()):
         path = f"{family}:{Path(rest).name}"
     if weights not in (None, "random"):
         weights = Path(weights).name

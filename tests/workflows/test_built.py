@@ -50,3 +50,11 @@ def test_versions_of_the_libraries_count(network, library, monkeypatch):
     assert set(before["libraries"]) == {"torch", "numpy", "pillow", library}
     monkeypatch.setattr(built, "version", lambda name: "99" if name == library else "")
     assert told(network) != before
+
+
+def test_a_folder_that_happens_to_have_a_networks_name_does_not_count(tmp_path, monkeypatch):
+    before = [told(name) for name in ("torchvision:vgg19", "transformers:")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg19").mkdir()
+    (tmp_path / "vgg19" / "notes.txt").write_text("mine")
+    assert [told(name) for name in ("torchvision:vgg19", "transformers:")] == before
