@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +21,7 @@ from nipype import Workflow
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer
 
 from bids_dnn.errors import UnreadableError
-from bids_dnn.files import read_json
+from bids_dnn.files import explain, read_json
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.interfaces import ERROR_FILE
 from bids_dnn.workflows.plugin import read_plugin
@@ -31,7 +34,7 @@ KILLED = "A worker process was killed, most likely because the machine ran out o
 
 
 class Pool(MultiProcPlugin):
-    """nipype's pool of processes, which does not wait forever for a killed worker.
+    """nipype's pool of processes, which does not wait forever for a worker that failed.
 
     Its workers end without a word at Ctrl-C, which the terminal sends to all processes.
     """
@@ -46,16 +49,15 @@ class Pool(MultiProcPlugin):
         )
 
     def _async_callback(self, args: Future[dict[str, Any]]) -> None:
-        try:
+        error = args.exception()
+        if error is None:
             super()._async_callback(args)
-        except BrokenProcessPool:
-            for taskid, task in list(self._task_obj.items()):
-                if task is args:
-                    self._taskresult[taskid] = {
-                        "result": None,
-                        "traceback": [KILLED],
-                        "taskid": taskid,
-                    }
+            return
+        was_killed = isinstance(error, BrokenProcessPool)
+        told = [KILLED] if was_killed else traceback.format_exception(error)
+        for taskid, task in list(self._task_obj.items()):
+            if task is args:
+                self._taskresult[taskid] = {"result": None, "traceback": told, "taskid": taskid}
 
 
 def begin_worker(folder: str) -> None:
@@ -100,6 +102,8 @@ def run(
     ------
     ConfigError
         If `plugin_file` names no plugin.
+    OutputError
+        If the disk of the work directory is full.
     """
     work_dir = Path(flow.base_dir)
     announce(work_dir, stop_on_first_crash=stop_on_first_crash)
@@ -130,6 +134,8 @@ def run(
         except RuntimeError:
             if not failed:
                 raise
+        except OSError as err:  # nipype cannot write its own files, of crashes for one
+            raise explain(err, work_dir) from err
         except KeyboardInterrupt:
             for worker in multiprocessing.active_children():  # a step may take hours
                 worker.terminate()
@@ -166,5 +172,8 @@ def _failure(node: Any, work_dir: Path) -> Failure:
     mine = [path for path, text in texts.items() if node.fullname in text]
     if not mine or KILLED in texts[mine[-1]]:
         return Failure(node.fullname, f"{KILLED} Type a smaller --nprocs, or give more --mem.", "")
+    if os.strerror(errno.ENOSPC) in texts[mine[-1]]:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return Failure(node.fullname, str(explain(full, work_dir)), "")
     lines = texts[mine[-1]].strip().splitlines()
     return Failure(node.fullname, lines[-1].strip(), str(mine[-1]))

@@ -1,15 +1,17 @@
 """workflows.runner: our settings, failures in words, no endless wait."""
 
+import errno
 import logging
 import signal
+from concurrent.futures import Future
 
 import pytest
 from nipype import Node, Workflow
 
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, OutputError
 from bids_dnn.workflows.plugin import read_plugin
 from bids_dnn.workflows.resources import Resources
-from bids_dnn.workflows.runner import begin_worker, run
+from bids_dnn.workflows.runner import Pool, begin_worker, run
 from tests.factories import steps
 
 RESOURCES = Resources(n_procs=2, n_threads=1, memory_gb=2.0)
@@ -100,3 +102,24 @@ def test_workers_end_without_a_word_at_ctrl_c(tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_full_work_directory_ends_the_run_in_words(source, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    flow = flow_of(tmp_path, only=steps.Copy(source=source))
+    monkeypatch.setattr(flow, "run", full)
+    with pytest.raises(OutputError, match=r"work cannot be written: No space.*Free some space"):
+        run(flow, resources=RESOURCES, status=lambda *_: None)
+
+
+def test_a_worker_that_cannot_even_tell_of_its_error_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pool = Pool({"n_procs": 1, "mp_context": "forkserver", "raise_insufficient": False})
+    future = Future()
+    future.set_exception(FileNotFoundError("no room for result.pklz"))
+    pool._task_obj[3] = future
+    pool._async_callback(future)
+    assert "no room for result.pklz" in pool._taskresult[3]["traceback"][-1]
+    pool.pool.shutdown()
