@@ -6,11 +6,13 @@ import ast
 import inspect
 import sys
 import sysconfig
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType, MethodType, UnionType
+from types import FunctionType, MethodType, SimpleNamespace, UnionType
 from typing import Any
 
 import numpy as np
@@ -120,10 +122,13 @@ def hidden_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]
 
 
 def _tensors(name: str, value: object, known: set[int]) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        yield name, torch.from_numpy(np.array(value))
+    if isinstance(value, torch.Tensor) and not value.is_meta:
+        yield name, value if value.layout == torch.strided else value.to_dense()
+    elif isinstance(value, np.ndarray) and value.dtype.char in "gG":  # its padding is of any value
+        yield name, torch.from_numpy(value.astype(np.complex128))
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "biufcSU":
+        raw = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+        yield f"{name} {value.dtype.str} {value.shape}", torch.from_numpy(raw.copy())
     elif isinstance(value, torch.nn.Module) and id(value) not in known:
         known.add(id(value))
         yield from ((f"{name}.{key}", one) for key, one in sorted(value.state_dict().items()))
@@ -133,9 +138,14 @@ def _tensors(name: str, value: object, known: set[int]) -> Iterator[tuple[str, t
 
 def _parts(value: object, known: set[int]) -> Iterator[tuple[object, object]]:
     """Give what a container, or the closure of a function, holds."""
-    if isinstance(value, Mapping | list | tuple | FunctionType | partial) and id(value) in known:
+    held = _held(value)
+    is_open = isinstance(value, Mapping | list | tuple | FunctionType | partial)
+    if (is_open or held) and id(value) in known:
         return
-    if isinstance(value, Mapping):
+    if held:
+        known.add(id(value))
+        yield from held.items()
+    elif isinstance(value, Mapping):
         known.add(id(value))
         yield from value.items()
     elif isinstance(value, list | tuple):
@@ -152,6 +162,18 @@ def _parts(value: object, known: set[int]) -> Iterator[tuple[object, object]]:
         yield from value.keywords.items()
 
 
+def _held(value: object) -> dict[str, Any]:
+    """Return what an object of the user's own holds, such as settings; empty for all others."""
+    kind = type(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    is_own = _file_of(kind.__module__) is not None and not library_of(kind.__module__)
+    if isinstance(value, SimpleNamespace | Namespace) or is_own:
+        is_walked = isinstance(value, torch.nn.Module | torch.Tensor | Mapping | list | tuple)
+        return {} if is_walked else dict(getattr(value, "__dict__", {}))
+    return {}
+
+
 def _told(value: object, depth: int = 4) -> str:
     """Write a value as text, "" where it has none that is the same in every process."""
     if isinstance(value, PLAIN):
@@ -159,7 +181,8 @@ def _told(value: object, depth: int = 4) -> str:
     for kind, write in WRITERS.items():
         if depth and isinstance(value, kind):
             return write(value, depth - 1)
-    return ""
+    held = _held(value) if depth else {}
+    return f"{type(value).__qualname__} {_told_mapping(held, depth - 1)}" if held else ""
 
 
 def _told_function(value: FunctionType, depth: int) -> str:

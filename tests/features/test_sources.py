@@ -20,6 +20,9 @@ SHOWN = Shown({"a.png": "1"}, lambda _: np.zeros((8, 8, 3), np.uint8))
 SOURCE = """
 import torch
 card = {{"layers": ("last",), "size_px": 8}}
+class Settings:
+    def __init__(self, gain):
+        self.gain = gain
 class Mine(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -39,6 +42,11 @@ KEPT = {
     "an array": ("self.g = VALUE.numpy()", "torch.from_numpy(self.g)"),
     "a private number": ("self._g = VALUE.item()", "self._g"),
     "a list": ("self.g = [1.0, {'a': VALUE.item()}]", "self.g[1]['a']"),
+    "settings in an object": (
+        "import types; self.g = types.SimpleNamespace(gain=VALUE.item())",
+        "self.g.gain",
+    ),
+    "settings in an object of the user's own": ("self.g = Settings(VALUE)", "self.g.gain"),
     "modules in a plain list": (
         "self.g = [torch.nn.ParameterList([torch.nn.Parameter(VALUE)])]",
         "self.g[0][0]",
@@ -135,6 +143,23 @@ def test_networks_of_libraries_hide_nothing_and_are_told_alike_each_time():
     torch.manual_seed(0)
     assert hash_of(first) == hash_of(make())
     assert list(settings_of(first)) == list(settings_of(make()))
+
+
+def test_arrays_and_tensors_of_any_kind_are_taken():
+    module = nn.Sequential(nn.Identity())
+    module.kept = {
+        "none": np.empty(0),
+        "big-endian": np.arange(3, dtype=">f8"),
+        "long": np.ones(2, np.longdouble),
+        "words": np.array(["a", "bc"]),
+        "one": np.full((), 3.0),
+        "sparse": torch.eye(3).to_sparse(),
+        "blank": torch.empty(3, device="meta"),
+    }
+    first = hash_of(module)
+    assert len(list(hidden_tensors(module))) == len(module.kept) - 1
+    module.kept["words"] = np.array(["a", "bd"])
+    assert hash_of(module) != first
 
 
 def test_what_refers_to_itself_is_followed_once():
