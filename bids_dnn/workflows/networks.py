@@ -130,9 +130,11 @@ def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
     probed
         Its layers.
     """
-    without = [name for name in told["stimuli"] if name not in told["captions"]]
     reads = any(one.modality == "text" for one in probed)
-    if not reads or told["captioner"] or not without:
+    if not reads or told["captioner"]:
+        return ""
+    without = [name for name in told["stimuli"] if name not in told["captions"]]
+    if not without:
         return ""
     return (
         f"{len(without)} of {len(told['stimuli'])} stimuli have no caption for {told['name']}, "
