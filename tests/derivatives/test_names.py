@@ -13,6 +13,7 @@ from bids_dnn.errors import ConfigError
 ORDER = (
     *("sub", "task", "hemi", "space", "atlas", "den", "label", "model", "stat", "desc"),
     "network",
+    "layer",
 )
 
 

@@ -63,7 +63,7 @@ def test_the_sidecar_tells_what_it_was_made_from(tmp_path):
     assert said["EffectiveDimensionality"] == {f"features.{i}": 2.0 + i for i in range(3)}
     assert said["Network"]["license"] == "BSD-3-Clause"
     assert is_done(last, "abc")
-    assert not is_done(last, "abd")
+    assert not is_done(last, "efg")
 
 
 def test_labels_of_a_network_without_a_head_any_more_are_removed(tmp_path):

@@ -13,6 +13,8 @@ from bids_dnn.report import network_figures as figures
 from bids_dnn.report.palette import DARK, LIGHT, THEMES
 from tests.factories.portraits import make_portrait
 
+pytestmark = pytest.mark.whole
+
 DRAW = {
     "filters": lambda one, theme: figures.draw_filters(one.filters, theme=theme),
     "activations": lambda one, theme: figures.draw_activations(

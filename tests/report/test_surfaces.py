@@ -22,6 +22,8 @@ from tests.factories.reports import (
     make_surfaces,
 )
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def brain():

@@ -16,6 +16,8 @@ from bids_dnn.errors import ConfigError, OutputError
 from bids_dnn.simulate.dataset import simulate
 from bids_dnn.simulate.truth import N_VOXELS, PLAN
 
+pytestmark = pytest.mark.whole
+
 RUNS = 4
 
 

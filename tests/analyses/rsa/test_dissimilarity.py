@@ -78,8 +78,8 @@ def test_equal_stimuli_are_not_below_zero_apart(rng):
 def test_what_cannot_be_had_is_refused(rng):
     x = make(rng)
     gram = x @ x.T
-    with pytest.raises(ConfigError, match=r"'corelation'.*'correlation'"):
-        rdm_from_gram(gram, method="corelation", **told(x))
+    with pytest.raises(ConfigError, match=r"'correlaton'.*'correlation'"):
+        rdm_from_gram(gram, method="correlaton", **told(x))
     with pytest.raises(ConfigError, match=r"sum of each of 20 .* not given"):
         rdm_from_gram(gram, n_features=70)
     with pytest.raises(ConfigError, match=r"shape \(19,\)"):

@@ -8,6 +8,8 @@ from bids_dnn.features.capture import capture
 from bids_dnn.features.models import ecoset, load_network
 from bids_dnn.features.probe import probe
 
+pytestmark = pytest.mark.whole
+
 OWN = """
 from torch import nn
 card = {"size_px": 16, "layers": ("tokens", "fc")}

@@ -13,6 +13,8 @@ from bids_dnn.features.models.feeding import KNOWN
 from tests.factories import hub as made
 from tests.factories.rows import check_rows, shown
 
+pytestmark = pytest.mark.whole
+
 TEXTS = ["a dog", "the cat on the tree", "a house of a dog", "tree tree", "on"]
 BLOCKS = [f"vision_model.encoder.layers.{i}" for i in range(3)]
 
