@@ -15,7 +15,7 @@ import pytest
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features import ahead
 from bids_dnn.features.ahead import CHUNK, decoded
-from tests.factories.loaders import Faulty, lone_torch, numbered
+from tests.factories.loaders import Faulty, numbered
 
 NAMES = [f"p{i:03}" for i in range(90)]
 
@@ -41,10 +41,30 @@ def test_pictures_come_in_order(n_workers):
     assert {one.dtype for one in shown} == {np.dtype(np.uint8)}
 
 
-def test_workers_do_not_load_torch():
-    pytest.importorskip("torch")  # into this process
-    shown = decoded(lone_torch, NAMES, size_px=4, n_workers=1)
-    assert not any(one.any() for one in shown)
+LONE = """
+from bids_dnn.features.ahead import decoded
+from tests.factories.loaders import lone_torch
+
+if __name__ == "__main__":
+    import torch  # noqa: F401
+
+    names = [f"p{i:03}" for i in range(90)]
+
+    print(any(one.any() for one in decoded(lone_torch, names, size_px=4, n_workers=1)))
+"""
+
+
+def test_workers_do_not_load_torch(tmp_path):
+    script = tmp_path / "lone.py"  # a process whose fork server has nothing preloaded
+    script.write_text(LONE)
+    said = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "False"
 
 
 def test_few_pictures_start_no_process(tmp_path):
