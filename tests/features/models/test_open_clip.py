@@ -75,10 +75,15 @@ def test_each_kind_of_image_tower_has_layers(name, size_px, first, doi):
 def test_each_published_tower_is_cited():
     named = [f"{arch}/{tag}" for arch, tag in open_clip.list_pretrained() if "timm" not in arch]
     told = {name: open_clip_family._paper(*name.split("/")).doi for name in named}
-    assert told["ViT-L-14/dfn2b"].endswith("2309.17425")
-    assert told["ViT-B-16-SigLIP2/webli"].endswith("2502.14786")
-    assert told["MobileCLIP-B/datacompdr"].endswith("2311.17049")
-    assert told["ViT-L-14-CLIPA/datacomp1b"].endswith("2305.07017")
+    papers = {
+        "ViT-L-14/dfn2b": "2309.17425",
+        "ViT-B-16-SigLIP2/webli": "2502.14786",
+        "MobileCLIP-B/datacompdr": "2311.17049",
+        "ViT-L-14-CLIPA/datacomp1b": "2305.07017",
+    }
+    known = papers.keys() & told.keys()  # old releases of open_clip lack some
+    assert {"ViT-L-14/dfn2b", "ViT-L-14-CLIPA/datacomp1b"} <= known
+    assert all(told[name].endswith(papers[name]) for name in known)
     assert sum(not doi for doi in told.values()) < len(told) / 5
 
 
