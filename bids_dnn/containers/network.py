@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Resize = Literal["squash", "center-crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic"]
 Modality = Literal["image", "text"]
+READY = "features:"  # in place of a family: then the path of features that were made elsewhere
 
 
 @dataclass(frozen=True, slots=True)

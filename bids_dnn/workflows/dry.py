@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import READY, check_layers, uncaptioned
+from bids_dnn.workflows.networks import check_layers, uncaptioned
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+from bids_dnn.containers.network import READY
 from bids_dnn.errors import MissingInputError
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import READY, check_layers, uncaptioned
+from bids_dnn.workflows.networks import check_layers, uncaptioned
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bids_dnn.config.load import gigabytes
 from bids_dnn.config.schema import NetworkConfig
+from bids_dnn.containers.network import READY
 from bids_dnn.derivatives import provenance
 from bids_dnn.errors import MissingInputError, NotEnoughDataError
 from bids_dnn.features.reduce import check_widths, parse_reduction
@@ -20,7 +21,6 @@ from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 if TYPE_CHECKING:
     from bids_dnn.features.probe import Probed
 
-READY = "features:"  # then the path of features that were made elsewhere
 CAPTIONER = "transformers:"
 READERS = ("open_clip:", "transformers:")  # families with networks that read
 

@@ -42,7 +42,9 @@ def test_a_file_that_is_cut_short_says_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_no_failure(tmp_path):
     (tmp_path / "file").write_text("")
-    Ticker(tmp_path / "file" / "net.json", "images")(1, 1)
+    path = tmp_path / "file" / "net.json"
+    Ticker(path, "images")(1, 1)
+    assert read_tick(path) == ""
 
 
 def test_times_of_an_hour_and_more_are_told_in_hours():

@@ -9,6 +9,7 @@ from typing import Any
 
 from bids_dnn.backend import choose_device
 from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.network import READY
 from bids_dnn.containers.portrait import NetworkFacts, Portrait
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.derivatives.features import write_features
@@ -21,8 +22,6 @@ from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import read_json, write_json
 from bids_dnn.stimuli.catalog import resolve
 from bids_dnn.workflows.steps.extraction import Extracted, extract, is_whole
-
-READY = "features:"  # then the path of features that were made elsewhere
 
 
 def features_step(manifest: Path, *, out_dir: Path) -> Path:

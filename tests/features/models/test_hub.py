@@ -58,9 +58,10 @@ def test_a_folder_copied_by_hand_counts_without_refs(home):
 
 
 def test_what_is_there_is_not_asked_for(home, monkeypatch):
-    (snapshot(home, REPOSITORY) / "config.json").touch()
+    folder = snapshot(home, REPOSITORY)
+    (folder / "config.json").touch()
     monkeypatch.setattr("huggingface_hub.snapshot_download", None)
-    hub.fetched(REPOSITORY, ["config.json"], offline=False, name="x")
+    assert hub.fetched(REPOSITORY, ["config.json"], offline=False, name="x") == folder
 
 
 def test_a_download_lands_in_the_cache(home, monkeypatch):
