@@ -20,7 +20,7 @@ from bids_dnn.stimuli.transform import Transform, transformed
 from bids_dnn.stimuli.transform_names import SPECS
 
 if TYPE_CHECKING:
-    from bids_dnn.containers.network import Card, Interpolation, Resize
+    from bids_dnn.containers.network import Interpolation, Resize
 
 MAX_PIXELS = 100_000_000  # 300 MB as 8-bit RGB
 FORMATS = (
@@ -128,39 +128,6 @@ class Loader:
         if first.name == "pad" and isinstance(fill := first["fill"], float) and fill.is_integer():
             return {**rule, "resize": "pad", "fill": fill}, others
         return None, self.transforms
-
-
-def load_picture(path: Path, card: Card) -> NDArray[np.float32]:
-    """Read a picture as `card` says that its network wants it.
-
-    Resizing is done on 8 bits, with antialiasing.
-
-    Parameters
-    ----------
-    path
-        A picture file.
-    card
-        Size, way of resizing, mean and standard deviation of the network's input.
-
-    Returns
-    -------
-    picture : (3, size, size)
-        RGB in [0, 1], less the mean, over the standard deviation.
-
-    Raises
-    ------
-    MissingInputError
-        If there is no such file.
-    UnreadableError
-        As `read_rgb`.
-    """
-    made = square(
-        read_rgb(path), card.size_px, resize=card.resize, interpolation=card.interpolation
-    )
-    unit = np.asarray(made, dtype=np.float32) / np.float32(255)  # (size, size, 3)
-    centered = unit - np.asarray(card.mean, dtype=np.float32)
-    scaled = centered / np.asarray(card.sd, dtype=np.float32)
-    return np.ascontiguousarray(np.moveaxis(scaled, 2, 0))
 
 
 def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bids_dnn.errors import MissingInputError
+from bids_dnn.stimuli.load import Loader
 
 
 def numbered(name):
@@ -50,3 +51,11 @@ class Faulty:
                 self.way
             ]
         return numbered(name)
+
+
+def load_picture(path, card):
+    """Return a picture (3, size, size) as a network is fed it: by the loader, then by NumPy."""
+    load = Loader({"a": (path,)}, card.size_px, card.resize, card.interpolation)
+    unit = load("a").astype(np.float32) / np.float32(255)
+    scaled = (unit - np.float32(card.mean)) / np.float32(card.sd)
+    return np.ascontiguousarray(np.moveaxis(scaled, 2, 0))

@@ -17,13 +17,14 @@ from bids_dnn.features.transfer import (
     placed,
     stacked,
 )
-from bids_dnn.stimuli.load import Loader, load_picture
+from bids_dnn.stimuli.load import Loader
+from tests.factories.loaders import load_picture
 from tests.factories.networks import photos, small_network
 
 CARD = Card("mine", (), size_px=12)
 
 
-def test_8_bits_become_what_load_picture_gives(rng, tmp_path):
+def test_8_bits_become_what_numpy_makes_of_them(rng, tmp_path):
     for name, one in photos(rng, 4).items():
         Image.fromarray(one).save(tmp_path / name)
     files = {path.name: (path,) for path in sorted(tmp_path.iterdir())}

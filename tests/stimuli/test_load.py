@@ -6,7 +6,8 @@ from PIL import Image
 
 from bids_dnn.containers.network import Card
 from bids_dnn.errors import MissingInputError, UnreadableError
-from bids_dnn.stimuli.load import load_picture, read_rgb
+from bids_dnn.stimuli.load import read_rgb
+from tests.factories.loaders import load_picture
 
 PLAIN = Card(name="plain", layers=(), size_px=8, mean=(0.0, 0.0, 0.0), sd=(1.0, 1.0, 1.0))
 

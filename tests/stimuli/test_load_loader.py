@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bids_dnn.containers.network import Card
 from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
-from bids_dnn.stimuli.load import Loader, load_picture, read_rgb
+from bids_dnn.stimuli.load import Loader, read_rgb
+from bids_dnn.stimuli.resize import square
 from bids_dnn.stimuli.transform import parse_transforms, transformed
 
 
@@ -36,9 +36,8 @@ def test_what_is_only_resized_stays_in_bytes(files, rule, kernel):
     made = loader_of(files, resize=rule, interpolation=kernel)("a.png")
     assert made.dtype == np.uint8
     assert made.flags.writeable
-    card = Card("a", (), 16, rule, (0.0,) * 3, (1.0,) * 3, interpolation=kernel)
-    expected = load_picture(files["a.png"][0], card)
-    np.testing.assert_array_equal(np.moveaxis(made, 2, 0) / np.float32(255), expected)
+    expected = square(read_rgb(files["a.png"][0]), 16, resize=rule, interpolation=kernel)
+    np.testing.assert_array_equal(made, np.asarray(expected))
 
 
 @pytest.mark.parametrize("rule", ["squash", "center-crop", "pad"])
