@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks import Device, Row, Size, time_both
 from bids_dnn.analyses.encode.layer import fit_layer
-from bids_dnn.analyses.encode.solvers import cross_validate, decompose
+from bids_dnn.analyses.encode.solvers import cross_validate
+from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 Array = NDArray[np.float64]

@@ -7,9 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bids_dnn.errors import ConfigError
+
+Array = NDArray[np.floating[Any]]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -74,3 +79,83 @@ def threads(n: int) -> Iterator[None]:
         finally:
             if torch and before is not None:
                 torch.set_num_threads(before)
+
+
+def namespace(array: Array) -> Any:
+    """Return the library that an array belongs to: numpy, or torch for its tensors.
+
+    Numerics are written once, in what both understand (`axis` and `keepdims` included), and
+    take device and precision from the arrays that they are given.
+
+    Examples
+    --------
+    >>> namespace(np.zeros(2)).__name__
+    'numpy'
+    """
+    if isinstance(array, np.ndarray):
+        return np
+    return sys.modules["torch"]
+
+
+def put(array: Array, like: Array, *, dtype: str = "") -> Array:
+    """Return an array where another one is: a numpy array, or a tensor on its device.
+
+    Parameters
+    ----------
+    array
+        A numpy array or a tensor.
+    like
+        Whose library and device are taken.
+    dtype
+        ``float32`` or ``float64``; "" = that of `array`.
+
+    Returns
+    -------
+    array
+        A tensor answers to the names that the numerics use, and is typed like an array here.
+    """
+    xp = namespace(like)
+    if xp is np:
+        made = pull(array)
+        return made.astype(dtype, copy=False) if dtype else made
+    tensor: Any = (
+        array if namespace(array) is not np else xp.from_numpy(np.ascontiguousarray(array))
+    )
+    kind = getattr(xp, dtype) if dtype else tensor.dtype
+    return cast(Array, tensor.to(device=cast(Any, like).device, dtype=kind))
+
+
+def pull(array: Array) -> Array:
+    """Return a numpy array of what may be a tensor on a device."""
+    if isinstance(array, np.ndarray):
+        return array
+    tensor: Any = array
+    return cast(Array, tensor.detach().cpu().numpy())
+
+
+def on_device(array: Array, device: str) -> Array:
+    """Return an array for a device: as it is for ``cpu``, a tensor for ``cuda``.
+
+    Parameters
+    ----------
+    array
+        A numpy array.
+    device
+        As `choose_device` returns it.
+    """
+    if device == "cpu":
+        return array
+    import torch
+
+    return cast(Array, torch.from_numpy(np.ascontiguousarray(array)).to(device))
+
+
+def dtype_name(array: Array) -> str:
+    """Return ``float32`` or ``float64``, for numpy arrays and tensors alike.
+
+    Examples
+    --------
+    >>> dtype_name(np.zeros(1, dtype=np.float32))
+    'float32'
+    """
+    return str(array.dtype).rpartition(".")[2]

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.scores import fold_errors, share_explained
+from bids_dnn.analyses.encode.select import Selection, edges_of, selection_loss
 from bids_dnn.analyses.encode.solvers import (
-    BATCH,
     Array,
     choose_alpha,
-    cross_validate,
-    decompose,
     mix_penalties,
     predict_fold,
 )
+from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.stats.folds import Fold
 
 Values = NDArray[np.floating[Any]]
@@ -31,11 +31,17 @@ class LayerFit:
     ----------
     guess : (n_stimuli, n_units) float32
         Predictions less the mean of the training images, in the unit of the responses (with
-        it, responses far from zero would cost the digits of float32).
+        it, responses far from zero would cost the digits of float32). NaN for images that no
+        fold tests.
     r2 : (n_units,)
         1 - SSE / SST against the training mean; NaN where the responses do not vary.
     alpha : (n_folds, n_units)
         The chosen penalty, as a multiple of the mean diagonal of the centered Gram matrix.
+    edges : (n_folds, n_units) int8
+        -1 where the chosen penalty is the smallest that was offered, 1 where it is the largest.
+    loss : (n_folds, n_units)
+        Squared error that was expected of it on the training images, squared units of the
+        responses: layers can be compared by it without a look at the test images.
     operator : (n_stimuli, n_stimuli)
         From responses to predictions under all penalties in equal measure (see
         `solvers.mix_penalties`); zero within a fold.
@@ -44,6 +50,8 @@ class LayerFit:
     guess: NDArray[np.float32]
     r2: Array
     alpha: Array
+    edges: NDArray[np.int8]
+    loss: Array
     operator: Array
 
 
@@ -53,62 +61,58 @@ def fit_layer(
     *,
     folds: Sequence[Fold],
     inner: Sequence[Sequence[Fold]],
-    alphas: Array,
+    alphas: Array | None,
+    select: Selection = "inner",
     teaching: Sequence[Values] | None = None,
     n_components: int = 0,
-    batch: int = BATCH,
 ) -> LayerFit:
     """Predict each fold's images from the others, each unit with its own penalty.
 
     Parameters
     ----------
     gram : (n_stimuli, n_stimuli)
-        Inner products of the layer's features, not centered.
+        Inner products of the layer's features, not centered: a numpy array, or a tensor on the
+        device that is to multiply.
     truth : (n_stimuli, n_units)
-        Responses to each image.
+        Responses to each image. Products are as precise as they are, spectra double.
     folds
-        Each image is tested once.
+        Each image is tested at most once.
     inner
-        For each fold, splits of its training images, on which the penalty is chosen: the one
-        of least squared error.
+        For each fold, splits of its training images, on which ``select = "inner"`` chooses.
     alphas : (n_alphas,)
         Multiples of the mean diagonal of the centered training Gram matrix, so that the scale
-        of the features does not matter.
+        of the features does not matter; None = those that each fold's spectrum asks for.
+    select
+        How the penalty is chosen: the one of least squared error on inner folds, on left out
+        images, or by generalized cross-validation.
     teaching : n_folds of (n_stimuli, n_units)
         For each fold, the responses less the nuisance as its training samples teach it; the
         rows of its test images are those of `truth`. None = `truth` for all.
     n_components : int
         Principal components of the features that are kept, learnt on training images of each
         fold, and anew within each of its inner folds; 0 = all.
-    batch : int
-        Units worked on at once.
     """
-    guess = np.empty(truth.shape, dtype=np.float32)
-    chosen = np.empty((len(folds), truth.shape[1]))
-    operator = np.zeros_like(gram)
-    sse, sst = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
+    n_units = truth.shape[1]
+    guess = np.full(truth.shape, np.nan, dtype=np.float32)
+    chosen, least = np.empty((len(folds), n_units)), np.empty((len(folds), n_units))
+    edges = np.zeros((len(folds), n_units), dtype=np.int8)
+    operator = np.zeros(gram.shape)
+    sse, sst = np.zeros(n_units), np.zeros(n_units)
     for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
-        train = gram[np.ix_(fold.train, fold.train)]
-        test = gram[np.ix_(fold.test, fold.train)]
-        found = decompose(train, test, n_components=n_components)
-        scale = found.scale if found.values.size else 1.0  # features that do not vary
-        penalties = alphas * scale
-        own = truth if teaching is None else teaching[f]
-        loss = cross_validate(
-            train,
-            own[fold.train],
-            folds=splits,
-            alphas=penalties,
+        found = decompose(
+            gram[np.ix_(fold.train, fold.train)],
+            gram[np.ix_(fold.test, fold.train)],
             n_components=n_components,
-            batch=batch,
         )
-        alpha = choose_alpha(loss, penalties)
-        told, mean = predict_fold(found, own, fold, alpha=alpha, batch=batch)
-        held_out = own[fold.test]
-        sse += ((held_out - told) ** 2).sum(axis=0)
-        sst += ((held_out - mean) ** 2).sum(axis=0)
-        guess[fold.test], chosen[f] = told - mean, alpha / scale
+        scale = found.scale if len(found.values) else 1.0  # features that do not vary
+        penalties = (penalty_grid(found) if alphas is None else alphas) * scale
+        own = truth if teaching is None else teaching[f]
+        loss = selection_loss(select, found, gram, own, fold=fold, inner=splits, alphas=penalties)
+        alpha, least[f] = choose_alpha(loss, penalties), loss.min(axis=0)
+        edges[f], chosen[f] = edges_of(alpha, penalties), alpha / scale
+        told, mean = predict_fold(found, own, fold, alpha=alpha)
+        errors = fold_errors(own[fold.test], told, mean)
+        sse, sst = sse + errors[0], sst + errors[1]
+        guess[fold.test] = told
         operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, penalties)
-    flat = np.ptp(truth, axis=0) == 0
-    r2 = np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))
-    return LayerFit(guess, r2, chosen, operator)
+    return LayerFit(guess, share_explained(truth, sse, sst), chosen, edges, least, operator)

@@ -121,3 +121,47 @@ def score_interval(
         score_folds(truth, guess, folds), n_test=n / k, n_train=n - n / k, center=center
     )
     return float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1))
+
+
+def fold_errors(held_out: Values, told: Values, mean: Array) -> tuple[Array, Array]:
+    """Return the squared errors of a model and of the training mean on a fold's test images.
+
+    Parameters
+    ----------
+    held_out : (n_test, n_units)
+        Responses.
+    told : (n_test, n_units)
+        Predictions less the training mean.
+    mean : (n_units,)
+        Of the training images.
+
+    Returns
+    -------
+    sse, sst : (n_units,)
+        Sums of squares, in double precision.
+    """
+    sse, sst = np.empty(held_out.shape[1]), np.empty(held_out.shape[1])
+    for start in range(0, held_out.shape[1], BLOCK):
+        where = slice(start, start + BLOCK)
+        away = held_out[:, where].astype(np.float64) - mean[where]
+        sst[where] = (away**2).sum(axis=0)
+        sse[where] = ((away - told[:, where]) ** 2).sum(axis=0)
+    return sse, sst
+
+
+def share_explained(truth: Values, sse: Array, sst: Array) -> Array:
+    """Return the cross-validated R^2 of each unit, ``1 - SSE / SST``.
+
+    Parameters
+    ----------
+    truth : (n_stimuli, n_units)
+    sse, sst : (n_units,)
+        Over the test images of all folds.
+
+    Returns
+    -------
+    r2 : (n_units,), at most 1
+        NaN where the responses do not vary.
+    """
+    flat = (np.ptp(truth, axis=0) == 0) | (sst == 0)
+    return np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))

@@ -8,68 +8,19 @@ eigenvalues, `a` a penalty.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
+from bids_dnn.analyses.encode.spectrum import Spectrum, decompose
+from bids_dnn.backend import dtype_name, namespace, pull, put
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.kernels import center_grams
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 BATCH = 4096
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spectrum:
-    """A training set's centered Gram matrix by its eigenvectors, and test samples in them.
-
-    Parameters
-    ----------
-    values : (rank,)
-        Eigenvalues above rounding error.
-    vectors : (n_train, rank)
-    test : (n_test, rank)
-        Inner products of test samples with the training samples, both less the training mean,
-        times `vectors`.
-    scale
-        Mean diagonal of the centered Gram matrix: the features' variance times their number.
-    """
-
-    values: Array
-    vectors: Array
-    test: Array
-    scale: float
-
-
-def decompose(train: Array, test: Array, *, n_components: int = 0) -> Spectrum:
-    """Center two Gram matrices and take them apart once, for all penalties.
-
-    Parameters
-    ----------
-    train : (n_train, n_train)
-    test : (n_test, n_train)
-    n_components : int
-        Principal components of the training samples' features that are kept; 0 = all.
-
-    Raises
-    ------
-    ShapeError
-        If the two do not fit each other.
-    """
-    k, k_test = center_grams(train, test)
-    s, u = eigh(k, check_finite=False, driver="evd")
-    # Centering leaves rounding errors of the size of what is taken away.
-    largest = max(float(s[-1]), 8 * float(np.trace(train)) / len(s))
-    keep = s > largest * len(s) * np.finfo(np.float64).eps
-    if n_components:
-        keep[: max(len(s) - n_components, 0)] = False
-    u = np.ascontiguousarray(u[:, keep])
-    return Spectrum(s[keep], u, k_test @ u, float(np.trace(k)) / len(k))
 
 
 def solve_kernel_ridge(gram: Array, y: Array, *, alpha: Array) -> Array:
@@ -142,12 +93,17 @@ def cross_validate(
             gram[np.ix_(fold.train, fold.train)],
             gram[np.ix_(fold.test, fold.train)],
             n_components=n_components,
-        )
-        for where, teach, told in _batches(y, fold, batch):
+        ).cast(dtype_name(y))
+        for where, teach, told in _batches(y, fold, found, batch):
             for a, guess in enumerate(_predictions(found, teach, alphas)):
-                np.subtract(told, guess, out=guess)
-                loss[a, where] += np.einsum("ij,ij->j", guess, guess) / len(told)
+                loss[a, where] += pull(column_squares(told - guess)) / len(told)
     return loss / len(folds)
+
+
+def column_squares(values: Values) -> Values:
+    """Return the sum of squares of each column: (n, n_targets) -> (n_targets,)."""
+    made: Values = namespace(values).einsum("ij,ij->j", values, values)
+    return made
 
 
 def choose_alpha(loss: Array, alphas: Array) -> Array:
@@ -200,18 +156,42 @@ def predict_fold(
     Returns
     -------
     guess : (n_test, n_targets)
-    mean : (n_targets,)
+        Less the mean of the training samples, as precise as `y`.
+    mean : (n_targets,) float64
         Of the training samples: what a constant model predicts.
     """
-    guess = np.empty((int(fold.test.sum()), y.shape[1]))
+    guess = np.empty((int(fold.test.sum()), y.shape[1]), dtype=y.dtype)
     mean = np.empty(y.shape[1])
+    own = found.cast(dtype_name(y))
     for start in range(0, y.shape[1], batch):
         where = slice(start, start + batch)
-        teach = y[fold.train, where].astype(np.float64)
-        mean[where] = teach.mean(axis=0)
-        z = found.vectors.T @ (teach - mean[where])
-        guess[:, where] = found.test @ (z / (found.values[:, None] + alpha[where])) + mean[where]
+        teach, mean[where] = centered_block(y, fold, where, found)
+        shrink = put(1 / (pull(found.values)[:, None] + alpha[where]), teach, dtype=dtype_name(y))
+        guess[:, where] = pull(own.test @ ((own.vectors.T @ teach) * shrink))
     return guess, mean
+
+
+def centered_block(y: Values, fold: Fold, where: slice, found: Spectrum) -> tuple[Values, Array]:
+    """Return training responses less their mean, where the spectrum is, and that mean.
+
+    Parameters
+    ----------
+    y : (n_samples, n_targets)
+        At rest; the mean is taken in double precision, and the difference is as precise as `y`.
+    fold
+    where
+        Columns.
+    found
+        Whose library and device are taken.
+
+    Returns
+    -------
+    teach : (n_train, n_block)
+    mean : (n_block,) float64
+    """
+    teach = y[fold.train, where].astype(np.float64)
+    mean = teach.mean(axis=0)
+    return put(teach - mean, found.vectors, dtype=dtype_name(y)), mean
 
 
 def mix_penalties(found: Spectrum, alphas: Array) -> Array:
@@ -233,26 +213,28 @@ def mix_penalties(found: Spectrum, alphas: Array) -> Array:
         Zero where the features do not vary.
     """
     test = found.test - found.test.mean(axis=0)  # (n_test, rank)
-    power = (test**2).sum(axis=0)  # (rank,)
-    weights = np.zeros_like(found.values)
+    power, values = pull((test**2).sum(axis=0)), pull(found.values)  # (rank,)
+    weights = np.zeros_like(values)
     for a in alphas:
-        shrink = 1 / (found.values + a)
+        shrink = 1 / (values + a)
         norm = np.sqrt((power * shrink**2).sum() / len(test))
         weights += shrink / (norm if norm > 0 else np.inf)
-    operator: Array = (test * (weights / len(alphas))) @ found.vectors.T
-    return operator
+    operator = pull((test * put(weights / len(alphas), test)) @ found.vectors.T)
+    return operator.astype(np.float64, copy=False)
 
 
-def _batches(y: Values, fold: Fold, batch: int) -> Iterator[tuple[slice, Array, Array]]:
+def _batches(
+    y: Values, fold: Fold, found: Spectrum, batch: int
+) -> Iterator[tuple[slice, Values, Values]]:
     """Give targets in blocks: where, training rows and test rows, less the training mean."""
     for start in range(0, y.shape[1], batch):
         where = slice(start, start + batch)
-        teach = y[fold.train, where].astype(np.float64)
-        mean = teach.mean(axis=0)
-        yield where, teach - mean, y[fold.test, where].astype(np.float64) - mean
+        teach, mean = centered_block(y, fold, where, found)
+        told = y[fold.test, where].astype(np.float64) - mean
+        yield where, teach, put(told, teach, dtype=dtype_name(teach))
 
 
-def _predictions(found: Spectrum, teach: Array, alphas: Array) -> Iterator[Array]:
+def _predictions(found: Spectrum, teach: Values, alphas: Array) -> Iterator[Values]:
     """Predict the test samples under each penalty, (n_test, n_targets) each.
 
     Two ways to multiply the same three matrices: the cheaper one for the shapes at hand.
@@ -261,10 +243,11 @@ def _predictions(found: Spectrum, teach: Array, alphas: Array) -> Iterator[Array
     n_train, n_targets = teach.shape
     first_right = n_train * rank * n_targets + len(alphas) * n_test * rank * n_targets
     first_left = len(alphas) * n_test * n_train * (rank + n_targets)
+    shrinks = [put(1 / (pull(found.values) + a), teach, dtype=dtype_name(teach)) for a in alphas]
     if first_right <= first_left:
         z = found.vectors.T @ teach  # (rank, n_targets)
-        for a in alphas:
-            yield (found.test / (found.values + a)) @ z
+        for shrink in shrinks:
+            yield (found.test * shrink) @ z
     else:
-        for a in alphas:
-            yield ((found.test / (found.values + a)) @ found.vectors.T) @ teach
+        for shrink in shrinks:
+            yield ((found.test * shrink) @ found.vectors.T) @ teach

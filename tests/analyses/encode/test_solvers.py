@@ -7,11 +7,11 @@ from sklearn.linear_model import Ridge
 from bids_dnn.analyses.encode.solvers import (
     choose_alpha,
     cross_validate,
-    decompose,
     mix_penalties,
     predict_fold,
     solve_kernel_ridge,
 )
+from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold, by_stimulus
 
@@ -46,7 +46,8 @@ def test_predictions_are_those_of_primal_ridge(rng, n_features):
     guess, mean = predict_fold(spectrum(x, fold), y, fold, alpha=alpha)
     for v, a in enumerate(alpha):
         peer = Ridge(alpha=a).fit(x[fold.train], y[fold.train, v])
-        np.testing.assert_allclose(guess[:, v], peer.predict(x[fold.test]), rtol=1e-8)
+        expected = peer.predict(x[fold.test])
+        np.testing.assert_allclose(mean[v] + guess[:, v], expected, rtol=1e-8)
     np.testing.assert_allclose(mean, y[fold.train].mean(axis=0))
 
 
@@ -94,11 +95,11 @@ def test_himalaya_agrees(rng, n_features):
     ).fit(k[np.ix_(train, train)], y[train])
     loss = cross_validate(k[np.ix_(train, train)], y[train], folds=inner, alphas=alphas)
     alpha = choose_alpha(loss, alphas)
-    guess, _ = predict_fold(spectrum(x, fold), y, fold, alpha=alpha)
+    guess, mean = predict_fold(spectrum(x, fold), y, fold, alpha=alpha)
     np.testing.assert_allclose(alpha, peer.best_alphas_, rtol=1e-6)
     np.testing.assert_allclose(-loss.min(axis=0), peer.cv_scores_, rtol=1e-6)
     expected = peer.predict(k[np.ix_(fold.test, train)])
-    np.testing.assert_allclose(guess, expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(mean + guess, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_batches_of_targets_do_not_matter(rng):
@@ -126,7 +127,8 @@ def test_features_that_do_not_vary_predict_the_training_mean(rng):
     y = rng.normal(size=(10, 3))
     found = spectrum(np.ones((10, 4)), fold)
     guess, mean = predict_fold(found, y, fold, alpha=np.ones(3))
-    np.testing.assert_allclose(guess, np.tile(mean, (5, 1)))
+    np.testing.assert_allclose(mean, y[fold.train].mean(axis=0))
+    assert not guess.any()
     assert not mix_penalties(found, ALPHAS).any()
 
 

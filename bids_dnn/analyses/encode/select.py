@@ -1,0 +1,261 @@
+"""How each target's penalty is chosen: by generalized cross-validation, leave-one-out or folds.
+
+The first two need one eigendecomposition of the training samples' Gram matrix for all penalties
+and targets. They take each training sample for exchangeable with the others: where samples of a
+run or session share noise, or two rows show one stimulus, folds that keep them together are the
+honest way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.solvers import (
+    BATCH,
+    Array,
+    Values,
+    centered_block,
+    column_squares,
+    cross_validate,
+)
+from bids_dnn.analyses.encode.spectrum import Spectrum
+from bids_dnn.backend import dtype_name, pull, put
+from bids_dnn.errors import ConfigError, LeakageError, nearest
+from bids_dnn.stats.folds import Fold
+
+Selection = Literal["gcv", "loo", "inner"]
+SELECTIONS: tuple[Selection, ...] = ("gcv", "loo", "inner")
+SHOWN = 5
+
+
+def selection_loss(
+    select: Selection,
+    found: Spectrum,
+    gram: Array,
+    y: Values,
+    *,
+    fold: Fold,
+    inner: Sequence[Fold],
+    alphas: Array,
+    batch: int = BATCH,
+) -> Array:
+    """Return the expected squared error of each penalty and target, from training samples alone.
+
+    Parameters
+    ----------
+    select
+        ``gcv``, ``loo`` or ``inner``.
+    found
+        Of the fold's training samples. Of its principal components, where they are limited,
+        ``inner`` learns as many anew in each split; the others take them as they are.
+    gram : (n_samples, n_samples)
+        Not centered.
+    y : (n_samples, n_targets)
+    fold
+        Whose training samples are used.
+    inner
+        Splits of these training samples; used by ``inner`` only.
+    alphas : (n_alphas,), squared units of the features
+    batch : int
+        Targets worked on at once.
+
+    Returns
+    -------
+    loss : (n_alphas, n_targets), squared units of `y`
+
+    Raises
+    ------
+    ConfigError
+        If there is no such way to select.
+    """
+    if select == "gcv":
+        return generalized_loss(found, y, fold=fold, alphas=alphas, batch=batch)
+    if select == "loo":
+        return leave_one_out_loss(found, y, fold=fold, alphas=alphas, batch=batch)
+    if select != "inner":
+        raise ConfigError(
+            f"encode.select is {select!r}, which does not exist.", mend=nearest(select, SELECTIONS)
+        )
+    return cross_validate(
+        gram[np.ix_(fold.train, fold.train)],
+        y[fold.train],
+        folds=inner,
+        alphas=alphas,
+        n_components=found.n_components,
+        batch=batch,
+    )
+
+
+def generalized_loss(
+    found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int = BATCH
+) -> Array:
+    """Return the generalized cross-validation error of each penalty and target.
+
+    With m = n_train - 1 dimensions about the mean, of which a penalty leaves d free,
+    ``(RSS / m) / (1 - d / m)^2``. The mean is fitted without a penalty, so that its direction
+    belongs neither to the spectrum nor to m; counted as one more dimension that is never
+    fitted, it would let the smallest penalty win by a residual of zero.
+
+    Parameters
+    ----------
+    found
+        Of the fold's training samples.
+    y : (n_samples, n_targets)
+    fold
+    alphas : (n_alphas,), squared units of the features
+    batch : int
+        Targets worked on at once.
+
+    Returns
+    -------
+    loss : (n_alphas, n_targets), squared units of `y`
+
+    References
+    ----------
+    Golub, Heath & Wahba (1979), Technometrics 21:215, doi:10.1080/00401706.1979.10489751.
+    """
+    m = int(fold.train.sum()) - 1
+    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
+    freedom = np.maximum(1 - found.degrees_of_freedom(alphas) / m, np.finfo(np.float64).tiny)
+    loss = np.empty((len(alphas), y.shape[1]))
+    own = found.cast(dtype_name(y))
+    is_whole = len(found.values) >= m  # no response lies outside of the features
+    for start in range(0, y.shape[1], batch):
+        where = slice(start, start + batch)
+        teach, _ = centered_block(y, fold, where, found)
+        power = pull((own.vectors.T @ teach) ** 2).astype(np.float64)  # (rank, n_block)
+        outside = 0.0
+        if not is_whole:
+            total = pull(column_squares(teach)).astype(np.float64)
+            outside = np.maximum(total - power.sum(axis=0), 0.0)
+        loss[:, where] = (kept**2 @ power + outside) / m / freedom[:, None] ** 2
+    return loss
+
+
+def leave_one_out_loss(
+    found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int = BATCH
+) -> Array:
+    """Return the mean squared error when each training sample is left out in turn, exactly.
+
+    The residual of a sample that is left out is its residual in the fit of all, divided by
+    one less its leverage; the mean is fitted anew each time.
+
+    Parameters
+    ----------
+    found
+        Of the fold's training samples.
+    y : (n_samples, n_targets)
+    fold
+    alphas : (n_alphas,), squared units of the features
+    batch : int
+        Targets worked on at once.
+
+    Returns
+    -------
+    loss : (n_alphas, n_targets), squared units of `y`
+
+    References
+    ----------
+    Allen (1974), Technometrics 16:125, doi:10.1080/00401706.1974.10489157.
+    """
+    n = int(fold.train.sum())
+    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
+    leverage = 1 / n + pull(found.vectors**2) @ (1 - kept).T  # (n_train, n_alphas)
+    scale = 1 / np.maximum(1 - leverage, np.finfo(np.float64).eps)
+    loss = np.empty((len(alphas), y.shape[1]))
+    own = found.cast(dtype_name(y))
+    for start in range(0, y.shape[1], batch):
+        where = slice(start, start + batch)
+        teach, _ = centered_block(y, fold, where, found)
+        z = own.vectors.T @ teach  # (rank, n_block)
+        outside = teach - own.vectors @ z if len(found.values) < n - 1 else None
+        for a, (share, weight) in enumerate(_as(teach, kept, scale.T)):
+            residual = own.vectors @ (share[:, None] * z)  # no difference of what is almost equal
+            residual = residual if outside is None else residual + outside
+            loss[a, where] = pull(column_squares(residual * weight[:, None])) / n
+    return loss
+
+
+def shares_kept_back(found: Spectrum, alphas: Array) -> Array:
+    """Return the share of each dimension that each penalty leaves in the residual.
+
+    Parameters
+    ----------
+    found
+    alphas : (n_alphas,), squared units of the features
+
+    Returns
+    -------
+    shares : (n_alphas, rank), in (0, 1)
+        ``a / (s + a)``.
+    """
+    a = np.asarray(alphas, dtype=np.float64)[:, None]
+    made: Array = a / (pull(found.values) + a)
+    return made
+
+
+def edges_of(alpha: Array, alphas: Array) -> NDArray[np.int8]:
+    """Tell which chosen penalties are the smallest or largest that were offered.
+
+    Parameters
+    ----------
+    alpha : (n_targets,)
+        Chosen.
+    alphas : (n_alphas,)
+        Offered.
+
+    Returns
+    -------
+    edges : (n_targets,)
+        -1 = the smallest, 1 = the largest, 0 = between, or where only one was offered.
+
+    Examples
+    --------
+    >>> edges_of(np.array([0.1, 1.0, 10.0]), np.array([0.1, 1.0, 10.0])).tolist()
+    [-1, 0, 1]
+    """
+    if len(alphas) < 2:
+        return np.zeros(len(alpha), dtype=np.int8)
+    made: NDArray[np.int8] = (alpha >= max(alphas)).astype(np.int8) - (
+        alpha <= min(alphas)
+    ).astype(np.int8)
+    return made
+
+
+def check_exchangeable(select: Selection, stimuli: Sequence[Hashable]) -> None:
+    """Refuse leave-one-out and generalized cross-validation where rows repeat a stimulus.
+
+    The row that is left out would be predicted from its own repeat.
+
+    Parameters
+    ----------
+    select
+    stimuli : (n_samples,)
+        Of each row.
+
+    Raises
+    ------
+    LeakageError
+        If a stimulus stands in several rows and `select` leaves out single rows.
+    """
+    if select == "inner":
+        return
+    seen: set[Hashable] = set()
+    twice = list(dict.fromkeys(one for one in stimuli if one in seen or seen.add(one)))
+    if twice:
+        shown = ", ".join(map(str, twice[:SHOWN]))
+        raise LeakageError(
+            f"{len(twice)} stimuli stand in several rows, such as {shown}, so that {select!r} "
+            "would predict one row from the other.",
+            mend='Average over repeats first, or choose on folds of stimuli (select = "inner").',
+        )
+
+
+def _as(like: Values, *tables: Array) -> Iterator[tuple[Values, ...]]:
+    """Give the rows of several tables together, in the library and precision of an array."""
+    for rows in zip(*tables, strict=True):
+        yield tuple(put(row, like, dtype=dtype_name(like)) for row in rows)
