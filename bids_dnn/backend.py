@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from bids_dnn.errors import ConfigError
 
-Array = NDArray[np.floating[Any]]
-
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -81,7 +79,7 @@ def threads(n: int) -> Iterator[None]:
                 torch.set_num_threads(before)
 
 
-def namespace(array: Array) -> Any:
+def namespace(array: Any) -> Any:
     """Return the library that an array belongs to: numpy, or torch for its tensors.
 
     Numerics are written once, in what both understand (`axis` and `keepdims` included), and
@@ -97,7 +95,7 @@ def namespace(array: Array) -> Any:
     return sys.modules["torch"]
 
 
-def put(array: Array, like: Array, *, dtype: str = "") -> Array:
+def put(array: Any, like: Any, *, dtype: str = "") -> NDArray[Any]:
     """Return an array where another one is: a numpy array, or a tensor on its device.
 
     Parameters
@@ -122,18 +120,17 @@ def put(array: Array, like: Array, *, dtype: str = "") -> Array:
         array if namespace(array) is not np else xp.from_numpy(np.ascontiguousarray(array))
     )
     kind = getattr(xp, dtype) if dtype else tensor.dtype
-    return cast(Array, tensor.to(device=cast(Any, like).device, dtype=kind))
+    return cast(NDArray[Any], tensor.to(device=like.device, dtype=kind))
 
 
-def pull(array: Array) -> Array:
+def pull(array: Any) -> NDArray[Any]:
     """Return a numpy array of what may be a tensor on a device."""
     if isinstance(array, np.ndarray):
         return array
-    tensor: Any = array
-    return cast(Array, tensor.detach().cpu().numpy())
+    return cast(NDArray[Any], array.detach().cpu().numpy())
 
 
-def on_device(array: Array, device: str) -> Array:
+def on_device(array: NDArray[Any], device: str) -> NDArray[Any]:
     """Return an array for a device: as it is for ``cpu``, a tensor for ``cuda``.
 
     Parameters
@@ -147,10 +144,10 @@ def on_device(array: Array, device: str) -> Array:
         return array
     import torch
 
-    return cast(Array, torch.from_numpy(np.ascontiguousarray(array)).to(device))
+    return cast(NDArray[Any], torch.from_numpy(np.ascontiguousarray(array)).to(device))
 
 
-def dtype_name(array: Array) -> str:
+def dtype_name(array: Any) -> str:
     """Return ``float32`` or ``float64``, for numpy arrays and tensors alike.
 
     Examples

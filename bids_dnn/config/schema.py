@@ -221,10 +221,17 @@ class DecodeConfig(Section):
 
 
 class FoldsConfig(Section):
-    """How many folds of stimuli."""
+    """Which stimuli train and which test."""
 
     stimulus: int = Field(5, ge=2, description="Outer folds; a stimulus is in one only.")
-    inner: int = Field(5, ge=2, description="Inner folds, on which alpha is chosen.")
+    inner: int = Field(
+        5, ge=2, description="Inner folds of the training stimuli, for select = 'inner'."
+    )
+    split: bool = Field(
+        default=False,
+        description="Train and test on the column split of stimuli.tsv (or on the split that the "
+        "data set itself has) in place of outer folds.",
+    )
 
 
 class EncodeConfig(Section):
@@ -233,16 +240,29 @@ class EncodeConfig(Section):
     networks: tuple[str, ...] = Field((), description="Names of [networks.*]; all by default.")
     estimator: Literal["ridge"] = Field("ridge", description="Ridge, alpha by voxel.")
     folds: FoldsConfig = FoldsConfig()
-    alphas: tuple[float, ...] = Field(
-        tuple(10.0 ** (k / 2) for k in range(-8, 9)),
-        min_length=1,
-        description="Penalties, in multiples of the mean diagonal of the centered Gram matrix.",
+    select: Literal["auto", "gcv", "loo", "inner"] = Field(
+        "auto",
+        description="How each unit's penalty is chosen on training stimuli: gcv = generalized "
+        "cross-validation, loo = each stimulus left out, inner = inner folds; auto = inner where "
+        "responses of a run share noise (single-trial models), else gcv.",
+    )
+    alphas: tuple[float, ...] | Literal["auto"] = Field(
+        "auto",
+        description="Penalties, in multiples of the mean diagonal of the centered Gram matrix; "
+        "auto = those that its spectrum asks for.",
     )
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."
     )
     ceiling: Literal["ncsnr", "split-half", "fev"] = Field(
         "split-half", description="Noise ceiling from repeats."
+    )
+    floor: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Reliability (share of signal in the variance of what is tested) below which "
+        "there is no normalized score.",
     )
     permutations: int = Field(1000, ge=1, description="Shuffles of the images.")
 

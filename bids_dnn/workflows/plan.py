@@ -275,6 +275,15 @@ def _settings(scene: Scene, subject: Subject) -> Manifest:
     }
 
 
+def _split(scene: Scene) -> dict[str, str]:
+    """Return which stimuli train and which test, where the split of the table is asked for."""
+    if not scene.config.encode.folds.split:
+        return {}
+    told = scene.stimuli.table["split"]
+    same = scene.same()
+    return {same.get(str(name), str(name)): str(part) for name, part in told.items() if part}
+
+
 def _job(
     scene: Scene,
     analysis: Analysis,
@@ -293,6 +302,8 @@ def _job(
         "seed": seed,
         "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
     }
+    if analysis == "encode":
+        made_from["split"] = _split(scene)
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
@@ -320,6 +331,8 @@ def _job(
         "is_asked": bool(scene.config.run.analysis),
         "left_out": str(scene.work_dir / "left_out" / f"{_name(subject)}_{analysis}.json"),
     }
+    if analysis == "encode":
+        manifest |= {"split": made_from["split"], "device": scene.config.run.device}
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()
     job = Job(analysis, manifest, print_, done=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.deal import FEWEST, deal
+from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
-from bids_dnn.stats import leakage
 from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
-from bids_dnn.stats.folds import Fold, by_stimulus, linked
+from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
 BLOCK = 1024
-FEWEST = 4  # images of a fold: of two, r is 1 or -1 whatever the model
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
     "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
     "fev": lambda values, stimuli, _: by_fev(values, stimuli),
@@ -38,8 +38,9 @@ class Data:
 
     Parameters
     ----------
-    truth : (n_stimuli, n_units) float32
-        Responses averaged over repeats, of the units of all regions.
+    truth : (n_stimuli, n_units + n_regions) float32
+        Responses averaged over repeats, of the units of all regions; then the mean of each
+        region's units.
     stimuli : n_stimuli
         Sorted.
     folds
@@ -50,10 +51,13 @@ class Data:
         Each with its columns of `truth`.
     units : (n_units,)
         Columns of the responses that `truth` holds.
-    reliability : (n_units,)
-        Share of signal in the variance of `truth`; NaN where it cannot be told.
+    reliability : (n_units + n_regions,)
+        Share of signal in the variance of the responses that are tested; NaN where it cannot be
+        told.
+    select
+        How penalties are chosen.
     teaching
-        For each fold, the responses (n_stimuli, n_units) less the nuisance as its training
+        For each fold, the responses (as `truth`) less the nuisance as its training
         images teach it, of which `truth` holds the test images; None where no nuisance is
         regressed out.
     cleaning
@@ -64,6 +68,8 @@ class Data:
     shares_runs
         Whether images of training and test folds were estimated in one run together, as there
         are not enough runs that share no image.
+    keeps_runs
+        Whether images of a run were to go together.
     """
 
     truth: NDArray[np.float32]
@@ -73,10 +79,26 @@ class Data:
     regions: list[tuple[RegionUnits, NDArray[np.intp]]]
     units: NDArray[np.intp]
     reliability: Array
+    select: Selection
     teaching: tuple[NDArray[np.float32], ...] | None = None
     cleaning: tuple[tuple[Array, Array], ...] = ()
     warnings: tuple[str, ...] = ()
     shares_runs: bool = False
+    keeps_runs: bool = False
+
+    @property
+    def n_units(self) -> int:
+        """How many columns of `truth` are units."""
+        return len(self.units)
+
+    def mean_of(self, place: int) -> NDArray[np.intp]:
+        """Return the column of `truth` that holds the mean of a region, by its place."""
+        return np.array([self.n_units + place], dtype=np.intp)
+
+    def tested(self) -> NDArray[np.bool_]:
+        """Mark the stimuli that some fold tests, (n_stimuli,)."""
+        marks: NDArray[np.bool_] = np.any([fold.test for fold in self.folds], axis=0)
+        return marks
 
     def under_null(self, operator: Array) -> Array:
         """Return an operator that takes the nuisance out again, of exchanged responses too.
@@ -104,7 +126,7 @@ class Data:
         return total
 
     def ceiling(self) -> Array:
-        """Return the noise ceiling of r for each unit; NaN where there is none."""
+        """Return the noise ceiling of r for each column of `truth`; NaN where there is none."""
         return ceiling_of(self.reliability)
 
     def ceiling_in(self, columns: NDArray[np.intp]) -> float:
@@ -118,46 +140,42 @@ class Data:
 
 
 def used_samples(
-    responses: Responses, grams: Sequence[FeatureGram], n_folds: int
+    responses: Responses, grams: Sequence[FeatureGram], choices: Choices
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Mark the samples whose image has features in every layer, and count the others.
 
     Raises
     ------
     NotEnoughDataError
-        If there are fewer than four such images for each fold.
+        If there are fewer than four such images for each fold, or for training and for test.
     """
     shown = responses.samples["stimulus"].fillna("").astype(str)
-    known = set.intersection(*(set(gram.stimuli) for gram in grams))
-    used = shown.isin(known - {""}).to_numpy(dtype=np.bool_)
+    known = set.intersection(*(set(gram.stimuli) for gram in grams)) - {""}
+    used = shown.isin(known).to_numpy(dtype=np.bool_)
     without = sorted(set(shown) - known - {""})
-    n = shown[used].nunique()
-    if n < FEWEST * n_folds:
-        raise NotEnoughDataError(
-            f"{n} images have both responses and features, and {n_folds} folds need "
-            f"{FEWEST * n_folds}; {len(without)} images with responses lack features"
-            + (f", such as {without[0]!r}." if without else "."),
-            mend="Check the stim_file column of the events against the stimuli folder, or ask "
-            "for fewer folds (encode.folds in analysis.toml).",
-        )
-    return used, {
+    left_out = {
         "samples_without_stimulus": int((shown == "").sum()),
         "samples_without_features": int((~used).sum() - (shown == "").sum()),
         "stimuli_without_features": without,
         "stimuli_without_samples": len(known - set(shown)),
     }
+    if choices.split is not None:
+        dealt = shown.map(choices.split).isin(("train", "test")).to_numpy(dtype=np.bool_)
+        left_out["stimuli_without_split"] = int(shown[used & ~dealt].nunique())
+        used = used & dealt
+    n = shown[used].nunique()
+    if choices.split is None and n < FEWEST * choices.n_folds:
+        raise NotEnoughDataError(
+            f"{n} images have both responses and features, and {choices.n_folds} folds need "
+            f"{FEWEST * choices.n_folds}; {len(without)} images with responses lack features"
+            + (f", such as {without[0]!r}." if without else "."),
+            mend="Check the stim_file column of the events against the stimuli folder, or ask "
+            "for fewer folds (encode.folds in analysis.toml).",
+        )
+    return used, left_out
 
 
-def prepare(
-    responses: Responses,
-    rois: Sequence[Roi],
-    *,
-    n_folds: int,
-    n_inner: int,
-    ceiling: str,
-    seed: int,
-    nuisance: Sequence[str] = (),
-) -> Data:
+def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data:
     """Average over repeats, deal images onto folds, and estimate noise ceilings.
 
     Parameters
@@ -166,14 +184,7 @@ def prepare(
         Samples with a stimulus only.
     rois
         On the grid of the responses.
-    n_folds, n_inner : int
-    ceiling
-        A name of `CEILINGS`.
-    seed
-        Of the folds and of split halves.
-    nuisance
-        Columns of the sample table, regressed out with slopes learnt on the samples of the
-        training images of each fold.
+    choices
 
     Raises
     ------
@@ -181,62 +192,70 @@ def prepare(
         If there are fewer images than folds, or a region has no measured unit.
     LeakageError
         If a fold shares an image between training and test.
+    ConfigError
+        If there is no column of that nuisance.
     """
     found = region_units(responses, rois)
     units = np.unique(np.concatenate([region.units for region in found]))
+    regions = [(region, np.searchsorted(units, region.units)) for region in found]
     shown = responses.samples["stimulus"].astype(str).to_list()
     stimuli, which = np.unique(np.asarray(shown), return_inverse=True)
-    values = responses.values[:, units]
-    rng = np.random.default_rng([seed, 1])
     names = [str(one) for one in stimuli]
-    together = names
-    if responses.independence == "run":
-        together = linked(names, shown, responses.samples["run"].astype(str).to_list())
-    groups = together if _can_be_dealt(together, n_folds) else names
-    folds = by_stimulus(groups, n_folds, rng)
-    leakage.check(folds, groups=names, what="stimuli")
-    inner = []
-    for fold in folds:
-        rows = np.flatnonzero(fold.train)
-        kept = [groups[k] for k in rows]
-        dealt = kept if _can_be_dealt(kept, n_inner) else [names[k] for k in rows]
-        inner.append(by_stimulus(dealt, n_inner, rng))
-        leakage.check(inner[-1], groups=[names[k] for k in rows], what="stimuli")
-    disturbing, warnings = nuisance_columns(responses.samples, nuisance)
+    values = _with_means(responses.values[:, units], [columns for _, columns in regions])
+    dealt = deal(responses, names, choices)
+    disturbing, warnings = nuisance_columns(responses.samples, choices.nuisance)
     truth = _mean_by(values, which, len(names))
     taught, repeated = None, values
     cleaning: tuple[tuple[Array, Array], ...] = ()
     if disturbing.shape[1]:
         taught = tuple(
             _mean_by(_without(disturbing, values, fold.train[which]), which, len(names))
-            for fold in folds
+            for fold in dealt.folds
         )
-        for fold, own in zip(folds, taught, strict=True):
+        for fold, own in zip(dealt.folds, taught, strict=True):
             truth[fold.test] = own[fold.test]
         of_images = _known_mean(disturbing, which, len(names))
-        cleaning = tuple(taught_slopes(of_images, fold.train) for fold in folds)
+        cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
         repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
+    tested = np.any([fold.test for fold in dealt.folds], axis=0)[which]
     return Data(
         truth=truth,
         stimuli=tuple(names),
-        folds=folds,
-        inner=inner,
-        regions=[(region, np.searchsorted(units, region.units)) for region in found],
+        folds=dealt.folds,
+        inner=dealt.inner,
+        regions=regions,
         units=units,
-        reliability=CEILINGS[ceiling](repeated, shown, seed),
+        reliability=CEILINGS[choices.ceiling](
+            repeated[tested],
+            [name for name, keep in zip(shown, tested, strict=True) if keep],
+            choices.seed,
+        ),
+        select=dealt.select,
         teaching=taught,
         cleaning=cleaning,
         warnings=tuple(warnings),
-        shares_runs=responses.independence == "run" and groups is names,
+        shares_runs=dealt.shares_runs,
+        keeps_runs=responses.independence == "run",
     )
 
 
-def _can_be_dealt(groups: Sequence[str], n_folds: int) -> bool:
-    """Tell whether folds of whole groups are all large enough, and of about one size."""
-    sizes = sorted(Counter(groups).values())
-    per_fold = len(groups) / n_folds
-    fewest = len(sizes) // n_folds * sizes[0]
-    return len(sizes) >= n_folds and fewest >= FEWEST and sizes[-1] <= max(per_fold, 1)
+def _with_means(
+    values: NDArray[np.float32], regions: Sequence[NDArray[np.intp]]
+) -> NDArray[np.float32]:
+    """Return responses of units with those of region means beside them.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+    regions : n_regions of columns
+
+    Returns
+    -------
+    values : (n_samples, n_units + n_regions)
+        The means are plain ones, of the units as they are.
+    """
+    means = [values[:, columns].mean(axis=1, dtype=np.float64) for columns in regions]
+    return np.column_stack([values, *means]).astype(np.float32, copy=False)
 
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.data import CEILINGS, Data, prepare, used_samples
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.chosen import ChosenLayer
+from bids_dnn.analyses.encode.data import Data, prepare, used_samples
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_units
@@ -17,9 +19,12 @@ from bids_dnn.analyses.encode.tables import (
     ALIGNED,
     COLUMNS,
     STATISTIC,
+    TARGETS,
     ceiling_map,
     ceiling_table,
-    choices,
+    chosen_penalties,
+    chosen_tables,
+    edge_warnings,
     flat_warnings,
     layer_maps,
     model_label,
@@ -27,82 +32,77 @@ from bids_dnn.analyses.encode.tables import (
     score_rows,
     warnings_of,
 )
+from bids_dnn.analyses.encode.units import unit_p
+from bids_dnn.backend import on_device
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
-from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.errors import ConfigError
 from bids_dnn.stats.inference import max_statistic, permutation_p
 
 Array = NDArray[np.float64]
 
 
-def encode(  # noqa: PLR0913 the settings of [encode], by name
+def encode(
     responses: Responses,
     rois: Sequence[Roi],
     grams: Sequence[FeatureGram],
     *,
-    n_folds: int,
-    n_inner: int,
-    alphas: Sequence[float],
-    ceiling: str,
-    n_permutations: int,
-    seed: int,
-    nuisance: Sequence[str] = (),
+    choices: Choices,
+    device: str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Predict responses to images from each layer by ridge regression, folds by image.
 
     Responses are averaged over the repeats of an image. Where they were estimated run by run and
-    enough runs share no image, folds hold whole runs, else images. Each fold's images are
-    predicted by a model that learnt on the others; each voxel's penalty is the one of least
-    squared error on inner folds of the training images. The score of a voxel is the signed
+    enough runs share no image, folds hold whole runs, else images; or the split of images is
+    given. Each fold's images are predicted by a model that learnt on the others; each unit's
+    penalty is the one of least error that its training images let expect (see `select`). The
+    mean response of each region is predicted beside its units. The score of a unit is the signed
     correlation over all images. Predictions and responses are centered, and predictions scaled
-    to unit variance,
-    within each test fold before they are pooled, which is close to the mean of the folds' r.
-    Its interval is a corrected resampled t interval over folds.
+    to unit variance, within each test fold before they are pooled, which is close to the mean of
+    the folds' r. Regions average over units through Fisher's z.
+
+    Each unit also takes the layer that its training images let expect to be best, so that the
+    score of the chosen layers is not the highest of several.
 
     `p` is that of the covariance of predicted and measured responses, averaged over all
     penalties alike (so that the null is exact: nothing in it was chosen on the responses) and
-    over the region's voxels, standardized, with responses exchanged among images before the
-    fit; see `permutation`. With `nuisance`, it is taken out of the exchanged responses again.
+    over the region's units, standardized, with responses exchanged among images before the
+    fit; see `permutation`. With a nuisance, it is taken out of the exchanged responses again.
+    Single units are tested by rotations; see `units`.
 
     Parameters
     ----------
     responses
         Samples with a stimulus; others are left out and counted.
     rois
-        On the grid of the responses; where there is none, all units are one region. A voxel in
+        On the grid of the responses; where there is none, all units are one region. A unit in
         two regions is fitted once.
     grams
         One a layer. Images that lack features in one of them are left out and counted.
-    n_folds, n_inner : int, at least 2
-        Outer folds, and inner ones on which penalties are chosen.
-    alphas
-        Penalties, as multiples of the mean diagonal of the centered training Gram matrix.
-    ceiling
-        ``ncsnr``, ``split-half`` or ``fev``.
-    n_permutations : int, at least 1
-    seed
-        The same seed gives the same table.
-    nuisance
-        Numeric columns of the sample table, regressed out of the responses within each fold.
+    choices
+        The settings.
+    device
+        ``cpu`` or ``cuda``: where matrices are multiplied.
     progress
         Told which layer is next.
 
     Returns
     -------
     result
-        One row a region and layer; maps over the union of the regions; `extras` holds
-        ``ceiling`` and ``alphas``.
+        One row a region, layer and target; maps over the union of the regions; `extras` holds
+        ``ceiling``, ``alphas``, ``chosen`` and ``assignment``.
 
     Raises
     ------
     ConfigError
-        If `nuisance` names no column, there is no layer, a layer twice, a penalty that is not
-        above zero, another ceiling, or no permutation.
+        If `nuisance` names no column, there is no layer, or a layer twice.
     NotEnoughDataError
-        If too few images have responses and features, or a region has no measured voxel.
+        If too few images have responses and features, or a region has no measured unit.
+    LeakageError
+        If images stand on both sides of a fold.
     SpaceError
         If a region lies on another grid.
 
@@ -111,81 +111,93 @@ def encode(  # noqa: PLR0913 the settings of [encode], by name
     Naselaris et al. (2011), NeuroImage 56:400, doi:10.1016/j.neuroimage.2010.07.073.
     Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
     """
-    _check(grams, alphas, ceiling, n_permutations)
-    used, left_out = used_samples(responses, grams, n_folds)
-    data = prepare(
-        responses.select(used),
-        rois,
-        n_folds=n_folds,
-        n_inner=n_inner,
-        ceiling=ceiling,
-        seed=seed,
-        nuisance=nuisance,
-    )
-    penalties = np.asarray(alphas, dtype=np.float64)
+    _check(grams)
+    used, left_out = used_samples(responses, grams, choices)
+    data = prepare(responses.select(used), rois, choices)
+    about = data, choices
+    alphas = None if choices.alphas is None else np.asarray(choices.alphas, dtype=np.float64)
 
     rows: list[dict[str, Any]] = []
     maps: list[StatMap] = []
-    chosen: list[pd.DataFrame] = []
+    penalties: list[pd.DataFrame] = []
     operators = []
     flat = []  # layers that answer all images alike
+    taken = ChosenLayer(data.folds, *data.truth.shape)
     for g, gram in enumerate(grams):
         if progress is not None:
             progress(f"encode {gram.network} {gram.layer} ({g + 1} of {len(grams)})")
         made = fit_layer(
-            gram.take(data.stimuli),
+            on_device(gram.take(data.stimuli), device),
             data.truth,
             folds=data.folds,
             inner=data.inner,
-            alphas=penalties,
+            alphas=alphas,
+            select=data.select,
             teaching=data.teaching,
             n_components=gram.n_components,
         )
+        taken.offer(g, made)
         score = score_units(data.truth, made.guess, data.folds)
-        rows += score_rows(gram, made, score, data)
-        maps += layer_maps(gram, made, score, data)
-        chosen.append(choices(gram, made, data))
-        operators.append(data.under_null(made.operator))
+        operator = data.under_null(made.operator)
+        rng = np.random.default_rng([choices.seed, 5])  # one set of rotations for all layers
+        p = unit_p(operator, data.truth, data.folds, rng)
+        rows += score_rows(gram, made, score, p, data, choices)
+        maps += layer_maps(gram, made, score, p, about)
+        penalties.append(chosen_penalties(gram, made, data))
+        operators.append(operator)
         flat += [] if made.operator.any() else [model_label(gram)]
-    maps.append(ceiling_map(data, ceiling))
-    table = _infer(pd.DataFrame(rows), operators, data, n_permutations=n_permutations, seed=seed)
+    maps.append(ceiling_map(data, choices.ceiling))
+    chosen, chosen_maps = chosen_tables(taken, grams, about)
+    counted = pd.concat(penalties, ignore_index=True)
     return Result(
         analysis="encode",
-        table=table,
+        table=_infer(pd.DataFrame(rows), operators, data, choices),
         columns=COLUMNS,
-        maps=tuple(maps),
+        maps=(*maps, *(chosen_maps if len(grams) > 1 else ())),
         space=responses.space.select(data.units),
-        meta={
-            "folds": "by stimulus"
-            if data.shares_runs or responses.independence != "run"
-            else "by stimulus, whole runs together",
-            "n_folds": n_folds,
-            "n_inner": n_inner,
-            "alphas": penalties.tolist(),
-            "alpha_unit": "mean diagonal of the centered training Gram matrix",
-            "ceiling": ceiling,
-            "n_permutations": n_permutations,
-            "score": ALIGNED,
-            "permutation": "responses exchanged among the images of a fold, before the fit; "
-            f"statistic: {STATISTIC}",
-            "seed": seed,
-            "networks": network_facts(grams),
+        meta=_facts(data, choices, grams)
+        | {
             "left_out": left_out
             | {"units": {region.name: region.n_left_out for region, _ in data.regions}},
-            "nuisance": list(nuisance),
             "independence": responses.independence,
-            "warnings": [*warnings_of(responses, data, left_out), *flat_warnings(flat)],
+            "warnings": [
+                *warnings_of(responses, data, left_out),
+                *flat_warnings(flat),
+                *edge_warnings(counted, is_given=alphas is not None),
+            ],
         },
-        extras={
-            "ceiling": ceiling_table(data),
-            "alphas": pd.concat(chosen, ignore_index=True),
-        },
+        extras={"ceiling": ceiling_table(data), "alphas": counted}
+        | (chosen if len(grams) > 1 else {}),
     )
 
 
-def _check(
-    grams: Sequence[FeatureGram], alphas: Sequence[float], ceiling: str, n_permutations: int
-) -> None:
+def _facts(data: Data, choices: Choices, grams: Sequence[FeatureGram]) -> dict[str, Any]:
+    """Say how the models were fitted and scored."""
+    how = (
+        "by stimulus"
+        if data.shares_runs or not data.keeps_runs
+        else ("by stimulus, whole runs together")
+    )
+    return {
+        "folds": how if choices.split is None else "split given",
+        "n_folds": len(data.folds),
+        "n_inner": choices.n_inner,
+        "select": data.select,
+        "alphas": "of the spectrum" if choices.alphas is None else list(choices.alphas),
+        "alpha_unit": "mean diagonal of the centered training Gram matrix",
+        "ceiling": choices.ceiling,
+        "floor": choices.floor,
+        "n_permutations": choices.n_permutations,
+        "score": ALIGNED,
+        "permutation": "responses exchanged among the images of a fold, before the fit; "
+        f"statistic: {STATISTIC}",
+        "seed": choices.seed,
+        "networks": network_facts(grams),
+        "nuisance": list(choices.nuisance),
+    }
+
+
+def _check(grams: Sequence[FeatureGram]) -> None:
     labels = [model_label(gram) for gram in grams]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if not grams or twice:
@@ -194,43 +206,33 @@ def _check(
             f"{found}; encoding needs one, and each once.",
             mend="Name layers with --network NAME@LAYER,LAYER.",
         )
-    if ceiling not in CEILINGS:
-        raise ConfigError(
-            f"encode.ceiling is {ceiling!r}, which does not exist.",
-            mend=nearest(ceiling, CEILINGS),
-        )
-    if not len(alphas) or min(alphas) <= 0 or n_permutations < 1:
-        raise ConfigError(
-            f"encode.alphas is {list(alphas)}, with {n_permutations} permutations; "
-            "all must be above zero.",
-            mend="Set them under [encode] in analysis.toml.",
-        )
 
 
 def _infer(
-    table: pd.DataFrame,
-    operators: Sequence[Array],
-    data: Data,
-    *,
-    n_permutations: int,
-    seed: int,
+    table: pd.DataFrame, operators: Sequence[Array], data: Data, choices: Choices
 ) -> pd.DataFrame:
-    """Add p, corrected p and the best layer; rows are sorted by region, then layer."""
-    n_stimuli, n_regions = len(data.stimuli), len(data.regions)
-    drawn = draw_shuffles(data.folds, n_permutations, np.random.default_rng([seed, 3]))
+    """Add p, corrected p and the best layer; rows are sorted by region, target, then layer."""
+    n_stimuli = len(data.stimuli)
+    drawn = draw_shuffles(
+        data.folds, choices.n_permutations, np.random.default_rng([choices.seed, 3])
+    )
     shuffles = np.vstack([np.arange(n_stimuli), drawn])  # the data as they are come first
-    alike = [similarity(data.truth[:, columns]) for _, columns in data.regions]
+    alike = [
+        similarity(data.truth[:, own if target == "units" else data.mean_of(place)])
+        for place, (_, own) in enumerate(data.regions)
+        for target in TARGETS
+    ]
     found = covariances(operators, alike, shuffles).reshape(len(shuffles), -1)
-    order = np.arange(len(table)).reshape(len(operators), n_regions).T.ravel()
+    order = np.arange(len(table)).reshape(len(operators), len(alike)).T.ravel()
     out = table.iloc[order].reset_index(drop=True)
     known = np.isfinite(out["score"].to_numpy(dtype=np.float64))
     observed = np.where(known, found[0], np.nan)
     out["p"] = [
         permutation_p(float(one), found[1:, k], enumerated=False) for k, one in enumerate(observed)
     ]
-    out["p_floor"] = 1 / (n_permutations + 1)
+    out["p_floor"] = 1 / (choices.n_permutations + 1)
     out["p_corrected"] = np.maximum(max_statistic(observed, found[1:]), out["p"].to_numpy())
-    out["n_permutations"] = n_permutations
-    highest = out.groupby("region")["score"].transform("max")
+    out["n_permutations"] = choices.n_permutations
+    highest = out.groupby(["region", "target"])["score"].transform("max")
     out["best"] = (out["score"] == highest).to_numpy(dtype=np.bool_)
     return out[list(COLUMNS)]

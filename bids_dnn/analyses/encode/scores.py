@@ -15,6 +15,8 @@ from bids_dnn.stats.metrics import pearson
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 BLOCK = 1024
+NEAR = 1e-12
+N_BOOTSTRAPS = 2000
 
 
 def align_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> tuple[Array, Array]:
@@ -29,20 +31,21 @@ def align_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> tuple[Ar
     ----------
     truth, guess : (n_stimuli, n_units)
     folds
-        Each stimulus is tested once.
+        Each stimulus is tested once at most.
 
     Returns
     -------
     truth, guess : (n_stimuli, n_units) float64
-        Zero in a fold whose prediction is constant.
+        Zero in a fold whose prediction is constant, and for stimuli that no fold tests.
     """
-    t, g = truth.astype(np.float64), guess.astype(np.float64)
+    t, g = np.zeros(truth.shape), np.zeros(guess.shape)
     for fold in folds:
-        t[fold.test] -= t[fold.test].mean(axis=0)
-        flat = np.ptp(g[fold.test], axis=0) == 0
-        part = g[fold.test] - g[fold.test].mean(axis=0)
+        own = truth[fold.test].astype(np.float64)
+        t[fold.test] = own - own.mean(axis=0)
+        told = guess[fold.test].astype(np.float64)
+        part = told - told.mean(axis=0)
         spread = np.sqrt((part**2).mean(axis=0))
-        flat |= spread == 0
+        flat = (np.ptp(told, axis=0) == 0) | (spread == 0)
         g[fold.test] = np.where(flat, 0.0, part / np.where(flat, 1.0, spread))
     return t, g
 
@@ -64,16 +67,46 @@ def score_units(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
         Signed. NaN where the responses or the predictions do not vary.
     """
     out = np.empty(truth.shape[1])
+    tested = np.any([fold.test for fold in folds], axis=0)
     for start in range(0, truth.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
-        flat = np.ptp(truth[:, where], axis=0) == 0
+        flat = np.ptp(truth[tested, where], axis=0) == 0
         t, g = align_folds(truth[:, where], guess[:, where], folds)
         out[where] = np.where(flat, np.nan, pearson(t, g))
     return out
 
 
+def mean_r(r: Array) -> float:
+    """Return the mean of correlations through Fisher's z.
+
+    Parameters
+    ----------
+    r : (n,), in [-1, 1]
+        NaN is left out.
+
+    Returns
+    -------
+    mean : float, in [-1, 1]
+        NaN where there is none.
+
+    References
+    ----------
+    Fisher (1915), Biometrika 10:507, doi:10.1093/biomet/10.4.507.
+
+    Examples
+    --------
+    >>> round(mean_r(np.array([0.0, 0.8])), 3)
+    0.5
+    """
+    known = r[np.isfinite(r)]
+    if not known.size:
+        return float("nan")
+    within = np.clip(known, -1 + NEAR, 1 - NEAR)  # z of 1 is infinite
+    return float(np.tanh(np.arctanh(within).mean()))
+
+
 def score_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
-    """Return the mean over units of r within each test fold.
+    """Return the mean over units of r within each test fold, through Fisher's z.
 
     Parameters
     ----------
@@ -93,15 +126,19 @@ def score_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
         for f, fold in enumerate(folds):
             varies = np.ptp(truth[fold.test, where], axis=0) > 0
             r = pearson(t[np.ix_(fold.test, varies)], g[np.ix_(fold.test, varies)])
-            total[f] += np.nansum(r)
+            total[f] += np.nansum(np.arctanh(np.clip(r, -1 + NEAR, 1 - NEAR)))
             known[f] += varies.sum()
-    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
+    return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
 def score_interval(
-    truth: Values, guess: Values, folds: Sequence[Fold], *, center: float
+    truth: Values, guess: Values, folds: Sequence[Fold], *, center: float, seed: int
 ) -> tuple[float, float]:
-    """Return the 95 % interval of a region's score, from the scores of its folds.
+    """Return the 95 % interval of a region's score.
+
+    With several folds, a corrected resampled t interval of the folds' scores. With one, the
+    split that was given, the middle 95 % of the scores of bootstrap samples of its test images:
+    what other test images would have given this model.
 
     Parameters
     ----------
@@ -110,17 +147,65 @@ def score_interval(
     folds
     center : float
         The score.
+    seed
+        Of the bootstrap.
 
     Returns
     -------
     low, high : float, in [-1, 1]
-        NaN under three folds.
+        NaN with two folds, or where `center` is.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), Machine Learning 52:239, doi:10.1023/A:1024068626366.
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, doi:10.1007/978-1-4899-4541-9.
     """
+    if not np.isfinite(center):
+        return float("nan"), float("nan")
+    if len(folds) == 1:
+        test = folds[0].test
+        drawn = bootstrap_scores(truth[test], guess[test], np.random.default_rng([seed, 4]))
+        low, high = np.nanquantile(drawn, (0.025, 0.975))
+        return float(low), float(high)
     n, k = len(truth), len(folds)
     low, high = corrected_t_interval(
         score_folds(truth, guess, folds), n_test=n / k, n_train=n - n / k, center=center
     )
     return float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1))
+
+
+def bootstrap_scores(
+    truth: Values, guess: Values, rng: np.random.Generator, *, n: int = N_BOOTSTRAPS
+) -> Array:
+    """Return the mean r over units (through Fisher's z) of bootstrap samples of images.
+
+    Parameters
+    ----------
+    truth, guess : (n_stimuli, n_units)
+    rng
+        Draws the images, the same for all units.
+    n : int
+
+    Returns
+    -------
+    score : (n,), in [-1, 1]
+        NaN where no unit varies in a sample.
+    """
+    counts = rng.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), size=n)
+    weights = counts / len(truth)  # (n, n_stimuli)
+    total, known = np.zeros(n), np.zeros(n)
+    for start in range(0, truth.shape[1], BLOCK):
+        where = slice(start, start + BLOCK)
+        t, g = truth[:, where].astype(np.float64), guess[:, where].astype(np.float64)
+        t, g = t - t.mean(axis=0), g - g.mean(axis=0)
+        means = weights @ t, weights @ g
+        product = weights @ (t * g) - means[0] * means[1]
+        power = (weights @ t**2 - means[0] ** 2) * (weights @ g**2 - means[1] ** 2)
+        varies = power > NEAR * (t**2).mean(axis=0) * (g**2).mean(axis=0)
+        r = np.where(varies, product / np.sqrt(np.where(varies, power, 1.0)), 0.0)
+        total += np.arctanh(np.clip(r, -1 + NEAR, 1 - NEAR)).sum(axis=1)
+        known += varies.sum(axis=1)
+    return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
 def fold_errors(held_out: Values, told: Values, mean: Array) -> tuple[Array, Array]:
@@ -163,5 +248,5 @@ def share_explained(truth: Values, sse: Array, sst: Array) -> Array:
     r2 : (n_units,), at most 1
         NaN where the responses do not vary.
     """
-    flat = (np.ptp(truth, axis=0) == 0) | (sst == 0)
+    flat = (np.ptp(truth, axis=0) == 0) | (sst == 0)  # of one fold, the mean leaves rounding
     return np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))

@@ -8,6 +8,7 @@ honest way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Literal
 
@@ -244,8 +245,7 @@ def check_exchangeable(select: Selection, stimuli: Sequence[Hashable]) -> None:
     """
     if select == "inner":
         return
-    seen: set[Hashable] = set()
-    twice = list(dict.fromkeys(one for one in stimuli if one in seen or seen.add(one)))
+    twice = [name for name, count in Counter(stimuli).items() if count > 1]
     if twice:
         shown = ", ".join(map(str, twice[:SHOWN]))
         raise LeakageError(

@@ -140,7 +140,7 @@ def choose_alpha(loss: Array, alphas: Array) -> Array:
 
 def predict_fold(
     found: Spectrum, y: Values, fold: Fold, *, alpha: Array, batch: int = BATCH
-) -> tuple[Array, Array]:
+) -> tuple[Values, Array]:
     """Learn from a fold's training samples, and predict its test samples.
 
     Parameters

@@ -120,7 +120,7 @@ def penalty_grid(found: Spectrum) -> Array:
     >>> np.log10(penalty_grid(decompose(gram, gram))).round(2).tolist()
     [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]
     """
-    s = pull(found.values)
+    s: Array = pull(found.values).astype(np.float64)
     if not s.size:
         return np.array([1.0])
     rank = len(s)

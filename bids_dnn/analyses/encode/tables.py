@@ -10,15 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.layer import LayerFit
-from bids_dnn.analyses.encode.scores import score_interval
+from bids_dnn.analyses.encode.scores import mean_r, score_interval, score_units
+from bids_dnn.analyses.encode.units import share_above_chance
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.leakage import ceiling_doubts
 
 Array = NDArray[np.float64]
+AT_EDGE = 0.1  # share of units and folds
+CHOSEN = "chosenlayer"  # label of what each unit's chosen layer gives
 
 ALIGNED = (
     "Predictions and responses are centered, and predictions scaled to unit variance, within each "
@@ -32,16 +37,22 @@ COLUMNS = {
     "region": "Name of the region",
     "network": "Name of the network",
     "layer": "Module path of the layer",
+    "target": "units = each unit of the region is predicted, and scores are averaged; mean = the "
+    "mean response of the region's units is predicted",
     "metric": "pearson = correlation of predicted and measured responses over images",
-    "score": "Mean over the region's units of the signed out-of-fold correlation; -1 to 1. "
-    + ALIGNED,
-    "ceiling": "Noise ceiling of that correlation, of the voxels' mean reliability; n/a where "
+    "score": "Mean over the region's units, through Fisher's z, of the signed out-of-fold "
+    "correlation; -1 to 1. " + ALIGNED,
+    "median": "Median over the region's units of that correlation",
+    "ceiling": "Noise ceiling of that correlation, of the units' mean reliability; n/a where "
     "the repeats agree no better than noise",
-    "normalized": "score / ceiling",
-    "r2": "Mean over voxels of 1 - SSE / SST, SST against the mean of the training images",
-    "ci_low": "Lower end of the 95 % corrected resampled t interval of score over folds (Nadeau & "
-    "Bengio 2003); n/a under 3 folds",
+    "normalized": "score / ceiling; n/a where the reliability is below the floor of the settings",
+    "r2": "Mean over units of 1 - SSE / SST, SST against the mean of the training images",
+    "ci_low": "Lower end of the 95 % interval of score: a corrected resampled t interval over "
+    "folds (Nadeau & Bengio 2003), n/a under 3 folds; a bootstrap over test images where the "
+    "split of images was given",
     "ci_high": "Upper end of that interval",
+    "above_chance": "Share of the region's units that are predicted above chance: rotation test "
+    "(Langsrud 2005), false discovery rate over all units below 0.05",
     "p": f"One-sided permutation p of the {STATISTIC}: responses exchanged among the images of a "
     "fold before the model learns",
     "p_floor": "The smallest p that the permutations allow",
@@ -49,64 +60,137 @@ COLUMNS = {
     "n_permutations": "Exchanges of images",
     "n_units": "Units (voxels, vertices, channels) of the region that have a score",
     "n_units_ceiling": "Units among them that have a noise ceiling of their own",
-    "n_stimuli": "Images, each predicted once",
-    "n_folds": "Folds of images",
-    "best": "Whether the score is the region's highest over layers",
+    "n_stimuli": "Images that are predicted, each once",
+    "n_folds": "Folds of images; 1 = the split that was given",
+    "best": "Whether the score is the region's highest over layers; chosen after the fact, so "
+    "that its score is the highest of several (see the table of chosen layers)",
 }
+TARGETS = ("units", "mean")
 
 
 def score_rows(
-    gram: FeatureGram, made: LayerFit, score: Array, data: Data
+    gram: FeatureGram, made: LayerFit, score: Array, p: Array, data: Data, choices: Choices
 ) -> list[dict[str, Any]]:
-    """Score a layer in each region: one row of the table for each, but for what `fit` infers."""
-    rows, tops = [], data.ceiling()
-    for region, columns in data.regions:
-        r, top = score[columns], data.ceiling_in(columns)
-        capped = np.isfinite(r) & np.isfinite(tops[columns])
-        low, high = score_interval(
-            data.truth[:, columns], made.guess[:, columns], data.folds, center=_mean(r)
-        )
-        rows.append(
-            {
-                "region": region.name,
-                "network": gram.network,
-                "layer": gram.layer,
+    """Score a layer in each region: its units and its mean, but for what `fit` infers.
+
+    Parameters
+    ----------
+    gram, made
+        The layer.
+    score, p : (n_units + n_regions,)
+        Correlation, and p of single units.
+    data, choices
+    """
+    share = {"region": "", "network": gram.network, "layer": gram.layer}
+    return [
+        row | share | {"region": name, "target": target}
+        for name, target, row in target_rows(score, made.r2, made.guess, p, (data, choices))
+    ]
+
+
+def target_rows(
+    score: Array,
+    r2: Array,
+    guess: NDArray[np.float32],
+    p: Array,
+    about: tuple[Data, Choices],
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Score predictions in each region: of its units, then of its mean.
+
+    Parameters
+    ----------
+    score, r2, p : (n_units + n_regions,)
+    guess : (n_stimuli, n_units + n_regions)
+    about
+        What was fitted, and how.
+    """
+    data, choices = about
+    rows = []
+    for place, (region, own) in enumerate(data.regions):
+        for target in TARGETS:
+            columns = own if target == "units" else data.mean_of(place)
+            r, top = score[columns], data.ceiling_in(columns)
+            known = r[np.isfinite(r)]
+            low, high = score_interval(
+                data.truth[:, columns],
+                guess[:, columns],
+                data.folds,
+                center=mean_r(r),
+                seed=choices.seed,
+            )
+            row = {
                 "metric": "pearson",
-                "score": _mean(r),
+                "score": mean_r(r),
+                "median": float(np.median(known)) if known.size else float("nan"),
                 "ceiling": top,
-                "normalized": _mean(r) / top,
-                "r2": _mean(made.r2[columns]),
+                "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
+                "r2": _mean(r2[columns]),
                 "ci_low": low,
                 "ci_high": high,
+                "above_chance": share_above_chance(p[: data.n_units], columns)
+                if target == "units"
+                else float("nan"),
                 "n_units": int(np.isfinite(r).sum()),
-                "n_units_ceiling": int(capped.sum()),
-                "n_stimuli": len(data.stimuli),
+                "n_units_ceiling": int(
+                    (np.isfinite(r) & np.isfinite(data.ceiling()[columns])).sum()
+                ),
+                "n_stimuli": int(data.tested().sum()),
                 "n_folds": len(data.folds),
             }
-        )
+            rows.append((region.name, target, row))
     return rows
 
 
-def layer_maps(gram: FeatureGram, made: LayerFit, score: Array, data: Data) -> list[StatMap]:
+def layer_maps(
+    gram: FeatureGram, made: LayerFit, score: Array, p: Array, about: tuple[Data, Choices]
+) -> list[StatMap]:
     """Map a layer's scores over the units of all regions."""
     where = f"{gram.layer} of {gram.network}"
+    return unit_maps(score, made.r2, p, where=where, model=model_label(gram), about=about)
+
+
+def unit_maps(
+    score: Array, r2: Array, p: Array, *, where: str, model: str, about: tuple[Data, Choices]
+) -> list[StatMap]:
+    """Map scores over the units of all regions.
+
+    Parameters
+    ----------
+    score, r2, p : (n_units + n_regions,)
+    where
+        What predicts, for the descriptions.
+    model
+        Label of the maps.
+    about
+        What was fitted, and how.
+    """
+    data, choices = about
+    kept = data.reliability >= max(choices.floor, np.finfo(np.float64).tiny)
+    top = np.where(kept, data.ceiling(), np.nan)
     told = {
         "pearson": (
             score,
             f"Correlation of predicted and measured responses over images, from {where}; -1 to 1.",
         ),
         "rsquared": (
-            made.r2,
+            r2,
             f"1 - SSE / SST against the training mean, predicted from {where}; at most 1.",
         ),
         "normalized": (
-            score / data.ceiling(),
-            f"Correlation from {where} / noise ceiling; n/a where there is no ceiling.",
+            score / top,
+            f"Correlation from {where} / noise ceiling; n/a where there is no ceiling, or the "
+            f"reliability is below {choices.floor:g}.",
+        ),
+        "p": (
+            p,
+            f"One-sided p of each unit, predicted from {where}: rotation test of the covariance "
+            "of predicted and measured responses under all penalties alike; not corrected.",
         ),
     }
     return [
-        StatMap(stat, values.astype(np.float32), model_label(gram), text)
+        StatMap(stat, values[: data.n_units].astype(np.float32), model, text)
         for stat, (values, text) in told.items()
+        if np.isfinite(values).any() or stat != "p"
     ]
 
 
@@ -114,23 +198,69 @@ def ceiling_map(data: Data, method: str) -> StatMap:
     """Map the noise ceiling over the units of all regions."""
     return StatMap(
         "noiseceiling",
-        data.ceiling().astype(np.float32),
+        data.ceiling()[: data.n_units].astype(np.float32),
         "",
         f"Highest correlation that noise allows for the mean over repeats ({method}); 0 to 1, "
         "n/a where it cannot be told.",
     )
 
 
-def choices(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:
-    """Count how often each penalty was chosen, over voxels and folds."""
+def chosen_tables(
+    taken: ChosenLayer, grams: Sequence[FeatureGram], about: tuple[Data, Choices]
+) -> tuple[dict[str, pd.DataFrame], list[StatMap]]:
+    """Score the layers that units chose on training images, and say which they are.
+
+    Returns
+    -------
+    tables
+        ``chosen``: score of each region; ``assignment``: how often each layer was chosen.
+    maps
+        Scores, and the number of the layer that each unit took in most folds.
+    """
+    data, _ = about
+    score = score_units(data.truth, taken.guess, data.folds)
+    r2 = taken.r2(data.truth, data.teaching)
+    nothing = np.full(len(score), np.nan)
+    rows = [
+        {"region": name, "target": target} | row
+        for name, target, row in target_rows(score, r2, taken.guess, nothing, about)
+    ]
+    shares = [
+        (region.name, target, gram.network, gram.layer, float(share))
+        for place, (region, own) in enumerate(data.regions)
+        for target in TARGETS
+        for gram, share in zip(
+            grams,
+            taken.shares(len(grams), own if target == "units" else data.mean_of(place)),
+            strict=True,
+        )
+    ]
+    names = ", ".join(f"{k} = {g.layer} of {g.network}" for k, g in enumerate(grams, start=1))
+    text = f"Layer that each unit chose on training images in most folds: {names}."
+    layers = (taken.assignment()[: data.n_units] + 1).astype(np.float32)
+    maps = unit_maps(
+        score, r2, nothing, where="each unit's chosen layer", model=CHOSEN, about=about
+    )
+    return {
+        "chosen": pd.DataFrame(rows).drop(columns="above_chance"),
+        "assignment": pd.DataFrame(
+            shares, columns=["region", "target", "network", "layer", "share"]
+        ),
+    }, [*maps, StatMap("layer", layers, CHOSEN, text)]
+
+
+def chosen_penalties(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:
+    """Count how often each penalty was chosen, over units and folds, and how often at an edge."""
     rows = []
     for region, columns in data.regions:
-        values, counts = np.unique(made.alpha[:, columns].round(12), return_counts=True)
-        rows += [
-            (region.name, gram.network, gram.layer, float(value), int(count))
-            for value, count in zip(values, counts, strict=True)
-        ]
-    return pd.DataFrame(rows, columns=["region", "network", "layer", "alpha", "count"])
+        alpha, edges = made.alpha[:, columns].ravel(), made.edges[:, columns].ravel()
+        values, which = np.unique(np.log10(alpha).round(6), return_inverse=True)
+        for k, value in enumerate(values):
+            own = edges[which == k]
+            counts = len(own), int((own < 0).sum()), int((own > 0).sum())
+            rows.append((region.name, gram.network, gram.layer, float(10**value), *counts))
+    names = ["region", "network", "layer", "alpha", "count", "n_smallest", "n_largest"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def ceiling_table(data: Data) -> pd.DataFrame:
@@ -165,6 +295,34 @@ def flat_warnings(labels: Sequence[str]) -> list[str]:
     return [f"{one} answers all images alike, so that it predicts nothing." for one in labels]
 
 
+def edge_warnings(counted: pd.DataFrame, *, is_given: bool) -> list[str]:
+    """Say where many chosen penalties are the smallest or largest that were offered.
+
+    Parameters
+    ----------
+    counted
+        As `chosen_penalties` gives it.
+    is_given
+        Whether the penalties were given. Those of the spectrum end where the features are
+        free, or bound to nothing: only then is an edge no sign of a grid that is too short.
+    """
+    if not is_given or counted.empty:
+        return []
+    sums = counted.groupby(["network", "layer"], sort=False)[
+        ["count", "n_smallest", "n_largest"]
+    ].sum()
+    out = []
+    for which, word in (("n_smallest", "smallest"), ("n_largest", "largest")):
+        share = sums[which] / sums["count"]
+        if (share > AT_EDGE).any():
+            network, layer = share.index[int(share.to_numpy().argmax())]
+            out.append(
+                f"The {word} penalty of encode.alphas was chosen for {share.max():.0%} of units "
+                f"and folds in {layer} of {network}: offer more, or leave alphas out."
+            )
+    return out
+
+
 def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> list[str]:
     """Say what the reader of the results must know."""
     out = list(data.warnings)
@@ -172,6 +330,11 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
     shown = responses.samples["stimulus"].fillna("").astype(str)
     if np.isfinite(data.reliability).any():
         out += ceiling_doubts(list(shown), runs=list(runs), independence=responses.independence)
+    if left_out.get("stimuli_without_split"):
+        out.append(
+            f"{left_out['stimuli_without_split']} images have neither train nor test as their "
+            "split, and are left out."
+        )
     if data.shares_runs:
         out.append(
             "Images of training and test folds share runs, and so the noise of their estimates: "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.fit import encode
+from bids_dnn.backend import choose_device
 from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import LeakageError, NotEnoughDataError
@@ -14,6 +17,9 @@ from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
 
+# Runs that data sets name after their split.
+RUNS = {"train": "train", "training": "train", "test": "test", "validation": "test"}
+
 
 def encode_step(manifest: Path, responses: Path, regions: Path, features: list[Path]) -> Path:
     """Fit each layer of each network to each voxel; returns the sidecar, written last."""
@@ -21,8 +27,9 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     measured, facts = load_responses(responses)
     rois, warnings = load_rois(regions)
     settings = told["settings"]
+    split = split_of(measured, told["split"]) if settings["folds"]["split"] else None
     for index in features:
-        check_scaling(measured, read_json(index)["scaled_on"])
+        check_scaling(measured, read_json(index)["scaled_on"], split=split)
         warnings += read_json(index)["warnings"]
     grams = [gram for index in features for gram in load_grams(index)]
     try:
@@ -30,13 +37,8 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
             measured,
             rois,
             grams,
-            n_folds=settings["folds"]["stimulus"],
-            n_inner=settings["folds"]["inner"],
-            alphas=settings["alphas"],
-            ceiling=settings["ceiling"],
-            n_permutations=settings["permutations"],
-            seed=told["seed"],
-            nuisance=tuple(settings["nuisance"]),
+            choices=choices_of(settings, seed=told["seed"], split=split),
+            device=choose_device(told["device"]),
         )
     except NotEnoughDataError as err:
         return leave_out(told, err)
@@ -48,8 +50,70 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     )[-1]
 
 
-def check_scaling(responses: Responses, scaled_on: Sequence[str]) -> None:
-    """Refuse features that were scaled by stimuli which the folds will test.
+def choices_of(
+    settings: Mapping[str, Any], *, seed: int, split: Mapping[str, str] | None
+) -> Choices:
+    """Return the settings of [encode] as the analysis takes them."""
+    alphas = settings["alphas"]
+    return Choices(
+        n_folds=settings["folds"]["stimulus"],
+        n_inner=settings["folds"]["inner"],
+        alphas=None if alphas == "auto" else tuple(alphas),
+        select=settings["select"],
+        ceiling=settings["ceiling"],
+        floor=settings["floor"],
+        n_permutations=settings["permutations"],
+        seed=seed,
+        nuisance=tuple(settings["nuisance"]),
+        split=split,
+    )
+
+
+def split_of(responses: Responses, told: Mapping[str, str]) -> dict[str, str]:
+    """Return which stimuli train and which test.
+
+    Parameters
+    ----------
+    responses
+        Whose runs are named after the split in some data sets (TVSD, vim-1, Algonauts).
+    told
+        ``train`` or ``test`` of stimuli, as a table says it; where it says nothing of any of
+        them, the names of the runs count.
+
+    Raises
+    ------
+    LeakageError
+        If a stimulus is in both.
+    NotEnoughDataError
+        If nothing tells the stimuli apart.
+    """
+    shown = responses.samples["stimulus"].fillna("").astype(str)
+    known = {name: told[name] for name in set(shown) if told.get(name)}
+    if known:
+        return known
+    parts = responses.samples["run"].astype(str).map(RUNS)
+    pairs = {(name, part) for name, part in zip(shown, parts, strict=True) if name}
+    pairs = {(name, part) for name, part in pairs if isinstance(part, str)}
+    both = sorted(name for name, part in pairs if part == "train" and (name, "test") in pairs)
+    if both:
+        raise LeakageError(
+            f"{len(both)} stimuli are in training and in test runs, such as {both[0]!r}.",
+            mend="Give the split of each stimulus in stimuli.tsv, or use folds "
+            "(encode.folds = { stimulus = 5 }).",
+        )
+    if not pairs:
+        raise NotEnoughDataError(
+            "encode.folds.split asks for the split of the stimuli, but stimuli.tsv has none, and "
+            f"the runs are called {', '.join(sorted(set(responses.samples['run']))[:5])}.",
+            mend="Add a column split (train or test) to stimuli.tsv, or use folds.",
+        )
+    return dict(sorted(pairs))
+
+
+def check_scaling(
+    responses: Responses, scaled_on: Sequence[str], *, split: Mapping[str, str] | None = None
+) -> None:
+    """Refuse features that were scaled by stimuli which will be tested.
 
     Parameters
     ----------
@@ -57,17 +121,22 @@ def check_scaling(responses: Responses, scaled_on: Sequence[str]) -> None:
         Whose images are dealt onto folds.
     scaled_on
         Stimuli by whose features the columns were divided; none = they were not.
+    split
+        Which of them train and which test; None = each is tested in turn.
 
     Raises
     ------
     LeakageError
-        If one of them is among the images of the responses.
+        If one of them is among the images that are tested.
     """
-    shared = sorted(set(responses.samples["stimulus"]) & set(scaled_on))
+    tested = set(responses.samples["stimulus"])
+    if split is not None:
+        tested = {name for name, part in split.items() if part == "test"}
+    shared = sorted(tested & set(scaled_on))
     if shared:
         raise LeakageError(
             f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
             f"{len(shared)} of them are tested here, such as {shared[0]!r}.",
-            mend="Give the split 'train' in stimuli.tsv to stimuli that no participant saw, or "
-            "leave scale out.",
+            mend="Test on the split that is given (encode.folds = { split = true }), give the "
+            "split 'train' in stimuli.tsv to stimuli that no participant saw, or leave scale out.",
         )

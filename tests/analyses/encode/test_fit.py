@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from tests.factories.responses import make_gram, make_responses, make_roi
@@ -14,16 +15,24 @@ ALPHAS = np.logspace(-4, 4, 9)
 SETTINGS = {
     "n_folds": 5,
     "n_inner": 4,
-    "alphas": ALPHAS,
+    "alphas": tuple(ALPHAS),
+    "select": "inner",
     "ceiling": "ncsnr",
+    "floor": 0.0,
     "n_permutations": 99,
     "seed": 0,
 }
 N_REPEATS = 4
 
 
-def run(responses, rois, grams, **other):
-    return encode(responses, rois, grams, **(SETTINGS | other))
+def run(responses, rois, grams, *, progress=None, **other):
+    choices = Choices(**(SETTINGS | other))
+    return encode(responses, rois, grams, choices=choices, progress=progress)
+
+
+def of_units(result):
+    table = result.table
+    return table[table["target"] == "units"].reset_index(drop=True)
 
 
 def make(rng, *, n=100, n_units=30, n_repeats=N_REPEATS, noise=1.0):
@@ -49,7 +58,7 @@ def make(rng, *, n=100, n_units=30, n_repeats=N_REPEATS, noise=1.0):
 
 def test_the_planted_layer_is_found(rng):
     result = run(*make(rng))
-    table = result.table.set_index(["region", "layer"])
+    table = of_units(result).set_index(["region", "layer"])
     assert table["best"].xs("conv.1", level="layer")[["one", "half"]].all()
     assert table.groupby("region")["best"].sum().tolist() == [1, 1, 1]
     ceiling = np.sqrt(1 / (1 + 1 / N_REPEATS))
@@ -67,10 +76,11 @@ def test_maps_cover_the_regions_together(rng):
     result = run(responses, rois[1:], grams)
     np.testing.assert_array_equal(result.space.index, [*range(10), *range(20, 30)])
     made = {(one.stat, one.model): one.values for one in result.maps}
-    assert len(made) == 3 * 3 + 1
+    assert len(made) == 3 * 4 + 1 + 4
     score = made["pearson", "net+conv1"]
-    row = result.table.set_index(["region", "layer"]).loc[("half", "conv.1")]
-    np.testing.assert_allclose(score[:10].mean(), row["score"], rtol=1e-6)
+    row = of_units(result).set_index(["region", "layer"]).loc[("half", "conv.1")]
+    np.testing.assert_allclose(np.tanh(np.arctanh(score[:10]).mean()), row["score"], rtol=1e-6)
+    np.testing.assert_allclose(np.median(score[:10]), row["median"], rtol=1e-6)
     np.testing.assert_allclose(made["rsquared", "net+conv1"][:10].mean(), row["r2"], rtol=1e-6)
     np.testing.assert_allclose(
         made["normalized", "net+conv1"], score / made["noiseceiling", ""], rtol=1e-5
@@ -85,7 +95,7 @@ def test_noise_has_no_score_and_uniform_p(rng):
         shared = rng.normal(size=(30, 1))
         responses = make_responses(shared + rng.normal(size=(30, 4)), stimuli=stimuli)
         grams = [make_gram(features, stimuli)]
-        row = run(responses, [], grams, seed=seed).table.iloc[0]
+        row = of_units(run(responses, [], grams, seed=seed)).iloc[0]
         scores.append(row["score"])
         p.append(row["p"])
         inside.append(row["ci_low"] <= 0 <= row["ci_high"])
@@ -114,8 +124,8 @@ def test_the_order_of_samples_does_not_matter(rng):
 def test_other_regions_and_layers_do_not_change_a_score(rng):
     responses, rois, grams = make(rng, n=40)
     columns = ["score", "ceiling", "r2", "ci_low", "ci_high", "p"]
-    whole = run(responses, rois, grams).table.set_index(["region", "layer"])
-    alone = run(responses, rois[:1], grams[1:2]).table.iloc[0]
+    whole = of_units(run(responses, rois, grams)).set_index(["region", "layer"])
+    alone = of_units(run(responses, rois[:1], grams[1:2])).iloc[0]
     np.testing.assert_allclose(
         whole.loc[("one", "conv.1"), columns].astype(float), alone[columns].astype(float)
     )
@@ -141,7 +151,7 @@ def test_without_repeats_there_is_no_ceiling(rng, ceiling):
 def test_repeats_need_not_be_of_one_number(rng):
     responses, rois, grams = make(rng)
     keep = np.arange(len(responses.samples)) < 250  # 3 or 2 repeats
-    row = run(responses.select(keep), rois, grams).table.set_index(["region", "layer"])
+    row = of_units(run(responses.select(keep), rois, grams)).set_index(["region", "layer"])
     assert (
         abs(row.loc[("one", "conv.1"), "ceiling"] - np.sqrt(1 / (1 + (1 / 3 + 1 / 2) / 2))) < 0.03
     )
@@ -163,7 +173,7 @@ def test_what_has_no_partner_is_left_out_and_counted(rng):
         "units": {"one": 1, "half": 1, "noise": 0},
     }
     assert "'unknown.png'" in result.meta["warnings"][0]
-    assert result.table["n_units"].tolist() == [19] * 3 + [9] * 3 + [10] * 3
+    assert of_units(result)["n_units"].tolist() == [19] * 3 + [9] * 3 + [10] * 3
 
 
 def test_what_made_the_features_is_kept(rng):
@@ -181,7 +191,8 @@ def test_penalties_are_counted(rng):
     result = run(*make(rng, n=40))
     counts = result.extras["alphas"].groupby(["region", "layer"])["count"].sum()
     assert set(counts["one"]) == {20 * 5}
-    assert set(result.extras["alphas"]["alpha"]) <= set(ALPHAS)
+    found = result.extras["alphas"]["alpha"].to_numpy()
+    assert np.isclose(found[:, None], ALPHAS).any(axis=1).all()
 
 
 def test_progress_names_each_layer(rng):
@@ -209,7 +220,7 @@ def test_another_ceiling_is_refused(rng):
         run(*make(rng, n=40), ceiling="splithalf")
 
 
-@pytest.mark.parametrize("other", [{"alphas": []}, {"alphas": [0.0]}, {"n_permutations": 0}])
+@pytest.mark.parametrize("other", [{"alphas": ()}, {"alphas": (0.0,)}, {"n_permutations": 0}])
 def test_settings_that_are_not_above_zero_are_refused(rng, other):
     with pytest.raises(ConfigError, match="must be above zero"):
         run(*make(rng, n=40), **other)
@@ -230,7 +241,7 @@ def test_nuisance_is_regressed_out_within_folds(rng):
     disturbed = replace(responses, values=values, samples=samples)
 
     def score(data, **other):
-        table = run(data, rois[:1], grams, **other).table.set_index("layer")
+        table = of_units(run(data, rois[:1], grams, **other)).set_index("layer")
         return table.loc["conv.1", "score"]
 
     clean = score(responses)
@@ -295,6 +306,6 @@ def test_a_layer_that_answers_all_images_alike_is_named(rng):
     responses, rois, grams = make(rng)
     flat = make_gram(np.full((100, 3), 0.7), [f"s{k:03}.png" for k in range(100)], layer="dead")
     result = run(responses, rois, [*grams, flat])
-    assert result.table.set_index("layer")["score"]["dead"].isna().all()
+    assert of_units(result).set_index("layer")["score"]["dead"].isna().all()
     (told,) = [one for one in result.meta["warnings"] if "alike" in one]
     assert "+dead answers all images alike" in told

@@ -6,11 +6,15 @@ import pytest
 from bids_dnn.analyses.encode import scores
 from bids_dnn.analyses.encode.scores import (
     align_folds,
+    bootstrap_scores,
+    fold_errors,
+    mean_r,
     score_folds,
     score_interval,
     score_units,
+    share_explained,
 )
-from bids_dnn.stats.folds import by_stimulus
+from bids_dnn.stats.folds import Fold, by_stimulus
 from bids_dnn.stats.metrics import pearson
 
 
@@ -66,7 +70,7 @@ def test_blocks_of_units_do_not_matter(rng, folds, monkeypatch):
 
 def test_the_score_of_a_fold_is_the_mean_of_pearsons(rng, folds):
     truth, guess = rng.normal(size=(2, 40, 6))
-    expected = [pearson(truth[one.test], guess[one.test]).mean() for one in folds]
+    expected = [mean_r(pearson(truth[one.test], guess[one.test])) for one in folds]
     np.testing.assert_allclose(score_folds(truth, guess, folds), expected)
 
 
@@ -74,7 +78,7 @@ def test_in_a_fold_constant_predictions_count_zero_and_constant_responses_not_at
     truth, guess = rng.normal(size=(2, 40, 3))
     truth[folds[0].test, 0], guess[folds[0].test, 1] = 0.1, 0.3
     inside = folds[0].test
-    expected = pearson(truth[inside, 2:], guess[inside, 2:])[0] / 2
+    expected = np.tanh(np.arctanh(pearson(truth[inside, 2:], guess[inside, 2:])[0]) / 2)
     np.testing.assert_allclose(score_folds(truth, guess, folds)[0], expected)
     truth[inside] = 0.1
     assert np.isnan(score_folds(truth, guess, folds)).tolist() == [True, False, False, False]
@@ -92,6 +96,59 @@ def test_the_interval_stays_in_the_range_of_r(rng, folds):
     truth = rng.normal(size=(40, 1))
     guess = truth.copy()
     guess[folds[0].test] *= -1
-    low, high = score_interval(truth, guess, folds, center=0.5)
+    low, high = score_interval(truth, guess, folds, center=0.5, seed=0)
     assert (low, high) == (-1.0, 1.0)
-    assert np.isnan(score_interval(truth, guess, folds[:2], center=0.5)).all()
+    assert np.isnan(score_interval(truth, guess, folds[:2], center=0.5, seed=0)).all()
+
+
+def given(rng, *, n_train=30, n_test=40):
+    train = np.arange(n_train + n_test) < n_train
+    return [Fold("given", train, ~train)]
+
+
+def test_of_a_given_split_the_test_images_are_scored(rng):
+    folds = given(rng)
+    truth, guess = rng.normal(size=(2, 70, 5))
+    guess[folds[0].train] = np.nan
+    expected = pearson(truth[30:], guess[30:])
+    np.testing.assert_allclose(score_units(truth, guess, folds), expected)
+
+
+def test_the_bootstrap_is_what_resampling_images_gives(rng):
+    truth, guess = rng.normal(size=(2, 25, 6))
+    guess += truth
+    found = bootstrap_scores(truth, guess, np.random.default_rng(3), n=20)
+    counts = np.random.default_rng(3).multinomial(25, np.full(25, 1 / 25), size=20)
+    for k, count in enumerate(counts):
+        rows = np.repeat(np.arange(25), count)
+        np.testing.assert_allclose(found[k], mean_r(pearson(truth[rows], guess[rows])))
+
+
+def test_the_interval_of_a_given_split_covers_the_score_of_the_model(rng):
+    """Of 200 sets of test images, 95 % of intervals hold the correlation that made them."""
+    rho, folds, inside = 0.6, given(rng, n_test=100), 0
+    for seed in range(200):
+        truth = rng.normal(size=(130, 1))
+        guess = rho * truth + np.sqrt(1 - rho**2) * rng.normal(size=(130, 1))
+        center = float(pearson(truth[30:], guess[30:])[0])
+        low, high = score_interval(truth, guess, folds, center=center, seed=seed)
+        inside += low <= rho <= high
+    assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200) - 0.02 < inside / 200  # 2 %: skew of r
+
+
+def test_the_mean_of_r_is_fishers(rng):
+    r = np.array([0.9, -0.2, np.nan, 0.4])
+    np.testing.assert_allclose(np.arctanh(mean_r(r)), np.arctanh(r[[0, 1, 3]]).mean())
+    assert np.isnan(mean_r(np.array([np.nan])))
+    assert mean_r(np.array([1.0])) == pytest.approx(1.0)
+
+
+def test_the_share_explained_is_against_the_training_mean(rng):
+    held_out, told, mean = rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), rng.normal(size=4)
+    sse, sst = fold_errors(held_out, told, mean)
+    np.testing.assert_allclose(sse, ((held_out - told - mean) ** 2).sum(axis=0))
+    np.testing.assert_allclose(sst, ((held_out - mean) ** 2).sum(axis=0))
+    held_out[:, 1] = 7.0
+    found = share_explained(held_out, sse, sst)
+    np.testing.assert_allclose(np.delete(found, 1), np.delete(1 - sse / sst, 1))
+    assert np.isnan(found[1])

@@ -1,0 +1,85 @@
+"""What can be chosen of an encoding model, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bids_dnn.analyses.encode.select import SELECTIONS
+from bids_dnn.errors import ConfigError, nearest
+
+Select = Literal["auto", "gcv", "loo", "inner"]
+CEILINGS = ("ncsnr", "split-half", "fev")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The settings of [encode], by name.
+
+    Parameters
+    ----------
+    n_folds : int
+        Outer folds of stimuli; not used where `split` is given.
+    n_inner : int, at least 2
+        Inner folds, on which penalties are chosen where `select` says so.
+    alphas
+        Penalties, as multiples of the mean diagonal of the centered training Gram matrix; None =
+        those that the spectrum asks for.
+    select
+        How penalties are chosen (see `select`); ``auto`` = inner folds where samples of a run
+        share noise, else generalized cross-validation.
+    split
+        ``train`` or ``test`` of each stimulus, in place of folds; stimuli that have neither are
+        left out. None = folds.
+    ceiling
+        ``ncsnr``, ``split-half`` or ``fev``.
+    floor : float, in [0, 1)
+        Reliability (share of signal in the variance of what is tested) below which a unit has
+        no normalized score.
+    n_permutations : int, at least 1
+    seed
+        The same seed gives the same table.
+    nuisance
+        Numeric columns of the sample table, regressed out of the responses within each fold.
+
+    Raises
+    ------
+    ConfigError
+        If a name does not exist, or a number is out of its range.
+    """
+
+    n_folds: int
+    n_inner: int
+    alphas: tuple[float, ...] | None
+    select: Select
+    ceiling: str
+    floor: float
+    n_permutations: int
+    seed: int
+    nuisance: tuple[str, ...] = ()
+    split: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.select not in ("auto", *SELECTIONS):
+            raise ConfigError(
+                f"encode.select is {self.select!r}, which does not exist.",
+                mend=nearest(self.select, ("auto", *SELECTIONS)),
+            )
+        if self.ceiling not in CEILINGS:
+            raise ConfigError(
+                f"encode.ceiling is {self.ceiling!r}, which does not exist.",
+                mend=nearest(self.ceiling, CEILINGS),
+            )
+        is_grid = self.alphas is None or (len(self.alphas) > 0 and min(self.alphas) > 0)
+        if not is_grid or self.n_permutations < 1:
+            raise ConfigError(
+                f"encode.alphas is {list(self.alphas or ())}, with {self.n_permutations} "
+                "permutations; all must be above zero.",
+                mend="Set them under [encode] in analysis.toml.",
+            )
+        if not 0 <= self.floor < 1:
+            raise ConfigError(
+                f"encode.floor is {self.floor}; it is a share of variance, from 0 to below 1.",
+                mend="Set floor = 0.05 under [encode] in analysis.toml, or leave it out.",
+            )
