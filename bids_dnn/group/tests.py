@@ -20,6 +20,7 @@ TESTS = ("sign-flip", "t")
 CORRECTIONS = ("fdr", "none")
 # What tells rows apart within a participant, and against what the score is tested.
 KEYS = {"decode": ("region", "comparison"), "encode": ("region", "network", "layer")}
+APART = ("target", "metric")  # of encoding; what else may tell its rows apart
 BASES = {"decode": "chance", "encode": None}
 FURTHER = {"decode": ("chance",), "encode": ("ceiling", "normalized")}
 
@@ -28,6 +29,7 @@ COLUMNS = {
     "comparison": "What was told apart: two conditions or sets of them, or `all` at once.",
     "network": "Name of the network.",
     "layer": "Module path of the layer.",
+    "target": "units = scores of a region's units, averaged; mean = of the units' mean response.",
     "metric": "What `score` is; several where participants differ.",
     "n_participants": "Participants with a score here.",
     "score": "Mean of the participants' scores.",
@@ -39,7 +41,7 @@ COLUMNS = {
     "p": "One-sided p of the sign-flip permutation test over participants.",
     "p_floor": "Smallest p that the sign-flip test can give with so many participants.",
     "p_t": "One-sided p of a t test over participants, for reference.",
-    "p_corrected": "p corrected over all rows of this metric in the analysis.",
+    "p_corrected": "p corrected over all rows of this metric and target in the analysis.",
     "missing": "Participants without a score here.",
     "best": "Highest mean score of its region.",
 }
@@ -104,7 +106,8 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
         for place, part in table.groupby(keys, sort=False)
     ]
     made = pd.DataFrame(rows)
-    family = made["metric"] if "metric" in keys else pd.Series("", index=made.index)
+    apart = [name for name in APART if name in keys]
+    family = made[apart].agg(" ".join, axis=1) if apart else pd.Series("", index=made.index)
     made["p_corrected"] = _corrected(made["p"], family, correct)
     if analysis == "encode":
         made["best"] = _best(made, family)
@@ -144,8 +147,8 @@ def _check_names(analysis: str, tests: Sequence[str], correct: str) -> None:
 
 def _keys(table: pd.DataFrame, analysis: str) -> list[str]:
     # Which accuracy a comparison has, plain or balanced, may differ between participants.
-    apart = analysis == "encode" and "metric" in table
-    keys = [*KEYS[analysis], *(["metric"] if apart else [])]
+    further = [name for name in APART if name in table] if analysis == "encode" else []
+    keys = [*KEYS[analysis], *further]
     needed = ["participant", *keys, "score", *FURTHER[analysis]]
     if missing := [name for name in needed if name not in table]:
         raise ShapeError(

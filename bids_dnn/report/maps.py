@@ -22,43 +22,49 @@ def map_pictures(
     maps: Sequence[tuple[str, NDArray[np.floating[Any]]]],
     space: Space,
     behind: tuple[Backdrop | None, Brain | None],
+    *,
+    label: str = LABEL,
+    what: str = "Maps of the best layers",
 ) -> list[Picture]:
     """Return a picture of maps, none where there is nothing to draw them on.
 
     Parameters
     ----------
     name
-        Of the result on the page.
+        Of the picture, such as ``encode_maps``.
     maps
         Title and values (n_units,) of each.
     space
         Of the units.
     behind
         The anatomy on the grid, and the sampled surfaces; None = none.
+    label
+        Of the color scale, with unit.
+    what
+        What is drawn, for the caption.
     """
     backdrop, brain = behind
     titles = ", ".join(title for title, _ in maps)
     if isinstance(space, Grid):
         return [
             picture(
-                f"{name}_maps",
+                name,
                 lambda theme: slices.map_slices(
-                    maps, space, backdrop=backdrop, label=LABEL, theme=theme
+                    maps, space, backdrop=backdrop, label=label, theme=theme
                 ),
                 alt=f"Axial slices with maps of {titles}.",
-                caption="Maps of the best layers on axial slices around the regions, left side "
-                "of the brain on the left; values below zero have the color of zero, no color: "
-                "not measured.",
+                caption=f"{what} on axial slices around the regions, left side of the brain on "
+                "the left; values below zero have the color of zero, no color: not measured.",
             )
         ]
     if brain is None or not surfaces.fits(brain, space):
         return []
     return [
         picture(
-            f"{name}_maps",
-            lambda theme: surfaces.map_brains(maps, space, brain=brain, label=LABEL, theme=theme),
+            name,
+            lambda theme: surfaces.map_brains(maps, space, brain=brain, label=label, theme=theme),
             alt=f"Both hemispheres with maps of {titles}.",
-            caption="Maps of the best layers on the surfaces; values below zero have the color "
-            "of zero, gray: not measured, sulci darker.",
+            caption=f"{what} on the surfaces; values below zero have the color of zero, gray: "
+            "not measured, sulci darker.",
         )
     ]

@@ -24,6 +24,14 @@ _CEILINGS = {
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
     "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
 }
+_INNER = "on {inner} inner folds of the training stimuli"
+_GCV = "by generalized cross-validation on the training stimuli [@golub1979]"
+_SELECTIONS = {
+    "inner": _INNER,
+    "gcv": _GCV,
+    "loo": "by leaving out each training stimulus in turn [@allen1974]",
+    "auto": f"{_GCV}, or {_INNER} where responses of a run were estimated together",
+}
 # What is said of regions, by the kinds of terms in their rules; each kind once.
 _RULES = {
     "benson": "Retinotopic regions were predicted from the participant's own cortical folding "
@@ -141,22 +149,37 @@ def _encode(ran: Ran) -> str:
     folds = told.get("folds", {})
     ceiling = _CEILINGS.get(told.get("ceiling", ""), "from repeats")
     unit, plural = _units(ran)
+    if folds.get("split"):
+        tested = (
+            "Scores are of the test stimuli of the split that was given; none of them was in "
+            "training."
+        )
+        interval = "Intervals are 95 % bootstrap intervals over test stimuli [@efron1993]."
+    else:
+        tested = (
+            f"Scores are from {folds.get('stimulus', 5)} outer folds; no stimulus was in "
+            "training and test; predictions and responses were centered, and predictions scaled "
+            "to unit variance, within each test fold before they were pooled, which is close to "
+            "the mean of the folds' r."
+        )
+        interval = "Intervals are 95 % corrected resampled t intervals over folds [@nadeau2003]."
+    select = _SELECTIONS[told.get("select", "auto")].format(inner=folds.get("inner", 5))
     return (
         f"Each {unit}'s mean response to each stimulus was predicted from each layer by ridge "
         f"regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a {unit} "
-        f"chosen on {folds.get('inner', 5)} inner folds. Scores are from "
-        f"{folds.get('stimulus', 5)} outer folds; no stimulus was in training and test. The score "
-        "is the signed Pearson correlation of predicted and measured responses, averaged over the "
-        f"{plural} of a region; predictions and responses were centered, and predictions scaled "
-        "to unit variance, within each test fold before they were pooled, which is close to the "
-        "mean of the folds' r. "
+        f"chosen {select}; the mean response of each region was predicted beside its {plural}. "
+        f"{tested} The score is the signed Pearson correlation of predicted and measured "
+        f"responses, averaged over the {plural} of a region through Fisher's z. "
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
-        "ceiling [@schoppe2016]. Intervals are 95 % corrected resampled t intervals over "
-        "folds [@nadeau2003]. p are those of the covariance of predicted and measured responses, "
-        f"averaged over all penalties alike, {plural} standardized: responses were exchanged "
+        f"ceiling [@schoppe2016]. {interval} Each {unit} also took the layer that its training "
+        "stimuli let expect to be best, in each fold anew. p are those of the covariance of "
+        f"predicted and measured responses, averaged over all penalties alike, {plural} "
+        "standardized: responses were exchanged "
         f"among the stimuli of a fold before the fit ({told.get('permutations', 0)} times), the "
         "observed order counted among them [@phipson2010]; corrected p control the family of "
-        "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]."
+        "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]. "
+        f"Single {plural} were tested by rotations of their responses [@langsrud2005], with the "
+        "false discovery rate controlled over all of them [@benjamini1995]."
     )
 
 

@@ -22,7 +22,7 @@ from bids_dnn.report.networks import network_sections
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
-from bids_dnn.report.scores import Shown
+from bids_dnn.report.shown import Shown
 from bids_dnn.report.slices import Backdrop, Background, make_backdrop
 from bids_dnn.report.sources import independence_warnings, settled
 from bids_dnn.report.surfaces import Retinotopy

@@ -27,6 +27,15 @@ _ALL = (
         "10.3389/fninf.2014.00014",
     ),
     Reference(
+        "allen1974",
+        "Allen, David M.",
+        "The relationship between variable selection and data augmentation and a method for "
+        "prediction",
+        1974,
+        "Technometrics 16:125-127",
+        "10.1080/00401706.1974.10489157",
+    ),
+    Reference(
         "allen2022",
         "Allen, Emily J. and St-Yves, Ghislain and others",
         "A massive 7T fMRI dataset to bridge cognitive neuroscience and artificial intelligence",
@@ -61,6 +70,14 @@ _ALL = (
         "10.1016/j.neuroimage.2022.119728",
     ),
     Reference(
+        "efron1993",
+        "Efron, Bradley and Tibshirani, Robert J.",
+        "An introduction to the bootstrap",
+        1993,
+        "Chapman and Hall",
+        "10.1007/978-1-4899-4541-9",
+    ),
+    Reference(
         "esteban2019",
         "Esteban, Oscar and Markiewicz, Christopher J. and others",
         "fMRIPrep: a robust preprocessing pipeline for functional MRI",
@@ -75,6 +92,14 @@ _ALL = (
         1994,
         "Human Brain Mapping 2:189-210",
         "10.1002/hbm.460020402",
+    ),
+    Reference(
+        "golub1979",
+        "Golub, Gene H. and Heath, Michael and Wahba, Grace",
+        "Generalized cross-validation as a method for choosing a good ridge parameter",
+        1979,
+        "Technometrics 21:215-223",
+        "10.1080/00401706.1979.10489751",
     ),
     Reference(
         "gorgolewski2011",
@@ -137,6 +162,14 @@ _ALL = (
         2017,
         "Communications of the ACM 60:84-90 (first published 2012)",
         "10.1145/3065386",
+    ),
+    Reference(
+        "langsrud2005",
+        "Langsrud, Øyvind",
+        "Rotation tests",
+        2005,
+        "Statistics and Computing 15:53-60",
+        "10.1007/s11222-005-4789-5",
     ),
     Reference(
         "mumford2012",

@@ -1,94 +1,23 @@
-"""The sections on decoding and encoding, for a participant and for the group alike."""
+"""The section on decoding, and the numbers of each result that matter most."""
 
 from __future__ import annotations
-
-import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.report import figures
-from bids_dnn.report.maps import map_pictures
-from bids_dnn.report.parts import (
-    Number,
-    Picture,
-    Section,
-    counted,
-    decimals,
-    many,
-    picture,
-    table_of,
+from bids_dnn.report.encoding import best_layers, encoding
+from bids_dnn.report.parts import Number, Picture, Section, counted, decimals, picture, table_of
+from bids_dnn.report.shown import (
+    ALPHA,
+    Shown,
+    floor_text,
+    is_significant,
+    nothing_can_be,
+    ordered,
 )
-from bids_dnn.report.raster import Brain
-from bids_dnn.report.slices import Backdrop
 
-ALPHA = 0.05
 MOST_NUMBERS = 6
-_OVER = {
-    "decode": "95 % corrected resampled t intervals over runs",
-    "encode": "95 % corrected resampled t intervals over folds",
-    "group": "95 % t intervals of the mean over participants",
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """A result, and what is needed to show it.
-
-    Parameters
-    ----------
-    name
-        Of the result on the page, such as ``decode``.
-    result
-        Of one participant, or of the group.
-    colors
-        Of each region.
-    link
-        Where the table lies, from the page; "" = nowhere.
-    backdrop
-        Anatomy behind maps of voxels; None = none.
-    brain
-        Surfaces on which maps of vertices are drawn; None = none.
-    """
-
-    name: str
-    result: Result
-    colors: Mapping[str, str]
-    link: str = ""
-    backdrop: Backdrop | None = None
-    brain: Brain | None = None
-
-    @property
-    def is_group(self) -> bool:
-        """Whether the scores are means over participants."""
-        return self.result.meta.get("level") == "group"
-
-    @property
-    def unit(self) -> str:
-        """What a unit is called."""
-        return "unit" if self.result.space is None else self.result.space.unit
-
-    @property
-    def bars(self) -> str:
-        """What the error bars are."""
-        return _OVER["group" if self.is_group else self.result.analysis]
-
-    @property
-    def points(self) -> pd.DataFrame | None:
-        """Scores of single participants."""
-        table = self.result.extras.get("participants")
-        return None if table is None else main_rows(table)
-
-
-def main_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose score is drawn: Pearson's r where a table holds several metrics."""
-    if "metric" in table and (table["metric"] == "pearson").any():
-        return table[table["metric"] == "pearson"]
-    return table
 
 
 def sections(shown: Shown) -> Section:
@@ -105,37 +34,10 @@ def numbers(shown: Shown) -> list[Number]:
     return found[: MOST_NUMBERS - 1]
 
 
-def is_significant(row: pd.Series[float]) -> bool:
-    """Tell whether a row's corrected p is under 0.05; where there is none, its p."""
-    p = row.get("p_corrected", row.get("p", np.nan))
-    return bool(p < ALPHA)
-
-
-def floor_of(table: pd.DataFrame) -> float:
-    """Return the smallest p that any row can have, NaN where that is not known."""
-    return float(table["p_floor"].min()) if "p_floor" in table else math.nan
-
-
-def nothing_can_be(table: pd.DataFrame) -> str:
-    """Say that no row can be significant where that is so, else ""."""
-    floor = floor_of(table)
-    if not floor >= ALPHA:
-        return ""
-    return f"No p can fall below {floor:.3g} here, so significance cannot be told. "
-
-
 def best_comparison(table: pd.DataFrame) -> pd.Series[float] | None:
     """Return the row that lies highest between chance and perfect; None where all are NaN."""
     above = (table["score"] - table["chance"]) / (1 - table["chance"])
     return None if above.isna().all() else table.iloc[int(np.nanargmax(above.to_numpy(float)))]
-
-
-def best_layers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the row of the best layer of each region, in the order of regions."""
-    rows = main_rows(table).dropna(subset="score")
-    places = rows.groupby("region", sort=False)["score"].idxmax()
-    best: pd.DataFrame = rows.loc[places]
-    return best
 
 
 def _p_text(row: pd.Series[float]) -> str:
@@ -180,7 +82,7 @@ def decoding(shown: Shown) -> Section:
     confusion = shown.result.extras.get("confusion")
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
-    how = _decode_how(shown) + _floor_text(table)
+    how = _decode_how(shown) + floor_text(table)
     return Section(
         shown.name,
         "Decoding",
@@ -226,16 +128,6 @@ def _decode_how(shown: Shown) -> str:
     )
 
 
-def _floor_text(table: pd.DataFrame) -> str:
-    low = floor_of(table)
-    if math.isnan(low):
-        return ""
-    high = float(table["p_floor"].max())
-    return f" The smallest p that can come out is {low:.2g}" + (
-        f" to {high:.2g}, by row." if high > low * 1.01 else "."
-    )
-
-
 def _bars_picture(shown: Shown) -> Picture:
     table = shown.result.table
     n_shown, n_all = len(figures.shown_comparisons(table)), table["comparison"].nunique()
@@ -268,117 +160,3 @@ def _confusion_picture(name: str, confusion: pd.DataFrame) -> Picture:
         caption="All conditions at once: each row is what was shown, each column what the "
         "classifier named; rows add to one.",
     )
-
-
-def encoding(shown: Shown) -> Section:
-    """Return the section on encoding: heat map, profiles, maps, table."""
-    rows = main_rows(shown.result.table)
-    pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
-    pictures += _map_picture(shown)
-    return Section(
-        shown.name,
-        "Encoding",
-        "Which layer of which network predicts each region best, and how near its ceiling?",
-        encoding_answer(shown.result.table),
-        tuple(pictures),
-        (table_of(ordered(shown.result.table), shown.result.columns,
-                  caption="One row a region and layer.", link=shown.link),),
-        _encode_how(shown) + _floor_text(shown.result.table),
-    )  # fmt: skip
-
-
-def encoding_answer(table: pd.DataFrame) -> str:
-    """Return the answer of the encoding section in a sentence."""
-    best = best_layers(table)
-    if best.empty:
-        return "No score could be computed."
-    parts = []
-    weak = nothing_can_be(table)
-    for _, row in best.iterrows():
-        share = row.get("normalized", np.nan)
-        r = decimals(row["score"], 2)
-        if not (weak or is_significant(row)):
-            parts.append(f"{row['region']}: {row['layer']} (r = {r}, not significant)")
-            continue
-        ceiling = f", {share:.2f} of its ceiling" if np.isfinite(share) else ""
-        parts.append(f"{row['region']}: {row['layer']} (r = {r}{ceiling})")
-    return f"{weak}Best layers: {'; '.join(parts)}."
-
-
-def _encode_how(shown: Shown) -> str:
-    if shown.is_group:
-        return (
-            "Scores are means over participants, dots are participants. Each score was tested "
-            "against zero by flipping signs; corrected p control the false discovery rate over "
-            "this table."
-        )
-    return (
-        f"Ridge regression from the features of each layer to each {shown.unit}'s mean response, "
-        f"the penalty chosen for each {shown.unit} on inner folds, scored on stimuli that were in "
-        "no training fold. Predictions and responses are centered, and predictions scaled to unit "
-        "variance, within each test fold before they are pooled, which is close to the mean of "
-        "the folds' r. The noise ceiling is the correlation that a perfect prediction could "
-        "reach, estimated from repeats."
-    )
-
-
-def _heat_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
-    return picture(
-        f"{shown.name}_layers",
-        lambda theme: figures.layer_heat_map(rows, label="Pearson's r", theme=theme),
-        alt=f"Heat map of {counted(rows['region'].nunique(), 'region')} by "
-        f"{counted(rows['layer'].nunique(), 'layer')}. {encoding_answer(rows)}",
-        caption=f"Correlation of prediction and response, mean over {many(shown.unit)}. Boxed: "
-        "the best layer of each region. Right: noise ceiling. Hatched: not measured. Values "
-        "below zero have the color of zero.",
-    )
-
-
-def _profile_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
-    return picture(
-        f"{shown.name}_profile",
-        lambda theme: figures.layer_profiles(
-            rows, shown.colors, label="Pearson's r", points=shown.points, theme=theme
-        ),
-        alt="Lines of the score from the first to the last layer, one panel for each region.",
-        caption=f"Gray: above the noise ceiling. Lines: {shown.bars}. Full marker: the best "
-        "layer.",
-    )
-
-
-def _map_picture(shown: Shown) -> list[Picture]:
-    chosen = best_maps(shown.result)
-    if shown.result.space is None or not chosen:
-        return []
-    found = [(title, made.values.astype(float)) for title, made in chosen]
-    return map_pictures(shown.name, found, shown.result.space, (shown.backdrop, shown.brain))
-
-
-def ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as it is shown: the corrected p before the plain one, `best` in front."""
-    names = list(table.columns)
-    if {"p", "p_corrected"} <= set(names):
-        names.remove("p_corrected")
-        names.insert(names.index("p"), "p_corrected")
-    if {"best", "score"} <= set(names):
-        names.remove("best")
-        names.insert(names.index("score"), "best")
-    return table[names]
-
-
-def best_maps(result: Result, most: int = 4) -> list[tuple[str, StatMap]]:
-    """Return the correlation maps of the best layers, each once, with a title."""
-    by_model = {_plain(made.model): made for made in result.maps if made.stat == "pearson"}
-    wanted: dict[str, list[str]] = {}
-    for _, row in best_layers(result.table).iterrows():
-        wanted.setdefault(f"{row['network']} {row['layer']}", []).append(row["region"])
-    found = []
-    for layer, regions in wanted.items():
-        made = by_model.get(_plain(layer))
-        if made is not None:
-            found.append((f"{layer}, best in {', '.join(regions)}", made))
-    return found[:most]
-
-
-def _plain(label: str) -> str:
-    return re.sub(r"[^0-9a-z]", "", label.lower())

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bids_dnn.report import scores
+from bids_dnn.report import encoding, scores, shown
 from tests.factories.results import make_decode, make_encode
 
 
@@ -37,54 +37,25 @@ def test_the_decoding_answer_counts_by_region(decode):
     assert "7 of 7 in V1, 0 of 7 in noise" in answer
 
 
-def test_the_encoding_answer_names_best_layers_and_what_is_weak(encode):
-    answer = scores.encoding_answer(encode.table)
-    assert "V1: features.0 (r = 0.50, 0.71 of its ceiling)" in answer
-    assert "LOC: features.3" in answer
-    assert "not significant" in answer.split("noise:")[1]
-    encode.table["score"] = np.nan
-    assert scores.encoding_answer(encode.table) == "No score could be computed."
-
-
 def test_where_nothing_can_be_significant_that_is_said(decode, encode):
     for table, answer in (
         (decode.table, scores.decoding_answer(decode.table.assign(p_floor=0.25), ["V1"])),
-        (encode.table, scores.encoding_answer(encode.table.assign(p_floor=0.25))),
+        (encode.table, encoding.encoding_answer(encode.table.assign(p_floor=0.25))),
     ):
         assert answer.startswith("No p can fall below 0.25 here")
         assert "not significant" not in answer
-        assert scores.nothing_can_be(table.assign(p_floor=0.001)) == ""
-    shown = dataclasses.replace(encode, table=encode.table.assign(p_floor=0.25))
-    one = scores.numbers(scores.Shown("encode", shown, {}))[0]
+        assert shown.nothing_can_be(table.assign(p_floor=0.001)) == ""
+    weak = dataclasses.replace(encode, table=encode.table.assign(p_floor=0.25))
+    one = scores.numbers(shown.Shown("encode", weak, {}))[0]
     assert one.value == "0.71 of ceiling"
     assert "cannot be below 0.25" in one.detail
 
 
-def test_rows_of_other_metrics_are_not_drawn(encode):
-    table = encode.table
-    table.loc[table.index[::2], "metric"] = "r2"
-    assert set(scores.main_rows(table)["metric"]) == {"pearson"}
-
-
-def test_best_maps_are_those_of_the_best_layers(encode):
-    made = scores.best_maps(encode)
-    assert made[0][0] == "alexnet features.0, best in V1"
-    assert made[0][1].model == "alexnet+features0"
-    assert len(made) == len({m.model for _, m in made})
-
-
 def test_numbers_say_what_matters(decode, encode):
-    one = scores.numbers(scores.Shown("decode", decode, {}))
+    one = scores.numbers(shown.Shown("decode", decode, {}))
     assert len(one) == 1
     assert "chance" in one[0].detail
-    several = scores.numbers(scores.Shown("encode", encode, {}))
+    several = scores.numbers(shown.Shown("encode", encode, {}))
     assert several[0].value == "0.71 of ceiling"
     assert several[-1].value.startswith("r = ")
     assert "not significant" in several[-1].detail
-
-
-def test_corrected_p_stand_before_plain_ones(decode, encode):
-    for table in (decode.table, encode.table):
-        names = list(scores.ordered(table).columns)
-        assert names.index("p_corrected") + 1 == names.index("p")
-        assert sorted(names) == sorted(table.columns)

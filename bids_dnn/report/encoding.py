@@ -1,0 +1,217 @@
+"""The section on encoding, for a participant and for the group alike."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.report import figures
+from bids_dnn.report.encoding_figures import layer_shares
+from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.parts import (
+    Picture,
+    Section,
+    Table,
+    counted,
+    decimals,
+    many,
+    picture,
+    table_of,
+)
+from bids_dnn.report.shown import (
+    Shown,
+    floor_text,
+    is_significant,
+    main_rows,
+    nothing_can_be,
+    ordered,
+)
+
+CHOSEN_BY = {
+    "gcv": "by generalized cross-validation on the training stimuli",
+    "loo": "by leaving out each training stimulus in turn",
+    "inner": "on inner folds",
+}
+
+
+def best_layers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the best layer of each region, in the order of regions."""
+    rows = main_rows(table).dropna(subset="score")
+    places = rows.groupby("region", sort=False)["score"].idxmax()
+    best: pd.DataFrame = rows.loc[places]
+    return best
+
+
+def encoding(shown: Shown) -> Section:
+    """Return the section on encoding: heat map, profiles, maps, table."""
+    rows = main_rows(shown.result.table)
+    pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
+    pictures += _map_picture(shown)
+    pictures += _assignment_pictures(shown)
+    return Section(
+        shown.name,
+        "Encoding",
+        "Which layer of which network predicts each region best, and how near its ceiling?",
+        encoding_answer(shown.result.table),
+        tuple(pictures),
+        (table_of(ordered(shown.result.table), shown.result.columns,
+                  caption="One row a region and layer.", link=shown.link),
+         *_chosen_tables(shown)),
+        _encode_how(shown) + floor_text(shown.result.table),
+    )  # fmt: skip
+
+
+def encoding_answer(table: pd.DataFrame) -> str:
+    """Return the answer of the encoding section in a sentence."""
+    best = best_layers(table)
+    if best.empty:
+        return "No score could be computed."
+    parts = []
+    weak = nothing_can_be(table)
+    for _, row in best.iterrows():
+        share = row.get("normalized", np.nan)
+        r = decimals(row["score"], 2)
+        if not (weak or is_significant(row)):
+            parts.append(f"{row['region']}: {row['layer']} (r = {r}, not significant)")
+            continue
+        ceiling = f", {share:.2f} of its ceiling" if np.isfinite(share) else ""
+        parts.append(f"{row['region']}: {row['layer']} (r = {r}{ceiling})")
+    return f"{weak}Best layers: {'; '.join(parts)}."
+
+
+def _encode_how(shown: Shown) -> str:
+    if shown.is_group:
+        return (
+            "Scores are means over participants, dots are participants. Each score was tested "
+            "against zero by flipping signs; corrected p control the false discovery rate over "
+            "this table."
+        )
+    told = shown.result.meta
+    chosen = CHOSEN_BY.get(str(told.get("select")), CHOSEN_BY["inner"])
+    where = (
+        "on the test images of the split that was given"
+        if told.get("folds") == "split given"
+        else "on stimuli that were in no training fold. Predictions and responses are centered, "
+        "and predictions scaled to unit variance, within each test fold before they are pooled, "
+        "which is close to the mean of the folds' r"
+    )
+    return (
+        f"Ridge regression from the features of each layer to each {shown.unit}'s mean response, "
+        f"the penalty chosen for each {shown.unit} {chosen}, scored {where}. Regions average over "
+        f"{many(shown.unit)} through Fisher's z. The noise ceiling is the correlation that a "
+        "perfect prediction could reach, estimated from repeats. Boxed layers are the highest of "
+        "several after the fact; the table of chosen layers has the score where the choice was "
+        "made on training stimuli."
+    )
+
+
+def _heat_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
+    return picture(
+        f"{shown.name}_layers",
+        lambda theme: figures.layer_heat_map(rows, label="Pearson's r", theme=theme),
+        alt=f"Heat map of {counted(rows['region'].nunique(), 'region')} by "
+        f"{counted(rows['layer'].nunique(), 'layer')}. {encoding_answer(rows)}",
+        caption=f"Correlation of prediction and response, mean over {many(shown.unit)}. Boxed: "
+        "the best layer of each region. Right: noise ceiling. Hatched: not measured. Values "
+        "below zero have the color of zero.",
+    )
+
+
+def _profile_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
+    return picture(
+        f"{shown.name}_profile",
+        lambda theme: figures.layer_profiles(
+            rows, shown.colors, label="Pearson's r", points=shown.points, theme=theme
+        ),
+        alt="Lines of the score from the first to the last layer, one panel for each region.",
+        caption=f"Gray: above the noise ceiling. Lines: {shown.bars}. Full marker: the best "
+        "layer.",
+    )
+
+
+def _map_picture(shown: Shown) -> list[Picture]:
+    chosen = best_maps(shown.result)
+    if shown.result.space is None or not chosen:
+        return []
+    found = [(title, made.values.astype(float)) for title, made in chosen]
+    behind = (shown.backdrop, shown.brain)
+    return map_pictures(f"{shown.name}_maps", found, shown.result.space, behind)
+
+
+def _assignment_pictures(shown: Shown) -> list[Picture]:
+    """Draw which layers units chose on training images, by region and on the brain."""
+    table = shown.result.extras.get("assignment")
+    if table is None:
+        return []
+    rows = main_rows(table)
+    n_layers = len(rows[["network", "layer"]].drop_duplicates())
+    pictures = [
+        picture(
+            f"{shown.name}_assignment",
+            lambda theme: layer_shares(rows, theme=theme),
+            alt=f"Stacked bars of which of {n_layers} layers {many(shown.unit)} of "
+            f"{counted(rows['region'].nunique(), 'region')} chose. {chosen_answer(shown.result)}",
+            caption=f"Which layer each {shown.unit} takes where it is chosen on training images "
+            "alone: share of units and folds. " + chosen_answer(shown.result),
+        )
+    ]
+    space = shown.result.space
+    made = [one for one in shown.result.maps if one.stat == "layer"]
+    if space is None or not made:
+        return pictures
+    found = [("chosen layer", made[0].values.astype(float))]
+    return pictures + map_pictures(
+        f"{shown.name}_chosen",
+        found,
+        space,
+        (shown.backdrop, shown.brain),
+        label=f"layer (1 = first, {n_layers} = last)",
+        what=f"The layer that each {shown.unit} chose in most folds",
+    )
+
+
+def _chosen_tables(shown: Shown) -> list[Table]:
+    table = shown.result.extras.get("chosen")
+    if table is None:
+        return []
+    return [
+        table_of(
+            table,
+            shown.result.columns,
+            caption="Layers chosen on training images alone, for each unit and fold.",
+        )
+    ]
+
+
+def chosen_answer(result: Result) -> str:
+    """Return the scores of the layers chosen on training images in a sentence, "" without."""
+    table = result.extras.get("chosen")
+    if table is None:
+        return ""
+    told = [
+        f"{row['region']} r = {decimals(row['score'], 2)}"
+        for _, row in main_rows(table).iterrows()
+        if np.isfinite(row["score"])
+    ]
+    return f"Scores of the layers so chosen: {', '.join(told)}." if told else ""
+
+
+def best_maps(result: Result, most: int = 4) -> list[tuple[str, StatMap]]:
+    """Return the correlation maps of the best layers, each once, with a title."""
+    by_model = {_plain(made.model): made for made in result.maps if made.stat == "pearson"}
+    wanted: dict[str, list[str]] = {}
+    for _, row in best_layers(result.table).iterrows():
+        wanted.setdefault(f"{row['network']} {row['layer']}", []).append(row["region"])
+    found = []
+    for layer, regions in wanted.items():
+        made = by_model.get(_plain(layer))
+        if made is not None:
+            found.append((f"{layer}, best in {', '.join(regions)}", made))
+    return found[:most]
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", label.lower())

@@ -1,0 +1,121 @@
+"""A result as it is shown, and what its table says of significance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.result import Result
+from bids_dnn.report.raster import Brain
+from bids_dnn.report.slices import Backdrop
+
+ALPHA = 0.05
+_OVER = {
+    "decode": "95 % corrected resampled t intervals over runs",
+    "encode": "95 % corrected resampled t intervals over folds",
+    "group": "95 % t intervals of the mean over participants",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A result, and what is needed to show it.
+
+    Parameters
+    ----------
+    name
+        Of the result on the page, such as ``decode``.
+    result
+        Of one participant, or of the group.
+    colors
+        Of each region.
+    link
+        Where the table lies, from the page; "" = nowhere.
+    backdrop
+        Anatomy behind maps of voxels; None = none.
+    brain
+        Surfaces on which maps of vertices are drawn; None = none.
+    """
+
+    name: str
+    result: Result
+    colors: Mapping[str, str]
+    link: str = ""
+    backdrop: Backdrop | None = None
+    brain: Brain | None = None
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the scores are means over participants."""
+        return self.result.meta.get("level") == "group"
+
+    @property
+    def unit(self) -> str:
+        """What a unit is called."""
+        return "unit" if self.result.space is None else self.result.space.unit
+
+    @property
+    def bars(self) -> str:
+        """What the error bars are."""
+        return _OVER["group" if self.is_group else self.result.analysis]
+
+    @property
+    def points(self) -> pd.DataFrame | None:
+        """Scores of single participants."""
+        table = self.result.extras.get("participants")
+        return None if table is None else main_rows(table)
+
+
+def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose score is drawn: Pearson's r of units, where a table holds others."""
+    if "target" in table:
+        table = table[table["target"] == "units"]
+    if "metric" in table and (table["metric"] == "pearson").any():
+        return table[table["metric"] == "pearson"]
+    return table
+
+
+def is_significant(row: pd.Series[float]) -> bool:
+    """Tell whether a row's corrected p is under 0.05; where there is none, its p."""
+    p = row.get("p_corrected", row.get("p", np.nan))
+    return bool(p < ALPHA)
+
+
+def floor_of(table: pd.DataFrame) -> float:
+    """Return the smallest p that any row can have, NaN where that is not known."""
+    return float(table["p_floor"].min()) if "p_floor" in table else math.nan
+
+
+def nothing_can_be(table: pd.DataFrame) -> str:
+    """Say that no row can be significant where that is so, else ""."""
+    floor = floor_of(table)
+    if not floor >= ALPHA:
+        return ""
+    return f"No p can fall below {floor:.3g} here, so significance cannot be told. "
+
+
+def floor_text(table: pd.DataFrame) -> str:
+    """Return a sentence on the smallest p that can come out, "" where that is not known."""
+    low = floor_of(table)
+    if math.isnan(low):
+        return ""
+    high = float(table["p_floor"].max())
+    return f" The smallest p that can come out is {low:.2g}" + (
+        f" to {high:.2g}, by row." if high > low * 1.01 else "."
+    )
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as it is shown: the corrected p before the plain one, `best` in front."""
+    names = list(table.columns)
+    if {"p", "p_corrected"} <= set(names):
+        names.remove("p_corrected")
+        names.insert(names.index("p"), "p_corrected")
+    if {"best", "score"} <= set(names):
+        names.remove("best")
+        names.insert(names.index("score"), "best")
+    return table[names]

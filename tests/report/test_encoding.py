@@ -1,0 +1,94 @@
+"""report.encoding: answers come from the table; chosen layers stand beside the best."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_dnn.report import encoding
+from bids_dnn.report.palette import region_colors
+from bids_dnn.report.shown import Shown
+from tests.factories.results import REGIONS, make_encode
+
+COLORS = region_colors(REGIONS)
+
+
+@pytest.fixture
+def encode(rng):
+    return make_encode(rng)
+
+
+def test_the_encoding_answer_names_best_layers_and_what_is_weak(encode):
+    answer = encoding.encoding_answer(encode.table)
+    assert "V1: features.0 (r = 0.50, 0.71 of its ceiling)" in answer
+    assert "LOC: features.3" in answer
+    assert "not significant" in answer.split("noise:")[1]
+    encode.table["score"] = np.nan
+    assert encoding.encoding_answer(encode.table) == "No score could be computed."
+
+
+def test_best_maps_are_those_of_the_best_layers(encode):
+    made = encoding.best_maps(encode)
+    assert made[0][0] == "alexnet features.0, best in V1"
+    assert made[0][1].model == "alexnet+features0"
+    assert len(made) == len({m.model for _, m in made})
+
+
+def chosen_of(encode):
+    layers = encode.table[["network", "layer"]].drop_duplicates()
+    shares = [
+        (region, target, *layer, 1 / len(layers))
+        for region in ("V1", "noise")
+        for target in ("units", "mean")
+        for layer in layers.itertuples(index=False)
+    ]
+    names = ["region", "target", "network", "layer", "share"]
+    scores = pd.DataFrame(
+        {
+            "region": ["V1", "V1", "noise"],
+            "target": ["units", "mean", "units"],
+            "score": [0.4, 0.6, np.nan],
+        }
+    )
+    encode.extras["assignment"] = pd.DataFrame(shares, columns=names)
+    encode.extras["chosen"] = scores
+    return encode
+
+
+def test_layers_chosen_on_training_images_are_shown(encode):
+    section = encoding.encoding(Shown("encode", chosen_of(encode), COLORS))
+    names = [one.name for one in section.pictures]
+    assert "encode_assignment" in names
+    (picture,) = [one for one in section.pictures if one.name == "encode_assignment"]
+    assert picture.light[:4] == b"\x89PNG"
+    assert "V1 r = 0.40." in picture.caption
+    assert "noise" not in encoding.chosen_answer(encode)
+    assert len(section.tables) == 2
+
+
+def test_without_a_choice_nothing_is_said_of_it(encode):
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    assert encoding.chosen_answer(encode) == ""
+    assert len(section.tables) == 1
+
+
+def test_region_means_are_not_drawn_among_units(encode):
+    table = encode.table.assign(target="units")
+    means = table.assign(target="mean", score=0.99)
+    both = pd.concat([table, means], ignore_index=True)
+    assert encoding.encoding_answer(both) == encoding.encoding_answer(table)
+
+
+@pytest.mark.parametrize(
+    ("meta", "told"),
+    [
+        ({"select": "gcv"}, "by generalized cross-validation"),
+        ({"select": "loo"}, "leaving out each training stimulus"),
+        ({"select": "inner", "folds": "split given"}, "on the test images of the split"),
+    ],
+)
+def test_how_it_was_done_is_told_as_it_was_done(encode, meta, told):
+    encode.meta.update(meta)
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    assert told in section.how
