@@ -103,7 +103,7 @@ Exit codes:
     multiple=True,
     metavar="[NAME=]NETWORK[@LAYER,...]",
     help="alexnet, torchvision:NAME, timm:NAME, open_clip:ARCH/PRETRAINED, transformers:NAME, "
-    "cornet:z, ecoset:NAME, FILE.py:FACTORY, or features:PATH. Repeatable.",
+    "cornet:z, ecoset:NAME, lowlevel:gabor, FILE.py:FACTORY, or features:PATH. Repeatable.",
 )
 @click.option(
     "--weights",

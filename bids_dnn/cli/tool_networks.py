@@ -35,8 +35,8 @@ def layers(network: str, weights: str | None, *, shows_all: bool, offline: bool)
     """Print the card of NETWORK and its layers in forward order.
 
     NETWORK is alexnet, timm:NAME, open_clip:ARCHITECTURE, transformers:REPOSITORY, cornet:z,
-    ecoset:alexnet or PATH/file.py:factory. Layers marked * are analyzed where none are asked
-    for. NONLINEARITY says whether values are those before or after one.
+    ecoset:alexnet, lowlevel:gabor or PATH/file.py:factory. Layers marked * are analyzed where
+    none are asked for. NONLINEARITY says whether values are those before or after one.
     """
     with guarded(0):
         from bids_dnn.features.models import load_whole

@@ -163,7 +163,8 @@ class NetworkConfig(Section):
 
     network: str = Field(
         description="alexnet, torchvision:NAME, timm:NAME, open_clip:ARCH/PRETRAINED, "
-        "transformers:REPOSITORY, cornet:z, ecoset:NAME, FILE.py:FACTORY, or features:PATH."
+        "transformers:REPOSITORY, cornet:z, ecoset:NAME, lowlevel:gabor, FILE.py:FACTORY, or "
+        "features:PATH."
     )
     layers: tuple[str, ...] = Field(
         (),

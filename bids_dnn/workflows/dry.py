@@ -120,7 +120,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
     plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
-    weights = told["weights"] or ("its own" if ".py:" in told["network"] else "published")
+    is_own = ".py:" in told["network"] or not network.weights.startswith("random")
+    weights = told["weights"] or ("its own" if is_own else "published")
     route = "memory" if plan.mode == "recompute" and plan.n_passes == 1 else plan.mode
     passes = "1 pass" if plan.n_passes == 1 else f"{plan.n_passes} passes"
     lines = [

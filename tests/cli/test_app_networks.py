@@ -72,6 +72,18 @@ def test_a_transform_changes_the_features_and_is_told(app, tree, tmp_path):
     check(page, "retinawarp(density=4", "grey(")
 
 
+def test_controls_need_no_weights_and_are_cited(app, tree, tmp_path):
+    raw, given = tree
+    controls = ("--network", "lowlevel:pixels", "--network", "lowlevel:gabor@energy,energy8:mean")
+    planned = app(raw, *given, *controls, "--offline", analysis="encode", dry=True)
+    check(planned, "lowlevel:gabor, weights its own", "layer energy: 10920 features")
+    found = rows(app(raw, *given, *controls, "--offline", analysis="encode"))
+    made = {(one.network, one.layer) for one in found.itertuples() if "lowlevel" in one.network}
+    assert {layer for _, layer in made} == {"rgb", "luminance", "energy", "energy8:mean"}
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "10.1038/nature06713", "10.1364/JOSAA.2.000284", "as made by formula")
+
+
 def test_a_changed_pixel_gives_other_features(app, tree, tmp_path):
     raw, given = tree
     before = rows(app(raw, *given, analysis="encode"))

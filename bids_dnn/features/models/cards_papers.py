@@ -139,4 +139,13 @@ PAPERS = {
         "better models of human vision, PNAS 118:e2011417118",
         "10.1073/pnas.2011417118",
     ),
+    "gabor": Paper(
+        "Kay et al. (2008), Identifying natural images from human brain activity, Nature 452:352",
+        "10.1038/nature06713",
+    ),
+    "energy": Paper(
+        "Adelson & Bergen (1985), Spatiotemporal energy models for the perception of motion, "
+        "J. Opt. Soc. Am. A 2:284",
+        "10.1364/JOSAA.2.000284",
+    ),
 }

@@ -16,6 +16,7 @@ from bids_dnn.features.models import (
     cornet,
     custom,
     ecoset,
+    lowlevel,
     open_clip,
     timm,
     torchvision,
@@ -33,6 +34,7 @@ FAMILIES = {
     "transformers": "networks of the Hugging Face hub or a folder, as transformers:REPOSITORY",
     "cornet": "cornet:z, cornet:s, cornet:rt and cornet:r",
     "ecoset": "networks trained on ecoset, as ecoset:alexnet",
+    "lowlevel": "controls that learn nothing, lowlevel:pixels and lowlevel:gabor",
 }
 Trained = Mapping[str, torch.Tensor] | torch.nn.Module
 Tokenize = Callable[[Sequence[str]], Mapping[str, torch.Tensor]]
@@ -44,7 +46,8 @@ class Family(Protocol):
     A family with text towers has ``tokenizer(name, *, offline) -> Tokenize | None``, too. One
     whose cards rest on files of a hub has ``fetch(name, *, offline)``, which brings them; one
     whose files call weights otherwise than its modules has ``translated(module, state)``. One
-    whose weights are a single file has ``find(name, *, offline) -> Path``.
+    whose weights are a single file has ``find(name, *, offline) -> Path``. One whose networks
+    have nothing to learn says in ``FIXED`` where their numbers are from.
     """
 
     def card(self, name: str, /) -> Card:
@@ -68,6 +71,7 @@ MODULES: dict[str, Family] = {
     "transformers": transformers,
     "cornet": cornet,
     "ecoset": ecoset,
+    "lowlevel": lowlevel,
 }
 
 
@@ -135,7 +139,8 @@ def load_network(
     Raises
     ------
     ConfigError
-        If there is no such network or layer, or no layer is named and the card has none.
+        If there is no such network or layer, no layer is named and the card has none, or a file
+        of weights is given to a network that has nothing to learn.
     MissingInputError
         If a file is not there and cannot be downloaded, or an extra library is not installed.
     UnreadableError
@@ -167,7 +172,8 @@ def load_whole(
     Raises
     ------
     ConfigError
-        If there is no such network, or its tensors have no values.
+        If there is no such network, its tensors have no values, or a file of weights is given
+        to one that has nothing to learn.
     MissingInputError
         If a file is not there and cannot be downloaded, or an extra library is not installed.
     UnreadableError
@@ -184,8 +190,10 @@ def load_whole(
         if weights is None:
             module, told = _trained(family, rest, offline=offline)
         else:
-            module, told = family.build(rest), f"random (seed {seed})"
+            module = family.build(rest)
+            told = getattr(family, "FIXED", f"random (seed {seed})")
     if weights is not None and weights != RANDOM:
+        _check_learns(name, family)
         path = Path(weights).expanduser()
         state: Mapping[str, torch.Tensor] = read_state(path)
         if hasattr(family, "translated"):
@@ -196,6 +204,14 @@ def load_whole(
     module.eval().requires_grad_(requires_grad=False).float()  # as pictures are
     tokenize = _tokenizer(family, rest, card=card, offline=offline)
     return Network(module, card, told, hash_of(module), tokenize)
+
+
+def _check_learns(name: str, family: Family) -> None:
+    if hasattr(family, "FIXED"):
+        raise ConfigError(
+            f"{name} has nothing to learn, so that no file of weights can be of it.",
+            mend=f"Leave --weights {name}=PATH out.",
+        )
 
 
 def _check_values(name: str, module: torch.nn.Module) -> None:

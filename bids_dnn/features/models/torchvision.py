@@ -172,7 +172,8 @@ def _entry(name: str) -> Any:
         raise ConfigError(
             f"There is no network {base!r} among torchvision's.",
             mend=f"{nearest(base, names())} Others have a prefix: timm:, open_clip:, "
-            "transformers:, cornet: or ecoset:; one of your own is PATH/file.py:factory.",
+            "transformers:, cornet:, ecoset: or lowlevel:; one of your own is "
+            "PATH/file.py:factory.",
         )
     known = torchvision.models.get_model_weights(ALIKE.get(base, base))
     if not weights:

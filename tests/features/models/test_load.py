@@ -49,7 +49,7 @@ def test_a_name_may_have_the_prefix_of_its_family():
     assert card_of("torchvision:alexnet") == card_of("alexnet")
     assert family_of("cornet:z")[1] == "z"
     assert set(families()) == {
-        *("torchvision", "timm", "open_clip", "transformers", "cornet", "ecoset"),
+        *("torchvision", "timm", "open_clip", "transformers", "cornet", "ecoset", "lowlevel"),
         "PATH/file.py:factory",
     }
 

@@ -33,6 +33,8 @@ NAMES = {
     "cornet:z": ("V1", "IT:mean", "decoder.linear"),
     "cornet:rt": ("V1:visit(0)", "V1", "IT:at(0,0;6,6)"),
     "ecoset:small": ("features.0", "classifier.3"),
+    "lowlevel:pixels": ("rgb", "luminance:mean"),
+    "lowlevel:gabor": ("energy8:at(0,7)", "linear16:mean", "linear", "logenergy"),
     "own": ("tokens", "fc"),
 }
 
