@@ -99,9 +99,8 @@ def average_p(p: Array) -> Array:
     >>> average_p(np.array([[0.01, 0.9], [0.03, 0.7]])).tolist()
     [0.04, 1.0]
     """
-    if len(p) == 1:
-        return p[0]
-    return np.minimum(2 * p.mean(axis=0), 1.0)
+    merged: Array = p[0] if len(p) == 1 else np.minimum(2 * p.mean(axis=0), 1.0)
+    return merged
 
 
 def _agreement(truth: Values, guess: Values) -> Array:
