@@ -21,7 +21,7 @@ SIZES = {  # n_stimuli, n_features, n_voxels
 REPEATS = {"small": 3, "full": 1}
 N_COMPONENTS = {"small": 10, "full": 25}
 N_FOLDS = 3
-TARGET = 5.0
+TARGETS = {"small": 3.0, "full": 10.0}
 TIE = 1e-6
 
 
@@ -97,7 +97,7 @@ def _steps(
 
 
 def check(case: Case) -> None:
-    """Compare numbers of components and predictions of both, the peer's by singular value decompositions.
+    """Compare numbers of components and predictions of both, the peer iterating nowhere.
 
     Raises
     ------
@@ -119,5 +119,5 @@ def run(size: Size, device: Device) -> list[Row]:  # noqa: ARG001 no GPU path ye
         case = make_case(*shape, n_components=N_COMPONENTS[size])
         check(case)
         times = time_both(partial(ours, case), partial(peer, case), n_repeats=REPEATS[size])
-        rows.append(Row(f"encode_pls[{shape[0]}x{shape[2]}]", *times, TARGET))
+        rows.append(Row(f"encode_pls[{shape[0]}x{shape[2]}]", *times, TARGETS[size]))
     return rows
