@@ -182,7 +182,7 @@ def test_a_low_rank_mapping_is_found(rng):
     y = signal + rng.normal(size=signal.shape) * signal.std(axis=0) / 3  # R^2 = 0.9
     dealt = splits(rng, n)
     found = fit_pls2(x @ x.T, y, **dealt)
-    assert found.most == 49 or found.most == 50
+    assert found.most == 50
     assert set(found.n_components.ravel()) <= {rank, rank + 1, rank + 2}
     assert abs(np.mean(found.r2) - 0.9) < 0.03
     own = fit_pls1(x @ x.T, y[:, :4], **dealt)
