@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.errors import NotEnoughDataError, SpaceError
+from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError
 
 EVERYWHERE = "all"
 
@@ -71,6 +72,75 @@ def region_units(responses: Responses, rois: Sequence[Roi]) -> list[RegionUnits]
             )
         out.append(RegionUnits(name, units, int(mark.sum()) - units.size))
     return out
+
+
+def region_means(
+    values: NDArray[np.floating[Any]],
+    regions: Sequence[NDArray[np.intp]],
+    *,
+    over: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Average responses over the units of each region.
+
+    A mean is a target of its own: its noise ceiling is that of the mean, not the mean of its
+    units' ceilings, and is estimated on the means of single samples (`stats.ceiling` of
+    ``region_means(samples, regions)``).
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Responses, of single samples or means over the repeats of a stimulus.
+    regions : each (n_units_in_region,)
+        Columns of `values`.
+    over : (n_samples,) bool
+        Training samples. Each unit is then z-scored by its mean and SD (n - 1 in the
+        denominator) over these, so that units of large variance do not decide, and units that
+        do not vary over them are left out. None = the plain mean of the units as they are.
+
+    Returns
+    -------
+    means : (n_samples, n_regions)
+        NaN where a unit was not measured, or no unit of the region varies.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If a region has no unit, or `over` names fewer than two samples.
+    ShapeError
+        If `over` has another length than `values`.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0, 10.0], [2.0, 40.0], [3.0, 70.0]])
+    >>> region_means(values, [np.array([0, 1])]).ravel().tolist()
+    [5.5, 21.0, 36.5]
+    >>> region_means(values, [np.array([0, 1])], over=np.ones(3, dtype=bool)).ravel().tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    if not all(len(columns) for columns in regions):
+        raise NotEnoughDataError(
+            f"{sum(not len(columns) for columns in regions)} of {len(regions)} regions have no "
+            "unit.",
+            mend="Leave them out, or check their masks against the brain mask.",
+        )
+    if over is not None and over.shape != values.shape[:1]:
+        raise ShapeError(
+            f"values have shape {values.shape}, the training samples {over.shape}.",
+            mend="Give true or false for each sample.",
+        )
+    if over is not None and over.sum() < 2:
+        raise NotEnoughDataError(
+            f"{over.sum()} training sample(s) cannot tell a unit's SD.", mend="Give two at least."
+        )
+    made = np.full((len(values), len(regions)), np.nan)
+    for k, columns in enumerate(regions):
+        part = values[:, columns].astype(np.float64)
+        if over is not None:
+            part = part[:, np.ptp(part[over], axis=0) != 0]
+            part = (part - part[over].mean(axis=0)) / part[over].std(axis=0, ddof=1)
+        if part.shape[1]:
+            made[:, k] = part.mean(axis=1)
+    return made
 
 
 def _mark(roi: Roi, responses: Responses) -> NDArray[np.bool_]:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.errors import NotEnoughDataError, SpaceError
-from bids_dnn.stats.regions import region_units
+from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.stats.ceiling import ncsnr
+from bids_dnn.stats.regions import region_means, region_units
 from tests.factories.responses import make_responses, make_roi
 
 
@@ -45,3 +46,66 @@ def test_a_region_on_another_grid_is_refused():
     other = replace(roi, space=replace(roi.space, affine=2 * np.eye(4)[::-1]))
     with pytest.raises(SpaceError, match="'a' lies on the grid"):
         region_units(responses, [other])
+
+
+# --- Means over regions
+
+
+def test_plain_means_are_of_the_units_as_they_are(rng):
+    values = rng.normal(size=(12, 6)).astype(np.float32)
+    regions = [np.array([0, 2]), np.array([2, 3, 5])]  # may share units
+    expected = np.column_stack([values[:, c].astype(np.float64).mean(axis=1) for c in regions])
+    found = region_means(values, regions)
+    np.testing.assert_allclose(found, expected)
+    assert found.dtype == np.float64
+
+
+def test_z_scores_are_learnt_on_training_samples_alone(rng):
+    values = rng.normal(size=(12, 3)) * [1, 10, 100] + 5
+    over = np.arange(12) < 8
+    (found,) = region_means(values, [np.arange(3)], over=over).T
+    z = (values - values[:8].mean(axis=0)) / values[:8].std(axis=0, ddof=1)
+    np.testing.assert_allclose(found, z.mean(axis=1))
+    moved = values.copy()
+    moved[8:] += 100
+    np.testing.assert_allclose(region_means(moved, [np.arange(3)], over=over)[:8, 0], found[:8])
+    louder = region_means(values * [7, 0.1, 3] + 2, [np.arange(3)], over=over)
+    np.testing.assert_allclose(louder[:, 0], found)
+
+
+def test_units_that_do_not_vary_are_left_out_of_z_scores(rng):
+    values = rng.normal(size=(6, 3))
+    values[:, 1] = 0.1
+    over = np.ones(6, dtype=bool)
+    found = region_means(values, [np.array([0, 1]), np.array([0]), np.array([1])], over=over)
+    np.testing.assert_allclose(found[:, 0], found[:, 1])
+    assert np.isnan(found[:, 2]).all()
+
+
+def test_what_was_not_measured_has_no_mean():
+    values = np.array([[1.0, np.nan], [2.0, 3.0]])
+    assert np.isnan(region_means(values, [np.array([0, 1])])[:, 0]).tolist() == [True, False]
+
+
+def test_the_ceiling_of_a_mean_is_not_the_mean_of_ceilings(rng):
+    signal = rng.normal(size=(200, 1))
+    shown = np.repeat([f"{k:03}" for k in range(200)], 2)
+    single = np.repeat(signal, 2, axis=0) + 2 * rng.normal(size=(400, 50))
+    share = float(ncsnr(region_means(single, [np.arange(50)]), list(shown))[0])
+    expected = 1 / (1 + 4 / 50 / 2)  # signal / (signal + noise of 50 units and 2 repeats)
+    assert abs(share - expected) < 0.03
+    assert ncsnr(single, list(shown)).mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("regions", "over", "error", "match"),
+    [
+        ([[0], []], None, NotEnoughDataError, "1 of 2 regions"),
+        ([[0]], np.ones(3, dtype=bool), ShapeError, r"\(4, 2\).*\(3,\)"),
+        ([[0]], np.arange(4) == 1, NotEnoughDataError, "1 training sample"),
+    ],
+)
+def test_bad_regions_are_refused(regions, over, error, match):
+    columns = [np.array(one, dtype=np.intp) for one in regions]
+    with pytest.raises(error, match=match):
+        region_means(np.zeros((4, 2)), columns, over=over)

@@ -1,0 +1,344 @@
+"""Identify images from predicted patterns: which of N measured patterns is the right one.
+
+For each held-out image the predicted pattern over units is correlated with the measured
+patterns of all candidates. Unit by unit, measured and predicted responses are taken less the
+mean of the training images and divided by their SD: otherwise the mean pattern, which all
+images share, and the loudest units would decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
+from bids_dnn.stats import leakage
+from bids_dnn.stats.ceiling import averages
+from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.inference import TOLERANCE, permutation_p
+
+Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Among = Literal["fold", "all"]
+BLOCK = 1024
+DRAWN, N_DRAWS = 100, 20  # samples of the bootstrap at once, and times
+LEVEL = 0.95
+FEWEST_UNITS = 3  # of two, r is 1 or -1
+VARIES = 1e-28  # of the squared pattern: less is rounding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """Which images were identified from their predicted patterns.
+
+    Parameters
+    ----------
+    rows : (n_images,) intp
+        Row of `truth` of each image; the first one of those that show the same picture.
+    n_candidates : (n_images,) intp
+        Measured patterns that each prediction was compared with, the right one among them.
+    better, tied : (n_images,) intp
+        Wrong ones that correlate more than the right one, and equally.
+    z : (n_images,)
+        Correlation with the right one, as standard deviations above the wrong ones (after
+        Fisher's transform); NaN where these do not differ.
+    normalized_rank : (n_images,), in [0, 1]
+        Share of wrong candidates that the right one beats, ties counted by half: 1 = identified,
+        0.5 = chance.
+    top : (n_top,) int
+        Numbers of highest candidates.
+    proportion, chance, low, high : (n_top,), in [0, 1]
+        Share of images whose right candidate is among so many highest ones (a tie across the
+        border counts by the probability of a fair draw), what guessing gives, and Wilson's
+        95 % interval over images.
+    mean_rank, mean_rank_low, mean_rank_high : float, in [0, 1]
+        Mean of `normalized_rank`, and its 95 % bootstrap interval over images.
+    p : float
+        Of `mean_rank`, by exchange of the predictions among the images; NaN where there are
+        several folds, see `identify_null.crossed_p`, or candidates that were not tested.
+    among
+        ``fold`` = candidates are the images of the same test fold; ``all`` = of all folds.
+    n_units : int
+        Least number of units of the patterns.
+
+    Notes
+    -----
+    Images compete, so that a sample of images drawn with replacement would have other sets of
+    candidates. Both intervals are over the outcomes of images, among the candidates they had.
+    Wilson's is for a proportion, and keeps its width where all or none are identified.
+    """
+
+    rows: Rows
+    n_candidates: Rows
+    better: Rows
+    tied: Rows
+    z: Array
+    normalized_rank: Array
+    top: Rows
+    proportion: Array
+    chance: Array
+    low: Array
+    high: Array
+    mean_rank: float
+    mean_rank_low: float
+    mean_rank_high: float
+    p: float
+    among: Among
+    n_units: int
+
+    @property
+    def rank(self) -> Array:
+        """Return the rank of the right candidate (n_images,), from 1; the middle one of ties."""
+        made: Array = 1 + self.better + self.tied / 2
+        return made
+
+
+def identify(
+    truth: Values,
+    guess: Values,
+    *,
+    folds: Sequence[Fold] | None = None,
+    among: Among = "fold",
+    same: Sequence[str] | None = None,
+    top: Sequence[int] = (1, 5),
+    n_permutations: int = 1000,
+    seed: int = 0,
+) -> Identification:
+    """Rank each image's measured pattern among others by correlation with its prediction.
+
+    Parameters
+    ----------
+    truth : (n_stimuli, n_units)
+        Measured responses. Units that hold NaN, here or in `guess`, are left out, as are units
+        that do not vary over the training images.
+    guess : (n_stimuli, n_units)
+        Predictions less the mean of the training images, as `layer.fit_layer` gives them.
+    folds
+        Each image is tested once. None = all images are held out: `truth` is then less the
+        mean of the training images too, and units are taken in the scale they come in.
+    among
+        Candidates: the images of the same test ``fold``, which one model predicts and none of
+        which it has seen; or ``all`` images. Among all, a prediction is drawn to the images that
+        taught its model, so that fewer are identified than among as many unseen ones.
+    same : (n_stimuli,)
+        What picture each row shows. Rows of one picture become one candidate, their mean.
+        None = all differ.
+    top : n_top of int, at least 1
+        For each, the share of images with the right candidate among so many highest.
+    n_permutations : int, at least 1
+    seed
+        Of the permutations and of the bootstrap.
+
+    Raises
+    ------
+    ShapeError
+        If shapes do not fit.
+    ConfigError
+        If `among` is neither, a number of `top` is below one, or `n_permutations` is.
+    LeakageError
+        If rows of one picture are in training and test of a fold.
+    NotEnoughDataError
+        If a fold tests one image only, or fewer than three units are left.
+
+    References
+    ----------
+    Kay et al. (2008), Nature 452:352, doi:10.1038/nature06713.
+    Wilson (1927), J. Am. Stat. Assoc. 22:209, doi:10.1080/01621459.1927.10502953.
+    """
+    _check(truth, guess, among, top=top, n_permutations=n_permutations)
+    rows = np.arange(len(truth))
+    if same is not None:
+        truth, guess, folds, rows = _without_repeats(truth, guess, folds, same)
+    n = len(truth)
+    parts = []
+    null = None
+    for tested, taught in _sets(n, folds):
+        candidates = np.arange(n) if among == "all" else tested
+        r, n_units = _correlations(truth, guess, tested, candidates, taught=taught)
+        own = np.searchsorted(candidates, tested)
+        parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates)), n_units))
+        if len(candidates) == len(tested) and (folds is None or len(folds) == 1):
+            null = _null(r, n_permutations, np.random.default_rng([seed, 6]))
+    order = np.argsort(np.concatenate([part[0] for part in parts]))
+    better, tied, z, count = (
+        np.concatenate([part[k] for part in parts])[order] for k in (1, 2, 3, 4)
+    )
+    normalized = 1 - (better + tied / 2) / (count - 1)
+    tops = np.asarray(top, dtype=np.intp)
+    hits = np.clip((tops - better[:, None]) / (tied[:, None] + 1), 0, 1)  # (n_images, n_top)
+    low, high = _wilson(hits.mean(axis=0), len(hits))
+    rank_low, rank_high = _bootstrap(normalized, np.random.default_rng([seed, 5]))
+    return Identification(
+        rows=rows[np.sort(np.concatenate([part[0] for part in parts]))],
+        n_candidates=count,
+        better=better,
+        tied=tied,
+        z=z,
+        normalized_rank=normalized,
+        top=tops,
+        proportion=hits.mean(axis=0),
+        chance=np.minimum(tops / count[:, None], 1).mean(axis=0),
+        low=low,
+        high=high,
+        mean_rank=float(normalized.mean()),
+        mean_rank_low=rank_low,
+        mean_rank_high=rank_high,
+        p=float("nan")
+        if null is None
+        else permutation_p(float(normalized.mean()), null, enumerated=False),
+        among=among,
+        n_units=min(part[5] for part in parts),
+    )
+
+
+def _check(
+    truth: Values, guess: Values, among: str, *, top: Sequence[int], n_permutations: int
+) -> None:
+    if truth.shape != guess.shape or truth.ndim != 2:
+        raise ShapeError(
+            f"truth has shape {truth.shape}, guess has shape {guess.shape}.",
+            mend="Both must be (n_stimuli, n_units), stimuli in the same order.",
+        )
+    if among not in ("fold", "all"):
+        raise ConfigError(
+            f"Candidates are to be those among {among!r}, which does not exist.",
+            mend="There are: fold, all.",
+        )
+    if not len(top) or min(top) < 1 or n_permutations < 1:
+        raise ConfigError(
+            f"The highest {list(top)} candidates are to count, with {n_permutations} "
+            "permutations; all must be above zero.",
+            mend="Ask for the highest 1 and 5, and for 1000 permutations.",
+        )
+
+
+def _without_repeats(
+    truth: Values, guess: Values, folds: Sequence[Fold] | None, same: Sequence[str]
+) -> tuple[Values, Values, Sequence[Fold] | None, Rows]:
+    """Make one row of all that show a picture; give the first row of each as well."""
+    if len(same) != len(truth):
+        raise ShapeError(
+            f"{len(same)} rows have a picture, truth has shape {truth.shape}.",
+            mend="Give one name for each row.",
+        )
+    leakage.check(folds or [], groups=list(same), what="pictures")
+    number = {name: k for k, name in enumerate(dict.fromkeys(same))}
+    which = np.array([number[name] for name in same], dtype=np.intp)
+    first = np.unique(which, return_index=True)[1]
+    if len(first) == len(truth):
+        return truth, guess, folds, first
+    mean = averages(which, len(first))
+    if folds is not None:
+        folds = [Fold(fold.name, fold.train[first], fold.test[first]) for fold in folds]
+    return mean @ truth.astype(np.float64), mean @ guess.astype(np.float64), folds, first
+
+
+def _sets(n: int, folds: Sequence[Fold] | None) -> Iterator[tuple[Rows, Mask | None]]:
+    """Give the images of each test set, and those that taught (None = not at hand)."""
+    sets = [(np.arange(n), None)] if folds is None else [
+        (np.flatnonzero(fold.test), fold.train) for fold in folds
+    ]  # fmt: skip
+    for tested, taught in sets:
+        if len(tested) < 2:
+            raise NotEnoughDataError(
+                f"A test set has {len(tested)} image, which cannot be told from others.",
+                mend="Ask for fewer folds (encode.folds in analysis.toml), or add stimuli.",
+            )
+        yield tested, taught
+
+
+def _correlations(
+    truth: Values, guess: Values, tested: Rows, candidates: Rows, *, taught: Mask | None
+) -> tuple[Array, int]:
+    """Correlate predicted with measured patterns over units, (n_tested, n_candidates).
+
+    Zero where one of the two does not vary, so that all candidates tie.
+    """
+    keep = np.isfinite(truth).all(axis=0) & np.isfinite(guess).all(axis=0)
+    mean, sd = np.zeros(truth.shape[1]), np.ones(truth.shape[1])
+    if taught is not None:
+        teach = truth[taught]
+        keep &= np.ptp(teach, axis=0) > 0
+        mean, sd = teach.mean(axis=0, dtype=np.float64), teach.std(axis=0, dtype=np.float64)
+        sd[~keep] = 1.0
+    units = np.flatnonzero(keep)
+    if len(units) < FEWEST_UNITS:
+        raise NotEnoughDataError(
+            f"{len(units)} of {truth.shape[1]} units were measured and vary; a pattern needs "
+            f"{FEWEST_UNITS}.",
+            mend="Take a larger region.",
+        )
+    blocks = [units[start : start + BLOCK] for start in range(0, len(units), BLOCK)]
+
+    def pairs() -> Iterator[tuple[Array, Array]]:
+        for c in blocks:
+            told = guess[np.ix_(tested, c)].astype(np.float64) / sd[c]
+            yield told, (truth[np.ix_(candidates, c)].astype(np.float64) - mean[c]) / sd[c]
+
+    level = [np.zeros((len(tested), 1)), np.zeros((len(candidates), 1))]
+    for pair in pairs():
+        for total, raw in zip(level, pair, strict=True):
+            total += raw.sum(axis=1, keepdims=True) / len(units)
+    product = np.zeros((len(tested), len(candidates)))
+    squares = [np.zeros((2, len(tested))), np.zeros((2, len(candidates)))]
+    for pair in pairs():
+        centered = [raw - middle for raw, middle in zip(pair, level, strict=True)]
+        product += centered[0] @ centered[1].T
+        for total, raw, less in zip(squares, pair, centered, strict=True):
+            total += (raw**2).sum(axis=1), (less**2).sum(axis=1)
+    weights = []
+    for raw, less in squares:
+        varies = less > VARIES * raw
+        weights.append(np.where(varies, 1 / np.sqrt(np.where(varies, less, 1.0)), 0.0))
+    return np.clip(product * weights[0][:, None] * weights[1], -1, 1), len(units)
+
+
+def _standing(r: Array, own: Rows) -> tuple[Rows, Rows, Array]:
+    """Return how many wrong candidates are better, how many tie, and how far the right one is."""
+    right = r[np.arange(len(r)), own]
+    better = (r > right[:, None] + TOLERANCE).sum(axis=1)
+    tied = (r >= right[:, None] - TOLERANCE).sum(axis=1) - better - 1
+    fisher = np.arctanh(np.clip(r, TOLERANCE - 1, 1 - TOLERANCE))
+    told = fisher[np.arange(len(r)), own]
+    fisher[np.arange(len(r)), own] = np.nan
+    spread = np.nanstd(fisher, axis=1)
+    flat = spread <= TOLERANCE
+    z = (told - np.nanmean(fisher, axis=1)) / np.where(flat, 1.0, spread)
+    return better, tied, np.where(flat, np.nan, z)
+
+
+def _null(r: Array, n_permutations: int, rng: np.random.Generator) -> Array:
+    """Return the mean normalized rank for random pairs of predictions and measured patterns."""
+    n = len(r)
+    beaten = np.empty((n, n))  # by each candidate, if it were the right one
+    for row, found in zip(r, beaten, strict=True):
+        ordered = np.sort(row)
+        below = np.searchsorted(ordered, row - TOLERANCE, side="left")
+        above = n - np.searchsorted(ordered, row + TOLERANCE, side="right")
+        found[:] = (below + (n - below - above - 1) / 2) / (n - 1)
+    rows = np.arange(n)
+    return np.array([beaten[rows, rng.permutation(n)].mean() for _ in range(n_permutations)])
+
+
+def _wilson(share: Array, n: int) -> tuple[Array, Array]:
+    """Return Wilson's interval of a proportion."""
+    k = float(ndtri((1 + LEVEL) / 2))
+    middle = (share + k**2 / (2 * n)) / (1 + k**2 / n)
+    reach = k * np.sqrt(share * (1 - share) / n + k**2 / (4 * n**2)) / (1 + k**2 / n)
+    return np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1)
+
+
+def _bootstrap(values: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the percentile interval of a mean."""
+    n = len(values)
+    means = [values[rng.integers(n, size=(DRAWN, n))].mean(axis=1) for _ in range(N_DRAWS)]
+    drawn = np.concatenate(means)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
