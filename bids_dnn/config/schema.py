@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise"]
 GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
@@ -239,7 +239,18 @@ class EncodeConfig(Section):
     """Encoding models."""
 
     networks: tuple[str, ...] = Field((), description="Names of [networks.*]; all by default.")
-    estimator: Literal["ridge"] = Field("ridge", description="Ridge, alpha by voxel.")
+    estimator: tuple[Literal["ridge", "pls"], ...] = Field(
+        ("ridge",),
+        min_length=1,
+        description="ridge = a penalty for each unit; pls = partial least squares, components "
+        "shared by the units of a region. One name or several.",
+    )
+
+    @field_validator("estimator", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, told: object) -> object:
+        return (told,) if isinstance(told, str) else told
+
     folds: FoldsConfig = FoldsConfig()
     select: Literal["auto", "gcv", "loo", "inner"] = Field(
         "auto",

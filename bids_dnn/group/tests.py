@@ -20,15 +20,17 @@ TESTS = ("sign-flip", "t")
 CORRECTIONS = ("fdr", "none")
 # What tells rows apart within a participant, and against what the score is tested.
 KEYS = {"decode": ("region", "comparison"), "encode": ("region", "network", "layer")}
-APART = ("target", "metric")  # of encoding; what else may tell its rows apart
+APART = ("estimator", "target", "metric")  # of encoding; what else may tell its rows apart
+EVERY = "*"  # network of scores of layers that were chosen among all of them
 BASES = {"decode": "chance", "encode": None}
 FURTHER = {"decode": ("chance",), "encode": ("ceiling", "normalized")}
 
 COLUMNS = {
     "region": "Name of the region.",
     "comparison": "What was told apart: two conditions or sets of them, or `all` at once.",
-    "network": "Name of the network.",
-    "layer": "Module path of the layer.",
+    "estimator": "How responses were predicted.",
+    "network": "Name of the network; * = all of them.",
+    "layer": "Module path of the layer; chosen layer = each unit's, by training images alone.",
     "target": "units = scores of a region's units, averaged; mean = of the units' mean response.",
     "metric": "What `score` is; several where participants differ.",
     "n_participants": "Participants with a score here.",
@@ -210,8 +212,9 @@ def _corrected(p: pd.Series[float], family: pd.Series[str], correct: str) -> Arr
 
 
 def _best(made: pd.DataFrame, family: pd.Series[str]) -> NDArray[np.bool_]:
-    top = made.groupby([made["region"], family])["score"].transform("max")
-    return (made["score"] == top).to_numpy()
+    single = made["network"] != EVERY
+    top = made["score"].where(single).groupby([made["region"], family]).transform("max")
+    return (single & (made["score"] == top)).to_numpy()
 
 
 def _warnings(n_max: int, made: pd.DataFrame) -> list[str]:

@@ -22,7 +22,9 @@ from bids_dnn.report.parts import (
     table_of,
 )
 from bids_dnn.report.shown import (
+    EVERY,
     Shown,
+    by_estimator,
     floor_text,
     is_significant,
     main_rows,
@@ -30,6 +32,19 @@ from bids_dnn.report.shown import (
     ordered,
 )
 
+IDENTIFIED = {
+    "n_images": "Images that were to be identified (Kay et al. 2008).",
+    "n_candidates": "Measured patterns each prediction was compared with (median).",
+    "top1_proportion": "Share of images whose own pattern correlates most.",
+    "top1_chance": "What guessing gives.",
+    "top1_low": "Lower end of Wilson's 95 % interval over images.",
+    "top1_high": "Upper end of that interval.",
+    "mean_rank": "Mean share of other candidates that the right one beats; 0.5 = chance.",
+    "mean_rank_low": "Lower end of its 95 % bootstrap interval over images.",
+    "mean_rank_high": "Upper end of that interval.",
+    "p": "Of mean_rank; n/a with several folds.",
+}
+ESTIMATORS = {"ridge": "ridge regression", "pls": "partial least squares"}
 CHOSEN_BY = {
     "gcv": "by generalized cross-validation on the training stimuli",
     "loo": "by leaving out each training stimulus in turn",
@@ -49,6 +64,11 @@ def encoding(shown: Shown) -> Section:
     """Return the section on encoding: heat map, profiles, maps, table."""
     rows = main_rows(shown.result.table)
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
+    pictures += [
+        _heat_picture(shown, further, name)
+        for name, further in by_estimator(shown.result.table).items()
+        if name != next(iter(by_estimator(shown.result.table)))
+    ]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
     return Section(
@@ -59,7 +79,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
-         *_chosen_tables(shown)),
+         *_further_tables(shown)),
         _encode_how(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
@@ -103,20 +123,21 @@ def _encode_how(shown: Shown) -> str:
         f"the penalty chosen for each {shown.unit} {chosen}, scored {where}. Regions average over "
         f"{many(shown.unit)} through Fisher's z. The noise ceiling is the correlation that a "
         "perfect prediction could reach, estimated from repeats. Boxed layers are the highest of "
-        "several after the fact; the table of chosen layers has the score where the choice was "
-        "made on training stimuli."
+        "several after the fact; rows of network * have the score where the choice was made on "
+        "training stimuli."
     )
 
 
-def _heat_picture(shown: Shown, rows: pd.DataFrame) -> Picture:
+def _heat_picture(shown: Shown, rows: pd.DataFrame, estimator: str = "") -> Picture:
+    by = f" by {ESTIMATORS.get(estimator, estimator)}" if estimator else ""
     return picture(
-        f"{shown.name}_layers",
+        f"{shown.name}_layers{estimator}",
         lambda theme: figures.layer_heat_map(rows, label="Pearson's r", theme=theme),
         alt=f"Heat map of {counted(rows['region'].nunique(), 'region')} by "
         f"{counted(rows['layer'].nunique(), 'layer')}. {encoding_answer(rows)}",
-        caption=f"Correlation of prediction and response, mean over {many(shown.unit)}. Boxed: "
-        "the best layer of each region. Right: noise ceiling. Hatched: not measured. Values "
-        "below zero have the color of zero.",
+        caption=f"Correlation of prediction and response{by}, mean over {many(shown.unit)}. "
+        "Boxed: the best layer of each region. Right: noise ceiling. Hatched: not measured. "
+        "Values below zero have the color of zero.",
     )
 
 
@@ -173,27 +194,30 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
     )
 
 
-def _chosen_tables(shown: Shown) -> list[Table]:
-    table = shown.result.extras.get("chosen")
-    if table is None:
+def _further_tables(shown: Shown) -> list[Table]:
+    """Return the tables beside that of scores: identification of images."""
+    table = shown.result.extras.get("identification")
+    if table is None or table.empty:
         return []
     return [
         table_of(
             table,
-            shown.result.columns,
-            caption="Layers chosen on training images alone, for each unit and fold.",
+            IDENTIFIED,
+            caption="Identification of images from predicted patterns, among the test images of "
+            "a fold.",
         )
     ]
 
 
 def chosen_answer(result: Result) -> str:
     """Return the scores of the layers chosen on training images in a sentence, "" without."""
-    table = result.extras.get("chosen")
-    if table is None:
+    table = result.table
+    if "target" not in table:
         return ""
+    rows = table[(table["network"] == EVERY) & (table["target"] == "units")]
     told = [
         f"{row['region']} r = {decimals(row['score'], 2)}"
-        for _, row in main_rows(table).iterrows()
+        for _, row in rows.iterrows()
         if np.isfinite(row["score"])
     ]
     return f"Scores of the layers so chosen: {', '.join(told)}." if told else ""

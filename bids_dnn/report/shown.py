@@ -14,6 +14,7 @@ from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
+EVERY = "*"  # network of rows that are of all of them: layers chosen on training images
 _OVER = {
     "decode": "95 % corrected resampled t intervals over runs",
     "encode": "95 % corrected resampled t intervals over folds",
@@ -71,12 +72,23 @@ class Shown:
 
 
 def main_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose score is drawn: Pearson's r of units, where a table holds others."""
+    """Return the rows that are drawn: Pearson's r of units by single layers, one estimator."""
     if "target" in table:
         table = table[table["target"] == "units"]
+    if "network" in table:
+        table = table[table["network"] != EVERY]
+    if "estimator" in table and len(table):
+        table = table[table["estimator"] == table["estimator"].iloc[0]]
     if "metric" in table and (table["metric"] == "pearson").any():
         return table[table["metric"] == "pearson"]
     return table
+
+
+def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows that are drawn for each estimator; none where the table names none."""
+    if "estimator" not in table:
+        return {}
+    return {str(name): main_rows(rows) for name, rows in table.groupby("estimator", sort=False)}
 
 
 def is_significant(row: pd.Series[float]) -> bool:

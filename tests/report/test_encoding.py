@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,27 +46,47 @@ def chosen_of(encode):
         for layer in layers.itertuples(index=False)
     ]
     names = ["region", "target", "network", "layer", "share"]
-    scores = pd.DataFrame(
-        {
-            "region": ["V1", "V1", "noise"],
-            "target": ["units", "mean", "units"],
-            "score": [0.4, 0.6, np.nan],
-        }
-    )
+    chosen = encode.table.assign(target="units", estimator="ridge")
+    more = chosen[chosen["layer"] == "features.0"].assign(network="*", layer="chosen layer")
+    more["score"] = np.where(more["region"] == "V1", 0.4, np.nan)
+    columns = encode.columns | {"target": "", "estimator": ""}
+    table = pd.concat([chosen, more], ignore_index=True)
+    encode = dataclasses.replace(encode, table=table, columns=columns)
     encode.extras["assignment"] = pd.DataFrame(shares, columns=names)
-    encode.extras["chosen"] = scores
     return encode
 
 
 def test_layers_chosen_on_training_images_are_shown(encode):
-    section = encoding.encoding(Shown("encode", chosen_of(encode), COLORS))
+    encode = chosen_of(encode)
+    section = encoding.encoding(Shown("encode", encode, COLORS))
     names = [one.name for one in section.pictures]
     assert "encode_assignment" in names
     (picture,) = [one for one in section.pictures if one.name == "encode_assignment"]
     assert picture.light[:4] == b"\x89PNG"
     assert "V1 r = 0.40." in picture.caption
     assert "noise" not in encoding.chosen_answer(encode)
+    assert "chosen layer" not in encoding.encoding_answer(encode.table)
+
+
+def test_each_estimator_has_its_heat_map(encode):
+    ridge = encode.table.assign(target="units", estimator="ridge")
+    both = pd.concat([ridge, ridge.assign(estimator="pls", score=0.1)], ignore_index=True)
+    columns = encode.columns | {"target": "", "estimator": ""}
+    encode = dataclasses.replace(encode, table=both, columns=columns)
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    names = [one.name for one in section.pictures]
+    assert names.count("encode_layers") == names.count("encode_layerspls") == 1
+    (picture,) = [one for one in section.pictures if one.name == "encode_layerspls"]
+    assert "by partial least squares" in picture.caption
+
+
+def test_identification_has_a_table(encode):
+    encode.extras["identification"] = pd.DataFrame(
+        {"region": ["V1"], "n_images": [20], "mean_rank": [0.8]}
+    )
+    section = encoding.encoding(Shown("encode", encode, COLORS))
     assert len(section.tables) == 2
+    assert "Identification" in section.tables[1].caption
 
 
 def test_without_a_choice_nothing_is_said_of_it(encode):

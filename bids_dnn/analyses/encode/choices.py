@@ -43,6 +43,9 @@ class Choices:
     nuisance
         Numeric columns of the sample table, regressed out of the responses within each fold.
 
+    estimators
+        Names of `estimators.ESTIMATORS`.
+
     Raises
     ------
     ConfigError
@@ -58,6 +61,7 @@ class Choices:
     n_permutations: int
     seed: int
     nuisance: tuple[str, ...] = ()
+    estimators: tuple[str, ...] = ("ridge",)
     split: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ their mean is a p whatever it is (Vovk & Wang 2020), at the price of some power.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,63 +24,83 @@ Values = NDArray[np.floating[Any]]
 BLOCK = 1024
 
 
-def exchange_p(
-    truth: Values,
-    guesses: Sequence[Values],
-    folds: Sequence[Fold],
-    groups: Sequence[NDArray[np.intp]],
-    *,
-    n_permutations: int,
-    rng: np.random.Generator,
-) -> tuple[Array, Array]:
-    """Return p of each model and group of units, from exchanges of the test images of each fold.
-
-    The statistic is the mean over the units of a group of the correlation within the fold.
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchanges:
+    """Exchanges of the test images of each fold, the same for all models.
 
     Parameters
     ----------
-    truth : (n_stimuli, n_units)
-    guesses : n_models of (n_stimuli, n_units)
-        NaN in all rows of a fold, or constant predictions = nothing was predicted.
-    folds
-        Each stimulus is tested once at most.
-    groups : n_groups of columns
-    n_permutations : int
-    rng
-        Draws the exchanges, the same for all models and groups.
+    orders : n_folds of (n, n_test)
+        Number, within the fold, of the image whose responses stand in the place of each.
+    """
+
+    orders: tuple[NDArray[np.intp], ...]
+
+    @classmethod
+    def draw(cls, folds: Sequence[Fold], n: int, rng: np.random.Generator) -> Exchanges:
+        """Draw `n` exchanges for each fold."""
+        rows = [np.arange(int(fold.test.sum())) for fold in folds]
+        return cls(tuple(rng.permuted(np.tile(one, (n, 1)), axis=1) for one in rows))
+
+    def statistics(
+        self,
+        truth: Values,
+        guess: Values,
+        folds: Sequence[Fold],
+        groups: Sequence[NDArray[np.intp]],
+    ) -> Array:
+        """Return the mean correlation over units of each group, as it is and exchanged.
+
+        Parameters
+        ----------
+        truth, guess : (n_stimuli, n_units)
+            NaN in all rows of a fold, or constant predictions = nothing was predicted.
+        folds
+            Each stimulus is tested once at most.
+        groups : n_groups of columns
+
+        Returns
+        -------
+        statistic : (n_folds, 1 + n, n_groups)
+            As it is first. NaN where no unit of a group is predicted.
+        """
+        found = np.empty((len(folds), 1 + len(self.orders[0]), len(groups)))
+        for f, (fold, orders) in enumerate(zip(folds, self.orders, strict=True)):
+            for k, columns in enumerate(groups):
+                cells = np.ix_(fold.test, columns)
+                alike = _agreement(truth[cells], guess[cells])
+                found[f, 0, k] = np.trace(alike)
+                found[f, 1:, k] = alike[orders, np.arange(len(alike))].sum(axis=1)
+        return found
+
+
+def merged_p(statistics: Array) -> tuple[Array, Array]:
+    """Return p from exchanges within folds, merged over folds.
+
+    Parameters
+    ----------
+    statistics : (n_folds, 1 + n, n_tests)
+        As `Exchanges.statistics` gives them.
 
     Returns
     -------
-    p, p_corrected : (n_models, n_groups), in (0, 1]
-        `p_corrected` for all models and groups (maximum statistic). NaN where nothing was
-        predicted.
+    p, p_corrected : (n_tests,), in (0, 1]
+        `p_corrected` for all tests (maximum statistic). NaN where nothing was predicted.
 
     References
     ----------
     Vovk & Wang (2020), Biometrika 107:791, doi:10.1093/biomet/asaa027 (twice the mean).
     """
-    n_tests = len(guesses) * len(groups)
-    single, corrected = np.empty((len(folds), n_tests)), np.empty((len(folds), n_tests))
-    for f, fold in enumerate(folds):
-        orders = rng.permuted(
-            np.tile(np.arange(int(fold.test.sum())), (n_permutations, 1)), axis=1
-        )
-        found = np.empty((1 + n_permutations, n_tests))
-        for k, (guess, columns) in enumerate((g, c) for g in guesses for c in groups):
-            alike = _agreement(
-                truth[np.ix_(fold.test, columns)], guess[np.ix_(fold.test, columns)]
-            )
-            place = np.arange(len(alike))
-            found[0, k] = np.trace(alike)
-            found[1:, k] = alike[orders, place].sum(axis=1)
-        observed = found[0]
-        single[f] = [
-            permutation_p(float(one), found[1:, k], enumerated=False)
+    single, corrected = [], []
+    for found in statistics:
+        observed, null = found[0], found[1:]
+        p = [
+            permutation_p(float(one), null[:, k], enumerated=False)
             for k, one in enumerate(observed)
         ]
-        corrected[f] = np.maximum(max_statistic(observed, found[1:]), single[f])
-    shape = len(guesses), len(groups)
-    return average_p(single).reshape(shape), average_p(corrected).reshape(shape)
+        single.append(np.asarray(p))
+        corrected.append(np.maximum(max_statistic(observed, null), single[-1]))
+    return average_p(np.asarray(single)), average_p(np.asarray(corrected))
 
 
 def average_p(p: Array) -> Array:

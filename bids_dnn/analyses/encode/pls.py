@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, eigh_tridiagonal
 
-from bids_dnn.analyses.encode.solvers import Spectrum
+from bids_dnn.analyses.encode.spectrum import Spectrum
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 
 Array = NDArray[np.float64]

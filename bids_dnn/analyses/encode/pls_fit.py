@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from bids_dnn.analyses.encode.pls import joint_scores, refuse_no_component, single_scores
-from bids_dnn.analyses.encode.solvers import Spectrum, decompose, mix_penalties
+from bids_dnn.analyses.encode.solvers import mix_penalties
+from bids_dnn.analyses.encode.spectrum import Spectrum, decompose
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 
@@ -37,7 +38,8 @@ class PlsFit:
     Parameters
     ----------
     guess : (n_stimuli, n_units) float32
-        Predictions less the mean of the training images, in the unit of the responses.
+        Predictions less the mean of the training images, in the unit of the responses. NaN for
+        images that no fold tests.
     r2 : (n_units,)
         1 - SSE / SST against the training mean; NaN where the responses do not vary.
     n_components : (n_folds, n_units) intp
@@ -213,7 +215,7 @@ class _Pool:
     def of(cls, truth: Values, folds: Sequence[Fold]) -> _Pool:
         n, m = truth.shape
         return cls(
-            np.empty((n, m), dtype=np.float32),
+            np.full((n, m), np.nan, dtype=np.float32),
             np.zeros(m),
             np.zeros(m),
             np.empty((len(folds), m), dtype=np.intp),

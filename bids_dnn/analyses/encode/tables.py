@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
+from bids_dnn.analyses.encode.identify import Identification
 from bids_dnn.analyses.encode.layer import LayerFit
-from bids_dnn.analyses.encode.scores import mean_r, score_interval, score_units
+from bids_dnn.analyses.encode.model import TARGETS, Columns, Model
+from bids_dnn.analyses.encode.scores import mean_r, score_interval
 from bids_dnn.analyses.encode.units import share_above_chance
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
+from bids_dnn.stats.ceiling import ceiling_of
 from bids_dnn.stats.leakage import ceiling_doubts
 
 Array = NDArray[np.float64]
 AT_EDGE = 0.1  # share of units and folds
-CHOSEN = "chosenlayer"  # label of what each unit's chosen layer gives
 
 ALIGNED = (
     "Predictions and responses are centered, and predictions scaled to unit variance, within each "
@@ -35,8 +37,11 @@ STATISTIC = (
 )
 COLUMNS = {
     "region": "Name of the region",
-    "network": "Name of the network",
-    "layer": "Module path of the layer",
+    "estimator": "ridge = ridge regression, a penalty for each unit; pls = partial least squares, "
+    "components shared by the units of a region",
+    "network": "Name of the network; * = all of them",
+    "layer": "Module path of the layer; chosen layer = the one that each unit chose on training "
+    "images alone, in each fold anew",
     "target": "units = each unit of the region is predicted, and scores are averaged; mean = the "
     "mean response of the region's units is predicted",
     "metric": "pearson = correlation of predicted and measured responses over images",
@@ -53,100 +58,87 @@ COLUMNS = {
     "ci_high": "Upper end of that interval",
     "above_chance": "Share of the region's units that are predicted above chance: rotation test "
     "(Langsrud 2005), false discovery rate over all units below 0.05",
-    "p": f"One-sided permutation p of the {STATISTIC}: responses exchanged among the images of a "
-    "fold before the model learns",
+    "p": f"One-sided permutation p. Ridge regression on a layer: of the {STATISTIC}, responses "
+    "exchanged among the images of a fold before the model learns. Others: of the mean "
+    "correlation in each fold, test images exchanged, and twice the mean p of the folds (Vovk & "
+    "Wang 2020)",
     "p_floor": "The smallest p that the permutations allow",
-    "p_corrected": "p corrected for all regions and layers of this table (maximum statistic)",
+    "p_corrected": "p corrected for all regions, targets and layers of an estimator (maximum "
+    "statistic); chosen layers are a family of their own",
     "n_permutations": "Exchanges of images",
     "n_units": "Units (voxels, vertices, channels) of the region that have a score",
     "n_units_ceiling": "Units among them that have a noise ceiling of their own",
     "n_stimuli": "Images that are predicted, each once",
     "n_folds": "Folds of images; 1 = the split that was given",
     "best": "Whether the score is the region's highest over layers; chosen after the fact, so "
-    "that its score is the highest of several (see the table of chosen layers)",
+    "that its score is the highest of several (see the rows of network *)",
 }
-TARGETS = ("units", "mean")
+KEYS = ("region", "target", "estimator", "network", "layer")
+IDENTIFIED = {
+    **{name: COLUMNS[name] for name in KEYS},
+    "n_images": "Images that were to be identified from the predicted patterns (Kay et al. 2008)",
+    "n_candidates": "Measured patterns that each prediction was compared with: the test images of "
+    "its fold (median over images)",
+    "n_units": "Units of a pattern",
+    "top1_proportion": "Share of images whose own measured pattern correlates most",
+    "top1_chance": "What guessing gives",
+    "top1_low": "Lower end of Wilson's 95 % interval over images",
+    "top1_high": "Upper end of that interval",
+    "top5_proportion": "Share of images whose own measured pattern is among the five highest",
+    "top5_chance": "What guessing gives",
+    "top5_low": "Lower end of Wilson's 95 % interval over images",
+    "top5_high": "Upper end of that interval",
+    "mean_rank": "Mean share of the other candidates that the right one beats; 0.5 = chance",
+    "mean_rank_low": "Lower end of its 95 % bootstrap interval over images",
+    "mean_rank_high": "Upper end of that interval",
+    "p": "Of mean_rank, by exchange of predictions; n/a with several folds, whose predictions "
+    "depend on each other",
+}
 
 
-def score_rows(
-    gram: FeatureGram, made: LayerFit, score: Array, p: Array, data: Data, choices: Choices
-) -> list[dict[str, Any]]:
-    """Score a layer in each region: its units and its mean, but for what `fit` infers.
-
-    Parameters
-    ----------
-    gram, made
-        The layer.
-    score, p : (n_units + n_regions,)
-        Correlation, and p of single units.
-    data, choices
-    """
-    share = {"region": "", "network": gram.network, "layer": gram.layer}
-    return [
-        row | share | {"region": name, "target": target}
-        for name, target, row in target_rows(score, made.r2, made.guess, p, (data, choices))
-    ]
-
-
-def target_rows(
-    score: Array,
-    r2: Array,
-    guess: NDArray[np.float32],
-    p: Array,
-    about: tuple[Data, Choices],
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Score predictions in each region: of its units, then of its mean.
+def score_row(
+    model: Model, columns: Columns, score: Array, p: Array, about: tuple[Data, Choices]
+) -> dict[str, Any]:
+    """Score a model in one region and target: what `tally` adds nothing to.
 
     Parameters
     ----------
-    score, r2, p : (n_units + n_regions,)
-    guess : (n_stimuli, n_units + n_regions)
+    model
+    columns
+        Of its predictions.
+    score : (n_columns,)
+        Correlation of each of its predictions.
+    p : (n_units,)
+        Of single units, of all regions.
     about
         What was fitted, and how.
     """
     data, choices = about
-    rows = []
-    for place, (region, own) in enumerate(data.regions):
-        for target in TARGETS:
-            columns = own if target == "units" else data.mean_of(place)
-            r, top = score[columns], data.ceiling_in(columns)
-            known = r[np.isfinite(r)]
-            low, high = score_interval(
-                data.truth[:, columns],
-                guess[:, columns],
-                data.folds,
-                center=mean_r(r),
-                seed=choices.seed,
-            )
-            row = {
-                "metric": "pearson",
-                "score": mean_r(r),
-                "median": float(np.median(known)) if known.size else float("nan"),
-                "ceiling": top,
-                "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
-                "r2": _mean(r2[columns]),
-                "ci_low": low,
-                "ci_high": high,
-                "above_chance": share_above_chance(p[: data.n_units], columns)
-                if target == "units"
-                else float("nan"),
-                "n_units": int(np.isfinite(r).sum()),
-                "n_units_ceiling": int(
-                    (np.isfinite(r) & np.isfinite(data.ceiling()[columns])).sum()
-                ),
-                "n_stimuli": int(data.tested().sum()),
-                "n_folds": len(data.folds),
-            }
-            rows.append((region.name, target, row))
-    return rows
-
-
-def layer_maps(
-    gram: FeatureGram, made: LayerFit, score: Array, p: Array, about: tuple[Data, Choices]
-) -> list[StatMap]:
-    """Map a layer's scores over the units of all regions."""
-    where = f"{gram.layer} of {gram.network}"
-    return unit_maps(score, made.r2, p, where=where, model=model_label(gram), about=about)
+    r, own = score[columns], model.columns[columns]
+    known, top = r[np.isfinite(r)], data.ceiling_in(own)
+    low, high = score_interval(
+        data.truth[:, own],
+        model.guess[:, columns],
+        data.folds,
+        center=mean_r(r),
+        seed=choices.seed,
+    )
+    is_mean = bool((own >= data.n_units).all())
+    return {
+        "metric": "pearson",
+        "score": mean_r(r),
+        "median": float(np.median(known)) if known.size else float("nan"),
+        "ceiling": top,
+        "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
+        "r2": _mean(model.r2[columns]),
+        "ci_low": low,
+        "ci_high": high,
+        "above_chance": float("nan") if is_mean else share_above_chance(p, own),
+        "n_units": int(np.isfinite(r).sum()),
+        "n_units_ceiling": int((np.isfinite(r) & np.isfinite(data.ceiling()[own])).sum()),
+        "n_stimuli": int(data.tested().sum()),
+        "n_folds": len(data.folds),
+    }
 
 
 def unit_maps(
@@ -156,7 +148,7 @@ def unit_maps(
 
     Parameters
     ----------
-    score, r2, p : (n_units + n_regions,)
+    score, r2, p : (n_units,)
     where
         What predicts, for the descriptions.
     model
@@ -165,8 +157,9 @@ def unit_maps(
         What was fitted, and how.
     """
     data, choices = about
-    kept = data.reliability >= max(choices.floor, np.finfo(np.float64).tiny)
-    top = np.where(kept, data.ceiling(), np.nan)
+    reliability = data.reliability[: data.n_units]
+    kept = reliability >= max(choices.floor, np.finfo(np.float64).tiny)
+    top = np.where(kept, ceiling_of(reliability), np.nan)
     told = {
         "pearson": (
             score,
@@ -188,7 +181,7 @@ def unit_maps(
         ),
     }
     return [
-        StatMap(stat, values[: data.n_units].astype(np.float32), model, text)
+        StatMap(stat, values.astype(np.float32), model, text)
         for stat, (values, text) in told.items()
         if np.isfinite(values).any() or stat != "p"
     ]
@@ -205,48 +198,49 @@ def ceiling_map(data: Data, method: str) -> StatMap:
     )
 
 
-def chosen_tables(
-    taken: ChosenLayer, grams: Sequence[FeatureGram], about: tuple[Data, Choices]
-) -> tuple[dict[str, pd.DataFrame], list[StatMap]]:
-    """Score the layers that units chose on training images, and say which they are.
+def identified_row(found: Identification | None, top: Sequence[int]) -> dict[str, Any]:
+    """Return the outcome of identification as part of a row; NaN where there was no pattern.
 
-    Returns
-    -------
-    tables
-        ``chosen``: score of each region; ``assignment``: how often each layer was chosen.
-    maps
-        Scores, and the number of the layer that each unit took in most folds.
+    Parameters
+    ----------
+    found
+    top
+        Numbers of highest candidates that `IDENTIFIED` names.
     """
-    data, _ = about
-    score = score_units(data.truth, taken.guess, data.folds)
-    r2 = taken.r2(data.truth, data.teaching)
-    nothing = np.full(len(score), np.nan)
+    if found is None:
+        return {name: np.nan for name in IDENTIFIED if name not in KEYS} | {"n_images": 0}
+    row: dict[str, Any] = {
+        "n_images": len(found.rows),
+        "n_candidates": float(np.median(found.n_candidates)),
+        "n_units": found.n_units,
+        "mean_rank": found.mean_rank,
+        "mean_rank_low": found.mean_rank_low,
+        "mean_rank_high": found.mean_rank_high,
+        "p": found.p,
+    }
+    for k, number in enumerate(top):
+        for name in ("proportion", "chance", "low", "high"):
+            row[f"top{number}_{name}"] = float(getattr(found, name)[k])
+    return row
+
+
+def assignment_table(taken: ChosenLayer, grams: Sequence[FeatureGram], data: Data) -> pd.DataFrame:
+    """Say how often each layer was chosen on training images, in each region and target."""
     rows = [
-        {"region": name, "target": target} | row
-        for name, target, row in target_rows(score, r2, taken.guess, nothing, about)
-    ]
-    shares = [
         (region.name, target, gram.network, gram.layer, float(share))
         for place, (region, own) in enumerate(data.regions)
-        for target in TARGETS
-        for gram, share in zip(
-            grams,
-            taken.shares(len(grams), own if target == "units" else data.mean_of(place)),
-            strict=True,
-        )
+        for target, columns in zip(TARGETS, (own, data.mean_of(place)), strict=True)
+        for gram, share in zip(grams, taken.shares(len(grams), columns), strict=True)
     ]
+    return pd.DataFrame(rows, columns=["region", "target", "network", "layer", "share"])
+
+
+def layer_map(taken: ChosenLayer, grams: Sequence[FeatureGram], data: Data) -> StatMap:
+    """Map the layer that each unit chose on training images."""
     names = ", ".join(f"{k} = {g.layer} of {g.network}" for k, g in enumerate(grams, start=1))
+    values = (taken.assignment()[: data.n_units] + 1).astype(np.float32)
     text = f"Layer that each unit chose on training images in most folds: {names}."
-    layers = (taken.assignment()[: data.n_units] + 1).astype(np.float32)
-    maps = unit_maps(
-        score, r2, nothing, where="each unit's chosen layer", model=CHOSEN, about=about
-    )
-    return {
-        "chosen": pd.DataFrame(rows).drop(columns="above_chance"),
-        "assignment": pd.DataFrame(
-            shares, columns=["region", "target", "network", "layer", "share"]
-        ),
-    }, [*maps, StatMap("layer", layers, CHOSEN, text)]
+    return StatMap("layer", values, "", text)
 
 
 def chosen_penalties(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:

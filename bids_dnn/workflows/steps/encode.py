@@ -65,6 +65,7 @@ def choices_of(
         n_permutations=settings["permutations"],
         seed=seed,
         nuisance=tuple(settings["nuisance"]),
+        estimators=tuple(settings["estimator"]),
         split=split,
     )
 

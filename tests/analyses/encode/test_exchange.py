@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.analyses.encode.exchange import average_p, exchange_p
+from bids_dnn.analyses.encode.exchange import Exchanges, average_p, merged_p
 from bids_dnn.stats.folds import by_stimulus
 from bids_dnn.stats.metrics import pearson
 
@@ -12,6 +12,13 @@ def make(rng, *, n=40, n_units=12, n_folds=4, effect=0.0):
     folds = by_stimulus([f"{k:02}" for k in range(n)], n_folds, rng)
     truth = rng.normal(size=(n, n_units))
     return truth, effect * truth + rng.normal(size=truth.shape), folds
+
+
+def exchange_p(truth, guesses, folds, groups, *, n_permutations, rng):
+    drawn = Exchanges.draw(folds, n_permutations, rng)
+    found = [drawn.statistics(truth, guess, folds, groups) for guess in guesses]
+    shape = len(guesses), len(groups)
+    return tuple(p.reshape(shape) for p in merged_p(np.concatenate(found, axis=2)))
 
 
 def test_p_is_what_exchanging_rows_gives(rng):

@@ -32,7 +32,8 @@ def run(responses, rois, grams, *, progress=None, **other):
 
 def of_units(result):
     table = result.table
-    return table[table["target"] == "units"].reset_index(drop=True)
+    of_layers = (table["target"] == "units") & (table["network"] != "*")
+    return table[of_layers].reset_index(drop=True)
 
 
 def make(rng, *, n=100, n_units=30, n_repeats=N_REPEATS, noise=1.0):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.cross_decomposition import PLSRegression
 
 from bids_dnn.analyses.encode.pls import dominant, joint_scores, single_scores, solve_pls
-from bids_dnn.analyses.encode.solvers import decompose
+from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 
 SHAPES = [(40, 15, 15, 15), (30, 100, 12, 100), (60, 80, 12, 13)]  # n, p, components, rank

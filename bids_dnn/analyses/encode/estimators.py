@@ -1,0 +1,157 @@
+"""The estimators of encoding: each hands over its models one by one, so that none waits in memory.
+
+To add one: a function from a `Task` and what takes a `Model` to `Extras`, and a line in
+`ESTIMATORS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.analyses.encode.chosen import ChosenLayer
+from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
+from bids_dnn.analyses.encode.model import (
+    ALL,
+    CHOSEN,
+    Columns,
+    Extras,
+    Keep,
+    Model,
+    Task,
+)
+from bids_dnn.analyses.encode.pls_fit import GramOf, PlsFit, fit_pls1, fit_pls2
+from bids_dnn.analyses.encode.tables import (
+    assignment_table,
+    chosen_penalties,
+    edge_warnings,
+    flat_warnings,
+    layer_map,
+)
+from bids_dnn.backend import on_device
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.stats.kernels import principal
+
+
+def fit_ridge(task: Task, keep: Keep) -> Extras:
+    """Fit each layer by ridge regression, a penalty for each unit; then the layers units chose.
+
+    Parameters
+    ----------
+    task
+    keep
+        Takes each model.
+
+    Returns
+    -------
+    extras
+        Tables ``alphas`` and, where there are several layers, ``assignment``.
+    """
+    data, choices = task.data, task.choices
+    alphas = None if choices.alphas is None else np.asarray(choices.alphas, dtype=np.float64)
+    columns, places = np.arange(data.truth.shape[1]), task.shared_places()
+    taken = ChosenLayer(data.folds, *data.truth.shape)
+    penalties: list[pd.DataFrame] = []
+    flat: list[str] = []  # layers that answer all images alike
+    for g, gram in enumerate(task.grams):
+        task.say(f"encode {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
+        made: LayerFit = fit_layer(
+            on_device(gram.take(data.stimuli), task.device),
+            data.truth,
+            folds=data.folds,
+            inner=data.inner,
+            alphas=alphas,
+            select=data.select,
+            teaching=data.teaching,
+            n_components=gram.n_components,
+        )
+        taken.offer(g, made)
+        penalties.append(chosen_penalties(gram, made, data))
+        model = Model(
+            "ridge", gram.network, gram.layer, made.guess, made.r2, columns, places, made.operator
+        )
+        keep(model)
+        flat += [] if made.operator.any() else [model.label()]
+    counted = pd.concat(penalties, ignore_index=True)
+    extras = Extras(
+        tables={"alphas": counted},
+        warnings=[*flat_warnings(flat), *edge_warnings(counted, is_given=alphas is not None)],
+        facts={
+            "select": data.select,
+            "alphas": "of the spectrum" if choices.alphas is None else list(choices.alphas),
+            "alpha_unit": "mean diagonal of the centered training Gram matrix",
+        },
+    )
+    if len(task.grams) > 1:
+        r2 = taken.r2(data.truth, data.teaching)
+        keep(Model("ridge", ALL, CHOSEN, taken.guess, r2, columns, places))
+        extras.tables["assignment"] = assignment_table(taken, task.grams, data)
+        extras.maps.append(layer_map(taken, task.grams, data))
+    return extras
+
+
+def fit_pls(task: Task, keep: Keep) -> Extras:
+    """Fit each layer by partial least squares: a region's units together, its mean alone.
+
+    Parameters
+    ----------
+    task
+    keep
+        Takes each model.
+
+    Returns
+    -------
+    extras
+        Table ``components``: how many were chosen.
+    """
+    data = task.data
+    joint = [own for _, own in data.regions]
+    columns = np.concatenate([*joint, *(data.mean_of(k) for k in range(len(joint)))])
+    ends = np.cumsum([0, *map(len, joint)])
+    groups = [np.arange(a, b) for a, b in pairwise(ends)]
+    places = [
+        one
+        for k, group in enumerate(groups)
+        for one in (group, np.array([ends[-1] + k], dtype=np.intp))
+    ]
+    rows = []
+    for g, gram in enumerate(task.grams):
+        task.say(f"pls {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
+        units = _pls(task, gram, columns[: ends[-1]], groups)
+        means = _pls(task, gram, columns[ends[-1] :], None)
+        guess = np.hstack([units.guess, means.guess])
+        r2 = np.concatenate([units.r2, means.r2])
+        keep(Model("pls", gram.network, gram.layer, guess, r2, columns, places))
+        for (region, _), group, mean in zip(
+            data.regions, groups, means.n_components.T, strict=True
+        ):
+            for target, chosen in (
+                ("units", units.n_components[:, group[0]]),
+                ("mean", mean),
+            ):
+                rows += [
+                    (region.name, target, gram.network, gram.layer, fold.name, int(k), units.most)
+                    for fold, k in zip(data.folds, chosen, strict=True)
+                ]
+    names = ["region", "target", "network", "layer", "fold", "n_components", "most"]
+    return Extras(tables={"components": pd.DataFrame(rows, columns=names)})
+
+
+def _pls(task: Task, gram: FeatureGram, columns: Columns, groups: list[Columns] | None) -> PlsFit:
+    """Fit some columns of the responses, in groups that share components, or each alone."""
+    data, whole = task.data, gram.take(task.data.stimuli)
+    teaching = None if data.teaching is None else [one[:, columns] for one in data.teaching]
+    given: GramOf | np.ndarray = whole
+    if gram.n_components:
+        given = lambda train: principal(whole, train, gram.n_components)  # noqa: E731
+    truth = data.truth[:, columns]
+    folds, inner = data.folds, data.inner
+    if groups is None:
+        return fit_pls1(given, truth, folds=folds, inner=inner, teaching=teaching)
+    return fit_pls2(given, truth, folds=folds, inner=inner, groups=groups, teaching=teaching)
+
+
+ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {"ridge": fit_ridge, "pls": fit_pls}

@@ -1,0 +1,131 @@
+"""What an estimator hands over: the predictions of one model, and where they belong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.data import Data
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.result import StatMap
+
+Array = NDArray[np.float64]
+Columns = NDArray[np.intp]
+TARGETS = ("units", "mean")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What one model predicts of each image, out of fold.
+
+    Parameters
+    ----------
+    estimator, network, layer
+        Names, as in the table.
+    guess : (n_stimuli, n_columns) float32
+        Predictions less the mean of the training images; NaN for images that no fold tests.
+    r2 : (n_columns,)
+    columns : (n_columns,) intp
+        Column of `Data.truth` that each one predicts. A unit of two regions may stand twice.
+    places : n_regions x 2 of columns of `guess`
+        Those of each region's units, then of its mean; region by region.
+    operator : (n_stimuli, n_stimuli)
+        From responses to predictions, the same for all units and chosen on none of them; None
+        where there is none.
+    """
+
+    estimator: str
+    network: str
+    layer: str
+    guess: NDArray[np.float32]
+    r2: Array
+    columns: Columns
+    places: Sequence[Columns]
+    operator: Array | None = None
+
+    def label(self) -> str:
+        """Return the ``model-`` label: letters and digits of network, layer and estimator.
+
+        Ridge regression on a layer has no more than these two.
+        """
+        further = () if self.estimator == "ridge" else (self.estimator,)
+        parts = (self.network, self.layer, *further)
+        plain = (re.sub(r"[^0-9A-Za-z]", "", part) for part in parts)
+        return "+".join(part for part in plain if part)
+
+    def of_units(self, n_units: int) -> Columns:
+        """Return the column of `guess` for each unit (n_units,), the first one where it is twice.
+
+        Parameters
+        ----------
+        n_units : int
+            Of the data; columns of `Data.truth` beyond them are region means.
+        """
+        first = np.full(int(self.columns.max()) + 1, -1, dtype=np.intp)
+        first[self.columns[::-1]] = np.arange(len(self.columns))[::-1]
+        return first[:n_units]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What is to be fitted, and how.
+
+    Parameters
+    ----------
+    data
+    grams
+        One a layer.
+    choices
+    device
+        ``cpu`` or ``cuda``.
+    say
+        Told what is next.
+    """
+
+    data: Data
+    grams: Sequence[FeatureGram]
+    choices: Choices
+    device: str
+    say: Callable[[str], None]
+
+    def shared_places(self) -> list[Columns]:
+        """Return the columns of `Data.truth` of each region's units, then of its mean."""
+        data = self.data
+        return [
+            columns
+            for place, (_, own) in enumerate(data.regions)
+            for columns in (own, data.mean_of(place))
+        ]
+
+
+@dataclass(slots=True, eq=False)
+class Extras:
+    """What an estimator leaves beside the scores of its models.
+
+    Parameters
+    ----------
+    tables
+        By name.
+    maps
+    warnings
+        Sentences.
+    facts
+        JSON-ready.
+    """
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    maps: list[StatMap] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+ALL = "*"  # in place of a network's name
+CHOSEN = "chosen layer"  # in place of a layer: what units chose on training images
+Keep = Callable[[Model], None]

@@ -1,0 +1,178 @@
+"""Score models as they come, and infer over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.data import Data
+from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
+from bids_dnn.analyses.encode.identify import identify
+from bids_dnn.analyses.encode.model import ALL, TARGETS, Model
+from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
+from bids_dnn.analyses.encode.scores import score_units
+from bids_dnn.analyses.encode.tables import (
+    COLUMNS,
+    IDENTIFIED,
+    identified_row,
+    score_row,
+    unit_maps,
+)
+from bids_dnn.analyses.encode.units import unit_p
+from bids_dnn.containers.result import StatMap
+from bids_dnn.stats.inference import max_statistic, permutation_p
+
+Array = NDArray[np.float64]
+FEWEST_UNITS = 3  # of a pattern
+TOP = (1, 5)
+
+
+@dataclass(slots=True, eq=False)
+class Tally:
+    """Scores of models, a row for each region and target.
+
+    Parameters
+    ----------
+    data, choices
+    """
+
+    data: Data
+    choices: Choices
+    maps: list[StatMap] = field(default_factory=list)
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+    _identified: list[dict[str, Any]] = field(default_factory=list)
+    _operators: list[Array] = field(default_factory=list)
+    _exchanged: list[Array] = field(default_factory=list)
+    _exchanges: Exchanges = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng([self.choices.seed, 6])
+        self._exchanges = Exchanges.draw(self.data.folds, self.choices.n_permutations, rng)
+
+    def take(self, model: Model) -> None:
+        """Score a model, and keep of it what inference needs; its predictions may then go."""
+        data = self.data
+        truth = data.truth[:, model.columns]
+        score = score_units(truth, model.guess, data.folds)
+        p = np.full(len(score), np.nan)
+        if model.operator is not None:
+            operator = data.under_null(model.operator)
+            rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
+            p = unit_p(operator, truth, data.folds, rng)
+            self._operators.append(operator)
+        else:
+            self._exchanged.append(
+                self._exchanges.statistics(truth, model.guess, data.folds, model.places)
+            )
+        units = model.of_units(data.n_units)
+        about = {"estimator": model.estimator, "network": model.network, "layer": model.layer}
+        for place, columns in enumerate(model.places):
+            region, target = data.regions[place // 2][0], TARGETS[place % 2]
+            row = score_row(model, columns, score, p[units], (data, self.choices))
+            named = {"region": region.name, "target": target} | about
+            self._rows.append(named | row | {"_exact": model.operator is not None})
+            if target == "units" and len(columns) >= FEWEST_UNITS:
+                self._identified.append(named | self._identify(truth[:, columns], model, columns))
+        self.maps += unit_maps(
+            score[units],
+            model.r2[units],
+            p[units],
+            where=f"{model.layer} of {model.network}",
+            model=model.label(),
+            about=(data, self.choices),
+        )
+
+    def _identify(
+        self, truth: NDArray[np.float32], model: Model, columns: NDArray[np.intp]
+    ) -> dict[str, Any]:
+        tested = self.data.tested()[:, None]
+        guess = np.where(tested, model.guess[:, columns], np.float32(0))
+        if (
+            not (np.isfinite(guess).all(axis=0) & (np.ptp(guess, axis=0) > 0)).sum()
+            >= FEWEST_UNITS
+        ):
+            return identified_row(None, TOP)
+        found = identify(
+            truth,
+            guess,
+            folds=self.data.folds,
+            top=TOP,
+            n_permutations=self.choices.n_permutations,
+            seed=self.choices.seed,
+        )
+        return identified_row(found, TOP)
+
+    def identified(self) -> pd.DataFrame:
+        """Return how many images were identified, a row for each region and model."""
+        return pd.DataFrame(self._identified, columns=list(IDENTIFIED))
+
+    def table(self) -> pd.DataFrame:
+        """Add p, corrected p and the best layer; rows go by estimator, region, target, layer."""
+        out = pd.DataFrame(self._rows)
+        n_places = 2 * len(self.data.regions)
+        order = np.arange(len(out)).reshape(-1, n_places)
+        out["p"], out["p_corrected"] = np.nan, np.nan
+        exact = out["_exact"].to_numpy(dtype=np.bool_)
+        if self._operators:
+            self._permuted(out, exact)
+        if self._exchanged:
+            self._merged(out, ~exact)
+        out["p_floor"] = np.where(exact, 1, min(2, len(self.data.folds))) / (
+            self.choices.n_permutations + 1
+        )
+        out["n_permutations"] = self.choices.n_permutations
+        out["best"] = _is_best(out)
+        position = [
+            k
+            for name in dict.fromkeys(out["estimator"])
+            for k in order[out["estimator"].to_numpy()[order[:, 0]] == name].T.ravel()
+        ]
+        return out.iloc[position].reset_index(drop=True)[list(COLUMNS)]
+
+    def _permuted(self, out: pd.DataFrame, exact: NDArray[np.bool_]) -> None:
+        """Exchange responses before the fit."""
+        data, choices = self.data, self.choices
+        rng = np.random.default_rng([choices.seed, 3])
+        drawn = draw_shuffles(data.folds, choices.n_permutations, rng)
+        # the data as they are come first
+        shuffles = np.vstack([np.arange(len(data.stimuli)), drawn])
+        alike = [
+            similarity(data.truth[:, columns])
+            for place, (_, own) in enumerate(data.regions)
+            for columns in (own, data.mean_of(place))
+        ]
+        found = covariances(self._operators, alike, shuffles)  # (n, n_places, n_models)
+        found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)
+        known = np.isfinite(out.loc[exact, "score"].to_numpy(dtype=np.float64))
+        observed = np.where(known, found[0], np.nan)
+        p = [
+            permutation_p(float(one), found[1:, k], enumerated=False)
+            for k, one in enumerate(observed)
+        ]
+        out.loc[exact, "p"] = p
+        out.loc[exact, "p_corrected"] = np.maximum(max_statistic(observed, found[1:]), p)
+
+    def _merged(self, out: pd.DataFrame, others: NDArray[np.bool_]) -> None:
+        """Exchange test images within folds; corrected over the models of an estimator."""
+        names = out.loc[others, "estimator"].to_numpy()
+        whole = np.concatenate(self._exchanged, axis=2)  # (n_folds, 1 + n, n_rows)
+        known = np.isfinite(out.loc[others, "score"].to_numpy(dtype=np.float64))
+        whole = np.where(known, whole, np.nan)
+        for name in dict.fromkeys(names):
+            own = names == name
+            rows = out.index[others][own]
+            out.loc[rows, "p"], out.loc[rows, "p_corrected"] = merged_p(whole[:, :, own])
+
+
+def _is_best(out: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mark the highest score of each region, target and estimator among single layers."""
+    single = out["network"] != ALL
+    keys = [out[name] for name in ("region", "target", "estimator")]
+    highest = out["score"].where(single).groupby(keys).transform("max")
+    marks: NDArray[np.bool_] = (single & (out["score"] == highest)).to_numpy(dtype=np.bool_)
+    return marks
