@@ -12,6 +12,7 @@ from bids_dnn.errors import BidsDnnError, ConfigError, nearest
 
 NAMES = {
     "encode_ridge": ("cpu",),
+    "encode_banded": ("cpu",),
     "decode_svm": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),

@@ -64,8 +64,8 @@ class Search:
     Raises
     ------
     ConfigError
-        If a penalty or concentration is not above zero, `select` does not exist, there is no
-        candidate, or `refine` is asked for without inner folds.
+        If a penalty is not above zero, `select` does not exist, there is no candidate, `reach`
+        is negative, or `refine` is asked for without inner folds.
     """
 
     alphas: Array
@@ -77,11 +77,16 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.alphas.size or not (self.alphas > 0).all() or self.n_candidates < 1:
+        if not self.alphas.size or not (self.alphas > 0).all():
             raise ConfigError(
-                f"The penalties are {self.alphas.tolist()}, with {self.n_candidates} candidates; "
-                "there must be one of each, and penalties above zero.",
+                f"The penalties are {self.alphas.tolist()}; there must be one, and all above "
+                "zero.",
                 mend="Set encode.alphas in analysis.toml, such as [0.01, 0.1, 1.0, 10.0].",
+            )
+        if self.n_candidates < 1 or self.reach < 0:
+            raise ConfigError(
+                f"There are {self.n_candidates} candidates, with a reach of {self.reach}.",
+                mend="Give one candidate at least, and a reach of 0 (all penalties) or more.",
             )
         if self.select not in ("inner", "loo", "gcv"):
             raise ConfigError(
@@ -165,7 +170,8 @@ def fit_banded(
     ShapeError
         If Gram matrices, responses and `n_components` do not fit each other.
     ConfigError
-        If components are asked for without inner folds, which alone can learn them anew.
+        If components are asked for without inner folds, which alone can learn them anew, or a
+        concentration is not above zero.
 
     References
     ----------

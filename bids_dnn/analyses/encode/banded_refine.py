@@ -29,6 +29,7 @@ DAMPING = 1e-2
 PARTS_OF_STEP = (1.0, 0.4)
 ENOUGH = 1e-4  # relative residual: validation errors then hold to about its square
 MOST_ITERATIONS = 50
+KEPT_BYTES = 1_000_000_000  # of spectra, which are needed twice; the others are made again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +155,8 @@ def refine_weights(
     n_spaces, n_targets = start.ratio.shape
     curve, slope = np.zeros((n_targets, n_spaces, n_spaces)), np.zeros((n_targets, n_spaces))
     before = np.zeros(n_targets)
-    for part in _parts(spaces, y, start, splits, batch):
+    kept: dict[tuple[int, int], Spectrum] = {}
+    for part in _parts(spaces, y, start, splits=splits, batch=batch, kept=kept):
         jacobian, off = _linearize(part, start.ratio[:, part.where])
         before[part.where] += (off**2).mean(axis=0)
         curve[part.where] += np.einsum("iav,jav->vij", jacobian, jacobian) / len(off)
@@ -169,7 +171,7 @@ def refine_weights(
     step /= np.maximum(np.abs(step).max(axis=0) / FARTHEST, 1.0)
     trials = [start.ratio * np.exp(share * step) for share in PARTS_OF_STEP]
     after = np.zeros((len(trials), n_targets))
-    for part in _parts(spaces, y, start, splits, batch):
+    for part in _parts(spaces, y, start, splits=splits, batch=batch, kept=kept):
         for t, ratio in enumerate(trials):
             own = ratio[:, part.where]
             w = solve_weighted(part.train, part.taught, ratio=own, found=part.found)
@@ -195,18 +197,29 @@ class _Part:
 
 
 def _parts(
-    spaces: Teaching, y: Values, start: Start, splits: Sequence[Fold], batch: int
+    spaces: Teaching,
+    y: Values,
+    start: Start,
+    *,
+    splits: Sequence[Fold],
+    batch: int,
+    kept: dict[tuple[int, int], Spectrum],
 ) -> Iterator[_Part]:
-    for split in splits:
+    """Give each split and candidate with its targets; spectra are added to `kept`."""
+    for j, split in enumerate(splits):
         grams = spaces.seen_by(split)
         train, test = centered_stack(
             grams[:, split.train][:, :, split.train], grams[:, split.test][:, :, split.train]
         )
         for c, places in groups(start.candidate):
-            weights = start.candidates[c]
-            found = decompose(
-                np.tensordot(weights, train, axes=1), np.tensordot(weights, test, axes=1)
-            )
+            found = kept.get((j, c))
+            if found is None:
+                mixture = start.candidates[c]
+                found = decompose(
+                    np.tensordot(mixture, train, axes=1), np.tensordot(mixture, test, axes=1)
+                )
+                if (len(kept) + 1) * found.vectors.nbytes < KEPT_BYTES:
+                    kept[j, c] = found
             for first in range(0, len(places), batch):
                 where = places[first : first + batch]
                 taught = y[np.ix_(split.train, where)].astype(np.float64)

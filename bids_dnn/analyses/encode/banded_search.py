@@ -236,7 +236,7 @@ class _Part:
     """One split under one candidate.
 
     `test` (n_test, rank) and `vectors` (n_train, rank) as in `Spectrum`; `free` (n_alphas,
-    n_test) is what a residual is divided by, None where the test images taught nothing.
+    n_test) is what a left-out residual is divided by, None where test images taught nothing.
     """
 
     train: NDArray[np.bool_]
@@ -262,13 +262,9 @@ def _parts(
             k = np.tensordot(weights, grams, axes=1)
         found = decompose(k[np.ix_(train, train)], k[np.ix_(told, train)])
         free = None
-        if select != "inner":
+        if select == "loo":
             shrink = found.values / (found.values + alphas[:, None])  # (n_alphas, rank)
-            n = len(found.vectors)
-            if select == "loo":
-                free = 1 - 1 / n - shrink @ (found.vectors**2).T
-            else:
-                free = np.repeat((1 - (1 + shrink.sum(axis=1, keepdims=True)) / n), n, axis=1)
+            free = 1 - 1 / len(found.vectors) - shrink @ (found.vectors**2).T
         u, test = found.vectors.astype(np.float32), found.test.astype(np.float32)
         made.append(_Part(train, told, found.values, u, test, free))
     return made
@@ -277,12 +273,13 @@ def _parts(
 def _gcv(part: _Part, y: Single, alphas: Array) -> Array:
     """Return the generalized cross-validation error (n_alphas, n_targets) from the spectrum."""
     z2 = (part.vectors.T @ y).astype(np.float64) ** 2  # (rank, n_targets)
-    total = np.einsum("ij,ij->j", y, y, dtype=np.float64)
     left = (alphas[:, None] / (part.values + alphas[:, None])) ** 2  # (n_alphas, rank)
-    residual = left @ z2 + np.maximum(total - z2.sum(axis=0), 0.0)
-    if part.free is None:  # never with gcv
-        return residual
-    made: Array = residual / len(y) / part.free[:, :1] ** 2
+    residual = left @ z2
+    if len(part.values) < len(y) - 1:  # else nothing but rounding lies beyond the spectrum
+        total = np.einsum("ij,ij->j", y, y, dtype=np.float64)
+        residual += np.maximum(total - z2.sum(axis=0), 0.0)
+    taken = 1 + (part.values / (part.values + alphas[:, None])).sum(axis=1)  # and the mean
+    made: Array = residual / len(y) / (1 - taken[:, None] / len(y)) ** 2
     return made
 
 
@@ -315,7 +312,8 @@ class _Trial:
         columns = np.arange(len(held))
         for edge, step in ((low, -1), (high, 1)):
             before = self.loss[np.clip(edge - step, 0, top), columns]
-            going = np.flatnonzero(np.argmin(self.loss, axis=0) == edge)
+            best = np.argmin(self.loss, axis=0)
+            going = np.flatnonzero((best == edge) & np.isfinite(self.loss[best, columns]))
             while True:
                 at = self.loss[edge[going], going]
                 fall = before[going] - at  # what is far behind by now will not catch up
@@ -332,8 +330,8 @@ class _Trial:
     def _measure(self, a: int, where: slice | Index) -> None:
         total: Array | float = 0.0
         for part, z, told in zip(self.parts, self.z, self.told, strict=True):
-            operator = (part.test / (part.values + self.alphas[a])).astype(np.float32)
-            off = operator @ z[:, where]
+            shrink = (1 / (part.values + self.alphas[a])).astype(np.float32)
+            off = (part.test * shrink) @ z[:, where]
             np.subtract(told[:, where], off, out=off)
             if part.free is not None:
                 off /= part.free[a][:, None].astype(np.float32)
