@@ -13,6 +13,7 @@ from bids_dnn.errors import BidsDnnError, ConfigError, nearest
 NAMES = {
     "encode_ridge": ("cpu",),
     "encode_pls": ("cpu",),
+    "encode_banded": ("cpu",),
     "decode_svm": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),

@@ -1,0 +1,288 @@
+"""Fit several feature spaces jointly, each unit with weights of its own for the spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.banded_refine import (
+    Start,
+    centered_stack,
+    refine_weights,
+    solve_weighted,
+)
+from bids_dnn.analyses.encode.banded_search import (
+    CONCENTRATIONS,
+    REACH,
+    Index,
+    Select,
+    Teaching,
+    draw_weights,
+    groups,
+    search_weights,
+    teach,
+)
+from bids_dnn.analyses.encode.solvers import BATCH
+from bids_dnn.analyses.encode.spectrum import decompose
+from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.kernels import principal
+
+Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
+EXACT = 1e-7  # relative residual of the last solution
+EDGE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """How weights of feature spaces and penalties are sought.
+
+    Parameters
+    ----------
+    alphas : (n_alphas,)
+        Penalties, where weights sum to 1 and each space is divided by the mean diagonal of its
+        centered training Gram matrix.
+    n_candidates : int
+        Sets of weights that all units try (see `banded_search.draw_weights`).
+    concentrations
+        Of the Dirichlet distributions that they are drawn from.
+    select
+        ``inner`` = inner folds; ``loo`` = exact leave-one-out; ``gcv`` = generalized
+        cross-validation. The last two take images as exchangeable, and cost less.
+    refine
+        Whether each unit's own log weights then take a Gauss-Newton step where that lowers the
+        error on the inner folds.
+    reach : int
+        Penalties on both sides of the best so far that later candidates try; 0 = all.
+    seed
+        The same seed draws the same candidates.
+
+    Raises
+    ------
+    ConfigError
+        If a penalty is not above zero, `select` does not exist, there is no candidate, `reach`
+        is negative, or `refine` is asked for without inner folds.
+    """
+
+    alphas: Array
+    n_candidates: int = 100
+    concentrations: tuple[float, ...] = CONCENTRATIONS
+    select: Select = "inner"
+    refine: bool = True
+    reach: int = REACH
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.alphas.size or not (self.alphas > 0).all():
+            raise ConfigError(
+                f"The penalties are {self.alphas.tolist()}; there must be one, and all above "
+                "zero.",
+                mend="Set encode.alphas in analysis.toml, such as [0.01, 0.1, 1.0, 10.0].",
+            )
+        if self.n_candidates < 1 or self.reach < 0:
+            raise ConfigError(
+                f"There are {self.n_candidates} candidates, with a reach of {self.reach}.",
+                mend="Give one candidate at least, and a reach of 0 (all penalties) or more.",
+            )
+        if self.select not in ("inner", "loo", "gcv"):
+            raise ConfigError(
+                f"Selection by {self.select!r} does not exist.", mend="Use inner, loo or gcv."
+            )
+        if self.refine and self.select != "inner":
+            raise ConfigError(
+                f"Refinement goes by inner folds, but selection is by {self.select!r}.",
+                mend="Turn refinement off, or select by inner folds.",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BandedFit:
+    """What several feature spaces together say of each image and unit, out of fold.
+
+    Parameters
+    ----------
+    guess : (n_stimuli, n_units) float32
+        Predictions less the mean of the training images, in the unit of the responses.
+    r2 : (n_units,)
+        1 - SSE / SST against the training mean; NaN where the responses do not vary.
+    split : (n_spaces, n_units)
+        The part of `r2` that each space's own prediction brings (product measure); sums to
+        `r2`, and may be negative.
+    weights : (n_folds, n_spaces, n_units)
+        Of the spaces, each on one scale; sum to 1.
+    alpha : (n_folds, n_units)
+        Penalty, for these weights.
+    at_edge : (n_folds, n_units) bool
+        Whether the penalty is at or beyond an end of the grid.
+    """
+
+    guess: NDArray[np.float32]
+    r2: Array
+    split: Array
+    weights: Array
+    alpha: Array
+    at_edge: NDArray[np.bool_]
+
+
+def fit_banded(
+    grams: Sequence[Array],
+    truth: Values,
+    *,
+    folds: Sequence[Fold],
+    inner: Sequence[Sequence[Fold]],
+    search: Search,
+    teaching: Sequence[Values] | None = None,
+    n_components: Sequence[int] = (),
+    batch: int = BATCH,
+) -> BandedFit:
+    """Predict each fold's images from the others, by banded ridge on several feature spaces.
+
+    Each unit has its own weight for each space, which is a penalty for each. With one space it
+    is the ridge of `layer.fit_layer`. What a unit is given does not depend on other units.
+
+    Parameters
+    ----------
+    grams : n_spaces of (n_stimuli, n_stimuli)
+        Inner products of each space's features, not centered.
+    truth : (n_stimuli, n_units)
+        Responses to each image.
+    folds
+        Each image is tested once.
+    inner
+        For each fold, splits of its training images, on which weights and penalty are chosen:
+        those of least squared error.
+    search
+    teaching : n_folds of (n_stimuli, n_units)
+        For each fold, the responses less the nuisance as its training samples teach it; the
+        rows of its test images are those of `truth`. None = `truth` for all.
+    n_components : n_spaces of int
+        Principal components of each space that are kept, learnt on training images of each
+        fold, and anew within each of its inner folds; 0 = all, as if none are given.
+    batch : int
+        Units worked on at once.
+
+    Raises
+    ------
+    ShapeError
+        If Gram matrices, responses and `n_components` do not fit each other.
+    ConfigError
+        If components are asked for without inner folds, which alone can learn them anew, or a
+        concentration is not above zero.
+
+    References
+    ----------
+    Nunez-Elizalde, Huth & Gallant (2019), NeuroImage 197:482,
+    doi:10.1016/j.neuroimage.2019.04.012.
+    Dupre la Tour et al. (2022), NeuroImage 264:119728, doi:10.1016/j.neuroimage.2022.119728
+    (the product measure is its equation of the split R^2).
+    """
+    n, n_units = truth.shape
+    kept = tuple(n_components) or (0,) * len(grams)
+    if not len(grams) or len(kept) != len(grams) or any(one.shape != (n, n) for one in grams):
+        raise ShapeError(
+            f"The Gram matrices have shapes {[one.shape for one in grams]}, with {len(kept)} "
+            f"numbers of components, for responses of shape {truth.shape}.",
+            mend="Give one (n_stimuli, n_stimuli) a feature space, and one number of components.",
+        )
+    if any(kept) and search.select != "inner":
+        raise ConfigError(
+            f"{kept} principal components are to be kept, with selection by {search.select!r}; "
+            "components would have been learnt on what is left out.",
+            mend="Select by inner folds, or keep all components.",
+        )
+    candidates = draw_weights(
+        len(grams),
+        search.n_candidates,
+        np.random.default_rng(search.seed),
+        concentrations=search.concentrations,
+    )
+    guess = np.empty(truth.shape, dtype=np.float32)
+    weights = np.empty((len(folds), len(grams), n_units))
+    alpha = np.empty((len(folds), n_units))
+    gain, sst = np.zeros((len(grams), n_units)), np.zeros(n_units)
+    for f, fold in enumerate(folds):
+        own = truth if teaching is None else teaching[f]
+        spaces = teach(grams, fold.train, kept)
+        start = _choose(spaces, own[fold.train], candidates, inner[f], search, batch)
+        for where, parts, told in _predict(grams, spaces, own, fold, start, batch):
+            whole = parts.sum(axis=0)
+            guess[np.ix_(fold.test, where)] = whole
+            gain[:, where] += np.einsum("iav,av->iv", parts, 2 * told - whole)
+            sst[where] += (told**2).sum(axis=0)
+        alpha[f] = 1 / start.ratio.sum(axis=0)
+        weights[f] = start.ratio * alpha[f]
+    flat = np.ptp(truth, axis=0) == 0
+    split = np.where(flat, np.nan, gain / np.where(flat, 1.0, sst))
+    low, high = search.alphas.min() * (1 + EDGE), search.alphas.max() * (1 - EDGE)
+    return BandedFit(
+        guess, split.sum(axis=0), split, weights, alpha, (alpha <= low) | (alpha >= high)
+    )
+
+
+def _choose(
+    spaces: Teaching,
+    y: Values,
+    candidates: Array,
+    splits: Sequence[Fold],
+    search: Search,
+    batch: int,
+) -> Start:
+    """Choose weights over penalty of each unit, on training images."""
+    alphas = np.sort(search.alphas)
+    choice = search_weights(
+        spaces,
+        y,
+        candidates,
+        splits=splits,
+        alphas=alphas,
+        select=search.select,
+        reach=search.reach,
+        batch=batch,
+    )
+    start = Start(
+        candidates, choice.candidate, candidates[choice.candidate].T / alphas[choice.penalty]
+    )
+    if not search.refine or len(spaces.grams) == 1:
+        return start
+    ratio, _ = refine_weights(spaces, y, start, splits=splits, batch=batch)
+    return Start(candidates, choice.candidate, ratio)
+
+
+def _predict(
+    grams: Sequence[Array],
+    spaces: Teaching,
+    y: Values,
+    fold: Fold,
+    start: Start,
+    batch: int,
+) -> Iterator[tuple[Index, Array, Array]]:
+    """Give units in blocks: where, each space's predictions, and the responses, both centered.
+
+    Shapes (n,), (n_spaces, n_test, n) and (n_test, n).
+    """
+    full = [
+        principal(gram, fold.train, n) if n else gram
+        for gram, n in zip(grams, spaces.n_components, strict=True)
+    ]
+    train, test = centered_stack(
+        [k[np.ix_(fold.train, fold.train)] / a for k, a in zip(full, spaces.scales, strict=True)],
+        [k[np.ix_(fold.test, fold.train)] / a for k, a in zip(full, spaces.scales, strict=True)],
+    )
+    for c, places in groups(start.candidate):
+        mixture = start.candidates[c]
+        found = decompose(
+            np.tensordot(mixture, train, axes=1), np.tensordot(mixture, test, axes=1)
+        )
+        for first in range(0, len(places), batch):
+            where = places[first : first + batch]
+            ratio = start.ratio[:, where]
+            taught = y[np.ix_(fold.train, where)].astype(np.float64)
+            mean = taught.mean(axis=0)
+            w = solve_weighted(train, taught - mean, ratio=ratio, found=found, tol=EXACT)
+            parts = np.stack([g * (k @ w) for g, k in zip(ratio, test, strict=True)])
+            yield where, parts, y[np.ix_(fold.test, where)] - mean
