@@ -239,11 +239,23 @@ class EncodeConfig(Section):
     """Encoding models."""
 
     networks: tuple[str, ...] = Field((), description="Names of [networks.*]; all by default.")
-    estimator: tuple[Literal["ridge", "pls"], ...] = Field(
+    estimator: tuple[Literal["ridge", "pls", "banded"], ...] = Field(
         ("ridge",),
         min_length=1,
         description="ridge = a penalty for each unit; pls = partial least squares, components "
-        "shared by the units of a region. One name or several.",
+        "shared by the units of a region; banded = all feature spaces together, a penalty for "
+        "each unit and space. One name or several.",
+    )
+    spaces: Literal["layer", "network"] = Field(
+        "layer", description="What a feature space of banded ridge is."
+    )
+    candidates: int = Field(
+        100, ge=1, description="Sets of weights of the spaces that banded ridge tries."
+    )
+    partition: bool = Field(
+        default=False,
+        description="Divide the variance that banded ridge explains into what each of 2 to 4 "
+        "spaces explains alone, and what they share.",
     )
 
     @field_validator("estimator", mode="before")

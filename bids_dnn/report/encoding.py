@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.report import figures
-from bids_dnn.report.encoding_figures import layer_shares
+from bids_dnn.report.encoding_figures import layer_shares, part_bars
 from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import (
     Picture,
@@ -44,7 +44,11 @@ IDENTIFIED = {
     "mean_rank_high": "Upper end of that interval.",
     "p": "Of mean_rank; n/a with several folds.",
 }
-ESTIMATORS = {"ridge": "ridge regression", "pls": "partial least squares"}
+ESTIMATORS = {
+    "ridge": "ridge regression",
+    "pls": "partial least squares",
+    "banded": "banded ridge regression",
+}
 CHOSEN_BY = {
     "gcv": "by generalized cross-validation on the training stimuli",
     "loo": "by leaving out each training stimulus in turn",
@@ -71,6 +75,7 @@ def encoding(shown: Shown) -> Section:
     ]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
+    pictures += _space_pictures(shown)
     return Section(
         shown.name,
         "Encoding",
@@ -189,8 +194,37 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
         found,
         space,
         (shown.backdrop, shown.brain),
-        label=f"layer (1 = first, {n_layers} = last)",
+        label="number of the layer",
         what=f"The layer that each {shown.unit} chose in most folds",
+    )
+
+
+def _space_pictures(shown: Shown) -> list[Picture]:
+    """Draw what the feature spaces of banded ridge bring, and what they share."""
+    made = []
+    for name, part, what in (
+        ("spaces", "space", "The part of the variance that each feature space brings in banded "
+         "ridge (product measure; the parts add up to the whole)"),
+        ("partition", "part", "What feature spaces explain alone, and what they share: a & b is "
+         "told by a and by b alike, but by no other. Below zero: noise, or spaces that help each "
+         "other"),
+    ):  # fmt: skip
+        table = shown.result.extras.get(name)
+        if table is not None:
+            made.append(_parts_picture(shown, table, name=name, part=part, what=what))
+    return made
+
+
+def _parts_picture(
+    shown: Shown, table: pd.DataFrame, *, name: str, part: str, what: str
+) -> Picture:
+    rows = main_rows(table)
+    return picture(
+        f"{shown.name}_{name}",
+        lambda theme: part_bars(rows, part=part, theme=theme),
+        alt=f"Bars of {counted(rows[part].nunique(), 'part')} of the variance explained in "
+        f"{counted(rows['region'].nunique(), 'region')}.",
+        caption=f"{what}. Mean over {many(shown.unit)}.",
     )
 
 

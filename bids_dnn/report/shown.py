@@ -75,7 +75,7 @@ def main_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are drawn: Pearson's r of units by single layers, one estimator."""
     if "target" in table:
         table = table[table["target"] == "units"]
-    if "network" in table:
+    if "network" in table and (table["network"] != EVERY).any():
         table = table[table["network"] != EVERY]
     if "estimator" in table and len(table):
         table = table[table["estimator"] == table["estimator"].iloc[0]]
@@ -85,9 +85,14 @@ def main_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows that are drawn for each estimator; none where the table names none."""
+    """Return the rows that are drawn for each estimator of single layers, by its name.
+
+    None where the table names none.
+    """
     if "estimator" not in table:
         return {}
+    if (table["network"] != EVERY).any():
+        table = table[table["network"] != EVERY]
     return {str(name): main_rows(rows) for name, rows in table.groupby("estimator", sort=False)}
 
 

@@ -107,7 +107,8 @@ class BandedFit:
     Parameters
     ----------
     guess : (n_stimuli, n_units) float32
-        Predictions less the mean of the training images, in the unit of the responses.
+        Predictions less the mean of the training images, in the unit of the responses. NaN for
+        images that no fold tests.
     r2 : (n_units,)
         1 - SSE / SST against the training mean; NaN where the responses do not vary.
     split : (n_spaces, n_units)
@@ -201,7 +202,7 @@ def fit_banded(
         np.random.default_rng(search.seed),
         concentrations=search.concentrations,
     )
-    guess = np.empty(truth.shape, dtype=np.float32)
+    guess = np.full(truth.shape, np.nan, dtype=np.float32)
     weights = np.empty((len(folds), len(grams), n_units))
     alpha = np.empty((len(folds), n_units))
     gain, sst = np.zeros((len(grams), n_units)), np.zeros(n_units)

@@ -45,6 +45,12 @@ class Choices:
 
     estimators
         Names of `estimators.ESTIMATORS`.
+    spaces
+        What a feature space of banded ridge is: each layer, or all layers of a network.
+    n_candidates : int, at least 1
+        Sets of weights of feature spaces that banded ridge tries.
+    is_partitioned
+        Whether banded ridge divides the variance into unique and shared parts.
 
     Raises
     ------
@@ -62,6 +68,9 @@ class Choices:
     seed: int
     nuisance: tuple[str, ...] = ()
     estimators: tuple[str, ...] = ("ridge",)
+    spaces: Literal["layer", "network"] = "layer"
+    n_candidates: int = 100
+    is_partitioned: bool = False
     split: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.analyses.encode.chosen import ChosenLayer
+from bids_dnn.analyses.encode.estimate_banded import fit_spaces
 from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
 from bids_dnn.analyses.encode.model import (
     ALL,
@@ -154,4 +155,8 @@ def _pls(task: Task, gram: FeatureGram, columns: Columns, groups: list[Columns] 
     return fit_pls2(given, truth, folds=folds, inner=inner, groups=groups, teaching=teaching)
 
 
-ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {"ridge": fit_ridge, "pls": fit_pls}
+ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {
+    "ridge": fit_ridge,
+    "pls": fit_pls,
+    "banded": fit_spaces,
+}

@@ -19,6 +19,8 @@ from bids_dnn.containers.result import StatMap
 Array = NDArray[np.float64]
 Columns = NDArray[np.intp]
 TARGETS = ("units", "mean")
+ALL = "*"  # in place of a network's name
+CHOSEN = "chosen layer"  # in place of a layer: what units chose on training images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +59,7 @@ class Model:
         """
         further = () if self.estimator == "ridge" else (self.estimator,)
         parts = (self.network, self.layer, *further)
-        plain = (re.sub(r"[^0-9A-Za-z]", "", part) for part in parts)
-        return "+".join(part for part in plain if part)
+        return "+".join(part for part in map(plain, parts) if part)
 
     def of_units(self, n_units: int) -> Columns:
         """Return the column of `guess` for each unit (n_units,), the first one where it is twice.
@@ -126,6 +127,15 @@ class Extras:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-ALL = "*"  # in place of a network's name
-CHOSEN = "chosen layer"  # in place of a layer: what units chose on training images
 Keep = Callable[[Model], None]
+
+
+def plain(name: str) -> str:
+    """Return the letters and digits of a name, as labels of files take them.
+
+    Examples
+    --------
+    >>> plain("net features.0")
+    'netfeatures0'
+    """
+    return re.sub(r"[^0-9A-Za-z]", "", name)

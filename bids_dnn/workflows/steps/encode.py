@@ -66,6 +66,9 @@ def choices_of(
         seed=seed,
         nuisance=tuple(settings["nuisance"]),
         estimators=tuple(settings["estimator"]),
+        spaces=settings["spaces"],
+        n_candidates=settings["candidates"],
+        is_partitioned=settings["partition"],
         split=split,
     )
 

@@ -1,0 +1,220 @@
+"""Banded ridge as an estimator of encoding: feature spaces from layers, tables of their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
+from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.partition import MOST, partition_variance
+from bids_dnn.analyses.encode.select import Selection
+from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
+from bids_dnn.containers.result import StatMap
+from bids_dnn.errors import ConfigError
+from bids_dnn.stats.kernels import VARIES, centered
+
+Array = NDArray[np.float64]
+SPACES = "all spaces"  # in place of a layer
+
+
+def fit_spaces(task: Task, keep: Keep) -> Extras:
+    """Fit all feature spaces jointly by banded ridge, each unit with weights of its own.
+
+    Parameters
+    ----------
+    task
+    keep
+        Takes the model of all spaces.
+
+    Returns
+    -------
+    extras
+        Table ``spaces``: what each brings, and its weight; where asked for, ``partition``: what
+        each explains alone and what they share. Maps of the former.
+
+    Raises
+    ------
+    ConfigError
+        If there is one space only, or variance is to be divided between more than four.
+    """
+    data, choices = task.data, task.choices
+    grams = spaces_of(task)
+    if len(grams) < 2:
+        raise ConfigError(
+            f"Banded ridge joins feature spaces, and there is one: {', '.join(grams)}.",
+            mend="Name another layer or network (--network NAME@LAYER,LAYER), or use ridge.",
+        )
+    n_components = _components(task, grams)
+    search = _search(task, list(grams.values()))
+    task.say(f"banded ridge on {len(grams)} feature spaces")
+    if choices.is_partitioned:
+        if len(grams) > MOST:
+            raise ConfigError(
+                f"encode.partition asks for the variance that {len(grams)} feature spaces share; "
+                f"{MOST} can be divided at most.",
+                mend="Name fewer layers, or join those of a network (encode.spaces = 'network').",
+            )
+        found = partition_variance(
+            grams,
+            data.truth,
+            folds=data.folds,
+            inner=data.inner,
+            search=search,
+            teaching=data.teaching,
+            n_components=n_components,
+        )
+        made = list(found.fits.values())[-1]
+        parts: Mapping[str, Array] = found.parts
+    else:
+        made = fit_banded(
+            list(grams.values()),
+            data.truth,
+            folds=data.folds,
+            inner=data.inner,
+            search=search,
+            teaching=data.teaching,
+            n_components=tuple(n_components.values()),
+        )
+        parts = {}
+    columns, places = np.arange(data.truth.shape[1]), task.shared_places()
+    keep(Model("banded", ALL, SPACES, made.guess, made.r2, columns, places))
+    extras = Extras(
+        tables={"spaces": _spaces_table(task, made, list(grams))},
+        maps=_maps(task, made, list(grams), parts),
+        facts={
+            "spaces": list(grams),
+            "banded": {
+                "select": search.select,
+                "n_candidates": search.n_candidates,
+                "refined": search.refine,
+                "alphas": search.alphas.tolist(),
+                "share_at_edge": float(made.at_edge.mean()),
+            },
+        },
+    )
+    if parts:
+        extras.tables["partition"] = _partition_table(task, parts)
+    return extras
+
+
+def spaces_of(task: Task) -> dict[str, Array]:
+    """Return the Gram matrix of each feature space, by name.
+
+    Layers of a network that is one space are added, each divided by its variance, so that none
+    decides by its scale.
+
+    Parameters
+    ----------
+    task
+    """
+    data = task.data
+    everything = np.ones(len(data.stimuli), dtype=np.bool_)
+    made: dict[str, Array] = {}
+    for gram in task.grams:
+        values = gram.take(data.stimuli)
+        if task.choices.spaces == "layer":
+            made[f"{gram.network} {gram.layer}"] = values
+            continue
+        spread = float(np.trace(centered(values, everything)))
+        if spread > VARIES * float(np.trace(values)):
+            made[gram.network] = made.get(gram.network, 0.0) + values / spread
+    return made
+
+
+def _components(task: Task, grams: Mapping[str, Array]) -> dict[str, int]:
+    """Return how many principal components of each space are kept; 0 = all."""
+    if task.choices.spaces == "layer":
+        return {f"{one.network} {one.layer}": one.n_components for one in task.grams}
+    if limited := sorted({one.network for one in task.grams if one.n_components}):
+        raise ConfigError(
+            f"The layers of {limited[0]} are to be one feature space, and of each the first "
+            "principal components are to be kept.",
+            mend="Leave reduce out, or take each layer as a space (encode.spaces = 'layer').",
+        )
+    return dict.fromkeys(grams, 0)
+
+
+def _search(task: Task, grams: list[Array]) -> Search:
+    """Return how weights are sought: on inner folds unless said otherwise, refined there."""
+    choices = task.choices
+    select: Selection = "inner" if choices.select == "auto" else choices.select
+    alphas = np.asarray(choices.alphas) if choices.alphas is not None else _grid(task, grams)
+    return Search(
+        alphas,
+        n_candidates=choices.n_candidates,
+        select=select,
+        refine=select == "inner",
+        seed=choices.seed,
+    )
+
+
+def _grid(task: Task, grams: list[Array]) -> Array:
+    """Return the penalties that the spectra of all spaces and of their equal mix ask for."""
+    fold = task.data.folds[0]
+    train = np.ix_(fold.train, fold.train)
+    spectra = [decompose(gram[train], gram[train]) for gram in grams]
+    scales = [one.scale if len(one.values) else 1.0 for one in spectra]
+    parts = [g[train] / a for g, a in zip(grams, scales, strict=True)]
+    mixed = np.mean(parts, axis=0)
+    found = [penalty_grid(one) for one in (*spectra, decompose(mixed, mixed))]
+    steps = np.unique(np.round(2 * np.log10(np.concatenate(found))))
+    return np.asarray(10.0 ** (np.arange(steps[0], steps[-1] + 1) / 2))
+
+
+def _spaces_table(task: Task, made: BandedFit, names: list[str]) -> pd.DataFrame:
+    rows = [
+        (
+            task.data.regions[place // 2][0].name,
+            TARGETS[place % 2],
+            name,
+            _mean(made.split[k, columns]),
+            float(made.weights[:, k, columns].mean()),
+        )
+        for place, columns in enumerate(task.shared_places())
+        for k, name in enumerate(names)
+    ]
+    return pd.DataFrame(rows, columns=["region", "target", "space", "r2", "weight"])
+
+
+def _partition_table(task: Task, parts: Mapping[str, Array]) -> pd.DataFrame:
+    rows = [
+        (task.data.regions[place // 2][0].name, TARGETS[place % 2], name, _mean(values[columns]))
+        for place, columns in enumerate(task.shared_places())
+        for name, values in parts.items()
+    ]
+    return pd.DataFrame(rows, columns=["region", "target", "part", "r2"])
+
+
+def _maps(
+    task: Task, made: BandedFit, names: list[str], parts: Mapping[str, Array]
+) -> list[StatMap]:
+    n = task.data.n_units
+    maps = [
+        StatMap(
+            "rsquaredsplit",
+            made.split[k, :n].astype(np.float32),
+            f"{plain(name)}+banded",
+            f"The part of R^2 that {name} brings in banded ridge (product measure); sums over "
+            "spaces to R^2, and may be negative.",
+        )
+        for k, name in enumerate(names)
+    ]
+    return maps + [
+        StatMap(
+            "rsquaredunique",
+            parts[name][:n].astype(np.float32),
+            f"{plain(name)}+banded",
+            f"R^2 of all spaces less that of all but {name}.",
+        )
+        for name in names
+        if name in parts
+    ]
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
