@@ -171,7 +171,10 @@ def test_every_option_is_a_setting_or_known_as_a_short_form():
         "quiet",
         "version",
     }
-    sections = {"n_permutations": ("decode", "permutations")}
+    sections = {
+        "n_permutations": ("decode", "permutations"),
+        "estimator": ("encode", "estimator"),
+    }
     for option in main.params:
         if not isinstance(option, click.Option) or option.name in of_the_call:
             continue

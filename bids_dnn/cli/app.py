@@ -119,6 +119,12 @@ Exit codes:
     "atlas:NAME:LABEL ... Repeatable; every mask found by default.",
 )
 @click.option(
+    "--estimator",
+    multiple=True,
+    type=click.Choice(["ridge", "pls", "banded"]),
+    help="How encoding predicts; repeatable; ridge by default.",
+)
+@click.option(
     "--allow-circular",
     is_flag=True,
     help="Let a localizer use runs that are analyzed; every table says so.",

@@ -53,5 +53,7 @@ def configure(options: dict[str, Any]) -> Config:
     if "n_permutations" in typed:
         permutations = {"permutations": typed["n_permutations"]}
         overrides |= {"decode": permutations, "encode": permutations}
+    if "estimator" in typed:
+        overrides["encode"] = overrides.get("encode", {}) | {"estimator": typed["estimator"]}
     weights = named(typed.get("weights", ()), "--weights")
     return load(typed.get("config"), overrides, weights=weights)

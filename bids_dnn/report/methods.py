@@ -24,6 +24,16 @@ _CEILINGS = {
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
     "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
 }
+_FURTHER = {
+    "pls": " Partial least squares [@dejong1993] predicted the units of a region by components "
+    "that they share, and its mean by components of its own, their number chosen on inner folds.",
+    "banded": " Banded ridge regression [@dupre2022] joined all feature spaces, each weighted for "
+    "each unit on training stimuli; R² was split between spaces by the product measure.",
+}
+_MERGED = (
+    " Where predictions depend on choices made on responses, test stimuli were exchanged within "
+    "folds, and the p of the folds merged by twice their mean [@vovk2020]."
+)
 _INNER = "on {inner} inner folds of the training stimuli"
 _GCV = "by generalized cross-validation on the training stimuli [@golub1979]"
 _SELECTIONS = {
@@ -179,7 +189,10 @@ def _encode(ran: Ran) -> str:
         "observed order counted among them [@phipson2010]; corrected p control the family of "
         "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]. "
         f"Single {plural} were tested by rotations of their responses [@langsrud2005], with the "
-        "false discovery rate controlled over all of them [@benjamini1995]."
+        "false discovery rate controlled over all of them [@benjamini1995]. Images were "
+        "identified from predicted patterns among the test images of a fold [@kay2008]."
+        + "".join(_FURTHER.get(name, "") for name in told.get("estimator", ()))
+        + _MERGED
     )
 
 

@@ -61,6 +61,14 @@ _ALL = (
         "10.1145/1961189.1961199",
     ),
     Reference(
+        "dejong1993",
+        "de Jong, Sijmen",
+        "SIMPLS: an alternative approach to partial least squares regression",
+        1993,
+        "Chemometrics and Intelligent Laboratory Systems 18:251-263",
+        "10.1016/0169-7439(93)85002-X",
+    ),
+    Reference(
         "dupre2022",
         "Dupré la Tour, Tom and Eickenberg, Michael and Nunez-Elizalde, Anwar O. and "
         "Gallant, Jack L.",
@@ -145,6 +153,14 @@ _ALL = (
         1970,
         "Technometrics 12:55-67",
         "10.1080/00401706.1970.10488634",
+    ),
+    Reference(
+        "kay2008",
+        "Kay, Kendrick N. and Naselaris, Thomas and Prenger, Ryan J. and Gallant, Jack L.",
+        "Identifying natural images from human brain activity",
+        2008,
+        "Nature 452:352-355",
+        "10.1038/nature06713",
     ),
     Reference(
         "krizhevsky2014",
@@ -238,6 +254,14 @@ _ALL = (
         2016,
         "Frontiers in Computational Neuroscience 10:10",
         "10.3389/fncom.2016.00010",
+    ),
+    Reference(
+        "vovk2020",
+        "Vovk, Vladimir and Wang, Ruodu",
+        "Combining p-values via averaging",
+        2020,
+        "Biometrika 107:791-808",
+        "10.1093/biomet/asaa027",
     ),
     Reference(
         "westfall1993",
