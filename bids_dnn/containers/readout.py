@@ -167,10 +167,8 @@ class Readout:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the shape (C, H, W) of the feature maps of one stimulus."""
-        space = self.mask if self.mask is not None else self.weights
-        if space is None:  # refused above
-            raise ShapeError("The readout has no weights.", mend="Fit it again.")
-        return len(self.mean), int(space.shape[-2]), int(space.shape[-1])
+        h, w = np.shape(self.weights if self.mask is None else self.mask)[-2:]
+        return len(self.mean), h, w
 
     def on(self, device: str | torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the readout as a function on a device, differentiable in its input.

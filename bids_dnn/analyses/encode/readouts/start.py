@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 
@@ -213,15 +214,13 @@ def _sums(
     problem: Problem, index: Index, mask: torch.Tensor | None, vector: torch.Tensor | None
 ) -> Sums:
     """Sum over stimuli, in one reading of their features."""
-    total: Sums | None = None
-    for maps, truth, known in problem.parts(index):
-        one = sums_of(
-            pooled(maps, mask, vector), _target(problem, truth), (known > 0).to(maps.dtype)
-        )
-        total = one if total is None else _added(total, one)
-    if total is None:  # refused before: there are stimuli in either part
-        raise RuntimeError("no stimuli")
-    return total
+    return reduce(
+        _added,
+        (
+            sums_of(_pooled(maps, mask, vector), _target(problem, truth), known > 0)
+            for maps, truth, known in problem.parts(index)
+        ),
+    )
 
 
 def _added(first: Sums, second: Sums) -> Sums:
@@ -233,15 +232,14 @@ def _added(first: Sums, second: Sums) -> Sums:
     )
 
 
-def pooled(
+def _pooled(
     maps: torch.Tensor, mask: torch.Tensor | None, vector: torch.Tensor | None
 ) -> torch.Tensor:
     """Return maps pooled by masks, mixed by vectors, or both: (n_units, n, C, H * W or 1)."""
     flat = maps.flatten(2)
-    if vector is None and mask is not None:
-        return (flat @ mask.flatten(1).T).permute(2, 0, 1)
     if vector is None:
-        raise ValueError("there is neither a mask nor a vector")
+        where = torch.ones_like(flat[0, 0])[None] if mask is None else mask.flatten(1)
+        return (flat @ where.T).permute(2, 0, 1)
     mixed = (flat.transpose(1, 2) @ vector.T).permute(2, 0, 1)  # (n_units, n, H * W)
     return mixed if mask is None else (mixed * mask.flatten(1)[:, None]).sum(dim=2, keepdim=True)
 
@@ -252,10 +250,12 @@ def sums_of(z: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> Sums:
     Parameters
     ----------
     z : (n_units, n, D)
-    target, known : (n, n_units)
-        `known` is 1 where measured, else 0.
+    target : (n, n_units)
+    known : (n, n_units) bool
+        Whether the target was measured.
     """
-    k, t = known.T, (target * known).T  # (n_units, n)
+    k = known.T.to(z.dtype)  # (n_units, n)
+    t = target.T * k
     own = z * k[:, :, None]
     double = torch.float64
     return Sums(
