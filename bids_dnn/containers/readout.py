@@ -84,7 +84,7 @@ def linked(drive: torch.Tensor, link: Link) -> torch.Tensor:
     import torch
 
     # exp sees no value above zero, so that large drives have a finite gradient
-    return torch.where(drive > 0, drive + 1, drive.clamp(max=0).exp())
+    return torch.where(drive >= 0, drive + 1, drive.clamp(max=0).exp())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

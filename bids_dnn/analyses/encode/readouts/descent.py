@@ -27,6 +27,7 @@ from bids_dnn.containers.readout import linked
 log = logging.getLogger(__name__)
 BETAS = (0.9, 0.999)
 EPS = 1e-12
+BIAS_EPS = 1e-3  # the start's bias is the best: what is left of its gradient is rounding
 RATE_FLOOR = 1e-30  # under a rate of which no log is taken
 STEPS = ((0.5, 1 / 3), (0.75, 1 / 9))
 
@@ -166,6 +167,42 @@ def held_loss(problem: Problem, columns: Columns) -> torch.Tensor:
     return total / len(problem.held)
 
 
+def leveled(problem: Problem, params: Params, unit: torch.Tensor) -> tuple[Params, torch.Tensor]:
+    """Bring the mean prediction of training stimuli to the mean response, in closed form.
+
+    Where training stopped early, the level may lag behind: squared error gets the bias of least
+    error, counts the factor of most likelihood.
+
+    Parameters
+    ----------
+    problem
+        What was trained on.
+    params
+        Not altered.
+    unit : (n_columns,)
+        Of each column.
+
+    Returns
+    -------
+    params
+        With another bias (gaussian).
+    factor : (n_columns,)
+        Of rates (poisson), else 1.
+    """
+    said, told, known_all = (torch.zeros(len(unit), device=unit.device) for _ in range(3))
+    with torch.no_grad():
+        for maps, truth, known in problem.parts(problem.train):
+            u = drive(problem.form, params, maps, problem.gain)
+            weight = known[:, unit]
+            rate = linked(u, "elu") if problem.options.loss == "poisson" else u
+            said += (rate * weight).sum(dim=0)
+            told += (truth[:, unit] * weight).sum(dim=0)
+            known_all += weight.sum(dim=0)
+    if problem.options.loss == "poisson":
+        return params, told / said.clamp(min=RATE_FLOOR)
+    return params | {"bias": params["bias"] + (told - said) / known_all}, torch.ones_like(told)
+
+
 def schedule(decay: str, share: float) -> float:
     """Return the size of a step as a share of the first, when a share of all steps is done.
 
@@ -217,7 +254,8 @@ def _step(
         v = columns.second[name].mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
         step = columns.rates[name] * (size * correction)
         shaped = step.view(-1, *[1] * (m.ndim - 1))
-        columns.params[name].sub_(shaped * m / (v.sqrt() + EPS))
+        eps = BIAS_EPS if name == "bias" else EPS
+        columns.params[name].sub_(shaped * m / (v.sqrt() + eps))
 
 
 def _note(problem: Problem, columns: Columns) -> None:

@@ -6,9 +6,9 @@ settings and E = 24 epochs. Maps pooled to at most 28 x 28 cells have p = C H W 
 (2 layers), 100,352 (2), 200,704 (4), 401,408 (4) and 100,352 (4), 3.1 million in all.
 
 - Readings of the features: 1 for the moments of channels, 1 for the covariance, 5 for the start
-  (2 rounds of 2, 1), E = 24 for Adam: 31, of which the validation part is one tenth. All
-  16 layers are 4 n p = 276 GB of float32, the largest 36 GB: one layer at a time lies on the GPU,
-  made by one pass of the network. Read 31 times for each of 2 readouts: 17 TB, 4 s a TB at
+  (2 rounds of 2, 1), E = 24 for Adam, 1 for the level: 32, of which
+  the validation part is one tenth. All 16 layers are 4 n p = 276 GB of float32, the largest 36 GB: one layer at a time lies on the GPU,
+  made by one pass of the network. Read 32 times for each of 2 readouts: 17 TB, 4 s a TB at
   4.8 TB/s with a copy each way for the normalization: about 3 minutes.
 - Multiplications of Adam: successive halving trains 16, 8, 4, 2, 1 settings until epoch
   1, 3, 6, 12, 24: 16 + 16 + 12 + 12 + 12 = 68 settings x epochs. Forward and both gradients are
@@ -32,12 +32,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.readouts.descent import leveled
 from bids_dnn.analyses.encode.readouts.forms import Options, Params, Setting, form_of, rectifies
 from bids_dnn.analyses.encode.readouts.problem import (
     Problem,
     Scaling,
     channel_moments,
-    check_responses,
+    check_shapes,
+    check_values,
     divide,
     scaling_of,
     standardized,
@@ -46,7 +48,7 @@ from bids_dnn.analyses.encode.readouts.search import halve
 from bids_dnn.analyses.encode.readouts.sources import FeatureSource, finite_rows, stretches
 from bids_dnn.analyses.encode.readouts.start import MOST_CELLS, start
 from bids_dnn.containers.readout import Readout
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
 
 log = logging.getLogger(__name__)
@@ -140,13 +142,7 @@ def fit_folds(
     ConfigError
         If there is no such readout, or no setting.
     """
-    check_responses(responses, source, options.loss)
-    for fold in folds:
-        if fold.train.shape != (source.n,):
-            raise ShapeError(
-                f"Fold {fold.name!r} has {fold.train.size} stimuli, but there are {source.n}.",
-                mend="Make the folds of the same stimuli.",
-            )
+    check_shapes(responses, {f"Fold {fold.name!r}": fold.train for fold in folds}, source.n)
     guess = np.full(responses.shape, np.nan, dtype=np.float32)
     fits = []
     for fold in folds:
@@ -213,15 +209,11 @@ def fit_readout(
             f"There is no setting to fit readout {kind!r} with.",
             mend="Give one Setting(), or draw some with search.draw_settings.",
         )
-    if train.shape != (source.n,):
-        raise ShapeError(
-            f"train has shape {train.shape}, but there are {source.n} stimuli.",
-            mend="Give one boolean for each stimulus.",
-        )
+    check_shapes(responses, {"train": train}, source.n)
     learn, held = divide(np.flatnonzero(train), options.validation, options.seed)
     own = np.full(responses.shape, np.nan, dtype=responses.dtype)
     own[train] = responses[train]
-    check_responses(own, source, options.loss)
+    check_values(own, options.loss)
     scaling = scaling_of(own, learn, held, options.loss)
     mean, sd = channel_moments(source, learn, held, options.device)
     made = _blank(kind, responses.shape[1], source.shape)
@@ -230,8 +222,14 @@ def fit_readout(
         truth, known = standardized(own[:, units], own_scaling, learn, held, options.device)
         problem = Problem(source, form, options, learn, held, mean, sd, truth, known)
         columns = halve(problem, start(problem), tried)
-        facts = {"chosen": columns.setting, "loss": columns.loss, "bad": columns.is_diverged}
-        for name, value in (_in_use(problem, columns.best) | facts).items():
+        params, factor = leveled(problem, columns.best, columns.unit)
+        facts = {
+            "chosen": columns.setting,
+            "loss": columns.loss,
+            "bad": columns.is_diverged,
+            "factor": factor,
+        }
+        for name, value in (_in_use(problem, params) | facts).items():
             made[name][units] = value.cpu().numpy()
     readout = Readout(
         kind=kind,
@@ -240,7 +238,7 @@ def fit_readout(
         is_rectified=rectifies(form, options),
         bias=made["bias"],
         offset=scaling.offset.astype(np.float32),
-        scale=scaling.scale.astype(np.float32),
+        scale=(scaling.scale * made["factor"]).astype(np.float32),
         link="elu" if options.loss == "poisson" else "identity",
         mask=made.get("mask"),
         vector=made.get("vector"),
@@ -318,6 +316,7 @@ def _blank(kind: str, n_units: int, shape: tuple[int, int, int]) -> dict[str, ND
         "chosen": np.full(n_units, -1, dtype=np.intp),
         "loss": np.full(n_units, np.nan),
         "bad": np.zeros(n_units, dtype=np.bool_),
+        "factor": np.ones(n_units),
     }
     if form_of(kind).mask is None:
         made["weights"] = np.zeros((n_units, c, h, w), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,22 +130,43 @@ def divide(train: Index, share: float, seed: int) -> tuple[Index, Index]:
     return np.sort(train[order[n_held:]]), np.sort(train[order[:n_held]])
 
 
-def check_responses(responses: Values, source: FeatureSource, loss: str) -> None:
-    """Refuse responses that do not fit the features or the loss.
+def check_shapes(responses: Values, masks: Mapping[str, NDArray[np.bool_]], n: int) -> None:
+    """Refuse responses, or masks of stimuli, that do not fit the feature maps.
+
+    Parameters
+    ----------
+    responses : (n, n_units)
+    masks : (n,) bool
+        By what they are.
+    n
+        Number of stimuli with feature maps.
 
     Raises
     ------
     ShapeError
         If there is not one row for each stimulus.
+    """
+    if responses.ndim != 2 or len(responses) != n:
+        raise ShapeError(
+            f"Responses have shape {responses.shape}, and there are feature maps of {n} stimuli.",
+            mend="Give responses (n_stimuli, n_units) of the same stimuli in the same order.",
+        )
+    for name, mask in masks.items():
+        if mask.shape != (n,):
+            raise ShapeError(
+                f"{name} has {mask.size} stimuli, but there are feature maps of {n}.",
+                mend="Make the folds of the same stimuli.",
+            )
+
+
+def check_values(responses: Values, loss: str) -> None:
+    """Refuse responses that cannot be.
+
+    Raises
+    ------
     UnreadableError
         If a response is infinite, or below zero where counts are asked for.
     """
-    if responses.ndim != 2 or len(responses) != source.n:
-        raise ShapeError(
-            f"Responses have shape {responses.shape}, and there are feature maps of {source.n} "
-            "stimuli.",
-            mend="Give responses (n_stimuli, n_units) of the same stimuli in the same order.",
-        )
     if np.isinf(responses).any():
         row, unit = np.argwhere(np.isinf(responses))[0]
         raise UnreadableError(

@@ -88,7 +88,7 @@ def test_the_laplacian_beats_the_kernel_of_the_wrong_sign(rng, monkeypatch):
     assert gain.mean() > 3 * gain.std(ddof=1) / np.sqrt(12)
 
 
-def test_poisson_recovers_rates_and_is_no_worse_than_squared_error(rng):
+def test_poisson_recovers_rates_better_than_squared_error(rng):
     world = planted(rng, n=800, side=6, n_channels=4, sd=1.0)
     rates = np.exp(world.signal - 1)  # 0.1 to 3 spikes
     counts = rng.poisson(rates).astype(np.float32)
@@ -98,11 +98,13 @@ def test_poisson_recovers_rates_and_is_no_worse_than_squared_error(rng):
         made[loss] = fit(world, "cadena", responses=counts, options=options)
         guess = guess_of(world, made[loss])
         score[loss] = pearson(rates[~world.train], guess)
-        assert abs(guess.mean() / rates[~world.train].mean() - 1) < 0.1
+        rows = made[loss].learn
+        told = predict(made[loss].readout, ArraySource(world.maps), rows)
+        np.testing.assert_allclose(told.mean(axis=0), counts[rows].mean(axis=0), rtol=1e-3)
     assert (guess_of(world, made["poisson"]) > 0).all()
-    assert score["poisson"].mean() > 0.8
+    assert score["poisson"].mean() > 0.7
     gain = score["poisson"] - score["gaussian"]
-    assert gain.mean() > -2 * gain.std(ddof=1) / np.sqrt(len(gain))
+    assert gain.mean() > 3 * gain.std(ddof=1) / np.sqrt(len(gain))
 
 
 def test_noise_is_not_predicted(rng):
@@ -250,11 +252,11 @@ def test_what_does_not_fit_is_refused(rng):
     source = ArraySource(world.maps)
     with pytest.raises(ShapeError, match=r"\(119, 4\), and there are feature maps of 120"):
         fit(world, responses=world.responses[1:])
-    with pytest.raises(ShapeError, match="train has shape"):
+    with pytest.raises(ShapeError, match="train has 119 stimuli"):
         fit(dataclasses.replace(world, train=world.train[1:]))
     fold = Fold("9", world.train[1:], ~world.train[1:])
     call = {"kind": "cadena", "settings": PLAIN, "options": QUICK}
-    with pytest.raises(ShapeError, match="'9' has 119 stimuli, but there are 120"):
+    with pytest.raises(ShapeError, match="'9' has 119 stimuli, but there are feature maps of 120"):
         fit_folds(source, world.responses, [fold], **call)
     with pytest.raises(ConfigError, match="no setting"):
         fit(world, settings=())

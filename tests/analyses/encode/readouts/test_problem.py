@@ -9,7 +9,8 @@ from bids_dnn.analyses.encode.readouts.problem import (
     Problem,
     Scaling,
     channel_moments,
-    check_responses,
+    check_shapes,
+    check_values,
     divide,
     scaling_of,
     standardized,
@@ -97,14 +98,17 @@ def test_units_without_variance_or_data_are_not_fitted(rng):
 
 
 def test_responses_that_do_not_fit_are_refused(rng):
-    source = ArraySource(np.zeros((9, 1, 3, 3), dtype="f4"))
     with pytest.raises(ShapeError, match=r"\(8, 2\), and there are feature maps of 9"):
-        check_responses(np.zeros((8, 2)), source, "gaussian")
+        check_shapes(np.zeros((8, 2)), {}, 9)
+    with pytest.raises(
+        ShapeError, match="Fold '3' has 8 stimuli, but there are feature maps of 9"
+    ):
+        check_shapes(np.zeros((9, 2)), {"Fold '3'": np.ones(8, dtype=bool)}, 9)
     y = np.zeros((9, 2))
     y[4, 1] = np.inf
     with pytest.raises(UnreadableError, match="unit 1 to the stimulus at index 4 is infinite"):
-        check_responses(y, source, "gaussian")
+        check_values(y, "gaussian")
     y[4, 1] = -0.5
-    check_responses(y, source, "gaussian")
+    check_values(y, "gaussian")
     with pytest.raises(UnreadableError, match=r"unit 1 to the stimulus at index 4 is -0\.5"):
-        check_responses(y, source, "poisson")
+        check_values(y, "poisson")
