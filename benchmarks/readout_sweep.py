@@ -1,4 +1,4 @@
-"""A sweep of readouts over layers and implants; the peer trains each pair and setting by itself.
+"""Readouts of all implants and settings at once; the peer trains each pair of them by itself.
 
 The seed's sweep is 16 layers of VGG-19 x 15 implants (660 units) x 2 readouts on 22,248 images,
 each with a grid of settings. Here it is scaled down; `bids_dnn.analyses.encode.readouts.fit` says
@@ -9,10 +9,7 @@ times per epoch, we read them once, and drop half of the settings again and agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,23 +23,19 @@ from bids_dnn.analyses.encode.readouts.sources import ArraySource
 from bids_dnn.stats.metrics import pearson
 
 Array = NDArray[np.float32]
-SIZES = {  # n_stimuli, channels, side, implants, units of each
-    "small": ((600, 16, 12, 5, 8),),
-    "full": ((4000, 64, 14, 15, 44), (4000, 256, 14, 15, 44)),
+SIZES = {  # n_stimuli, channels, side, implants, units of each, stimuli of a step
+    "small": ((800, 8, 7, 3, 4, 32),),
+    "full": ((8000, 64, 14, 15, 44, 128), (8000, 256, 14, 15, 44, 128)),
 }
 KINDS = ("bashivan", "cadena")
-SETTINGS = tuple(
-    Setting(smooth=smooth, ridge=ridge, rate=0.03)
-    for smooth in (0.0, 0.01, 0.1, 1.0)
-    for ridge in (0.01, 0.1)
-)
+SETTINGS = tuple(Setting(smooth=smooth, ridge=0.03) for smooth in (0.0, 0.01, 0.1, 1.0))
 N_EPOCHS = 24
-BATCH = 128
+READ = 128  # stimuli made at once
 NOISE = 0.5  # of the signal's SD
 MOST_CELLS_OFF = 0.5
 LESS_R = 0.01  # that we may lie below the peer
 TARGET = 4.0
-PEER_SD, PEER_RATE = 0.01, 0.03
+PEER_SD, PEER_RATE = 0.01, 0.03  # the best of four pairs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +48,12 @@ class Case:
     y: NDArray[np.float64]
     train: NDArray[np.bool_]  # (n,)
     implants: tuple[NDArray[np.intp], ...]
+    batch: int
 
 
-def make_case(n: int, n_channels: int, side: int, n_implants: int, n_each: int) -> Case:
+def make_case(
+    n: int, n_channels: int, side: int, n_implants: int, n_each: int, batch: int
+) -> Case:
     """Plant units: Gaussians over space, vectors over rectified channels, noise."""
     rng = np.random.default_rng(0)
     maps = rng.standard_normal((n, n_channels, side, side), dtype=np.float32)
@@ -68,15 +64,14 @@ def make_case(n: int, n_channels: int, side: int, n_implants: int, n_each: int) 
     masks = np.exp(-square / 4).astype(np.float32).reshape(n_units, -1)
     vectors = rng.standard_normal((n_units, n_channels), dtype=np.float32)
     signal = np.empty((n, n_units), dtype=np.float32)
-    for start in range(0, n, BATCH):
-        seen = np.maximum(maps[start : start + BATCH], 0).reshape(-1, n_channels, side**2)
-        signal[start : start + BATCH] = ((seen @ masks.T) * vectors.T).sum(axis=1)
+    for start in range(0, n, READ):
+        seen = np.maximum(maps[start : start + READ], 0).reshape(-1, n_channels, side**2)
+        signal[start : start + READ] = ((seen @ masks.T) * vectors.T).sum(axis=1)
     signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
     noise = rng.standard_normal(signal.shape, dtype=np.float32)
     implants = np.array_split(np.arange(n_units), n_implants)
-    return Case(
-        maps, signal + np.float32(NOISE) * noise, x, y, np.arange(n) < 0.8 * n, tuple(implants)
-    )
+    responses = signal + np.float32(NOISE) * noise
+    return Case(maps, responses, x, y, np.arange(n) < 0.8 * n, tuple(implants), batch)
 
 
 def ours(case: Case, kind: str, device: Device) -> tuple[Array, Array]:
@@ -84,7 +79,7 @@ def ours(case: Case, kind: str, device: Device) -> tuple[Array, Array]:
 
     All implants and settings at once: units do not know each other.
     """
-    options = Options(n_epochs=N_EPOCHS, batch_size=BATCH, device=device)
+    options = Options(n_epochs=N_EPOCHS, batch_size=case.batch, device=device)
     source = ArraySource(case.maps, device=device, memory=1 << 36)
     made = fit_readout(
         source, case.responses, case.train, kind=kind, settings=SETTINGS, options=options
@@ -113,81 +108,133 @@ def peer(case: Case, kind: str, device: Device) -> tuple[Array, Array]:
     for units in case.implants:
         least = np.full(len(units), np.inf)
         for setting in SETTINGS:
-            for loss, told, where in _epochs(maps, y[:, units], (learn, held), kind, setting):
-                better = loss < least
-                least[better] = loss[better]
-                guess[:, units[better]] = told(~case.train)[:, better]
-                space[units[better]] = where()[better]
+            model = Model(kind, setting, case.maps.shape[1:], len(units), len(learn), device)
+            loss = model.fit(maps, y[:, units], (learn, held), case.batch)
+            better = loss < least
+            least[better] = loss[better]
+            guess[:, units[better]] = model.told(maps[~case.train])[:, better]
+            space[units[better]] = model.space()[better]
     return guess, space
 
 
-def _first(shape: tuple[int, ...], is_mask: bool, device: torch.device) -> torch.Tensor:  # noqa: FBT001
-    """Return an even mask, or small random weights: what learns best of what was tried."""
-    generator = torch.Generator().manual_seed(0)
-    made = torch.ones(shape) if is_mask else torch.randn(shape, generator=generator) * PEER_SD
-    return made.to(device).requires_grad_()
+class Model:
+    """One readout of one implant under one setting, written down as its paper does.
 
+    Full weights, or a mask of sizes and a vector: an even mask and small random weights at first,
+    which of what was tried learn best.
+    """
 
-def _epochs(
-    maps: torch.Tensor,
-    y: torch.Tensor,
-    parts: tuple[NDArray[np.intp], NDArray[np.intp]],
-    kind: str,
-    setting: Setting,
-) -> Iterator[tuple[NDArray[np.float64], Any, Any]]:
-    """Train one implant under one setting; give each epoch's loss, and what predicts."""
-    learn, held = parts
-    _, c, h, w = maps.shape
-    shapes = [(y.shape[1], c, h, w)] if kind == "cadena" else [(y.shape[1], h, w), (y.shape[1], c)]
-    weights = [_first(shape, k == 0 and kind != "cadena", maps.device) for k, shape in enumerate(shapes)]
-    bias = torch.zeros(y.shape[1], device=maps.device, requires_grad=True)
-    gain = float((len(learn) / (c * h * w)) ** 0.5)
-    adam = torch.optim.Adam([*weights, bias], lr=PEER_RATE)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, N_EPOCHS)
-    kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]], device=maps.device)
+    def __init__(
+        self,
+        kind: str,
+        setting: Setting,
+        shape: tuple[int, ...],
+        n_units: int,
+        n_learn: int,
+        device: str,
+    ) -> None:
+        c, h, w = shape
+        generator = torch.Generator().manual_seed(0)
+        first = torch.randn((n_units, c, h, w), generator=generator) * PEER_SD
+        weights = [first] if kind == "cadena" else [torch.ones(n_units, h, w), first[:, :, 0, 0]]
+        self.setting, self.gain = setting, float((n_learn / (c * h * w)) ** 0.5)
+        self.weights = [one.clone().to(device).requires_grad_() for one in weights]
+        self.bias = torch.zeros(n_units, device=device, requires_grad=True)
+        self.adam = torch.optim.Adam([*self.weights, self.bias], lr=PEER_RATE)
+        self.decay = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, N_EPOCHS)
+        self.kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]], device=device)
 
-    def full() -> torch.Tensor:
-        if kind == "cadena":
-            return weights[0]
-        return weights[0].abs()[:, None] * weights[1][:, :, None, None]
+    def full(self) -> torch.Tensor:
+        """Return the weights (n_units, C, H, W)."""
+        if len(self.weights) == 1:
+            return self.weights[0]
+        return self.weights[0].abs()[:, None] * self.weights[1][:, :, None, None]
 
-    def said(rows: Any) -> torch.Tensor:
-        seen = maps[rows].flatten(2)
-        if kind == "cadena":
-            return seen.flatten(1) @ weights[0].flatten(1).T * gain + bias
-        pooled = seen @ weights[0].abs().flatten(1).T
-        return (pooled * weights[1].T).sum(dim=1) * gain + bias
+    def said(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return predictions (n, n_units)."""
+        if len(self.weights) == 1:
+            made = maps.flatten(1) @ self.weights[0].flatten(1).T
+        else:
+            pooled = maps.flatten(2) @ self.weights[0].abs().flatten(1).T
+            made = (pooled * self.weights[1].T).sum(dim=1)
+        return made * self.gain + self.bias
 
-    def cost() -> torch.Tensor:
-        flat = full().view(-1, 1, h, w)
-        rough = torch.nn.functional.conv2d(flat, kernel[None, None], padding=1)
-        return setting.smooth * rough.square().sum() + setting.ridge * flat.square().sum()
+    def cost(self) -> torch.Tensor:
+        """Return the penalties, summed over units."""
+        flat = self.full().flatten(0, 1)[:, None]
+        padded = torch.nn.functional.pad(flat, (1, 1, 1, 1), mode="replicate")
+        rough = torch.nn.functional.conv2d(padded, self.kernel[None, None])
+        return self.setting.smooth * rough.square().sum() + self.setting.ridge * (
+            flat.square().sum()
+        )
 
-    for epoch in range(N_EPOCHS):
-        order = np.random.default_rng([0, epoch]).permutation(learn)
-        for batch in np.array_split(order, max(len(order) // BATCH, 1)):
-            adam.zero_grad()
-            loss = (said(batch) - y[batch]).square().sum() / len(batch) + cost()
-            loss.backward()  # type: ignore[no-untyped-call]
-            adam.step()
-        decay.step()
+    def fit(
+        self,
+        maps: torch.Tensor,
+        y: torch.Tensor,
+        parts: tuple[NDArray[np.intp], NDArray[np.intp]],
+        size: int,
+    ) -> NDArray[np.float64]:
+        """Train to the end, take back each unit's best weights, and return their error."""
+        own = [*self.weights, self.bias]
+        best, least = [one.detach().clone() for one in own], np.full(y.shape[1], np.inf)
+        for number in range(N_EPOCHS):
+            error = self.epoch(maps, y, parts, size, number)
+            better = torch.as_tensor(error < least, device=maps.device)
+            least = np.minimum(least, error)
+            for kept, now in zip(best, own, strict=True):
+                kept[better] = now.detach()[better]
         with torch.no_grad():
-            error = (said(held) - y[held]).square().mean(dim=0).cpu().double().numpy()
+            for kept, now in zip(best, own, strict=True):
+                now.copy_(kept)
+        return least
 
-        def told(rows: NDArray[np.bool_]) -> Array:
-            with torch.no_grad():
-                found: Array = said(torch.as_tensor(rows, device=maps.device)).cpu().numpy()
-            return found
+    def epoch(
+        self,
+        maps: torch.Tensor,
+        y: torch.Tensor,
+        parts: tuple[NDArray[np.intp], NDArray[np.intp]],
+        size: int,
+        number: int,
+    ) -> NDArray[np.float64]:
+        """Train for an epoch, and return the error (n_units,) on validation."""
+        learn, held = parts
+        order = np.random.default_rng([0, number]).permutation(learn)
+        for batch in np.array_split(order, max(len(order) // size, 1)):
+            self.adam.zero_grad()
+            error = (self.said(maps[batch]) - y[batch]).square().sum() / len(batch)
+            (error + self.cost()).backward()  # type: ignore[no-untyped-call]
+            self.adam.step()
+        self.decay.step()
+        with torch.no_grad():
+            off = (self.said(maps[held]) - y[held]).square().mean(dim=0)
+        found: NDArray[np.float64] = off.cpu().double().numpy()
+        return found
 
-        def where() -> Array:
-            found: Array = full().detach().norm(dim=1).cpu().numpy()
-            return found
+    @torch.no_grad()
+    def told(self, maps: torch.Tensor) -> Array:
+        """Return predictions as an array."""
+        found: Array = self.said(maps).cpu().numpy()
+        return found
 
-        yield error, told, where
+    @torch.no_grad()
+    def space(self) -> Array:
+        """Return the norm over channels (n_units, H, W)."""
+        found: Array = self.full().norm(dim=1).cpu().numpy()
+        return found
 
 
-def check(case: Case, kind: str, device: Device) -> None:
-    """Look whether planted masks are found, and whether the peer predicts no better.
+def check(case: Case, kind: str, found: tuple[Array, Array], guess: Array) -> None:
+    """Look whether planted masks were found, and whether the peer predicts no better.
+
+    Parameters
+    ----------
+    case, kind
+        What was solved.
+    found
+        What `ours` returned.
+    guess : (n_test, n_units)
+        The predictions of the peer.
 
     Raises
     ------
@@ -195,30 +242,29 @@ def check(case: Case, kind: str, device: Device) -> None:
         If the median center is more than half a cell off, or the mean r over units lies below
         the peer's by more than `LESS_R`.
     """
-    guess, space = ours(case, kind, device)
-    found = fit_fields(space)
-    off = float(np.median(np.hypot(found.x - case.x, found.y - case.y)))
+    fields = fit_fields(found[1])
+    off = float(np.median(np.hypot(fields.x - case.x, fields.y - case.y)))
     if not off < MOST_CELLS_OFF:
         raise ArithmeticError(f"readout_sweep: {kind} centers are {off:.2f} cells off.")
     truth = case.responses[~case.train]
-    r = [
-        float(np.nan_to_num(pearson(truth, one)).mean())
-        for one in (guess, peer(case, kind, device)[0])
-    ]
+    r = [float(np.nan_to_num(pearson(truth, one)).mean()) for one in (found[0], guess)]
     if r[0] < r[1] - LESS_R:
         raise ArithmeticError(f"readout_sweep: {kind} r is {r[0]:.3f}, and the peer's {r[1]:.3f}.")
 
 
 def run(size: Size, device: Device) -> list[Row]:
-    """Compare answers, then times."""
+    """Take times of either once, and compare what they found before the times count."""
     rows = []
     for shape in SIZES[size]:
         case = make_case(*shape)
         for kind in KINDS:
-            check(case, kind, device)
+            found: list[tuple[Array, Array]] = []
             ours_s, peer_s = time_both(
-                partial(ours, case, kind, device), partial(peer, case, kind, device), n_repeats=1
+                lambda kind=kind, case=case, found=found: found.append(ours(case, kind, device)),
+                lambda kind=kind, case=case, found=found: found.append(peer(case, kind, device)),
+                n_repeats=1,
             )
+            check(case, kind, found[0], found[1][0])
             label = f"{kind},{shape[0]}x{shape[1]}x{shape[2]}x{shape[2]},{len(case.x)}-units"
             rows.append(Row(f"readout_sweep[{label}]", ours_s, peer_s, TARGET))
     return rows

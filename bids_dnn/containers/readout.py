@@ -167,7 +167,7 @@ class Readout:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the shape (C, H, W) of the feature maps of one stimulus."""
-        h, w = np.shape(self.weights if self.mask is None else self.mask)[-2:]
+        h, w = self.space().shape[1:]
         return len(self.mean), h, w
 
     def on(self, device: str | torch.device) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -6,16 +6,21 @@ settings and E = 24 epochs. Maps pooled to at most 28 x 28 cells have p = C H W 
 (2 layers), 100,352 (2), 200,704 (4), 401,408 (4) and 100,352 (4), 3.1 million in all.
 
 - Readings of the features: 1 for the moments of channels, 1 for the covariance, 5 for the start
-  (2 rounds of 2, 1), E = 24 for Adam, 1 for the level: 32, of which
-  the validation part is one tenth. All 16 layers are 4 n p = 276 GB of float32, the largest 36 GB: one layer at a time lies on the GPU,
-  made by one pass of the network. Read 32 times for each of 2 readouts: 17 TB, 4 s a TB at
-  4.8 TB/s with a copy each way for the normalization: about 3 minutes.
+  (2 rounds of 2, 1), E = 24 for Adam, 1 for the level: 32. All 16 layers are 4 n p = 277 GB of
+  float32, the largest 36 GB: one layer at a time lies on the GPU, made by one pass of the
+  network (2 * 19.6e9 operations an image, less for early layers). 32 readings for 2 readouts,
+  five touches each (normalization, forward, backward): 89 TB, 19 s at 4.8 TB/s.
 - Multiplications of Adam: successive halving trains 16, 8, 4, 2, 1 settings until epoch
   1, 3, 6, 12, 24: 16 + 16 + 12 + 12 + 12 = 68 settings x epochs. Forward and both gradients are
   6 n p U each: 68 * 6 * 22,248 * 3.1e6 * 660 = 1.9e16 for a readout, 3.7e16 for two. At the 40e12
-  float32 operations a second that such a card sustains: 16 minutes.
-- The start: 2 n p U and n D^2 U (D = C or H W, at most 784) for each of 5 readings, 1.3e15 in
-  all for each readout: 1 minute.
+  float32 operations a second that such a card may sustain: 16 minutes.
+- Weights in full (`cadena`): 68 * 78 steps touch 660 * 3.1e6 weights about 12 times, 0.52e15
+  bytes: 2 minutes.
+- The start: 2 n p U for each of 6 readings, 0.5e15, and n D^2 U (D = C or H W, at most 784) for
+  sums of squares: under 1 minute.
+
+In all about 20 minutes, and 16 passes of the network, at most 5 minutes: this is arithmetic for
+one H200-class GPU, not a measurement.
 
 Full maps of the first two layers (3.2 million weights) do not fit; `NetworkSource` makes them
 anew each time. The multiplications then grow with p, by 64 for those layers.
