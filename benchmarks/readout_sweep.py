@@ -9,7 +9,9 @@ times per epoch, we read them once, and drop half of the settings again and agai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -260,11 +262,20 @@ def run(size: Size, device: Device) -> list[Row]:
         for kind in KINDS:
             found: list[tuple[Array, Array]] = []
             ours_s, peer_s = time_both(
-                lambda kind=kind, case=case, found=found: found.append(ours(case, kind, device)),
-                lambda kind=kind, case=case, found=found: found.append(peer(case, kind, device)),
+                partial(_keep, found, ours, (case, kind, device)),
+                partial(_keep, found, peer, (case, kind, device)),
                 n_repeats=1,
             )
             check(case, kind, found[0], found[1][0])
             label = f"{kind},{shape[0]}x{shape[1]}x{shape[2]}x{shape[2]},{len(case.x)}-units"
             rows.append(Row(f"readout_sweep[{label}]", ours_s, peer_s, TARGET))
     return rows
+
+
+def _keep(
+    found: list[tuple[Array, Array]],
+    solve: Callable[[Case, str, Device], tuple[Array, Array]],
+    call: tuple[Case, str, Device],
+) -> None:
+    """Solve, and add what was found."""
+    found.append(solve(*call))

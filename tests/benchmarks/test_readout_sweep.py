@@ -11,7 +11,7 @@ SMALL = (300, 4, 6, 2, 3, 32)
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
-    monkeypatch.setattr(readout_sweep, "N_EPOCHS", 4)
+    monkeypatch.setattr(readout_sweep, "N_EPOCHS", 3)
     monkeypatch.setattr(readout_sweep, "SETTINGS", readout_sweep.SETTINGS[1:3])
 
 
@@ -39,14 +39,14 @@ def test_what_is_not_found_is_refused():
     square = (right - case.x[:, None, None]) ** 2 + (down - case.y[:, None, None]) ** 2
     space = np.exp(-square / 4)
     check(case, "cadena", (truth, space), truth)
-    with pytest.raises(ArithmeticError, match="centers are 2"):
+    with pytest.raises(ArithmeticError, match=r"centers are [12]\.\d\d cells off"):
         check(case, "cadena", (truth, np.roll(space, -2, axis=2)), truth)
     with pytest.raises(ArithmeticError, match=r"r is -1\.000, and the peer's 1\.000"):
         check(case, "cadena", (-truth, space), truth)
 
 
 def test_the_peer_learns(monkeypatch):
-    monkeypatch.setattr(readout_sweep, "N_EPOCHS", 30)
+    monkeypatch.setattr(readout_sweep, "N_EPOCHS", 25)
     case = make_case(*SMALL)
     guess, _ = peer(case, "bashivan", "cpu")
     r = [

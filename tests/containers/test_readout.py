@@ -83,7 +83,7 @@ def test_space_is_summed_first_or_channels(rng):
         maps, m, v = (
             torch.tensor(rng.normal(size=shape)) for shape in [(4, c, h, w), (3, h, w), (3, c)]
         )
-        expected = torch.einsum("bchw,uhw,uc->bu", maps, m, v)
+        expected = torch.einsum("nchw,uhw,uc->nu", maps, m, v)
         np.testing.assert_allclose(through_factors(maps, m, v), expected)
 
 

@@ -101,7 +101,7 @@ def test_settings_out_of_range_are_refused(setting, words):
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"loss": "gausian"}, r"no loss 'gausian' of a readout\. Did you mean 'gaussian'"),
+        ({"loss": "gaussian-"}, r"no loss 'gaussian-' of a readout\. Did you mean 'gaussian'"),
         ({"decay": "linear"}, "no decay 'linear'"),
         ({"n_epochs": 0}, "n_epochs = 0"),
         ({"validation": 1.0}, "validation = 1.0"),
