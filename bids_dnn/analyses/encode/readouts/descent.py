@@ -48,6 +48,8 @@ class Columns:
         Weights of least loss on validation.
     loss : (n_columns,)
         That loss.
+    last : (n_columns,)
+        The loss of the weights as they are now.
     stale : (n_columns,)
         Epochs since.
     is_diverged : (n_columns,) bool
@@ -63,6 +65,7 @@ class Columns:
     second: Params
     best: Params
     loss: torch.Tensor
+    last: torch.Tensor
     stale: torch.Tensor
     is_diverged: torch.Tensor
     rates: Params
@@ -110,11 +113,12 @@ def columns_of(problem: Problem, start: Params, settings: tuple[Setting, ...]) -
         second={name: torch.zeros_like(value) for name, value in params.items()},
         best={name: value.clone() for name, value in params.items()},
         loss=torch.full((len(unit),), torch.inf, device=device),
+        last=torch.full((len(unit),), torch.inf, device=device),
         stale=torch.zeros(len(unit), dtype=torch.long, device=device),
         is_diverged=torch.zeros(len(unit), dtype=torch.bool, device=device),
         rates=rates,
     )
-    columns.loss = held_loss(problem, columns)
+    columns.loss = columns.last = held_loss(problem, columns)
     return columns
 
 
@@ -271,6 +275,7 @@ def _note(problem: Problem, columns: Columns) -> None:
             columns.n_epochs,
         )
         columns.is_diverged |= is_bad
+    columns.last = loss
     is_open = columns.stale < problem.options.patience
     is_better = is_open & (loss < columns.loss)
     columns.loss = torch.where(is_better, loss, columns.loss)

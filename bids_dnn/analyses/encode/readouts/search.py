@@ -120,7 +120,7 @@ def halve(problem: Problem, start: Params, settings: tuple[Setting, ...]) -> Col
 def leading(columns: Columns, n_left: int, choose: str) -> torch.Tensor:
     """Return the columns of the best settings of each unit, setting after setting.
 
-    Of equal ones, those that stand first.
+    Of equal ones, as where nothing has become better than the start, those that are better now.
 
     Parameters
     ----------
@@ -136,9 +136,10 @@ def leading(columns: Columns, n_left: int, choose: str) -> torch.Tensor:
     keep : (n_left * n_units,) index
     """
     n_units = int(columns.unit.max()) + 1
-    loss = columns.loss.view(-1, n_units)
+    loss, last = columns.loss.view(-1, n_units), columns.last.view(-1, n_units)
     if choose == "region":
-        loss = loss.mean(dim=1, keepdim=True).expand_as(loss)
-    order = torch.argsort(loss, dim=0, stable=True)[:n_left]  # (n_left, n_units)
-    order = torch.sort(order, dim=0).values
+        loss, last = (one.mean(dim=1, keepdim=True).expand_as(one) for one in (loss, last))
+    by_last = torch.argsort(last, dim=0, stable=True)
+    by_both = torch.argsort(loss.gather(0, by_last), dim=0, stable=True)
+    order = torch.sort(by_last.gather(0, by_both)[:n_left], dim=0).values  # (n_left, n_units)
     return (order * n_units + torch.arange(n_units, device=loss.device)).flatten()

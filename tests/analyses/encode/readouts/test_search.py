@@ -56,6 +56,10 @@ def test_the_leading_settings_are_those_of_least_loss(world):
         columns.setting[by_unit].view(2, 4), [[1, 0, 0, 0], [2, 2, 1, 1]]
     )
     np.testing.assert_array_equal(columns.unit[by_unit].view(2, 4), [[0, 1, 2, 3]] * 2)
+    columns.last = torch.tensor([[9.0] * 4, [torch.nan] * 4, [2.0] * 4]).flatten()
+    equal = columns.take(torch.arange(12))
+    equal.loss = torch.ones(12)
+    np.testing.assert_array_equal(equal.setting[leading(equal, 1, "unit")], [2, 2, 2, 2])
     by_region = leading(columns, 1, "region")  # means 2.75, 3, 4.25
     np.testing.assert_array_equal(columns.setting[by_region], [0, 0, 0, 0])
 
