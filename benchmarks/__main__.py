@@ -20,6 +20,7 @@ NAMES = {
     "gram_layers": ("cpu", "cuda"),
     "gram_streamed": ("cpu", "cuda"),
     "rdm_from_gram": ("cpu",),
+    "readout_sweep": ("cpu", "cuda"),
 }  # with the devices each knows
 
 

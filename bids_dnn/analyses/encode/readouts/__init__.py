@@ -1,0 +1,1 @@
+"""Readouts in space x features: units as weights on the feature maps of one layer."""
