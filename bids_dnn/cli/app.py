@@ -121,7 +121,7 @@ Exit codes:
 @click.option(
     "--estimator",
     multiple=True,
-    type=click.Choice(["ridge", "pls", "banded"]),
+    type=click.Choice(["ridge", "pls", "banded", "bashivan", "cadena", "factorized"]),
     help="How encoding predicts; repeatable; ridge by default.",
 )
 @click.option(

@@ -26,6 +26,8 @@ Source = Literal[
 READY: tuple[str, ...] = get_args(Source)[3:]  # responses that somebody else has estimated
 VOLUMES = ("block", "volumes")  # models that keep volumes, so that there are some of rest
 DEFAULT_NETWORK = "alexnet"
+Estimator = Literal["ridge", "pls", "banded", "bashivan", "cadena", "factorized"]
+READOUTS: tuple[Estimator, ...] = get_args(Estimator)[3:]  # they need features as maps
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
 Region = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
 
@@ -239,18 +241,29 @@ class EncodeConfig(Section):
     """Encoding models."""
 
     networks: tuple[str, ...] = Field((), description="Names of [networks.*]; all by default.")
-    estimator: tuple[Literal["ridge", "pls", "banded"], ...] = Field(
+    estimator: tuple[Estimator, ...] = Field(
         ("ridge",),
         min_length=1,
         description="ridge = a penalty for each unit; pls = partial least squares, components "
         "shared by the units of a region; banded = all feature spaces together, a penalty for "
-        "each unit and space. One name or several.",
+        "each unit and space; bashivan, cadena, factorized = readouts in space and features of "
+        "each layer that puts out maps. One name or several.",
     )
     spaces: Literal["layer", "network"] = Field(
         "layer", description="What a feature space of banded ridge is."
     )
     candidates: int = Field(
         100, ge=1, description="Sets of weights of the spaces that banded ridge tries."
+    )
+    settings: int = Field(
+        8, ge=1, description="Sets of penalties that readouts try, within training stimuli."
+    )
+    loss: Literal["gaussian", "poisson"] = Field("gaussian", description="Of readouts.")
+    stimulus_deg: float | None = Field(
+        None,
+        gt=0,
+        description="Degrees of visual angle of the side of the picture that the network sees, "
+        "for the places of receptive fields.",
     )
     partition: bool = Field(
         default=False,

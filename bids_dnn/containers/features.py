@@ -16,6 +16,42 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FeatureMaps:
+    """One layer's features of stimuli as maps, for models that look at where they lie.
+
+    Parameters
+    ----------
+    stimuli : n_stimuli
+        Stimulus ids, in the order of the rows of `values`; no id twice.
+    network, layer
+        Names, as in the config and in the tables.
+    values : (n_stimuli, C, H, W) float32
+        A numpy array, or one that lies in a file.
+    identity
+        What the numbers depend on.
+
+    Raises
+    ------
+    ShapeError
+        If `values` are no maps with a row for each stimulus.
+    """
+
+    stimuli: tuple[str, ...]
+    network: str
+    layer: str
+    values: NDArray[np.float32]
+    identity: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 4 or len(self.values) != len(self.stimuli):
+            raise ShapeError(
+                f"values have shape {self.values.shape}, but there are {len(self.stimuli)} "
+                "stimuli.",
+                mend="Give (n_stimuli, channels, rows, columns).",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureGram:
     """The inner products of one layer's features between stimuli, and what made them.
 

@@ -51,6 +51,13 @@ class Choices:
         Sets of weights of feature spaces that banded ridge tries.
     is_partitioned
         Whether banded ridge divides the variance into unique and shared parts.
+    n_settings : int, at least 1
+        Sets of penalties that readouts try, by successive halving within training stimuli.
+    loss
+        Of readouts.
+    stimulus_deg : degrees
+        Side of the square that the network sees, for the places of receptive fields; None =
+        they are told in shares of it.
 
     Raises
     ------
@@ -71,6 +78,9 @@ class Choices:
     spaces: Literal["layer", "network"] = "layer"
     n_candidates: int = 100
     is_partitioned: bool = False
+    n_settings: int = 8
+    loss: Literal["gaussian", "poisson"] = "gaussian"
+    stimulus_deg: float | None = None
     split: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.estimate_banded import fit_spaces
+from bids_dnn.analyses.encode.estimate_readouts import ESTIMATORS as READOUT_ESTIMATORS
 from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
 from bids_dnn.analyses.encode.model import (
     ALL,
@@ -159,4 +160,5 @@ ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {
     "ridge": fit_ridge,
     "pls": fit_pls,
     "banded": fit_spaces,
+    **READOUT_ESTIMATORS,
 }

@@ -20,7 +20,7 @@ from bids_dnn.analyses.encode.tables import (
     warnings_of,
 )
 from bids_dnn.analyses.encode.tally import Tally
-from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
@@ -33,6 +33,7 @@ def encode(
     grams: Sequence[FeatureGram],
     *,
     choices: Choices,
+    maps: Sequence[FeatureMaps] = (),
     device: str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Result:
@@ -67,6 +68,8 @@ def encode(
         One a layer. Images that lack features in one of them are left out and counted.
     choices
         The settings.
+    maps
+        Features of layers as maps, for readouts in space and features.
     device
         ``cpu`` or ``cuda``: where matrices are multiplied.
     progress
@@ -97,7 +100,7 @@ def encode(
     _check(grams, choices.estimators)
     used, left_out = used_samples(responses, grams, choices)
     data = prepare(responses.select(used), rois, choices)
-    task = Task(data, grams, choices, device, progress or (lambda _: None))
+    task = Task(data, grams, choices, device, progress or (lambda _: None), maps)
     tally = Tally(data, choices)
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]
     tables = {"ceiling": ceiling_table(data), "identification": tally.identified()}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.containers.result import StatMap
 
 Array = NDArray[np.float64]
@@ -88,6 +88,8 @@ class Task:
         ``cpu`` or ``cuda``.
     say
         Told what is next.
+    maps
+        Of the layers that have them, for readouts; none where no readout is asked for.
     """
 
     data: Data
@@ -95,6 +97,7 @@ class Task:
     choices: Choices
     device: str
     say: Callable[[str], None]
+    maps: Sequence[FeatureMaps] = ()
 
     def shared_places(self) -> list[Columns]:
         """Return the columns of `Data.truth` of each region's units, then of its mean."""

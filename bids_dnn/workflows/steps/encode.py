@@ -69,6 +69,9 @@ def choices_of(
         spaces=settings["spaces"],
         n_candidates=settings["candidates"],
         is_partitioned=settings["partition"],
+        n_settings=settings["settings"],
+        loss=settings["loss"],
+        stimulus_deg=settings.get("stimulus_deg"),
         split=split,
     )
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from bids_dnn.analyses.encode.choices import Choices
-from bids_dnn.analyses.encode.estimators import ESTIMATORS
+from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.model import Model, plain
 from bids_dnn.analyses.encode.pls_fit import fit_pls1, fit_pls2
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
+ESTIMATORS = ("ridge", "pls", "banded")  # on Gram matrices; readouts have a file of their own
 SETTINGS = {
     "n_folds": 4,
     "n_inner": 3,
@@ -207,6 +208,10 @@ def test_one_space_and_too_many_parts_are_refused(rng):
     many = [replace(grams[0], layer=f"conv{k}") for k in range(5)]
     with pytest.raises(ConfigError, match=r"5 feature spaces share; 4 can be"):
         run((responses, rois[:1], many), "banded", is_partitioned=True)
+
+
+def test_every_estimator_has_a_door():
+    assert tuple(ALL_ESTIMATORS) == (*ESTIMATORS, "bashivan", "cadena", "factorized")
 
 
 def test_an_estimator_that_does_not_exist_is_refused(rng):

@@ -1,0 +1,150 @@
+"""Readouts in space and features as estimators of encoding, with the fields of the units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.scores import fold_errors, share_explained
+from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.containers.result import StatMap
+from bids_dnn.errors import ConfigError
+
+Array = NDArray[np.float64]
+READOUTS = ("bashivan", "cadena", "factorized")
+FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
+
+
+def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
+    """Fit each layer that has maps by a readout in space and features.
+
+    Penalties are chosen for each unit on a part of the training images, by successive halving;
+    training stops early on the same part. The field of a unit is a Gaussian fitted to how much
+    each position weighs, averaged over folds.
+
+    Parameters
+    ----------
+    kind
+        Of `READOUTS`.
+    task
+    keep
+        Takes each model.
+
+    Returns
+    -------
+    extras
+        Table ``fields``: place and size of each unit's field, and how much of its weights the
+        Gaussian describes. Maps of them.
+
+    Raises
+    ------
+    ConfigError
+        If no layer has maps.
+    """
+    if not task.maps:
+        raise ConfigError(
+            f"encode.estimator is {kind!r}, but none of the layers puts out maps of features.",
+            mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean.",
+        )
+    extras = Extras(tables={f"fields{kind}": pd.DataFrame()})
+    found = []
+    for number, maps in enumerate(task.maps):
+        task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(task.maps)})")
+        model, space = _fit(kind, task, maps)
+        keep(model)
+        fields = _fields(task, maps, space)
+        found.append(_table(task, maps, fields))
+        extras.maps += _field_maps(task, maps, fields, kind)
+    extras.tables = {f"fields{kind}": pd.concat(found, ignore_index=True)}
+    return extras
+
+
+def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
+    """Fit one layer; returns the model, and how much each position weighs (n_columns, H, W)."""
+    from bids_dnn.analyses.encode.readouts.fit import fit_readout, predict
+    from bids_dnn.analyses.encode.readouts.forms import Options
+    from bids_dnn.analyses.encode.readouts.search import draw_settings
+    from bids_dnn.analyses.encode.readouts.sources import ArraySource
+
+    data, choices = task.data, task.choices
+    place = {name: i for i, name in enumerate(maps.stimuli)}
+    rows = np.array([place[name] for name in data.stimuli], dtype=np.intp)
+    source = ArraySource(maps.values[rows], device=task.device)
+    settings = draw_settings(kind, choices.n_settings, np.random.default_rng([choices.seed, 7]))
+    options = Options(loss=choices.loss, seed=choices.seed, device=task.device)
+    guess = np.full(data.truth.shape, np.nan, dtype=np.float32)
+    sse, sst = np.zeros(data.truth.shape[1]), np.zeros(data.truth.shape[1])
+    space = np.zeros((data.truth.shape[1], *source.shape[1:]))
+    for f, fold in enumerate(data.folds):
+        own = data.truth if data.teaching is None else data.teaching[f]
+        made = fit_readout(source, own, fold.train, kind=kind, settings=settings, options=options)
+        told = predict(made.readout, source, np.flatnonzero(fold.test), device=task.device)
+        mean = own[fold.train].mean(axis=0, dtype=np.float64)
+        guess[fold.test] = np.where(made.chosen >= 0, told - mean, np.nan)
+        errors = fold_errors(own[fold.test], guess[fold.test], mean)
+        sse, sst = sse + errors[0], sst + errors[1]
+        weighs = np.abs(made.readout.space()).astype(np.float64)
+        total = weighs.sum(axis=(1, 2), keepdims=True)
+        space += weighs / np.where(total > 0, total, 1.0) / len(data.folds)
+    columns = np.arange(data.truth.shape[1])
+    r2 = share_explained(data.truth, sse, sst)
+    model = Model(kind, maps.network, maps.layer, guess, r2, columns, task.shared_places())
+    return model, space
+
+
+def _fields(task: Task, maps: FeatureMaps, space: Array) -> pd.DataFrame:
+    """Return the field of each unit: place, size, and how well a Gaussian describes it."""
+    from bids_dnn.analyses.encode.readouts.fields import fit_fields
+
+    n = task.data.n_units
+    names = ["x", "y", "size", "r2"]
+    if min(maps.values.shape[2:]) < FEWEST_CELLS:
+        return pd.DataFrame(np.full((n, 4), np.nan), columns=names)
+    found = fit_fields(space[:n])
+    side = task.choices.stimulus_deg or 1.0
+    placed = found.in_degrees(side, side)
+    values = [placed.x, placed.y, placed.diameter, found.r2]
+    return pd.DataFrame(dict(zip(names, values, strict=True)))
+
+
+def _table(task: Task, maps: FeatureMaps, fields: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each unit of each region."""
+    unit = "deg" if task.choices.stimulus_deg else "share"
+    made = []
+    for region, columns in task.data.regions:
+        rows = fields.iloc[columns].reset_index(drop=True)
+        rows.insert(0, "unit", task.data.units[columns])
+        for name, value in (("layer", maps.layer), ("network", maps.network)):
+            rows.insert(0, name, value)
+        rows.insert(0, "region", region.name)
+        made.append(rows.assign(measured_in=unit))
+    return pd.concat(made, ignore_index=True)
+
+
+def _field_maps(task: Task, maps: FeatureMaps, fields: pd.DataFrame, kind: str) -> list[StatMap]:
+    unit = "degrees" if task.choices.stimulus_deg else "shares of the picture's side"
+    told = {
+        "x": f"Center of the field, {unit} to the right of the picture's center",
+        "y": f"Center of the field, {unit} above the picture's center",
+        "size": f"Size of the field (2 SD of a Gaussian), {unit}",
+    }
+    model = "+".join(plain(one) for one in (maps.network, maps.layer, kind))
+    return [
+        StatMap(
+            f"field{name}",
+            fields[name].to_numpy(dtype=np.float32),
+            model,
+            f"{text}, as {kind} reads it from {maps.layer} of {maps.network}; n/a without one.",
+        )
+        for name, text in told.items()
+    ]
+
+
+ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {
+    kind: partial(fit_readouts, kind) for kind in READOUTS
+}

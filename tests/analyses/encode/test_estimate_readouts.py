@@ -1,0 +1,96 @@
+"""analyses.encode.estimate_readouts, through the door: planted fields, refusals, no leak."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.estimate_readouts import READOUTS
+from bids_dnn.analyses.encode.fit import encode
+from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.errors import ConfigError, ShapeError
+from tests.factories.responses import make_gram, make_responses, make_roi
+
+SETTINGS = {
+    "n_folds": 3,
+    "n_inner": 2,
+    "alphas": None,
+    "select": "auto",
+    "ceiling": "ncsnr",
+    "floor": 0.0,
+    "n_permutations": 49,
+    "seed": 0,
+    "n_settings": 2,
+    "stimulus_deg": 8.0,
+}
+PLACES = ((1, 1), (1, 5), (5, 3), (3, 3))  # row, column of each unit's field, on 7 x 7 cells
+
+
+def make(rng, *, n=240, noise=0.3):
+    """Units that see one small place of the maps, each a mixture of channels."""
+    stimuli = [f"s{k:03}.png" for k in range(n)]
+    maps = rng.normal(size=(n, 5, 7, 7)).astype(np.float32)
+    rows, columns = np.mgrid[:7, :7]
+    masks = np.stack([np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / 1.5) for r, c in PLACES])
+    vectors = rng.normal(size=(len(PLACES), 5))
+    signal = np.einsum("nchw,uhw,uc->nu", np.maximum(maps, 0), masks, vectors)
+    signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
+    values = signal + noise * rng.normal(size=signal.shape)
+    responses = make_responses(values, stimuli=stimuli)
+    grams = [make_gram(maps.reshape(n, -1), stimuli, layer="conv")]
+    found = FeatureMaps(tuple(stimuli), "net", "conv", maps, {})
+    return responses, [make_roi("V4", responses, range(len(PLACES)))], grams, found
+
+
+def run(given, kind, **other):
+    responses, rois, grams, maps = given
+    choices = Choices(**(SETTINGS | {"estimators": (kind,)} | other))
+    return encode(responses, rois, grams, choices=choices, maps=[maps])
+
+
+@pytest.mark.parametrize("kind", READOUTS)
+def test_planted_fields_are_found_and_predict(kind):
+    result = run(make(np.random.default_rng(1)), kind)
+    row = result.table[result.table["target"] == "units"].iloc[0]
+    assert row["estimator"] == kind
+    # the units cut features at zero, as bashivan does; the full weights of cadena are many
+    assert row["score"] > {"bashivan": 0.8, "cadena": 0.6, "factorized": 0.6}[kind]
+    assert row["p"] <= 0.05
+    fields = result.extras[f"fields{kind}"]
+    assert (fields["measured_in"] == "deg").all()
+    cell = 8 / 7
+    x = [(c - 3) * cell for _, c in PLACES]
+    y = [(3 - r) * cell for r, _ in PLACES]  # up is above zero
+    np.testing.assert_allclose(fields["x"], x, atol=0.5 * cell)
+    np.testing.assert_allclose(fields["y"], y, atol=0.5 * cell)
+    stats = {(one.stat, one.model) for one in result.maps}
+    assert ("fieldx", f"net+conv+{kind}") in stats
+    assert ("pearson", f"net+conv+{kind}") in stats
+
+
+def test_test_images_do_not_reach_the_readout(rng):
+    responses, rois, grams, maps = make(rng, n=120)
+    stimuli = list(maps.stimuli)
+    split = dict.fromkeys(stimuli[:90], "train") | dict.fromkeys(stimuli[90:], "test")
+    other = responses.values.copy()
+    other[90:] *= 0.5  # the same r, unless the model saw them
+    scores = [
+        run(
+            (replace(responses, values=values), rois, grams, maps), "factorized", split=split
+        ).table["score"]
+        for values in (responses.values, other)
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
+
+
+def test_without_maps_it_is_refused(rng):
+    responses, rois, grams, _ = make(rng, n=40)
+    choices = Choices(**(SETTINGS | {"estimators": ("cadena",)}))
+    with pytest.raises(ConfigError, match=r"'cadena', but none of the layers puts out maps"):
+        encode(responses, rois, grams, choices=choices)
+
+
+def test_maps_of_another_shape_are_refused():
+    with pytest.raises(ShapeError, match=r"\(3, 4\).*2 stimuli"):
+        FeatureMaps(("a", "b"), "net", "conv", np.zeros((3, 4), dtype=np.float32), {})
