@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.report import figures
-from bids_dnn.report.encoding_figures import layer_shares, part_bars
+from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import (
     Picture,
@@ -48,7 +48,11 @@ ESTIMATORS = {
     "ridge": "ridge regression",
     "pls": "partial least squares",
     "banded": "banded ridge regression",
+    "bashivan": "a readout of mask and features (Bashivan et al. 2019)",
+    "cadena": "a readout with full weights (Cadena et al. 2019)",
+    "factorized": "a factorized readout (Klindt et al. 2017)",
 }
+READOUTS = ("bashivan", "cadena", "factorized")
 CHOSEN_BY = {
     "gcv": "by generalized cross-validation on the training stimuli",
     "loo": "by leaving out each training stimulus in turn",
@@ -76,6 +80,7 @@ def encoding(shown: Shown) -> Section:
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
     pictures += _space_pictures(shown)
+    pictures += _field_pictures(shown)
     return Section(
         shown.name,
         "Encoding",
@@ -225,6 +230,36 @@ def _parts_picture(
         alt=f"Bars of {counted(rows[part].nunique(), 'part')} of the variance explained in "
         f"{counted(rows['region'].nunique(), 'region')}.",
         caption=f"{what}. Mean over {many(shown.unit)}.",
+    )
+
+
+def _field_pictures(shown: Shown) -> list[Picture]:
+    """Draw the receptive fields that readouts found, in the layer that predicts best."""
+    made = []
+    for name in READOUTS:
+        table = shown.result.extras.get(f"fields{name}")
+        rows = by_estimator(shown.result.table).get(name)
+        if table is None or rows is None or rows["score"].isna().all():
+            continue
+        means = rows.groupby(["network", "layer"])["score"].transform("mean").to_numpy(float)
+        best = rows.iloc[int(np.nanargmax(means))]
+        own = table[(table["network"] == best["network"]) & (table["layer"] == best["layer"])]
+        made.append(_fields_picture(shown, own, name))
+    return made
+
+
+def _fields_picture(shown: Shown, rows: pd.DataFrame, name: str) -> Picture:
+    side = float(shown.result.meta.get("stimulus_deg") or 1.0)
+    where = f"{rows['layer'].iloc[0]} of {rows['network'].iloc[0]}"
+    return picture(
+        f"{shown.name}_fields{name}",
+        lambda theme: field_circles(rows, shown.colors, side=side, theme=theme),
+        alt=f"Circles of the receptive fields of {many(shown.unit)} in "
+        f"{counted(rows['region'].nunique(), 'region')}.",
+        caption=f"Receptive fields as {ESTIMATORS[name]} finds them in {where}: a circle has a "
+        "diameter of 2 SD of a Gaussian fitted to the weight of each position. Frame: the "
+        f"picture that the network sees; cross: its center. Number: {many(shown.unit)} with a "
+        "field.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +12,7 @@ from bids_dnn.report.figures import layer_labels
 from bids_dnn.report.palette import LIGHT, SCALE, Theme, region_colors
 
 MOST_NAMED = 24  # layers in the legend
+MOST_FIELDS = 200  # drawn for a region
 
 
 def layer_shares(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
@@ -92,4 +95,59 @@ def part_bars(table: pd.DataFrame, *, part: str, theme: Theme = LIGHT) -> bytes:
         axes.invert_yaxis()
         axes.set_xlabel("variance explained (cross-validated R², mean over units)")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return stream.getvalue()
+
+
+def field_circles(
+    table: pd.DataFrame, colors: Mapping[str, str], *, side: float, theme: Theme = LIGHT
+) -> bytes:
+    """Draw the receptive fields of units over the frame of the stimulus, one panel a region.
+
+    Parameters
+    ----------
+    table
+        ``region``, ``x``, ``y`` (from the center, to the right and up), ``size`` (2 SD) and
+        ``measured_in``; NaN = no field.
+    colors
+        Of each region.
+    side
+        Of the stimulus, in the unit of the fields.
+    theme
+        Light or dark.
+
+    Returns
+    -------
+    png
+        A circle for each unit with a field, at most `MOST_FIELDS` a region; the frame is the
+        stimulus, the cross its center.
+    """
+    from matplotlib.patches import Circle, Rectangle
+
+    regions = list(dict.fromkeys(table["region"]))
+    columns = min(4, len(regions))
+    lines = -(-len(regions) // columns)
+    unit = "degrees" if (table["measured_in"] == "deg").all() else "share of the picture"
+    with drawing(WIDTH_IN, 2.3 * lines + 0.4, theme) as (figure, stream):
+        panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in panels.flat[len(regions) :]:
+            axes.set_axis_off()
+        for axes, region in zip(panels.flat, regions, strict=False):
+            rows = table[table["region"] == region].dropna(subset=["x", "y", "size"])
+            shown = rows.iloc[
+                np.linspace(0, len(rows) - 1, min(len(rows), MOST_FIELDS)).astype(int)
+            ]
+            axes.add_patch(
+                Rectangle((-side / 2, -side / 2), side, side, facecolor=theme.band, lw=0, zorder=0)
+            )
+            for x, y, size in shown[["x", "y", "size"]].to_numpy(float):
+                axes.add_patch(
+                    Circle((x, y), size / 2, facecolor="none", edgecolor=colors[region], alpha=0.5,
+                           lw=0.9)
+                )  # fmt: skip
+            axes.plot([0], [0], marker="+", color=theme.ink, ms=7, mew=1.2)
+            axes.set_title(f"{region}: {len(rows)}", fontsize=9)
+            axes.set_xlim(-0.6 * side, 0.6 * side)
+            axes.set_ylim(-0.6 * side, 0.6 * side)
+            axes.set_aspect("equal")
+        figure.supxlabel(unit, fontsize=9)
     return stream.getvalue()

@@ -24,9 +24,16 @@ _CEILINGS = {
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
     "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
 }
+_TRAINED = (
+    " were trained on each layer that puts out maps; penalties were chosen and training was "
+    "stopped on a part of the training stimuli."
+)
 _FURTHER = {
     "pls": " Partial least squares [@dejong1993] predicted the units of a region by components "
     "that they share, and its mean by components of its own, their number chosen on inner folds.",
+    "bashivan": " Readouts of a spatial mask and a vector of features [@bashivan2019]" + _TRAINED,
+    "cadena": " Readouts with full weights over space and features [@cadena2019]" + _TRAINED,
+    "factorized": " Factorized what-where readouts [@klindt2017]" + _TRAINED,
     "banded": " Banded ridge regression [@dupre2022] joined all feature spaces, each weighted for "
     "each unit on training stimuli; R² was split between spaces by the product measure.",
 }

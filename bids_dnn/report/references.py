@@ -44,6 +44,14 @@ _ALL = (
         "10.1038/s41593-021-00962-x",
     ),
     Reference(
+        "bashivan2019",
+        "Bashivan, Pouya and Kar, Kohitij and DiCarlo, James J.",
+        "Neural population control via deep image synthesis",
+        2019,
+        "Science 364:eaav9436",
+        "10.1126/science.aav9436",
+    ),
+    Reference(
         "benjamini1995",
         "Benjamini, Yoav and Hochberg, Yosef",
         "Controlling the false discovery rate: a practical and powerful approach to multiple "
@@ -161,6 +169,14 @@ _ALL = (
         2008,
         "Nature 452:352-355",
         "10.1038/nature06713",
+    ),
+    Reference(
+        "klindt2017",
+        "Klindt, David A. and Ecker, Alexander S. and Euler, Thomas and Bethge, Matthias",
+        "Neural system identification for large populations separating what and where",
+        2017,
+        "Advances in Neural Information Processing Systems 30",
+        "10.48550/arXiv.1711.02653",
     ),
     Reference(
         "krizhevsky2014",

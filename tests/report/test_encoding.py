@@ -114,3 +114,46 @@ def test_how_it_was_done_is_told_as_it_was_done(encode, meta, told):
     encode.meta.update(meta)
     section = encoding.encoding(Shown("encode", encode, COLORS))
     assert told in section.how
+
+
+def test_fields_are_drawn_for_the_layer_that_predicts_best(encode):
+    kind = encode.table.assign(target="units", estimator="bashivan")
+    columns = encode.columns | {"target": "", "estimator": ""}
+    fields = pd.DataFrame(
+        [
+            (region, "alexnet", layer, unit, 0.1 * unit - 1, 0.5, 1.0 + 0.1 * unit, "deg")
+            for region in REGIONS
+            for layer in encode.table["layer"].unique()
+            for unit in range(20)
+        ],
+        columns=["region", "network", "layer", "unit", "x", "y", "size", "measured_in"],
+    )
+    fields.loc[fields["region"] == "noise", "x"] = np.nan  # no fields there
+    encode = dataclasses.replace(
+        encode,
+        table=kind,
+        columns=columns,
+        extras={"fieldsbashivan": fields},
+        meta=encode.meta | {"stimulus_deg": 8.0},
+    )
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    (picture,) = [one for one in section.pictures if one.name == "encode_fieldsbashivan"]
+    best = kind.groupby("layer")["score"].mean().idxmax()
+    assert f"in {best} of alexnet" in picture.caption
+    assert picture.light[:4] == b"\x89PNG"
+
+
+def test_parts_of_the_variance_are_drawn(encode):
+    table = pd.DataFrame(
+        {
+            "region": ["V1", "V1", "noise", "noise"],
+            "target": "units",
+            "space": ["pixels", "alexnet conv1"] * 2,
+            "r2": [0.2, 0.3, -0.01, np.nan],
+            "weight": 0.5,
+        }
+    )
+    encode.extras["spaces"] = table
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    (picture,) = [one for one in section.pictures if one.name == "encode_spaces"]
+    assert "add up to the whole" in picture.caption

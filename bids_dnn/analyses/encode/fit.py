@@ -144,6 +144,7 @@ def _facts(data: Data, choices: Choices, grams: Sequence[FeatureGram]) -> dict[s
         "n_folds": len(data.folds),
         "n_inner": choices.n_inner,
         "estimators": list(choices.estimators),
+        "stimulus_deg": choices.stimulus_deg,
         "ceiling": choices.ceiling,
         "floor": choices.floor,
         "n_permutations": choices.n_permutations,
