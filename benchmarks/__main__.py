@@ -11,7 +11,7 @@ from benchmarks import Device, Row, Size
 from bids_dnn.errors import BidsDnnError, ConfigError, nearest
 
 NAMES = {
-    "encode_ridge": ("cpu",),
+    "encode_ridge": ("cpu", "cuda"),
     "encode_pls": ("cpu",),
     "encode_banded": ("cpu",),
     "decode_svm": ("cpu",),

@@ -11,7 +11,7 @@ from himalaya.backend import set_backend
 from himalaya.kernel_ridge import KernelRidgeCV
 from numpy.typing import NDArray
 
-from benchmarks import Device, Row, Size, time_both
+from benchmarks import Device, Row, Size, ridge_split, time_both
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.solvers import cross_validate
 from bids_dnn.analyses.encode.spectrum import decompose
@@ -126,11 +126,11 @@ def _loss_gap(case: Case, f: int, ours: Array, theirs: Array) -> float:
     return float(np.max(np.abs(picked[0] / picked[1] - 1)))
 
 
-def run(size: Size, device: Device) -> list[Row]:  # noqa: ARG001 no GPU path yet
-    """Compare answers, then times."""
-    set_backend("numpy")
+def run(size: Size, device: Device) -> list[Row]:
+    """Compare answers, then times: nested folds (on the CPU), then one split of many voxels."""
     rows = []
-    for shape in SIZES[size]:
+    for shape in SIZES[size] if device == "cpu" else ():
+        set_backend("numpy")
         case = make_case(*shape)
         check(case)
         times = [
@@ -140,4 +140,4 @@ def run(size: Size, device: Device) -> list[Row]:  # noqa: ARG001 no GPU path ye
         ours_s, peer_s = (min(column) for column in zip(*times, strict=True))
         name = f"encode_ridge[{shape[0]}x{shape[2]}]"
         rows.append(Row(name, ours_s, peer_s, TARGET))
-    return rows
+    return rows + ridge_split.run(size, device)

@@ -10,13 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.scores import fold_errors, share_explained
-from bids_dnn.analyses.encode.select import Selection, edges_of, selection_loss
-from bids_dnn.analyses.encode.solvers import (
-    Array,
-    choose_alpha,
-    mix_penalties,
-    predict_fold,
-)
+from bids_dnn.analyses.encode.select import Selection, choose_and_predict, edges_of
+from bids_dnn.analyses.encode.solvers import Array, mix_penalties
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.stats.folds import Fold
 
@@ -107,12 +102,16 @@ def fit_layer(
         scale = found.scale if len(found.values) else 1.0  # features that do not vary
         penalties = (penalty_grid(found) if alphas is None else alphas) * scale
         own = truth if teaching is None else teaching[f]
-        loss = selection_loss(select, found, gram, own, fold=fold, inner=splits, alphas=penalties)
-        alpha, least[f] = choose_alpha(loss, penalties), loss.min(axis=0)
-        edges[f], chosen[f] = edges_of(alpha, penalties), alpha / scale
-        told, mean = predict_fold(found, own, fold, alpha=alpha)
-        errors = fold_errors(own[fold.test], told, mean)
+        made = choose_and_predict(
+            select, found, gram, own, fold=fold, inner=splits, alphas=penalties
+        )
+        edges[f], chosen[f], least[f] = (
+            edges_of(made.alpha, penalties),
+            made.alpha / scale,
+            made.loss,
+        )
+        errors = fold_errors(own[fold.test], made.guess, made.mean)
         sse, sst = sse + errors[0], sst + errors[1]
-        guess[fold.test] = told
+        guess[fold.test] = made.guess
         operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, penalties)
     return LayerFit(guess, share_explained(truth, sse, sst), chosen, edges, least, operator)

@@ -9,7 +9,8 @@ honest way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,8 +21,11 @@ from bids_dnn.analyses.encode.solvers import (
     Array,
     Values,
     centered_block,
+    choose_alpha,
     column_squares,
     cross_validate,
+    predict_block,
+    predict_fold,
 )
 from bids_dnn.analyses.encode.spectrum import Spectrum
 from bids_dnn.backend import dtype_name, pull, put
@@ -31,6 +35,9 @@ from bids_dnn.stats.folds import Fold
 Selection = Literal["gcv", "loo", "inner"]
 SELECTIONS: tuple[Selection, ...] = ("gcv", "loo", "inner")
 SHOWN = 5
+# From a spectrum as precise as the responses, and a block of these, in samples and in its
+# directions, to the expected squared error of each penalty: (n_alphas, n_block).
+Block = Callable[[Spectrum, Values, Values], Array]
 
 
 def selection_loss(
@@ -119,22 +126,8 @@ def generalized_loss(
     ----------
     Golub, Heath & Wahba (1979), Technometrics 21:215, doi:10.1080/00401706.1979.10489751.
     """
-    m = int(fold.train.sum()) - 1
-    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
-    freedom = np.maximum(1 - found.degrees_of_freedom(alphas) / m, np.finfo(np.float64).tiny)
-    loss = np.empty((len(alphas), y.shape[1]))
-    own = found.cast(dtype_name(y))
-    is_whole = len(found.values) >= m  # no response lies outside of the features
-    for start in range(0, y.shape[1], batch):
-        where = slice(start, start + batch)
-        teach, _ = centered_block(y, fold, where, found)
-        power = pull((own.vectors.T @ teach) ** 2).astype(np.float64)  # (rank, n_block)
-        outside = 0.0
-        if not is_whole:
-            total = pull(column_squares(teach)).astype(np.float64)
-            outside = np.maximum(total - power.sum(axis=0), 0.0)
-        loss[:, where] = (kept**2 @ power + outside) / m / freedom[:, None] ** 2
-    return loss
+    block = generalized_blocks(found, fold, alphas)
+    return _over_blocks(block, found, y, fold=fold, alphas=alphas, batch=batch)
 
 
 def leave_one_out_loss(
@@ -163,21 +156,134 @@ def leave_one_out_loss(
     ----------
     Allen (1974), Technometrics 16:125, doi:10.1080/00401706.1974.10489157.
     """
+    block = leave_one_out_blocks(found, fold, alphas, dtype_name(y))
+    return _over_blocks(block, found, y, fold=fold, alphas=alphas, batch=batch)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """What a fold's training samples chose, and what they predict with it.
+
+    Parameters
+    ----------
+    guess : (n_test, n_targets)
+        Less the mean of the training samples, as precise as the responses.
+    mean : (n_targets,) float64
+        Of the training samples.
+    alpha : (n_targets,), squared units of the features
+    loss : (n_targets,)
+        Expected squared error of that penalty.
+    """
+
+    guess: Values
+    mean: Array
+    alpha: Array
+    loss: Array
+
+
+def choose_and_predict(
+    select: Selection,
+    found: Spectrum,
+    gram: Array,
+    y: Values,
+    *,
+    fold: Fold,
+    inner: Sequence[Fold],
+    alphas: Array,
+    batch: int = BATCH,
+) -> Chosen:
+    """Choose each target's penalty on the training samples, and predict the test samples.
+
+    Parameters
+    ----------
+    select, found, gram, y, fold, inner, alphas, batch
+        As of `selection_loss`. Where no folds are needed, responses are brought into the
+        directions of the spectrum once, for both.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such way to select, or a penalty is not above zero.
+    """
+    if select not in ("gcv", "loo"):
+        loss = selection_loss(
+            select, found, gram, y, fold=fold, inner=inner, alphas=alphas, batch=batch
+        )
+        alpha = choose_alpha(loss, alphas)
+        guess, mean = predict_fold(found, y, fold, alpha=alpha, batch=batch)
+        return Chosen(guess, mean, alpha, loss.min(axis=0))
+    block = (
+        generalized_blocks(found, fold, alphas)
+        if select == "gcv"
+        else leave_one_out_blocks(found, fold, alphas, dtype_name(y))
+    )
+    n_targets = y.shape[1]
+    guess = np.empty((int(fold.test.sum()), n_targets), dtype=y.dtype)
+    mean, alpha, least = np.empty(n_targets), np.empty(n_targets), np.empty(n_targets)
+    own = found.cast(dtype_name(y))
+    for start in range(0, n_targets, batch):
+        where = slice(start, start + batch)
+        teach, mean[where] = centered_block(y, fold, where, found)
+        z = own.vectors.T @ teach
+        loss = block(own, teach, z)
+        alpha[where], least[where] = choose_alpha(loss, alphas), loss.min(axis=0)
+        guess[:, where] = predict_block(own, z, alpha[where])
+    return Chosen(guess, mean, alpha, least)
+
+
+def generalized_blocks(found: Spectrum, fold: Fold, alphas: Array) -> Block:
+    """Return what gives the error of `generalized_loss` for a block of targets."""
+    m = int(fold.train.sum()) - 1
+    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
+    freedom = np.maximum(1 - found.degrees_of_freedom(alphas) / m, np.finfo(np.float64).tiny)
+    is_whole = len(found.values) >= m  # no response lies outside of the features
+
+    def block(_: Spectrum, teach: Values, z: Values) -> Array:
+        weights = put(kept**2, z, dtype=dtype_name(z))
+        power = z**2  # (rank, n_block)
+        residual = pull(weights @ power).astype(np.float64)
+        if not is_whole:
+            total = pull(column_squares(teach)).astype(np.float64)
+            inside = pull(power.sum(axis=0)).astype(np.float64)
+            residual += np.maximum(total - inside, 0.0)
+        made: Array = residual / m / freedom[:, None] ** 2
+        return made
+
+    return block
+
+
+def leave_one_out_blocks(found: Spectrum, fold: Fold, alphas: Array, dtype: str) -> Block:
+    """Return what gives the error of `leave_one_out_loss` for a block of targets."""
     n = int(fold.train.sum())
     kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
     leverage = 1 / n + pull(found.vectors**2) @ (1 - kept).T  # (n_train, n_alphas)
     scale = 1 / np.maximum(1 - leverage, np.finfo(np.float64).eps)
+    rows = [
+        (put(share, found.vectors, dtype=dtype), put(weight, found.vectors, dtype=dtype))
+        for share, weight in zip(kept, scale.T, strict=True)
+    ]
+
+    def block(own: Spectrum, teach: Values, z: Values) -> Array:
+        outside = teach - own.vectors @ z if len(found.values) < n - 1 else None
+        loss = np.empty((len(rows), z.shape[1]))
+        for a, (share, weight) in enumerate(rows):
+            residual = own.vectors @ (share[:, None] * z)  # no difference of what is almost equal
+            residual = residual if outside is None else residual + outside
+            loss[a] = pull(column_squares(residual * weight[:, None])) / n
+        return loss
+
+    return block
+
+
+def _over_blocks(
+    block: Block, found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int
+) -> Array:
     loss = np.empty((len(alphas), y.shape[1]))
     own = found.cast(dtype_name(y))
     for start in range(0, y.shape[1], batch):
         where = slice(start, start + batch)
         teach, _ = centered_block(y, fold, where, found)
-        z = own.vectors.T @ teach  # (rank, n_block)
-        outside = teach - own.vectors @ z if len(found.values) < n - 1 else None
-        for a, (share, weight) in enumerate(_as(teach, kept, scale.T)):
-            residual = own.vectors @ (share[:, None] * z)  # no difference of what is almost equal
-            residual = residual if outside is None else residual + outside
-            loss[a, where] = pull(column_squares(residual * weight[:, None])) / n
+        loss[:, where] = block(own, teach, own.vectors.T @ teach)
     return loss
 
 
@@ -253,9 +359,3 @@ def check_exchangeable(select: Selection, stimuli: Sequence[Hashable]) -> None:
             "would predict one row from the other.",
             mend='Average over repeats first, or choose on folds of stimuli (select = "inner").',
         )
-
-
-def _as(like: Values, *tables: Array) -> Iterator[tuple[Values, ...]]:
-    """Give the rows of several tables together, in the library and precision of an array."""
-    for rows in zip(*tables, strict=True):
-        yield tuple(put(row, like, dtype=dtype_name(like)) for row in rows)

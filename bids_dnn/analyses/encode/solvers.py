@@ -166,9 +166,28 @@ def predict_fold(
     for start in range(0, y.shape[1], batch):
         where = slice(start, start + batch)
         teach, mean[where] = centered_block(y, fold, where, found)
-        shrink = put(1 / (pull(found.values)[:, None] + alpha[where]), teach, dtype=dtype_name(y))
-        guess[:, where] = pull(own.test @ ((own.vectors.T @ teach) * shrink))
+        guess[:, where] = predict_block(own, own.vectors.T @ teach, alpha[where])
     return guess, mean
+
+
+def predict_block(own: Spectrum, z: Values, alpha: Array) -> Values:
+    """Predict the test samples from responses in the directions of the spectrum.
+
+    Parameters
+    ----------
+    own
+        As precise as the responses.
+    z : (rank, n_block)
+    alpha : (n_block,), squared units of the features
+
+    Returns
+    -------
+    guess : (n_test, n_block)
+        Less the mean of the training samples.
+    """
+    values = put(own.values, z, dtype=dtype_name(z))
+    penalties = put(alpha, z, dtype=dtype_name(z))
+    return pull(own.test @ (z / (values[:, None] + penalties)))
 
 
 def centered_block(y: Values, fold: Fold, where: slice, found: Spectrum) -> tuple[Values, Array]:
