@@ -65,10 +65,10 @@ def read_stimuli(place: Path) -> Stimuli:
     Returns
     -------
     stimuli
-        Pictures that no row names are there too. Without a column ``category``, where all
-        pictures lie in folders, it is the outermost folder in which they differ; without a
-        column ``split``, where all lie in the two folders ``train`` and ``test``, it is these.
-        Without a column ``caption``, it is the column ``description``.
+        Pictures that no row names, and items of composed pictures, are there too. Without a
+        column ``category``, where all pictures lie in folders, it is the outermost folder in
+        which they differ; without a column ``split``, where all lie in the two folders ``train``
+        and ``test``, it is these. Without a column ``caption``, it is the column ``description``.
 
     Raises
     ------
