@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps, ImageSequence
 from PIL.ImageFile import ImageFile
 
-from bids_dnn.errors import MissingInputError, UnreadableError, nearest
+from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError, nearest
 from bids_dnn.stimuli.resize import MID_GREY, square
 from bids_dnn.stimuli.transform import Transform, transformed
 from bids_dnn.stimuli.transform_names import SPECS
@@ -154,15 +154,20 @@ def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     MissingInputError
         If there is no such file, or its content was not fetched.
     UnreadableError
-        If the file is no picture, is cut short, too large, has frames that differ, or a pixel
-        format whose range is unknown.
+        If the file may not be read, is no picture, is cut short, too large, has frames that
+        differ, or a pixel format whose range is unknown.
     """
-    _require(path)
     try:
+        _require(path)
         with path.open("rb") as stream:
             return _decoded(stream, path, max_pixels)
-    except UnreadableError:
+    except BidsDnnError:
         raise
+    except PermissionError as err:
+        raise UnreadableError(
+            f"{path} cannot be opened ({err.strerror}).",
+            mend=f"Give read permission: chmod u+r {path}",
+        ) from err
     except BROKEN as err:
         raise UnreadableError(
             f"{path} is not a picture that can be read: {err or type(err).__name__}.",

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,6 +205,17 @@ def test_an_empty_file_is_called_empty(tmp_path):
 def test_a_folder_is_called_a_folder(tmp_path):
     with pytest.raises(UnreadableError, match="is a folder"):
         read_rgb(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    path = saved(tmp_path, Image.new("RGB", (4, 4)))
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnreadableError, match=r"a\.png cannot be opened \(Permission denied\)"):
+        read_rgb(path)
 
 
 def test_what_was_not_fetched_names_the_command(tmp_path):
