@@ -34,9 +34,23 @@ BETWEEN = "; "  # the items of a composed picture
 )
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=100_000_000,
+    show_default=True,
+    help="Of one picture; larger ones are refused.",
+)
 @click.option("--offline", is_flag=True, help="Never ask the network for weights.")
 def captions(
-    stimuli_dir: Path, network: str, out: Path, batch_size: int, device: str, *, offline: bool
+    stimuli_dir: Path,
+    network: str,
+    out: Path,
+    *,
+    batch_size: int,
+    device: str,
+    max_pixels: int,
+    offline: bool,
 ) -> None:
     """Write a caption of each picture in STIMULI_DIR, the same ones in each run.
 
@@ -51,7 +65,7 @@ def captions(
         items = {path for paths in stimuli.files.values() for path in paths}  # each once
         with click.progressbar(length=len(items), label="Captions") as bar:
             said = by.captions(
-                _pictures(sorted(items)),
+                _pictures(sorted(items), max_pixels),
                 batch_size=batch_size,
                 device=device,
                 progress=lambda done: bar.update(done - bar.pos),
@@ -63,10 +77,10 @@ def captions(
         click.echo(f"Wrote {write_captions(out.absolute(), made, by=by)}")
 
 
-def _pictures(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _pictures(paths: Sequence[Path], max_pixels: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     import numpy as np
 
     from bids_dnn.stimuli.load import read_rgb
 
     for path in paths:
-        yield str(path), np.asarray(read_rgb(path), dtype=np.uint8)
+        yield str(path), np.asarray(read_rgb(path, max_pixels=max_pixels), dtype=np.uint8)

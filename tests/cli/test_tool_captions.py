@@ -55,3 +55,12 @@ def test_a_captioner_that_is_not_there_costs_two_sentences(tmp_path, monkeypatch
     assert "hf download microsoft/git-base-coco" in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "captions.tsv").exists()
+
+
+def test_the_option_that_a_large_picture_asks_for_is_there(tmp_path, network):
+    stimuli = stimuli_folder(tmp_path / "stimuli", ["a.png"])  # 8 x 8
+    given = (stimuli, "--network", network, "--out", tmp_path / "captions.tsv")
+    done = run(*given, "--max-pixels", 63)
+    assert done.exit_code == 2
+    assert "Type --max-pixels 64" in done.output
+    assert run(*given, "--max-pixels", 64).exit_code == 0
