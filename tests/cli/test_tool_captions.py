@@ -57,6 +57,19 @@ def test_a_captioner_that_is_not_there_costs_two_sentences(tmp_path, monkeypatch
     assert not (tmp_path / "captions.tsv").exists()
 
 
+@pytest.mark.parametrize("lacking", ["model.safetensors", "tokenizer.json"])
+def test_no_option_is_advised_that_the_command_has_not(tmp_path, lacking):
+    save_git(tmp_path / "git")
+    (tmp_path / "git" / lacking).unlink()
+    stimuli = stimuli_folder(tmp_path / "stimuli", ["a.png"])
+    network = f"transformers:{tmp_path / 'git'}"
+    done = run(stimuli, "--network", network, "--out", tmp_path / "captions.tsv", "--offline")
+    assert done.exit_code == 2
+    assert lacking in done.output
+    assert "save_pretrained." in done.output
+    assert "--weights" not in done.output
+
+
 def test_the_option_that_a_large_picture_asks_for_is_there(tmp_path, network):
     stimuli = stimuli_folder(tmp_path / "stimuli", ["a.png"])  # 8 x 8
     given = (stimuli, "--network", network, "--out", tmp_path / "captions.tsv")
