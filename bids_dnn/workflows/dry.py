@@ -97,7 +97,9 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     Raises
     ------
     ConfigError
-        If the network or a layer does not exist.
+        If the network or a layer does not exist, or there is no transform for composed pictures.
+    MissingInputError
+        If a captioner is not there, and may not be downloaded.
     NotEnoughDataError
         If a layer reads captions, and there are none.
     """
@@ -107,6 +109,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
+    from bids_dnn.features.text import check_captioner
 
     network = load_network(
         told["network"],
@@ -117,6 +120,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     )
     probed = probe(network, network.card.layers)
     check_layers(told, probed)
+    if told["captioner"]:
+        check_captioner(told["captioner"], offline=told["offline"])
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
     plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
