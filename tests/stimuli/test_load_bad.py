@@ -89,6 +89,23 @@ def test_16_bit_grey_is_divided_by_257(tmp_path, name):
     assert np.asarray(made)[0, :, 0].tolist() == [0, 1, 1, 2, 255]
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_of_which_0_is_white_is_no_negative(tmp_path, bits):
+    grey = WIDE if bits == 16 else np.array([[0, 1, 1, 2, 255]], dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(grey), "a.tif", tiffinfo={262: 0})
+    stored = path.read_bytes()
+    assert struct.pack("<HHIH", 262, 3, 1, 0) in stored  # the tag is there
+    if bits == 8:  # pillow turns the pixels as it writes them, but those of 16 bits
+        assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [0, 1, 1, 2, 255]
+    else:
+        assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [255, 254, 254, 253, 0]
+
+
+def test_what_is_clear_in_16_bit_grey_shows_mid_grey(tmp_path):
+    path = saved(tmp_path, Image.fromarray(WIDE), transparency=65535)
+    assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [0, 1, 1, 2, 128]
+
+
 def test_16_bit_grey_of_a_portable_graymap_is_divided_by_257(tmp_path):
     path = tmp_path / "a.pgm"  # by hand: old releases of pillow read, but do not write it
     path.write_bytes(b"P5 5 1 65535\n" + WIDE.astype(">u2").tobytes())
