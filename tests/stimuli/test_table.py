@@ -85,6 +85,20 @@ def test_arrays_in_a_folder_without_pictures_are_noted(tmp_path):
     assert read_stimuli(tmp_path).notes == ()
 
 
+def test_a_table_of_another_name_is_noted(tmp_path):
+    folder = stimuli_folder(tmp_path, ["a.png"])
+    (folder / "stimuli.csv").write_text("stim_file,category\na.png,x\n")
+    (note,) = read_stimuli(folder).notes
+    assert note == f"{folder}/stimuli.csv is not read: save it, separated by tabs, as stimuli.tsv."
+
+
+def test_commas_in_stimuli_tsv_are_named_and_no_other_name_is_advised(tmp_path):
+    folder = stimuli_folder(tmp_path, ["a.png"])
+    (folder / "stimuli.tsv").write_text("stim_file,category\na.png,x\n")
+    with pytest.raises(MissingInputError, match=r"Separate the columns by tabs\.$"):
+        read_stimuli(folder)
+
+
 # --- BEP044
 
 
