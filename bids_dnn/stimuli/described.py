@@ -21,7 +21,7 @@ OTHERS = "{} of type audio or video {} passed over"
 WITHHELD = "{} {} told not to be present, and not there"
 UNTOLD = "{} in no row of stimuli.tsv {} kept, with nothing known of them"
 ABSENT = ("false", "0", "no")
-UNREAD = (".svg", ".eps", ".pdf", ".psd", ".heic", ".avif")  # pictures of no fixed size, or others
+UNREAD = (".svg", ".eps", ".pdf", ".psd", ".heic")  # pictures of no fixed size, or others
 
 
 @dataclass(frozen=True, slots=True)
