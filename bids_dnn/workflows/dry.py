@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import check_layers, uncaptioned
+from bids_dnn.workflows.networks import caption_notes, check_layers
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
@@ -135,7 +135,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         f"scratch files, {size_text(plan.memory_bytes)} of memory: {plan.why}",
     ]
     lines += [f"  transform {one}" for one in told["transform"]]
-    lines += [f"  {note}"] if (note := uncaptioned(told, probed)) else []
+    lines += [f"  {note}" for note in caption_notes(told, probed)]
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
     kept = BYTES * n**2 * len(widths)
     return Extraction(tuple(lines), (plan.scratch_bytes + kept) / 1e9)

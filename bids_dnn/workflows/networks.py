@@ -59,7 +59,7 @@ def _manifest(
     scene: Scene, name: str, told: NetworkConfig, digests: Mapping[str, str]
 ) -> Manifest:
     run = scene.config.run
-    captions = _captions(scene, told)
+    captions, notes = _captions(scene, told)
     _check_ready(name, told)
     parse_reduction(told.reduce)  # refused before anything runs
     manifest: Manifest = {
@@ -83,6 +83,7 @@ def _manifest(
     return manifest | {
         "key": fingerprint_of(manifest | _without_places(told)),
         "stimuli": {key: list(map(str, paths)) for key, paths in scene.stimuli.files.items()},
+        "caption_notes": notes,
         "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
         "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
         "cache": str(scene.cache_dir()),
@@ -127,8 +128,8 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
         )
 
 
-def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
-    """Say which stimuli a network cannot read, since they have no caption; "" where all have.
+def caption_notes(told: Manifest, probed: Sequence[Probed]) -> list[str]:
+    """Say which stimuli a network cannot read, and which captions are of none; [] where all fit.
 
     Parameters
     ----------
@@ -139,14 +140,15 @@ def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
     """
     reads = any(one.modality == "text" for one in probed)
     if not reads or told["captioner"]:
-        return ""
+        return []
     without = [name for name in told["stimuli"] if name not in told["captions"]]
     if not without:
-        return ""
-    return (
+        return list(told["caption_notes"])
+    return [
         f"{len(without)} of {len(told['stimuli'])} stimuli have no caption for {told['name']}, "
-        f"such as {without[0]!r}; they are left out."
-    )
+        f"such as {without[0]!r}; they are left out.",
+        *told["caption_notes"],
+    ]
 
 
 def _check_ready(name: str, told: NetworkConfig) -> None:
@@ -179,13 +181,17 @@ def _without_places(told: NetworkConfig) -> Manifest:
     return {"network": path, "weights": weights}
 
 
-def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]]:
+def _captions(
+    scene: Scene, told: NetworkConfig
+) -> tuple[Mapping[str, tuple[str, ...]], list[str]]:
+    """Return captions, and what is told of those that are left out."""
     if told.captions is None:
-        return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}
+        return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}, []
     if _is_captioner(told.captions):
-        return {}
+        return {}, []
     aliases = {**scene.stimuli.aliases, **coco_names(scene.stimuli.table)}
-    return find_captions(Path(told.captions), list(scene.stimuli.files), aliases).texts
+    found = find_captions(Path(told.captions), list(scene.stimuli.files), aliases)
+    return found.texts, list(found.notes[1:] if found.without else found.notes)
 
 
 def _is_captioner(captions: str | None) -> bool:

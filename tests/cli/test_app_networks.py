@@ -219,13 +219,15 @@ def test_stimuli_without_a_caption_are_told_before_anything_runs(app, tree, tmp_
 
     raw, given = tree
     save_clip(tmp_path)
-    lines = [f"{name}\ta dog on the tree" for name in PICTURES[:n]]
+    lines = [f"{name}\ta dog on the tree" for name in (*PICTURES[:n], "horse.png")]
     (tmp_path / "captions.tsv").write_text("stimulus\tcaption\n" + "\n".join(lines) + "\n")
     more = f'[networks.text]\nnetwork = "transformers:{tmp_path}"\nlayers = ["text_embeds"]\n'
     more += f'captions = "{tmp_path}/captions.tsv"\n' if n else ""
     said = app(raw, *given, analysis="encode", more=more, dry=True, expect=0 if n else 2)
     told = "4 of 16 stimuli have no caption for text" if n else "no stimulus has one"
     check(" ".join(said.split()), told)
+    if n:
+        check(" ".join(said.split()), "1 of 13 names in captions.tsv are no stimulus, such as 'ho")
 
 
 def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):

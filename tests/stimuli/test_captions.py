@@ -67,6 +67,19 @@ def test_what_has_no_partner_is_counted_and_named(tmp_path):
     )
 
 
+def test_captions_of_no_stimulus_are_counted_and_named(tmp_path):
+    rows = [f"{name}|A {name}." for name in (*STIMULI, "horse.png", "cow")]
+    path = write_tsv(tmp_path / "c.tsv", "stimulus|caption", *rows)
+    assert find_captions(path, STIMULI).notes == (
+        "2 of 5 names in c.tsv are no stimulus, such as 'horse.png'. Their captions are left out.",
+    )
+    images = {1: "hut.png", 2: "cow.jpg"}
+    path = write_coco(tmp_path / "c.json", images, [(1, 1, "A hut."), (2, 2, "A cow.")])
+    assert find_captions(path, ["hut.png"]).notes == (
+        "1 of 2 names in c.json are no stimulus, such as 'cow.jpg'. Their captions are left out.",
+    )
+
+
 def test_a_caption_for_each_leaves_nothing_to_say(tmp_path):
     path = write_tsv(
         tmp_path / "c.tsv", "stimulus|caption", "cat|A cat.", "dog|A dog.", "hut|A hut."
