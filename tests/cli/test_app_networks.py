@@ -10,36 +10,16 @@ from PIL import Image
 
 from bids_dnn.features import store
 from bids_dnn.features.ready import read_ready
-from tests.factories.sources import check, write_raw
+from tests.factories.pictures import PICTURES, add_training_pictures, write_pictures
+from tests.factories.sources import check
 
 pytestmark = pytest.mark.whole
-PICTURES = tuple(f"{kind}/{k}.png" for kind in ("face", "house") for k in range(8))
 
 
 @pytest.fixture
 def tree(tmp_path, rng):
     """Responses of ready-made kind `table` to pictures of two categories."""
     return write_pictures(tmp_path, rng)
-
-
-def write_pictures(home, rng):
-    raw = write_raw(home / "raw", rng, pictures=PICTURES)
-    folder = home / "responses" / "sub-01"
-    folder.mkdir(parents=True)
-    names = list(PICTURES) * 2
-    np.save(folder / "responses.npy", rng.normal(size=(len(names), 5)).astype(np.float32))
-    pd.DataFrame(
-        {
-            "stimulus": names,
-            "sample": [f"s{k}" for k in range(len(names))],
-            "condition": [name.partition("/")[0] for name in names],
-            "run": ["1"] * len(PICTURES) + ["2"] * len(PICTURES),
-        }
-    ).to_csv(folder / "samples.tsv", sep="\t", index=False)
-    pd.DataFrame({"name": [f"e{k}" for k in range(5)]}).to_csv(
-        folder / "units.tsv", sep="\t", index=False
-    )
-    return raw, ("--responses", f"table={home / 'responses'}")
 
 
 def rows(tables):
@@ -141,19 +121,6 @@ def test_features_are_kept_where_asked_for_also_when_their_products_are_there(ap
     assert told["Shape"] == list(again.values.shape)
 
 
-def add_training_pictures(raw):
-    """Add three pictures that nobody saw, with the split train."""
-    names = [*PICTURES, "other/0.png", "other/1.png", "other/2.png"]
-    (raw / "stimuli" / "other").mkdir()
-    for k, name in enumerate(names[-3:]):
-        pixels = np.random.default_rng(k).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(raw / "stimuli" / name)
-    split = ["test"] * len(PICTURES) + ["train"] * 3
-    pd.DataFrame({"stimulus_id": names, "split": split}).to_csv(
-        raw / "stimuli" / "stimuli.tsv", sep="\t", index=False
-    )
-
-
 def test_a_tested_picture_under_another_name_scales_nothing(app, tree):
     raw, given = tree
     add_training_pictures(raw)
@@ -241,66 +208,6 @@ def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):
     )
     assert list(found["network"]) == ["mine"]
     assert np.isfinite(found["score"]).all()
-
-
-@pytest.mark.parametrize("dry", [True, False])
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        ('transform = ["grey"]', "transform"),
-        ('scale = "train"', "scale"),
-        ('reduce = "srp(n=2)"', "reduce"),
-    ],
-)
-def test_features_that_were_made_elsewhere_are_not_made_anew(app, tree, rng, line, key, dry):
-    raw, given = tree
-    add_training_pictures(raw)
-    mine = raw.parent / "mine.npy"
-    np.save(mine, rng.normal(size=(len(PICTURES), 7)).astype(np.float32))
-    mine.with_suffix(".txt").write_text("\n".join(PICTURES))
-    more = f'[networks.own]\nnetwork = "features:{mine}"\n{line}\n'
-    said = app(raw, *given, analysis="encode", more=more, expect=2, dry=dry)
-    check(" ".join(said.split()), f"[networks.own] has {key}, but", f"Leave {key} out")
-
-
-@pytest.mark.parametrize("dry", [True, False])
-@pytest.mark.parametrize(
-    ("files", "line", "words"),
-    [
-        (2, "", "is made of 2 pictures, but nothing puts them together"),
-        (3, 'transform = ["pair"]', "is made of 3 pictures, but pair takes two"),
-        (2, 'transform = ["pair"]', ""),
-    ],
-)
-def test_composed_pictures_need_a_pair_before_anything_runs(app, tree, files, line, words, dry):
-    raw, given = tree
-    names = ";".join(PICTURES[:files])
-    (raw / "stimuli" / "stimuli.tsv").write_text(f"stimulus_id\tstim_file\nboth\t{names}\n")
-    if not words and not dry:  # `line` belongs to [networks.tiny]
-        assert np.isfinite(rows(app(raw, *given, analysis="encode", more=line))["score"]).all()
-        return
-    said = app(raw, *given, analysis="encode", more=line, expect=2 if words else 0, dry=dry)
-    assert words in " ".join(said.split())
-
-
-@pytest.mark.parametrize("dry", [True, False])
-def test_a_captioner_that_is_not_there_is_refused_before_anything_runs(
-    app, tree, tmp_path, monkeypatch, dry
-):
-    from tests.factories.hub import save_clip
-
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    raw, given = tree
-    save_clip(tmp_path)
-    more = (
-        f'[networks.text]\nnetwork = "transformers:{tmp_path}"\nlayers = ["text_embeds"]\n'
-        'captions = "transformers:nope/nope"\n'
-    )
-    said = app(raw, *given, "--offline", analysis="encode", more=more, expect=2, dry=dry)
-    said = " ".join(said.split())
-    check(said, "of nope/nope", "this run is offline")
-    assert "--weights" not in said
 
 
 def test_features_of_other_stimuli_are_refused(app, tree, tmp_path, rng):

@@ -61,6 +61,7 @@ def test_what_has_no_partner_is_counted_and_named(tmp_path):
     assert found.without == ("a/cat.png", "a/dog.png", "x/1.png", "y/1.png")
     assert found.notes == (
         "4 of 5 stimuli have no caption in c.tsv, such as 'a/cat.png'.",
+        "1 of 4 names in c.tsv are no stimulus, such as 'bear'. Their captions are left out.",
         "1 names in c.tsv mean several stimuli, such as '1': x/1.png, y/1.png. Their captions are "
         "left out.",
         "1 captions in c.tsv are empty and left out, such as that of 'dog'.",

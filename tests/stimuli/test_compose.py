@@ -114,7 +114,9 @@ def test_tiny_and_narrow_items_take_little_memory_and_weigh_their_area(shape):
         tracemalloc.stop()
     assert peak < 20e6
     side = 0.02 * 2.24
-    assert canvas.sum(dtype=float) / 3 == pytest.approx(side**2 * min(shape) / max(shape), rel=0.01)
+    assert canvas.sum(dtype=float) / 3 == pytest.approx(
+        side**2 * min(shape) / max(shape), rel=0.01
+    )
 
 
 @pytest.mark.parametrize(("size", "place"), [(0.06, 0.3), (0.3, 0.01), (0.9, 0)])
