@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,6 @@ from bids_dnn.cli.options import DoubleSpelling, guarded
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from bids_dnn.stimuli.table import Stimuli
 
 BETWEEN = "; "  # the items of a composed picture
 
@@ -36,9 +34,23 @@ BETWEEN = "; "  # the items of a composed picture
 )
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=100_000_000,
+    show_default=True,
+    help="Of one picture; larger ones are refused.",
+)
 @click.option("--offline", is_flag=True, help="Never ask the network for weights.")
 def captions(
-    stimuli_dir: Path, network: str, out: Path, batch_size: int, device: str, *, offline: bool
+    stimuli_dir: Path,
+    network: str,
+    out: Path,
+    *,
+    batch_size: int,
+    device: str,
+    max_pixels: int,
+    offline: bool,
 ) -> None:
     """Write a caption of each picture in STIMULI_DIR, the same ones in each run.
 
@@ -50,26 +62,25 @@ def captions(
 
         stimuli = read_stimuli(stimuli_dir.absolute())
         by = captioner(network, offline=offline)
-        n_items = sum(map(len, stimuli.files.values()))
-        with click.progressbar(length=n_items, label="Captions") as bar:
+        items = {path for paths in stimuli.files.values() for path in paths}  # each once
+        with click.progressbar(length=len(items), label="Captions") as bar:
             said = by.captions(
-                _items(stimuli),
+                _pictures(sorted(items), max_pixels),
                 batch_size=batch_size,
                 device=device,
                 progress=lambda done: bar.update(done - bar.pos),
             )
         made = {
-            name: BETWEEN.join(said[f"{name}\n{i}"] for i in range(len(paths)))
+            name: BETWEEN.join(said[str(path)] for path in paths)
             for name, paths in stimuli.files.items()
         }
         click.echo(f"Wrote {write_captions(out.absolute(), made, by=by)}")
 
 
-def _items(stimuli: Stimuli) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _pictures(paths: Sequence[Path], max_pixels: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     import numpy as np
 
     from bids_dnn.stimuli.load import read_rgb
 
-    for name, paths in stimuli.files.items():
-        for i, path in enumerate(paths):
-            yield f"{name}\n{i}", np.asarray(read_rgb(path), dtype=np.uint8)
+    for path in paths:
+        yield str(path), np.asarray(read_rgb(path, max_pixels=max_pixels), dtype=np.uint8)

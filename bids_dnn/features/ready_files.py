@@ -126,10 +126,25 @@ def npz(path: Path) -> dict[str, Stored]:
 
 
 def tensor(path: Path) -> dict[str, Stored]:
-    """Return the tensor of a ``.pt`` file, or its tensors by name; code in it is refused."""
+    """Return the tensor of a ``.pt`` file, or its tensors by name; code in it is refused.
+
+    Raises
+    ------
+    UnreadableError
+        If it holds anything that only code could read, or is cut short.
+    """
     import torch
 
-    found: object = torch.load(path, map_location="cpu", weights_only=True)
+    from bids_dnn.features.models.weights import why_not_read
+
+    try:
+        found: object = torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as err:
+        raise UnreadableError(
+            f"{path} cannot be read as features: {why_not_read(err)}.",
+            mend="Save it with torch.save(tensor, path); a file that holds code, or is cut short, "
+            "is refused.",
+        ) from err
     named = found if isinstance(found, dict) else {path.stem: found}
     made = {}
     for name, one in named.items():

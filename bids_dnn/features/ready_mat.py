@@ -95,7 +95,10 @@ def _ids(path: Path, there: set[str]) -> tuple[str, ...]:
     found = next((name for name in NAMES if name in there), None)
     if found is None:
         return ()
-    values = _load(path, found)
+    return _names(_load(path, found))
+
+
+def _names(values: Values) -> tuple[str, ...]:
     if values.dtype == object:  # a cell array
         return tuple("".join(map(str, np.ravel(one))).strip() for one in values.ravel())
     return as_names(values.ravel().tolist())
@@ -106,10 +109,8 @@ def _fields(path: Path, name: str, ids: tuple[str, ...]) -> dict[str, Stored]:
     if values.size != 1 or values.dtype.names is None:
         return {}
     inside: dict[str, Any] = {field: values[field].item() for field in values.dtype.names}
-    for field in NAMES:
-        if field in inside and np.asarray(inside[field]).dtype == object:
-            ids = tuple("".join(map(str, np.ravel(one))) for one in inside[field].ravel())
-            break
+    if told := [field for field in NAMES if field in inside]:
+        ids = _names(np.asarray(inside[told[0]]))
     return {
         f"{name}/{field}": held(one, path, ids)
         for field, one in inside.items()

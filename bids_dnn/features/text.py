@@ -17,8 +17,11 @@ from bids_dnn.containers.network import Network
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.features.models import hub
 from bids_dnn.features.models.pretrained import (
+    PLAIN,
     PREFIX,
+    SAFE,
     files_of,
+    place_of,
     put_in,
     quiet,
     reading,
@@ -31,6 +34,7 @@ Picture = NDArray[np.uint8]
 Progress = Callable[[int], None]
 N_WORDS = 50  # most tokens of a caption
 BATCH_SIZE = 8
+NEEDED = (*hub.CONFIG, *hub.TOKENIZER, "preprocessor_config.json|processor_config.json")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,17 +151,10 @@ def captioner(name: str, *, offline: bool) -> Captioner:
     UnreadableError
         If a file is damaged.
     """
-    prefix, _, rest = name.partition(":")
-    if prefix != PREFIX or not rest:
-        raise ConfigError(
-            f"The captioner {name!r} is not of transformers.",
-            mend="Write transformers:REPOSITORY or transformers:FOLDER, as "
-            "transformers:microsoft/git-base-coco.",
-        )
+    rest = _place_of(name)
     library = hub.library(PREFIX)
-    texts = (*hub.TOKENIZER, "preprocessor_config.json|processor_config.json")
-    files_of(rest, (*hub.CONFIG, *texts), offline=offline)
-    folder, state = weights_of(rest, offline=offline)
+    files_of(rest, NEEDED, offline=offline, takes_weights=False)
+    folder, state = weights_of(rest, offline=offline, takes_weights=False)
     local = {"local_files_only": True, "trust_remote_code": False}
     with quiet(), reading(folder):
         config = library.AutoConfig.from_pretrained(str(folder), **local)
@@ -180,6 +177,40 @@ def captioner(name: str, *, offline: bool) -> Captioner:
             module.generation_config = library.GenerationConfig.from_pretrained(str(folder))
     module.eval().requires_grad_(requires_grad=False)
     return Captioner(name, rest, hash_of(module), module, processor)
+
+
+def check_captioner(name: str, *, offline: bool) -> None:
+    """See to it that a captioner is there or may be downloaded; it is not loaded.
+
+    Parameters
+    ----------
+    name, offline
+        As in `captioner`.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is of another library, or names no folder and no repository.
+    MissingInputError
+        If its files are not there and may not be downloaded, or transformers is not installed.
+    """
+    rest = _place_of(name)
+    hub.library(PREFIX)
+    patterns = (*NEEDED, f"{SAFE}|{PLAIN}")
+    is_here = place_of(rest, patterns) is not None
+    if not is_here and (hub.is_offline(offline=offline) or Path(rest).expanduser().is_dir()):
+        files_of(rest, patterns, offline=True, takes_weights=False)
+
+
+def _place_of(name: str) -> str:
+    prefix, _, rest = name.partition(":")
+    if prefix != PREFIX or not rest:
+        raise ConfigError(
+            f"The captioner {name!r} is not of transformers.",
+            mend="Write transformers:REPOSITORY or transformers:FOLDER, as "
+            "transformers:microsoft/git-base-coco.",
+        )
+    return rest
 
 
 def write_captions(path: Path, captions: Mapping[str, str], *, by: Captioner) -> Path:

@@ -37,7 +37,7 @@ class Captions:
     without
         Stimuli without a caption, sorted.
     notes
-        Sentences for the log and the report.
+        Sentences for the log and the report; where some have no caption, the first says so.
     """
 
     texts: dict[str, tuple[str, ...]]
@@ -143,8 +143,12 @@ def find_captions(
         _refuse_none(path, said, stimuli)
     without = tuple(sorted(set(stimuli) - set(texts)))
     doubtful = catalog.ambiguous(unknown, stimuli, known)
-    notes = _notes(path, without, len(stimuli), doubtful, said)
-    return Captions(dict(sorted(texts.items())), without, tuple(notes))
+    strange = [name for name in unknown if name not in doubtful]
+    notes = (
+        *_without_note(path, without, len(stimuli)),
+        *_notes(path, strange, doubtful, said),
+    )
+    return Captions(dict(sorted(texts.items())), without, notes)
 
 
 def of_table(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -350,17 +354,24 @@ def _refuse_none(path: Path, said: _Said, stimuli: Collection[str]) -> None:
     )
 
 
-def _notes(
-    path: Path,
-    without: Sequence[str],
-    n_stimuli: int,
-    several: Mapping[str, Sequence[str]],
-    said: _Said,
-) -> Iterable[str]:
+def _without_note(path: Path, without: Sequence[str], n_stimuli: int) -> Iterable[str]:
     if without:
         yield (
             f"{len(without)} of {n_stimuli} stimuli have no caption in {path.name}, such as "
             f"{without[0]!r}."
+        )
+
+
+def _notes(
+    path: Path,
+    strange: Sequence[str],
+    several: Mapping[str, Sequence[str]],
+    said: _Said,
+) -> Iterable[str]:
+    if strange:
+        yield (
+            f"{len(strange)} of {len(said.texts)} names in {path.name} are no stimulus, such as "
+            f"{strange[0]!r}. Their captions are left out."
         )
     if several:
         name, ids = next(iter(several.items()))

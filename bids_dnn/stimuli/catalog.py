@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bids_dnn.errors import MissingInputError, UnreadableError
+from bids_dnn.stimuli.rows import STIMULI
 
 if TYPE_CHECKING:
     import pandas as pd
 
 IMAGE = "_image"  # ends the stem of a stimulus file of BEP044
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {
+        *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif"),
+        *(".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm"),
+    }
+)
 STACKS = frozenset({".h5", ".hdf5", ".hdf", ".mat"})  # files that may hold pictures in arrays
-TABLE = "stimuli.tsv"  # of BEP044
+TABLE = STIMULI  # of BEP044
 JOIN = ";"  # between the files of one composed picture
 
 

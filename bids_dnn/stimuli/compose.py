@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bids_dnn.errors import ConfigError
 from bids_dnn.stimuli.resize import FILTERS
 from bids_dnn.stimuli.transform_names import check_inside
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Picture = NDArray[np.float32]
 SNAP_PX = 0.02  # an edge that is this near to a pixel's edge lies on it
 FEW_PX, COARSE_PX = 8, 128
+LEAST_PX = 1 / 32  # of the longer side of an item
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ def compose(
     Raises
     ------
     ConfigError
-        If an item reaches beyond the canvas.
+        If an item reaches beyond the canvas, or is far smaller than a pixel.
 
     Examples
     --------
@@ -116,7 +118,7 @@ def _snapped(edge: float) -> float:
 def _coarse(picture: Picture, drawn_height: float, drawn_width: float) -> Picture:
     """Return a smaller picture where few pixels are drawn, beyond whose edge much would be."""
     height, width = (
-        min(side, COARSE_PX) if drawn < FEW_PX else side
+        min(side, max(1, int(COARSE_PX * min(1, drawn)))) if drawn < FEW_PX else side
         for side, drawn in zip(picture.shape[:2], (drawn_height, drawn_width), strict=True)
     )
     if (height, width) == picture.shape[:2]:
@@ -126,8 +128,27 @@ def _coarse(picture: Picture, drawn_height: float, drawn_width: float) -> Pictur
     return np.stack(small, axis=2)
 
 
+def _beyond(span: _Span, n_source: int) -> tuple[int, float, float]:
+    """Return the margin that sampling along an axis needs, and where it begins and ends then."""
+    if n_source == 1:  # the same everywhere
+        return 0, 0.0, 1.0
+    margin = max(0, math.ceil(max(-span.start, span.end - n_source) - 1e-9))
+    # A rounding error must not lead out of the source.
+    return margin, max(0.0, span.start + margin), min(n_source + 2.0 * margin, span.end + margin)
+
+
+def _check_size(item: Item, scale: float) -> None:
+    if item.size_deg * scale < LEAST_PX:
+        raise ConfigError(
+            f"An item of {item.size_deg:g} degrees is {item.size_deg * scale:.2g} pixels wide; "
+            f"{LEAST_PX:g} at least were expected.",
+            mend="Type a larger size=, or a smaller field=.",
+        )
+
+
 def _draw(canvas: Picture, item: Item, scale: float, interpolation: Interpolation) -> None:
     size = len(canvas)
+    _check_size(item, scale)
     shrink = (
         item.size_deg * scale / max(item.picture.shape[:2])
     )  # canvas pixels for each of its own
@@ -138,16 +159,10 @@ def _draw(canvas: Picture, item: Item, scale: float, interpolation: Interpolatio
     down = _span(size / 2 - item.y_deg * scale, drawn_height, height, size)
 
     # Pixels that the item covers in part are sampled beyond its edge, which is continued.
-    beyond = max(-across.start, across.end - width, -down.start, down.end - height)
-    margin = math.ceil(beyond - 1e-9)
-    source = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    high, wide = source.shape[:2]
-    box = (  # a rounding error must not lead out of the source
-        max(0.0, across.start + margin),
-        max(0.0, down.start + margin),
-        min(float(wide), across.end + margin),
-        min(float(high), down.end + margin),
-    )
+    beside, left, right = _beyond(across, width)
+    above, top, bottom = _beyond(down, height)
+    source = np.pad(picture, ((above, above), (beside, beside), (0, 0)), mode="edge")
+    box = (left, top, right, bottom)
     shape = (len(across.cover), len(down.cover))
     rows = slice(down.first, down.first + shape[1])
     columns = slice(across.first, across.first + shape[0])

@@ -21,7 +21,7 @@ OTHERS = "{} of type audio or video {} passed over"
 WITHHELD = "{} {} told not to be present, and not there"
 UNTOLD = "{} in no row of stimuli.tsv {} kept, with nothing known of them"
 ABSENT = ("false", "0", "no")
-UNREAD = (".svg", ".eps", ".pdf", ".psd", ".heic", ".avif")  # pictures of no fixed size, or others
+UNREAD = (".svg", ".eps", ".pdf", ".psd", ".heic")  # pictures of no fixed size, or others
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Described:
     Parameters
     ----------
     files
-        Stimulus id to files, sorted by id; those of rows, and those that no row names.
+        Stimulus id to files, sorted by id; those of rows, and each picture that no row names
+        alone, be it an item of composed ones or in no row.
     cells
         Stimulus id to column to cell, for those that a row names.
     columns
@@ -87,7 +88,9 @@ def describe(folder: Path, found: Scan) -> Described:
     paths = {name: _paths_of(name, row, by_id, exact) for name, row in rows.items()}
     shown = {name: own for name, own in paths.items() if _is_shown(rows[name], own, found)}
     named = {path for own in shown.values() for path in own}
-    rest = [path for path in found.pictures if path not in named]
+    alone = {own[0] for own in shown.values() if len(own) == 1}
+    rest = [path for path in found.pictures if path not in alone]  # items of others among them
+    untold = [path for path in rest if path not in named]
     ids = _ids(shown, rest)
     files = {ids[name]: tuple(found.pictures[p] for p in own) for name, own in shown.items()}
     files |= {path: (found.pictures[path],) for path in rest}
@@ -97,7 +100,7 @@ def describe(folder: Path, found: Scan) -> Described:
         {ids[name]: rows[name].cells for name in shown},
         columns,
         _aliases({n: own for n, own in shown.items() if by_id.get(n) != ids[n]}, ids, files),
-        (*_absent_notes(absent, found), *_note(rest, UNTOLD)),
+        (*_absent_notes(absent, found), *_note(untold, UNTOLD)),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps, ImageSequence
 from PIL.ImageFile import ImageFile
 
-from bids_dnn.errors import MissingInputError, UnreadableError, nearest
+from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError, nearest
 from bids_dnn.stimuli.resize import MID_GREY, square
 from bids_dnn.stimuli.transform import Transform, transformed
 from bids_dnn.stimuli.transform_names import SPECS
@@ -38,6 +38,7 @@ BROKEN = (
     *(struct.error, zlib.error),
     Image.DecompressionBombError,
 )  # what pillow raises on damaged files
+PHOTOMETRIC = 262  # tag of TIFF; 0 = the least number is white
 ANNEX_POINTER = b"/annex/objects/"
 
 
@@ -154,15 +155,20 @@ def read_rgb(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     MissingInputError
         If there is no such file, or its content was not fetched.
     UnreadableError
-        If the file is no picture, is cut short, too large, has frames that differ, or a pixel
-        format whose range is unknown.
+        If the file may not be read, is no picture, is cut short, too large, has frames that
+        differ, or a pixel format whose range is unknown.
     """
-    _require(path)
     try:
+        _require(path)
         with path.open("rb") as stream:
             return _decoded(stream, path, max_pixels)
-    except UnreadableError:
+    except BidsDnnError:
         raise
+    except PermissionError as err:
+        raise UnreadableError(
+            f"{path} cannot be opened ({err.strerror}).",
+            mend=f"Give read permission: chmod u+r {path}",
+        ) from err
     except BROKEN as err:
         raise UnreadableError(
             f"{path} is not a picture that can be read: {err or type(err).__name__}.",
@@ -207,9 +213,10 @@ def _decoded(stream: IO[bytes], path: Path, max_pixels: int) -> Image.Image:
         is_wide = stored.mode.startswith("I;16") or (
             stored.mode == "I" and stored.format in WIDE_AS_32_BIT
         )
+        is_negative = stored.format == "TIFF" and stored.getexif().get(PHOTOMETRIC) == 0
         ImageOps.exif_transpose(stored, in_place=True)
         if is_wide:
-            return _narrowed(stored)
+            return _narrowed(stored, is_negative=is_negative)
         if stored.mode in REFUSED:
             raise UnreadableError(
                 f"{path} holds {REFUSED[stored.mode]} pixels, whose range is not known.",
@@ -262,9 +269,14 @@ def _refuse_frames(path: Path, n_frames: int) -> NoReturn:
     )
 
 
-def _narrowed(picture: Image.Image) -> Image.Image:
+def _narrowed(picture: Image.Image, *, is_negative: bool) -> Image.Image:
+    """Return 16-bit grey as 8 bits; pillow keeps what is clear and which end is white aside."""
     wide = np.asarray(picture).astype(np.uint32)
-    return Image.fromarray(((wide + 128) // 257).astype(np.uint8)).convert("RGB")
+    grey = (((65535 - wide if is_negative else wide) + 128) // 257).astype(np.uint8)
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        grey[wide == clear] = MID_GREY
+    return Image.fromarray(grey).convert("RGB")
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:

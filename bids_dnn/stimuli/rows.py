@@ -14,6 +14,7 @@ from bids_dnn import imaging
 from bids_dnn.errors import MissingInputError, UnreadableError, nearest
 
 NOTHING = ("", "n/a", "nan")  # cells that say nothing, in any case
+STIMULI = "stimuli.tsv"  # whose name is fixed
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -116,10 +117,11 @@ def column_of(table: pd.DataFrame, choices: Sequence[str], *, path: Path, what: 
     hints = [nearest(name, there) for name in choices]
     near = next((hint for hint in hints if hint.startswith("Did")), "")
     is_comma = len(there) == 1 and "," in there[0]
+    other = "" if path.name == STIMULI else ", or name the file .csv"
     raise MissingInputError(
         f"{path} has the columns {', '.join(there)}, but none that holds {what}: "
         f"{' or '.join(choices)}.",
-        mend="Separate the columns by tabs, or name the file .csv."
+        mend=f"Separate the columns by tabs{other}."
         if is_comma
         else f"{near} Rename or add the column {choices[0]}.".strip(),
     )

@@ -16,6 +16,7 @@ from bids_dnn.stimuli.described import Described
 from bids_dnn.stimuli.rows import read_text
 
 COLUMNS = ("category", "caption", "split")  # that each table of stimuli has
+OTHER_TABLE = "stimuli.csv"
 SPLITS = ("train", "test")
 
 
@@ -65,10 +66,10 @@ def read_stimuli(place: Path) -> Stimuli:
     Returns
     -------
     stimuli
-        Pictures that no row names are there too. Without a column ``category``, where all
-        pictures lie in folders, it is the outermost folder in which they differ; without a
-        column ``split``, where all lie in the two folders ``train`` and ``test``, it is these.
-        Without a column ``caption``, it is the column ``description``.
+        Pictures that no row names, and items of composed pictures, are there too. Without a
+        column ``category``, where all pictures lie in folders, it is the outermost folder in
+        which they differ; without a column ``split``, where all lie in the two folders ``train``
+        and ``test``, it is these. Without a column ``caption``, it is the column ``description``.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def read_stimuli(place: Path) -> Stimuli:
         pictures, a split is neither train nor test, or ``stimuli.json`` is damaged.
     """
     found = catalog.scan(place)
-    notes = [*_not_fetched(found.not_fetched), *_stacks(place, found)]
+    notes = [*_not_fetched(found.not_fetched), *_stacks(place, found), *_other_tables(place)]
     if not found.tables:
         files: dict[str, tuple[Path, ...]] = {id_: (p,) for id_, p in found.pictures.items()}
         return Stimuli(files, _with_folders(blank_table(list(files))), tuple(notes))
@@ -289,6 +290,13 @@ def _stacks(place: Path, found: catalog.Scan) -> list[str]:
         f"{place} holds no picture, but {len(found.stacks)} files that may hold pictures in "
         f"arrays. To use one, type: --stimuli-dir {place / found.stacks[0]}"
     ]
+
+
+def _other_tables(place: Path) -> list[str]:
+    other = place / OTHER_TABLE
+    if not other.is_file():
+        return []
+    return [f"{other} is not read: save it, separated by tabs, as {catalog.TABLE}."]
 
 
 def _meanings(table: Path) -> dict[str, str]:

@@ -74,7 +74,8 @@ def transformed(
     ConfigError
         If the stimulus has several pictures and no transform makes one of them.
     """
-    *_, seen = _stages(
+    check_composed(stimulus, len(pictures), transforms)
+    *_, (seen,) = _stages(
         pictures,
         transforms,
         size_px=size_px,
@@ -82,13 +83,37 @@ def transformed(
         interpolation=interpolation,
         stimulus=stimulus,
     )
-    if len(seen) != 1:
+    return seen
+
+
+def check_composed(stimulus: str, n_pictures: int, transforms: Sequence[Transform]) -> None:
+    """See to it that something makes one picture of a stimulus of several.
+
+    Parameters
+    ----------
+    stimulus
+        Its id, for the message.
+    n_pictures : int
+        That it is made of.
+    transforms
+        Of the network.
+
+    Raises
+    ------
+    ConfigError
+        If it has several pictures and no transform makes one of them, or more than a pair takes.
+    """
+    if n_pictures > 1 and all(one.name != "pair" for one in transforms):
         raise ConfigError(
-            f"The stimulus {stimulus!r} is made of {len(seen)} pictures, but nothing puts them "
+            f"The stimulus {stimulus!r} is made of {n_pictures} pictures, but nothing puts them "
             "together.",
             mend='Add a pair to the network\'s transforms: transform = ["pair(size=3.3, ...)"].',
         )
-    return seen[0]
+    if n_pictures > 2:
+        raise ConfigError(
+            f"The stimulus {stimulus!r} is made of {n_pictures} pictures, but pair takes two.",
+            mend="Name two files in stim_file, joined by ';'.",
+        )
 
 
 def examples(
@@ -248,12 +273,7 @@ def _place(pictures: Pictures, transform: Transform, scene: _Scene) -> Pictures:
 
 
 def _pair(pictures: Pictures, transform: Transform, scene: _Scene) -> Pictures:
-    if len(pictures) > 2:
-        raise ConfigError(
-            f"The stimulus {scene.stimulus!r} is made of {len(pictures)} pictures, but pair takes "
-            "two.",
-            mend="Name two files in stim_file, joined by ';'.",
-        )
+    check_composed(scene.stimulus, len(pictures), [transform])
     positions = transform["positions"]
     places = positions if isinstance(positions, tuple) else ()
     both = pictures if len(pictures) == 2 else [pictures[0], pictures[0]]

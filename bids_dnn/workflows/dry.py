@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import check_layers, uncaptioned
+from bids_dnn.workflows.networks import caption_notes, check_layers
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
@@ -97,7 +97,9 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     Raises
     ------
     ConfigError
-        If the network or a layer does not exist.
+        If the network or a layer does not exist, or there is no transform for composed pictures.
+    MissingInputError
+        If a captioner is not there, and may not be downloaded.
     NotEnoughDataError
         If a layer reads captions, and there are none.
     """
@@ -107,6 +109,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
+    from bids_dnn.features.text import check_captioner
 
     network = load_network(
         told["network"],
@@ -117,6 +120,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     )
     probed = probe(network, network.card.layers)
     check_layers(told, probed)
+    if told["captioner"]:
+        check_captioner(told["captioner"], offline=told["offline"])
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
     plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
@@ -131,7 +136,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         f"scratch files, {size_text(plan.memory_bytes)} of memory: {plan.why}",
     ]
     lines += [f"  transform {one}" for one in told["transform"]]
-    lines += [f"  {note}"] if (note := uncaptioned(told, probed)) else []
+    lines += [f"  {note}" for note in caption_notes(told, probed)]
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
     kept = BYTES * n**2 * len(widths)
     return Extraction(tuple(lines), (plan.scratch_bytes + kept) / 1e9)

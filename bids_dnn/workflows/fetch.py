@@ -9,7 +9,7 @@ from bids_dnn.containers.network import READY
 from bids_dnn.errors import MissingInputError
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import check_layers, uncaptioned
+from bids_dnn.workflows.networks import caption_notes, check_layers
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
@@ -67,7 +67,7 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
         probed = probe(found, found.card.layers)  # wrong options are refused
         check_layers(told, probed)
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
-        if note := uncaptioned(told, probed):
+        for note in caption_notes(told, probed):
             screen.warn(note)
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])

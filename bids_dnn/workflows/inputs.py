@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bids_dnn.errors import MissingInputError
+from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.files import fingerprint, read_json, write_json
 
 LARGE = 500_000_000  # bytes; about a second from a disk
@@ -37,6 +37,8 @@ class Inputs:
         ------
         MissingInputError
             If the file is not there, or a link that leads nowhere (data not fetched).
+        UnreadableError
+            If the file cannot be read, as for want of permission.
         """
         name = str(path)
         if name in self._used:
@@ -57,7 +59,7 @@ class Inputs:
         kept = self._known.get(name, [])
         if kept[:3] != seen and stat.st_size > LARGE and self._tell is not None:
             self._tell(f"reading {path.name} once ({stat.st_size / 1e9:.1f} GB), to know it again")
-        digest = str(kept[3]) if kept[:3] == seen else fingerprint(path)
+        digest = str(kept[3]) if kept[:3] == seen else _digest(path)
         self._known[name] = [*seen, digest]
         self._used[name] = digest
         return digest
@@ -73,6 +75,16 @@ class Inputs:
     def save(self) -> None:
         """Remember what was hashed, for the next run."""
         write_json(self._memory, self._known)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return fingerprint(path)
+    except OSError as err:
+        raise UnreadableError(
+            f"{path} cannot be read ({err.strerror}).",
+            mend="Give read permission, or copy it again.",
+        ) from err
 
 
 def _read(memory: Path) -> dict[str, list[Any]]:

@@ -10,10 +10,11 @@ from bids_dnn.config.load import gigabytes
 from bids_dnn.config.schema import NetworkConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.derivatives import provenance
-from bids_dnn.errors import MissingInputError, NotEnoughDataError
+from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
 from bids_dnn.features.reduce import check_widths, parse_reduction
 from bids_dnn.files import fingerprint_of
 from bids_dnn.stimuli.captions import coco_names, find_captions, of_table
+from bids_dnn.stimuli.transform import check_composed
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.built import built_of
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
@@ -42,7 +43,7 @@ def network_manifests(scene: Scene) -> dict[str, Manifest]:
     Raises
     ------
     ConfigError
-        If a transform does not exist.
+        If a transform does not exist, or features that were made elsewhere are to be made anew.
     MissingInputError
         If a stimulus, a file of weights or of captions is not there.
     NotEnoughDataError
@@ -58,7 +59,8 @@ def _manifest(
     scene: Scene, name: str, told: NetworkConfig, digests: Mapping[str, str]
 ) -> Manifest:
     run = scene.config.run
-    captions = _captions(scene, told)
+    captions, notes = _captions(scene, told)
+    _check_ready(name, told)
     parse_reduction(told.reduce)  # refused before anything runs
     manifest: Manifest = {
         "name": name,
@@ -81,6 +83,7 @@ def _manifest(
     return manifest | {
         "key": fingerprint_of(manifest | _without_places(told)),
         "stimuli": {key: list(map(str, paths)) for key, paths in scene.stimuli.files.items()},
+        "caption_notes": notes,
         "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
         "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
         "cache": str(scene.cache_dir()),
@@ -106,13 +109,18 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
     Raises
     ------
     ConfigError
-        If more projections are asked for than a layer has features.
+        If more projections are asked for than a layer has features, or a network that sees has
+        no transform that puts composed pictures together.
     NotEnoughDataError
         If a layer reads captions, and there are none.
     """
     check_widths(parse_reduction(told["reduce"]), {p.layer.name: p.n_features for p in probed})
-    reads = any(one.modality == "text" for one in probed)
-    if reads and not (told["captions"] or told["captioner"]):
+    modalities = {one.modality for one in probed}
+    if "image" in modalities:
+        transforms = parse_transforms(told["transform"])
+        for name, paths in told["stimuli"].items():
+            check_composed(name, len(paths), transforms)
+    if "text" in modalities and not (told["captions"] or told["captioner"]):
         raise NotEnoughDataError(
             f"{told['network']} is to read captions, but no stimulus has one.",
             mend="Name a table with captions = 'captions.tsv' under "
@@ -120,8 +128,8 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
         )
 
 
-def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
-    """Say which stimuli a network cannot read, since they have no caption; "" where all have.
+def caption_notes(told: Manifest, probed: Sequence[Probed]) -> list[str]:
+    """Say which stimuli a network cannot read, and which captions are of none; [] where all fit.
 
     Parameters
     ----------
@@ -132,14 +140,31 @@ def uncaptioned(told: Manifest, probed: Sequence[Probed]) -> str:
     """
     reads = any(one.modality == "text" for one in probed)
     if not reads or told["captioner"]:
-        return ""
+        return []
     without = [name for name in told["stimuli"] if name not in told["captions"]]
     if not without:
-        return ""
-    return (
+        return list(told["caption_notes"])
+    return [
         f"{len(without)} of {len(told['stimuli'])} stimuli have no caption for {told['name']}, "
-        f"such as {without[0]!r}; they are left out."
-    )
+        f"such as {without[0]!r}; they are left out.",
+        *told["caption_notes"],
+    ]
+
+
+def _check_ready(name: str, told: NetworkConfig) -> None:
+    """Refuse to change pictures or features of which only the features are there."""
+    asked = {
+        "transform": bool(told.transform),
+        "scale": told.scale != "none",
+        "reduce": parse_reduction(told.reduce).kind == "srp",
+    }
+    if told.network.startswith(READY) and any(asked.values()):
+        keys = [key for key, is_asked in asked.items() if is_asked]
+        raise ConfigError(
+            f"[networks.{name}] has {' and '.join(keys)}, but {told.network} were made elsewhere; "
+            "they are taken as they are, or with principal components.",
+            mend=f"Leave {' and '.join(keys)} out, or type reduce = 'pca(n=100)'.",
+        )
 
 
 def _without_places(told: NetworkConfig) -> Manifest:
@@ -156,13 +181,17 @@ def _without_places(told: NetworkConfig) -> Manifest:
     return {"network": path, "weights": weights}
 
 
-def _captions(scene: Scene, told: NetworkConfig) -> Mapping[str, tuple[str, ...]]:
+def _captions(
+    scene: Scene, told: NetworkConfig
+) -> tuple[Mapping[str, tuple[str, ...]], list[str]]:
+    """Return captions, and what is told of those that are left out."""
     if told.captions is None:
-        return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}
+        return of_table(scene.stimuli.table) if told.network.startswith(READERS) else {}, []
     if _is_captioner(told.captions):
-        return {}
+        return {}, []
     aliases = {**scene.stimuli.aliases, **coco_names(scene.stimuli.table)}
-    return find_captions(Path(told.captions), list(scene.stimuli.files), aliases).texts
+    found = find_captions(Path(told.captions), list(scene.stimuli.files), aliases)
+    return found.texts, list(found.notes[1:] if found.without else found.notes)
 
 
 def _is_captioner(captions: str | None) -> bool:

@@ -87,14 +87,24 @@ class Scene:
         return [same_warning(groups)] if groups else []
 
     def _alike(self) -> Sequence[Sequence[str]]:
-        """Group the ids of one content; pictures within one array are not told apart here."""
-        asked = self.config.run.analysis
-        if asked and not {"encode", "ceiling"} & set(asked):
-            return ()
+        """Group the ids of one content; pictures within one array are not told apart here.
+
+        Only files of equal size are read: others cannot be the same.
+        """
         times = Counter(self.stimuli.files.values())
-        digests = self.sha256()
-        single = {n: digests[n] for n, paths in self.stimuli.files.items() if times[paths] == 1}
-        return same_pictures(single)
+        single = {n: paths for n, paths in self.stimuli.files.items() if times[paths] == 1}
+        sizes = {n: tuple(map(self._size, paths)) for n, paths in single.items()}
+        often = Counter(sizes.values())
+        return same_pictures(
+            {n: self._sha256(paths) for n, paths in single.items() if often[sizes[n]] > 1}
+        )
+
+    def _size(self, path: Path) -> int:
+        try:
+            return path.stat().st_size
+        except OSError:
+            self.inputs.sha256(path)  # says what is wrong with it
+            raise
 
     def cache_dir(self) -> Path:
         """Return where features are kept between runs."""

@@ -10,36 +10,16 @@ from PIL import Image
 
 from bids_dnn.features import store
 from bids_dnn.features.ready import read_ready
-from tests.factories.sources import check, write_raw
+from tests.factories.pictures import PICTURES, add_training_pictures, write_pictures
+from tests.factories.sources import check
 
 pytestmark = pytest.mark.whole
-PICTURES = tuple(f"{kind}/{k}.png" for kind in ("face", "house") for k in range(8))
 
 
 @pytest.fixture
 def tree(tmp_path, rng):
     """Responses of ready-made kind `table` to pictures of two categories."""
     return write_pictures(tmp_path, rng)
-
-
-def write_pictures(home, rng):
-    raw = write_raw(home / "raw", rng, pictures=PICTURES)
-    folder = home / "responses" / "sub-01"
-    folder.mkdir(parents=True)
-    names = list(PICTURES) * 2
-    np.save(folder / "responses.npy", rng.normal(size=(len(names), 5)).astype(np.float32))
-    pd.DataFrame(
-        {
-            "stimulus": names,
-            "sample": [f"s{k}" for k in range(len(names))],
-            "condition": [name.partition("/")[0] for name in names],
-            "run": ["1"] * len(PICTURES) + ["2"] * len(PICTURES),
-        }
-    ).to_csv(folder / "samples.tsv", sep="\t", index=False)
-    pd.DataFrame({"name": [f"e{k}" for k in range(5)]}).to_csv(
-        folder / "units.tsv", sep="\t", index=False
-    )
-    return raw, ("--responses", f"table={home / 'responses'}")
 
 
 def rows(tables):
@@ -153,19 +133,6 @@ def test_features_are_kept_where_asked_for_also_when_their_products_are_there(ap
     assert told["Shape"] == list(again.values.shape)
 
 
-def add_training_pictures(raw):
-    """Add three pictures that nobody saw, with the split train."""
-    names = [*PICTURES, "other/0.png", "other/1.png", "other/2.png"]
-    (raw / "stimuli" / "other").mkdir()
-    for k, name in enumerate(names[-3:]):
-        pixels = np.random.default_rng(k).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(raw / "stimuli" / name)
-    split = ["test"] * len(PICTURES) + ["train"] * 3
-    pd.DataFrame({"stimulus_id": names, "split": split}).to_csv(
-        raw / "stimuli" / "stimuli.tsv", sep="\t", index=False
-    )
-
-
 def test_a_tested_picture_under_another_name_scales_nothing(app, tree):
     raw, given = tree
     add_training_pictures(raw)
@@ -231,13 +198,15 @@ def test_stimuli_without_a_caption_are_told_before_anything_runs(app, tree, tmp_
 
     raw, given = tree
     save_clip(tmp_path)
-    lines = [f"{name}\ta dog on the tree" for name in PICTURES[:n]]
+    lines = [f"{name}\ta dog on the tree" for name in (*PICTURES[:n], "horse.png")]
     (tmp_path / "captions.tsv").write_text("stimulus\tcaption\n" + "\n".join(lines) + "\n")
     more = f'[networks.text]\nnetwork = "transformers:{tmp_path}"\nlayers = ["text_embeds"]\n'
     more += f'captions = "{tmp_path}/captions.tsv"\n' if n else ""
     said = app(raw, *given, analysis="encode", more=more, dry=True, expect=0 if n else 2)
     told = "4 of 16 stimuli have no caption for text" if n else "no stimulus has one"
     check(" ".join(said.split()), told)
+    if n:
+        check(" ".join(said.split()), "1 of 13 names in captions.tsv are no stimulus, such as 'ho")
 
 
 def test_features_that_were_made_elsewhere(app, tree, tmp_path, rng):

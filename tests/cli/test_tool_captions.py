@@ -43,7 +43,7 @@ def test_items_of_a_composed_picture_are_looked_at_one_by_one(tmp_path, network)
     out = tmp_path / "captions.tsv"
     assert run(stimuli, "--network", network, "--out", out).exit_code == 0
     rows = dict(line.split("\t") for line in out.read_text().splitlines())
-    assert rows["both"].count("; ") == 1
+    assert rows["both"] == f"{rows['a.png']}; {rows['b.png']}"
 
 
 def test_a_captioner_that_is_not_there_costs_two_sentences(tmp_path, monkeypatch):
@@ -55,3 +55,25 @@ def test_a_captioner_that_is_not_there_costs_two_sentences(tmp_path, monkeypatch
     assert "hf download microsoft/git-base-coco" in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "captions.tsv").exists()
+
+
+@pytest.mark.parametrize("lacking", ["model.safetensors", "tokenizer.json"])
+def test_no_option_is_advised_that_the_command_has_not(tmp_path, lacking):
+    save_git(tmp_path / "git")
+    (tmp_path / "git" / lacking).unlink()
+    stimuli = stimuli_folder(tmp_path / "stimuli", ["a.png"])
+    network = f"transformers:{tmp_path / 'git'}"
+    done = run(stimuli, "--network", network, "--out", tmp_path / "captions.tsv", "--offline")
+    assert done.exit_code == 2
+    assert lacking in done.output
+    assert "save_pretrained." in done.output
+    assert "--weights" not in done.output
+
+
+def test_the_option_that_a_large_picture_asks_for_is_there(tmp_path, network):
+    stimuli = stimuli_folder(tmp_path / "stimuli", ["a.png"])  # 8 x 8
+    given = (stimuli, "--network", network, "--out", tmp_path / "captions.tsv")
+    done = run(*given, "--max-pixels", 63)
+    assert done.exit_code == 2
+    assert "Type --max-pixels 64" in done.output
+    assert run(*given, "--max-pixels", 64).exit_code == 0

@@ -85,6 +85,11 @@ def mat_with_structure(folder, values, ids):
     return folder / "all.mat", "net/fc6"
 
 
+def mat_with_characters_in_structure(folder, values, ids):
+    savemat(folder / "all.mat", {"net": {"fc6": values, "ids": np.array(ids)}})
+    return folder / "all.mat", "net/fc6"
+
+
 def mat73(folder, values, ids):
     write_mat73(folder / "all.mat", {"fc6": values, "stimuli": list(ids)})
     return folder / "all.mat", "fc6"
@@ -213,6 +218,7 @@ def _things(folder, ids):
 
 SINGLE = (npy, npy_in_fortran_order, npy_with_list, npy_with_file_names, npz, hdf5)
 SINGLE += (hdf5_with_bytes, mat, mat_with_characters, mat_with_structure, mat73, tsv)
+SINGLE += (mat_with_characters_in_structure,)
 SINGLE += (csv_of_pandas, tsv_without_heading, tsv_with_words, tensor, things_npy, things_hdf5)
 SINGLE += (things_txt, things_pt, things_mat, things_pieces, things_pieces_in_hdf5)
 SEVERAL = (things_layers, things_layers_whole, file_a_layer)

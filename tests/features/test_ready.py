@@ -228,6 +228,16 @@ def test_nothing_is_unpickled(name, tmp_path):
         read_ready(tmp_path / name)
 
 
+def test_nobody_is_advised_to_run_code(tmp_path):
+    bombs(tmp_path)
+    with pytest.raises(UnreadableError) as caught:
+        read_ready(tmp_path / "a.pt")
+    told = str(caught.value)
+    assert "a.pt cannot be read as features: it holds code of" in told
+    assert "weights_only" not in told
+    assert "still be loaded" not in told
+
+
 @pytest.mark.parametrize(
     "write",
     [make.npy, make.npz, make.hdf5, make.mat, make.mat73, make.tensor, make.things_mat],

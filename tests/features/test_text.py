@@ -9,7 +9,7 @@ import transformers
 
 from bids_dnn.containers.network import Card, Network
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
-from bids_dnn.features.text import captioner, length_warnings, write_captions
+from bids_dnn.features.text import captioner, check_captioner, length_warnings, write_captions
 from tests.factories import hub as made
 
 
@@ -83,6 +83,10 @@ def test_a_captioner_that_is_not_there_is_told_with_the_command(tmp_path, monkey
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     with pytest.raises(MissingInputError) as caught:
         captioner("transformers:microsoft/git-base-coco", offline=True)
+    with pytest.raises(MissingInputError) as planned:
+        check_captioner("transformers:microsoft/git-base-coco", offline=True)
+    assert "hf download microsoft/git-base-coco" in str(planned.value)
+    check_captioner("transformers:microsoft/git-base-coco", offline=False)  # it may be fetched
     told = str(caught.value)
     assert str(tmp_path / "hub") in told
     assert "hf download microsoft/git-base-coco" in told
@@ -93,6 +97,16 @@ def test_a_captioner_that_is_not_there_is_told_with_the_command(tmp_path, monkey
 def test_captioners_are_of_transformers(name):
     with pytest.raises(ConfigError, match=r"write transformers:|Write transformers:REPOSITORY"):
         captioner(name, offline=True)
+    with pytest.raises(ConfigError, match="Write transformers:REPOSITORY"):
+        check_captioner(name, offline=False)
+
+
+def test_a_folder_without_weights_is_no_captioner_whatever_may_be_fetched(tmp_path):
+    made.save_git(tmp_path)
+    check_captioner(f"transformers:{tmp_path}", offline=True)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(MissingInputError, match=r"does not hold .*model\.safetensors"):
+        check_captioner(f"transformers:{tmp_path}", offline=False)
 
 
 def test_networks_that_say_nothing_are_refused(tmp_path):

@@ -61,9 +61,23 @@ def test_what_has_no_partner_is_counted_and_named(tmp_path):
     assert found.without == ("a/cat.png", "a/dog.png", "x/1.png", "y/1.png")
     assert found.notes == (
         "4 of 5 stimuli have no caption in c.tsv, such as 'a/cat.png'.",
+        "1 of 4 names in c.tsv are no stimulus, such as 'bear'. Their captions are left out.",
         "1 names in c.tsv mean several stimuli, such as '1': x/1.png, y/1.png. Their captions are "
         "left out.",
         "1 captions in c.tsv are empty and left out, such as that of 'dog'.",
+    )
+
+
+def test_captions_of_no_stimulus_are_counted_and_named(tmp_path):
+    rows = [f"{name}|A {name}." for name in (*STIMULI, "horse.png", "cow")]
+    path = write_tsv(tmp_path / "c.tsv", "stimulus|caption", *rows)
+    assert find_captions(path, STIMULI).notes == (
+        "2 of 5 names in c.tsv are no stimulus, such as 'horse.png'. Their captions are left out.",
+    )
+    images = {1: "hut.png", 2: "cow.jpg"}
+    path = write_coco(tmp_path / "c.json", images, [(1, 1, "A hut."), (2, 2, "A cow.")])
+    assert find_captions(path, ["hut.png"]).notes == (
+        "1 of 2 names in c.json are no stimulus, such as 'cow.jpg'. Their captions are left out.",
     )
 
 

@@ -4,9 +4,12 @@ import os
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.stimuli.catalog import ambiguous, joined, match, read_catalog, resolve, scan
+from bids_dnn.stimuli.load import read_rgb
+from tests.factories.stimuli import write_picture
 
 
 @pytest.fixture
@@ -22,6 +25,19 @@ def test_ids_are_sorted_paths_below_the_folder(folder):
     found = read_catalog(folder)
     assert list(found) == ["a/x.tiff", "a/y.webp", "a/z.JPG", "b.png"]
     assert found["a/z.JPG"] == folder / "a" / "z.JPG"
+
+
+@pytest.mark.parametrize(
+    "suffix", ["png", "jpeg", "bmp", "gif", "tif", "webp", "jp2", "pgm", "ppm", "pnm", "avif"]
+)
+def test_what_can_be_read_is_found(tmp_path, suffix):
+    Image.init()
+    if suffix == "avif" and "AVIF" not in Image.SAVE:
+        pytest.skip("this pillow has no AVIF")
+    path = write_picture(tmp_path / f"a.{suffix}")
+    assert read_catalog(tmp_path) == {path.name: path}
+    assert resolve(["a"], [path.name]) == {"a": path.name}
+    assert read_rgb(path).size == (8, 8)
 
 
 def test_no_folder_is_refused(tmp_path):

@@ -1,5 +1,7 @@
 """stimuli.compose: places and sizes to the pixel and below."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,6 +101,36 @@ def test_a_huge_picture_may_be_drawn_tiny():
     area, right, _ = extent(canvas)
     assert area == pytest.approx(1)
     assert right == pytest.approx(0.13)
+
+
+@pytest.mark.parametrize("shape", [(500, 500), (1, 50), (50, 1), (1, 3000)])
+def test_tiny_and_narrow_items_take_little_memory_and_weigh_their_area(shape):
+    picture = np.ones((*shape, 3), np.float32)
+    tracemalloc.start()
+    try:
+        canvas = compose([Item(picture, 0.1, 0, 0.02)], field_deg=100, size_px=224, background=0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20e6
+    side = 0.02 * 2.24
+    assert canvas.sum(dtype=float) / 3 == pytest.approx(
+        side**2 * min(shape) / max(shape), rel=0.01
+    )
+
+
+@pytest.mark.parametrize(("size", "place"), [(0.06, 0.3), (0.3, 0.01), (0.9, 0)])
+def test_an_item_about_a_pixel_shows_its_mean(rng, size, place):
+    picture = rng.random((40, 30, 3), dtype=np.float32)
+    canvas = compose([Item(picture, place, 0, size)], field_deg=8, size_px=8, background=0)
+    area = size**2 * 3 / 4
+    shown = canvas.sum(axis=(0, 1), dtype=float) / area
+    np.testing.assert_allclose(shown, picture.mean(axis=(0, 1)), atol=0.06)
+
+
+def test_an_item_far_below_a_pixel_is_refused():
+    with pytest.raises(ConfigError, match=r"0\.01 degrees is 0\.022 pixels wide.*larger size="):
+        compose([Item(WHITE, 0, 0, 0.01)], field_deg=100, size_px=224, background=0)
 
 
 def test_the_items_are_not_altered(rng):

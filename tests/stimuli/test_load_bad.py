@@ -3,6 +3,7 @@
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,23 @@ WIDE = np.array([[0, 257, 385, 386, 65535]], dtype=np.uint16)
 def test_16_bit_grey_is_divided_by_257(tmp_path, name):
     made = read_rgb(saved(tmp_path, Image.fromarray(WIDE), name))
     assert np.asarray(made)[0, :, 0].tolist() == [0, 1, 1, 2, 255]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_of_which_0_is_white_is_no_negative(tmp_path, bits):
+    grey = WIDE if bits == 16 else np.array([[0, 1, 1, 2, 255]], dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(grey), "a.tif", tiffinfo={262: 0})
+    stored = path.read_bytes()
+    assert struct.pack("<HHIH", 262, 3, 1, 0) in stored  # the tag is there
+    if bits == 8:  # pillow turns the pixels as it writes them, but those of 16 bits
+        assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [0, 1, 1, 2, 255]
+    else:
+        assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [255, 254, 254, 253, 0]
+
+
+def test_what_is_clear_in_16_bit_grey_shows_mid_grey(tmp_path):
+    path = saved(tmp_path, Image.fromarray(WIDE), transparency=65535)
+    assert np.asarray(read_rgb(path))[0, :, 0].tolist() == [0, 1, 1, 2, 128]
 
 
 def test_16_bit_grey_of_a_portable_graymap_is_divided_by_257(tmp_path):
@@ -204,6 +222,17 @@ def test_an_empty_file_is_called_empty(tmp_path):
 def test_a_folder_is_called_a_folder(tmp_path):
     with pytest.raises(UnreadableError, match="is a folder"):
         read_rgb(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    path = saved(tmp_path, Image.new("RGB", (4, 4)))
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnreadableError, match=r"a\.png cannot be opened \(Permission denied\)"):
+        read_rgb(path)
 
 
 def test_what_was_not_fetched_names_the_command(tmp_path):

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from bids_dnn.errors import MissingInputError, UnreadableError
-from bids_dnn.stimuli.catalog import ambiguous, read_catalog, resolve
+from bids_dnn.stimuli.catalog import ambiguous, read_catalog
 from bids_dnn.stimuli.table import (
     COLUMNS,
-    add_composed,
     blank_table,
     describe_files,
     ids_of,
@@ -83,6 +82,20 @@ def test_arrays_in_a_folder_without_pictures_are_noted(tmp_path):
     assert note.endswith(f"type: --stimuli-dir {tmp_path / 'a.h5'}")
     stimuli_folder(tmp_path, ["a.png"])
     assert read_stimuli(tmp_path).notes == ()
+
+
+def test_a_table_of_another_name_is_noted(tmp_path):
+    folder = stimuli_folder(tmp_path, ["a.png"])
+    (folder / "stimuli.csv").write_text("stim_file,category\na.png,x\n")
+    (note,) = read_stimuli(folder).notes
+    assert note == f"{folder}/stimuli.csv is not read: save it, separated by tabs, as stimuli.tsv."
+
+
+def test_commas_in_stimuli_tsv_are_named_and_no_other_name_is_advised(tmp_path):
+    folder = stimuli_folder(tmp_path, ["a.png"])
+    (folder / "stimuli.tsv").write_text("stim_file,category\na.png,x\n")
+    with pytest.raises(MissingInputError, match=r"Separate the columns by tabs\.$"):
+        read_stimuli(folder)
 
 
 # --- BEP044
@@ -250,46 +263,6 @@ def test_an_id_in_two_folders_side_by_side_is_refused(tmp_path):
         UnreadableError, match=r"'stim-1' stands in line 2 of f/stimuli.tsv and in"
     ):
         read_stimuli(folder)
-
-
-# --- composed pictures
-
-
-def test_composed_pictures_keep_the_order_of_their_items(tmp_path):
-    folder = stimuli_folder(tmp_path, ["a.png", "b.png", "c.png"])
-    write_tsv(
-        folder / "stimuli.tsv",
-        "stimulus_id|stim_file|category",
-        "same|a.png;a.png|same",
-        "other|stimuli/b.png; ./a.png|different",
-    )
-    found = read_stimuli(folder)
-    a, b = folder / "a.png", folder / "b.png"
-    assert found.files == {"c.png": (folder / "c.png",), "other": (b, a), "same": (a, a)}
-    names = ["b.png;a.png", "b.png ; a.png", "other", "a.png;b.png"]
-    assert ids_of(names, found) == dict.fromkeys(names[:3], "other")
-
-
-def test_composed_pictures_without_ids_are_called_by_their_files(tmp_path):
-    folder = stimuli_folder(tmp_path, ["f/a.png", "f/b.png"])
-    write_tsv(folder / "stimuli.tsv", "stim_file", "f/a.png;f/b.png")
-    found = read_stimuli(folder)
-    assert list(found.files) == ["f/a.png;f/b.png"]
-    assert ids_of(["b.png", "f/b.png", "f/a.png;f/b.png"], found) == {
-        "f/a.png;f/b.png": "f/a.png;f/b.png"
-    }
-
-
-def test_composed_pictures_of_events_are_added(tmp_path):
-    stimuli = read_stimuli(stimuli_folder(tmp_path, ["f/a.png", "f/b.png"]))
-    named = ["f/a.png", "stimuli/f/a.png;b.png", "a.png;gone.png"]
-    found = add_composed(named, stimuli)
-    assert list(found.files) == ["f/a.png", "f/a.png;b.png", "f/b.png"]
-    assert found.files["f/a.png;b.png"] == (tmp_path / "f/a.png", tmp_path / "f/b.png")
-    assert list(found.table.index) == list(found.files)
-    assert list(resolve(named, found.files)) == named[:2]
-    assert add_composed(named, found) is found
-    assert list(stimuli.files) == ["f/a.png", "f/b.png"]  # as it was
 
 
 # --- pictures that lie elsewhere

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bids_dnn.errors import MissingInputError
+from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.files import fingerprint
 from bids_dnn.workflows import inputs
 from bids_dnn.workflows.inputs import Inputs
@@ -46,3 +46,16 @@ def test_a_memory_that_was_cut_short_is_made_anew(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(MissingInputError, match=r"nothing\.png is not there"):
         Inputs(tmp_path / "memory.json").sha256(tmp_path / "nothing.png")
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "I/O")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, error):
+    path = tmp_path / "a.png"
+    path.write_text("one")
+
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(inputs, "fingerprint", refuse)
+    with pytest.raises(UnreadableError, match=rf"a\.png cannot be read \({error.strerror}\)"):
+        Inputs(tmp_path / "memory.json").sha256(path)

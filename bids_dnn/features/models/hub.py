@@ -97,7 +97,13 @@ def has_files(folder: Path, patterns: Sequence[str]) -> bool:
 
 
 def fetched(
-    repository: str, patterns: Sequence[str], *, more: Sequence[str] = (), offline: bool, name: str
+    repository: str,
+    patterns: Sequence[str],
+    *,
+    more: Sequence[str] = (),
+    offline: bool,
+    name: str,
+    takes_weights: bool = True,
 ) -> Path:
     """Return the folder of a repository in the cache, its files downloaded where they are not.
 
@@ -115,6 +121,8 @@ def fetched(
         Never ask the hub.
     name
         The network as the user writes it, for the message.
+    takes_weights
+        Whether ``--weights`` can name a file for it, for the message; not for a captioner.
 
     Raises
     ------
@@ -129,7 +137,8 @@ def fetched(
         if folder := kept(repository, patterns):
             return folder
     home = hub_folder()
-    other = f"; or give --weights {name}=PATH" if ".safetensors" in str(patterns) else ""
+    is_weights = takes_weights and ".safetensors" in str(patterns)
+    other = f"; or give --weights {name}=PATH" if is_weights else ""
     wanted = " and ".join(pattern.replace("|", " or ") for pattern in patterns)
     raise MissingInputError(
         f"{wanted} of {repository}, which {name} needs, is not in {home}, and {why}.",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def files_of(
-    name: str, patterns: tuple[str, ...], *, more: tuple[str, ...] = hub.TEXTS, offline: bool
+    name: str,
+    patterns: tuple[str, ...],
+    *,
+    more: tuple[str, ...] = hub.TEXTS,
+    offline: bool,
+    takes_weights: bool = True,
 ) -> Path:
     """Return the folder of a network that has a file for each pattern, downloaded where it may be.
 
@@ -35,6 +41,8 @@ def files_of(
         As in `hub.fetched`.
     offline
         Never ask the hub.
+    takes_weights
+        As in `hub.fetched`.
 
     Raises
     ------
@@ -50,13 +58,22 @@ def files_of(
         wanted = " and ".join(pattern.replace("|", " or ") for pattern in patterns)
         raise MissingInputError(
             f"The folder {own}, which {PREFIX}:{name} names, does not hold {wanted}.",
-            mend="Save the network and its tokenizer there with save_pretrained, or give "
-            f"--weights {PREFIX}:{name}=PATH.",
+            mend="Save the network and its tokenizer there with save_pretrained"
+            + (f", or give --weights {PREFIX}:{name}=PATH." if takes_weights else "."),
         )
-    return hub.fetched(name, patterns, more=more, offline=offline, name=f"{PREFIX}:{name}")
+    return hub.fetched(
+        name,
+        patterns,
+        more=more,
+        offline=offline,
+        name=f"{PREFIX}:{name}",
+        takes_weights=takes_weights,
+    )
 
 
-def weights_of(name: str, *, offline: bool) -> tuple[Path, dict[str, torch.Tensor]]:
+def weights_of(
+    name: str, *, offline: bool, takes_weights: bool = True
+) -> tuple[Path, dict[str, torch.Tensor]]:
     """Return the folder of a network and its published weights, read without running code.
 
     Parameters
@@ -65,6 +82,8 @@ def weights_of(name: str, *, offline: bool) -> tuple[Path, dict[str, torch.Tenso
         A repository of the hub, or a folder.
     offline
         Never ask the hub.
+    takes_weights
+        As in `hub.fetched`.
 
     Raises
     ------
@@ -76,11 +95,12 @@ def weights_of(name: str, *, offline: bool) -> tuple[Path, dict[str, torch.Tenso
         If a file is cut short or holds something else.
     """
     more = (*hub.DESCRIPTION, "model-*.safetensors")
+    find = partial(files_of, name, offline=offline, takes_weights=takes_weights)
     try:
-        folder = files_of(name, (*hub.CONFIG, SAFE), more=more, offline=offline)
+        folder = find((*hub.CONFIG, SAFE), more=more)
     except MissingInputError as err:
         try:  # older repositories have nothing else; it is read without running code, too
-            folder = files_of(name, (*hub.CONFIG, PLAIN), more=hub.DESCRIPTION, offline=offline)
+            folder = find((*hub.CONFIG, PLAIN), more=hub.DESCRIPTION)
         except MissingInputError:
             raise err from None
     index = folder / INDEX
@@ -90,7 +110,7 @@ def weights_of(name: str, *, offline: bool) -> tuple[Path, dict[str, torch.Tenso
         with reading(folder):
             parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shards = tuple(sorted(set(parts.values())))
-        folder = files_of(name, shards, offline=offline)
+        folder = find(shards)
         files = [folder / shard for shard in shards]
     else:
         files = [folder / PLAIN]

@@ -176,7 +176,7 @@ def _read_torch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as err:
         raise UnreadableError(
-            f"{path} cannot be read as a state dict of plain tensors: {_why(err)}.",
+            f"{path} cannot be read as a state dict of plain tensors: {why_not_read(err)}.",
             mend="Save it with torch.save(module.state_dict(), path); a file that holds code, or "
             "is cut short, is refused.",
         ) from err
@@ -196,8 +196,14 @@ def _read_safetensors(path: Path) -> Any:
         ) from err
 
 
-def _why(err: Exception) -> str:
-    """Say what is wrong with a file, without torch's advice to read it as code."""
+def why_not_read(err: Exception) -> str:
+    """Say what is wrong with a file of torch, without its advice to read it as code.
+
+    Parameters
+    ----------
+    err
+        That ``torch.load(..., weights_only=True)`` raised.
+    """
     if isinstance(err, OSError):
         return _first_line(err)
     if code := re.search(r"GLOBAL (\S+)", str(err)):

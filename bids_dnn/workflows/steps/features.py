@@ -14,7 +14,6 @@ from bids_dnn.containers.portrait import NetworkFacts, Portrait
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
-from bids_dnn.errors import ConfigError
 from bids_dnn.features import store
 from bids_dnn.features.portrait import portray_grams
 from bids_dnn.features.ready import grams, read_ready
@@ -111,13 +110,6 @@ def _keep_ready(told: Mapping[str, Any], cache: Path) -> Extracted:
     path = Path(told["network"].removeprefix(READY))
     found = read_ready(path, layers=told["layers"])
     ids = {name for one in found.values() for name in one.ids}
-    reduction = parse_reduction(told["reduce"])
-    if reduction.kind == "srp" or told["scaled_on"] or told["transform"]:
-        raise ConfigError(
-            f"Features of {path} were made elsewhere; they are taken as they are, or with "
-            "principal components.",
-            mend="Leave transform, scale and srp out for them.",
-        )
     made = grams(found, resolve(ids, told["stimuli"], told["aliases"]), network=told["name"])
     keys = [store.key(gram.identity) for gram in made]
     for key, gram in zip(keys, made, strict=True):
