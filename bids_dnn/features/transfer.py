@@ -145,11 +145,12 @@ class OnCuda:
 
     def fetch(self, features: Tensors) -> Fetched:
         """Start to copy features to the host; what is returned waits for them."""
-        sums = torch.stack([values.sum() for values in features.values()])
+        # All that computes stays on its own stream, whose memory torch gives away again in order.
+        is_finite = torch.isfinite(torch.stack([values.sum() for values in features.values()]))
         self.down.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.down):
             made = {name: self._down(values) for name, values in features.items()}
-            finite = self._down(torch.isfinite(sums))
+            finite = self._down(is_finite)
             event = self.down.record_event()
 
         def wait() -> tuple[dict[str, Array], list[bool]]:
