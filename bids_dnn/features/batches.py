@@ -24,6 +24,7 @@ from bids_dnn.features.transfer import (
     OnCpu,
     OnCuda,
     batch_size_for,
+    is_out_of_memory,
     lane_to,
     normalized,
     placed,
@@ -156,7 +157,9 @@ def _compute(job: Batches, lane: OnCpu | OnCuda, batch: Batch) -> Fetched | None
         tokens = _tokens(network, [text for item in items for text in item])
         features = _look(job, lane.send_tokens(tokens))
         return lane.fetch({k: _averaged(values, counts) for k, values in features.items()})
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as err:
+        if not is_out_of_memory(err):
+            raise
         return None
 
 
@@ -189,7 +192,9 @@ def _halved(job: Batches, batch: Batch) -> list[Batch]:
         raise ConfigError(
             f"{job.network.card.name} and stimulus {names[0]!r} do not fit into the memory of "
             f"{job.options.device}.",
-            mend="Use --device cpu, another GPU, or fewer layers.",
+            mend="Use more memory, or fewer layers."
+            if job.options.device == "cpu"
+            else "Use --device cpu, another GPU, or fewer layers.",
         )
     while job.batch_size >= len(names):
         job.batch_size //= 2

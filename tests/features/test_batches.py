@@ -70,11 +70,12 @@ class Greedy(torch.nn.Module):
     def __init__(self, inner, most):
         super().__init__()
         self.inner, self.most, self.tried = inner, most, []
+        self.error = torch.OutOfMemoryError("CUDA out of memory.")
 
     def forward(self, x):
         self.tried.append(len(x))
         if len(x) > self.most:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise self.error
         return self.inner(x)
 
 
@@ -102,6 +103,41 @@ def test_the_batch_is_halved_until_memory_is_enough(shown, most, size):
     expected = extract_features(passes(shown))
     for layer, values in expected.items():
         np.testing.assert_allclose(made[layer], values, rtol=1e-5, atol=1e-6)
+
+
+def real_error_of_the_cpu():
+    try:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    except RuntimeError as err:
+        return err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        real_error_of_the_cpu(),
+        MemoryError("Unable to allocate 7 EiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["of the CPU", "of Python", "of cuBLAS"],
+)
+def test_memory_may_run_out_in_other_words(shown, error):
+    network, limit = greedy(4)
+    network.module.error = error
+    job = passes(shown, network, batch_size=8)
+    limit()
+    assert {len(values) for values in extract_features(job).values()} == {11}
+    assert job.batch_size == 4
+
+
+def test_other_errors_of_the_network_are_told(shown):
+    network, limit = greedy(4)
+    network.module.error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    job = passes(shown, network, batch_size=8)
+    limit()
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        extract_features(job)
+    assert job.batch_size == 8
 
 
 def test_memory_that_runs_out_later_halves_what_is_left(shown):
