@@ -17,6 +17,7 @@ from bids_dnn.features.ahead import Picture, decoded
 from bids_dnn.features.capture import capture
 from bids_dnn.features.inputs import Options, Progress, Read, Shown
 from bids_dnn.features.memory import Memory
+from bids_dnn.features.passes import BatchHalvedError
 from bids_dnn.features.probe import Probed
 from bids_dnn.features.transfer import (
     Array,
@@ -57,6 +58,8 @@ class Batches:
         The network where it works, once it is needed.
     memory
         For features, used again once those who took them let go.
+    is_begun : bool
+        Rows of this batch size were given, so that a smaller one needs them all anew.
     """
 
     network: Network
@@ -69,6 +72,7 @@ class Batches:
     batch_size: int
     on_device: list[Network] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
+    is_begun: bool = False
 
     @property
     def n(self) -> int:
@@ -102,7 +106,7 @@ def _run(job: Batches, start: int) -> Iterator[dict[str, Array]]:
 
 
 def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple[Names, Fetched]]:
-    """Compute all batches from row `first` on, in halves from where memory runs out."""
+    """Compute all batches from row `first` on; in halves where memory runs out at the first."""
     with closing(_items(job, first)) as items:
         todo: deque[Batch] = deque()
         names = iter(job.ids[first:])
@@ -115,9 +119,18 @@ def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple
                 return
             fetched = _compute(job, lane, batch)
             if fetched is None:
-                todo.extendleft(reversed(_halved(job, batch)))
+                halves = _halved(job, batch)
                 lane.clear()
+                if job.is_begun:
+                    job.is_begun = False
+                    raise BatchHalvedError(
+                        f"Memory ran out after rows were given; batches are of {job.batch_size} "
+                        "now, in which rows have other last bits.",
+                        mend=f"Take all rows anew, or ask for batch_size = {job.batch_size}.",
+                    )
+                todo.extendleft(reversed(halves))
             else:
+                job.is_begun = True
                 yield batch[0], fetched
 
 
