@@ -1,7 +1,9 @@
 """The App on networks of all kinds: layers, transforms, captions, ready features, the cache."""
 
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -187,6 +189,41 @@ def test_a_cache_may_lie_elsewhere_and_serves_another_output(app, tree, tmp_path
     pd.testing.assert_frame_equal(after, before)
     assert {path.name for path in (tmp_path / "cache").iterdir()} == set(made)
     assert list((tmp_path / "out" / "stimuli").glob("network-tiny_portrait.*"))
+
+
+@pytest.mark.parametrize("text", ['{"keys": ["a', ""])
+def test_a_damaged_index_of_the_cache_is_made_again(app, tree, tmp_path, text):
+    raw, given = tree
+    before = rows(app(raw, *given, analysis="encode"))
+    (index,) = (tmp_path / "work" / "features").glob("*-cpu.json")
+    whole = index.read_text()
+    index.write_text(text)
+    shutil.rmtree(tmp_path / "out")
+    after = rows(app(raw, *given, analysis="encode"))
+    pd.testing.assert_frame_equal(after, before)
+    assert index.read_text() == whole
+
+
+def test_a_filled_cache_that_is_read_only_serves_another_output(app, tree, tmp_path, monkeypatch):
+    raw, given = tree
+    shared = ("--cache-dir", tmp_path / "cache")
+    before = rows(app(raw, *given, *shared, analysis="encode"))
+    for path in (tmp_path / "cache").glob("*-cpu.json"):
+        path.unlink()
+    made = {path.name for path in (tmp_path / "cache").iterdir()}
+    for folder in ("out", "work"):
+        shutil.rmtree(tmp_path / folder)
+    write = Path.write_text
+
+    def write_text(path, *given, **more):
+        if path.parent == tmp_path / "cache":
+            raise OSError(errno.EROFS, "Read-only file system")
+        return write(path, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    after = rows(app(raw, *given, *shared, analysis="encode"))
+    pd.testing.assert_frame_equal(after, before)
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == made
 
 
 def test_components_and_projections_are_told(app, tree, tmp_path):

@@ -22,6 +22,7 @@ from bids_dnn.features import store
 from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
+from bids_dnn.features.index import where_open
 from bids_dnn.features.models import load_network
 from bids_dnn.features.portrait import head_layers, labels_of, portray
 from bids_dnn.features.probe import Probed, probe
@@ -284,7 +285,8 @@ def _logits_key(tower: _Tower, head: Probed) -> tuple[str, dict[str, str]]:
 def _keep_logits(tower: _Tower, logits: NDArray[np.float32] | None) -> None:
     if logits is not None:
         key, identity = _logits_key(tower, _heads(tower)[0])
-        store.write_features(Path(tower.told["cache"]), key, tower.ids, logits, identity)
+        with where_open():
+            store.write_features(Path(tower.told["cache"]), key, tower.ids, logits, identity)
 
 
 def _labels(tower: _Tower) -> Labels:

@@ -16,6 +16,7 @@ from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.errors import ConfigError
 from bids_dnn.features import store
+from bids_dnn.features.index import index_path, read_index, write_index
 from bids_dnn.features.portrait import portray_grams
 from bids_dnn.features.ready import grams, read_ready
 from bids_dnn.features.reduce import parse_reduction
@@ -32,7 +33,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     told = read_json(manifest)
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
-    index = cache / f"{told['key']}-{device}.json"  # GPU and CPU differ in the last bits
+    index = index_path(cache, told["key"], device)
     found = _known(cache, index)
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
     if found is None or not provenance.is_done(drawn, told["key"]):
@@ -60,7 +61,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             )
         found = {"layers": list(made.layers), "keys": list(made.keys)}
         found["warnings"] = list(made.warnings)
-        write_json(index, found)
+        write_index(index, found)
         if told["cache_bytes"]:
             store.prune(cache, max_bytes=told["cache_bytes"])
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
@@ -92,10 +93,8 @@ def load_grams(index: Path) -> list[FeatureGram]:
 
 
 def _known(cache: Path, index: Path) -> dict[str, Any] | None:
-    if not index.is_file():
-        return None
-    found: dict[str, Any] = read_json(index)
-    return found if all(is_whole(cache, key) for key in found["keys"]) else None
+    found: dict[str, Any] | None = read_index(index)
+    return found if found and all(is_whole(cache, key) for key in found["keys"]) else None
 
 
 def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:
