@@ -12,6 +12,7 @@ from PIL import Image
 
 from bids_dnn.features import store
 from bids_dnn.features.ready import read_ready
+from bids_dnn.workflows.steps import extraction
 from tests.factories.sources import check, write_raw
 
 pytestmark = pytest.mark.whole
@@ -310,6 +311,18 @@ def test_recomputed_products_are_those_of_the_disk(app, tree):
     more = '[networks.again]\nnetwork = "tiny.py:build"\ngram = "recompute"\nbatch_size = 3\n'
     found = rows(app(raw, *given, analysis="encode", more=more)).set_index("network")
     assert found.loc["again", "score"] == pytest.approx(found.loc["tiny", "score"], abs=1e-6)
+
+
+def test_mem_bounds_what_an_extraction_keeps_in_memory(app, tree, monkeypatch):
+    raw, given = tree
+    told, plan = [], extraction.plan_grams
+    monkeypatch.setattr(
+        extraction, "plan_grams", lambda *a, **k: told.append(k["memory"]) or plan(*a, **k)
+    )
+    app(raw, *given, "--mem", "500M", analysis="encode")
+    assert told == [125_000_000]  # a quarter, as the dry run says
+    app(raw, *given, "--mem", "1G", analysis="encode")
+    assert len(told) == 1  # memory alters no number, so that nothing is made again
 
 
 def test_scaling_by_stimuli_that_are_tested_is_refused(app, tree):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.backend import cores, memory_gb
+from bids_dnn.backend import cores
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.network import Network
 from bids_dnn.containers.portrait import Portrait
@@ -243,7 +243,7 @@ def _keep_features(tower: _Tower) -> dict[str, str]:
     )
     keys = {layer: store.key(identity) for layer, identity in identities.items()}
     todo = [one for one in tower.probed if not store.has(cache, keys[one.layer.name], "features")]
-    for some in _fitting(todo, n=len(tower.ids), room=int(MEMORY_SHARE * memory_gb() * 1e9)):
+    for some in _fitting(todo, n=len(tower.ids), room=_memory(tower.told)):
         ticker = _ticker(tower)
         try:
             passes = passes_of(
@@ -327,7 +327,7 @@ def _products(
         passes.n,
         passes.widths,
         free_disk=shutil.disk_usage(tower.out_dir).free,
-        memory=int(MEMORY_SHARE * memory_gb() * 1e9),
+        memory=_memory(told),
         mode=told["gram"],
     )
     found = grams_of(passes, plan=plan, scratch=tower.out_dir / "scratch", train=train)
@@ -346,6 +346,11 @@ def _products(
             identity,
             sums=product.sums,
         )
+
+
+def _memory(told: Told) -> int:
+    """Return the bytes that blocks of features may take, of what the run may use."""
+    return int(MEMORY_SHARE * told["memory_gb"] * 1e9)
 
 
 def device_name(device: str) -> str:
