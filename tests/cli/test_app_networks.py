@@ -144,6 +144,22 @@ def test_features_are_kept_where_asked_for_also_when_their_products_are_there(ap
     assert told["Shape"] == list(again.values.shape)
 
 
+def test_damaged_features_that_are_kept_are_made_again(app, tree, tmp_path):
+    raw, given = tree
+    more = '[networks.kept]\nnetwork = "tiny.py:build"\nlayers = ["1"]\nkeep_features = true\n'
+    app(raw, *given, analysis="encode", more=more)
+    cache, written = tmp_path / "work" / "features", tmp_path / "out" / "stimuli"
+    (entry,) = cache.glob("*-features")
+    before = store.read_features(cache, entry.name[:64]).values
+    chunk = next(path for path in entry.rglob("c/*/*") if path.is_file())
+    chunk.write_bytes(bytes(chunk.stat().st_size))
+    shutil.rmtree(tmp_path / "out")
+    app(raw, *given, analysis="encode", more=more)
+    np.testing.assert_array_equal(store.read_features(cache, entry.name[:64]).values, before)
+    (again,) = read_ready(written / "network-kept_layer-1_features.npy").values()
+    np.testing.assert_array_equal(again.values, before)
+
+
 def add_training_pictures(raw):
     """Add three pictures that nobody saw, with the split train."""
     names = [*PICTURES, "other/0.png", "other/1.png", "other/2.png"]

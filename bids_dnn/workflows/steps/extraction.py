@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bids_dnn.containers.network import Network
 from bids_dnn.containers.portrait import Portrait
 from bids_dnn.errors import MissingInputError, NotEnoughDataError, UnreadableError
 from bids_dnn.features import store
+from bids_dnn.features.claims import claimed
 from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
@@ -242,19 +243,23 @@ def _keep_features(tower: _Tower) -> dict[str, str]:
         reduction=tower.reduction,
     )
     keys = {layer: store.key(identity) for layer, identity in identities.items()}
-    todo = [one for one in tower.probed if not store.has(cache, keys[one.layer.name], "features")]
-    for some in _fitting(todo, n=len(tower.ids), room=_memory(tower.told)):
-        ticker = _ticker(tower)
-        try:
-            passes = passes_of(
-                tower.network, tower.inputs, some, options=tower.options, progress=ticker
-            )
-            found = extract_features(projected(passes, tower.reduction))
-        finally:
-            ticker.close()
-        for layer, values in found.items():
-            store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
+    with claimed(cache, tuple(keys.values()), kind="features", say=log.warning) as ours:
+        todo = [one for one in tower.probed if keys[one.layer.name] in ours]
+        for some in _fitting(todo, n=len(tower.ids), room=_memory(tower.told)):
+            for layer, values in _features(tower, some).items():
+                store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
     return keys
+
+
+def _features(tower: _Tower, probed: Sequence[Probed]) -> dict[str, NDArray[np.float32]]:
+    ticker = _ticker(tower)
+    try:
+        passes = passes_of(
+            tower.network, tower.inputs, probed, options=tower.options, progress=ticker
+        )
+        return extract_features(projected(passes, tower.reduction))
+    finally:
+        ticker.close()
 
 
 def _fitting(probed: Sequence[Probed], *, n: int, room: int) -> Iterator[list[Probed]]:
@@ -298,14 +303,8 @@ def _labels(tower: _Tower) -> Labels:
     try:
         logits = store.read_features(cache, key).values
     except (MissingInputError, UnreadableError):
-        ticker = _ticker(tower)
-        try:
-            passes = passes_of(
-                tower.network, tower.inputs, heads, options=tower.options, progress=ticker
-            )
-            logits = extract_features(passes)[heads[0].layer.name]
-        finally:
-            ticker.close()
+        plain = replace(tower, reduction=Reduction())
+        logits = _features(plain, heads)[heads[0].layer.name]
         _keep_logits(tower, logits)
     return labels_of(logits, card=tower.network.card, stimuli=tower.ids)
 
