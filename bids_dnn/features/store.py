@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -289,6 +289,7 @@ def prune(
     *,
     max_bytes: int | None = None,
     unused_for_s: float | None = None,
+    needed: Collection[str] = (),
 ) -> list[Entry]:
     """Remove entries, the least recently used first, until the cache is small enough.
 
@@ -303,6 +304,8 @@ def prune(
         That may stay; None = any size.
     unused_for_s : float
         Entries that nobody used for so long are removed, whatever the size; None = keep them.
+    needed
+        Keys of Gram matrices that stay in any case.
 
     Returns
     -------
@@ -326,7 +329,8 @@ def prune(
         idle_s = now - entry.used
         is_old = unused_for_s is not None and idle_s > unused_for_s
         is_over = max_bytes is not None and total > max_bytes
-        if not (is_old or is_over) or abs(idle_s) < RECENT_S:
+        is_needed = entry.kind == "gram" and entry.key in needed
+        if not (is_old or is_over) or is_needed or abs(idle_s) < RECENT_S:
             continue
         name = name_of(entry.key, entry.kind)
         if is_held(folder / f"{name}{SUFFIX}"):

@@ -160,6 +160,19 @@ def test_damaged_features_that_are_kept_are_made_again(app, tree, tmp_path):
     np.testing.assert_array_equal(again.values, before)
 
 
+def test_a_small_cache_keeps_what_other_networks_of_the_run_made(app, tree, tmp_path, monkeypatch):
+    """As if the second extraction took longer than what was just read is spared for."""
+    raw, given = tree
+    monkeypatch.setattr(store, "RECENT_S", 0.0)
+    more = '[networks.second]\nnetwork = "tiny.py:build"\ntransform = ["grey()"]\n'
+    found = rows(app(raw, *given, "--cache-size", "1K", analysis="encode", more=more))
+    assert set(found["network"]) == {"tiny", "second"}
+    kept = {one.key for one in store.entries(tmp_path / "work" / "features")}
+    more = '[networks.third]\nnetwork = "tiny.py:build"\ntransform = ["grey()", "aperture()"]\n'
+    app(raw, *given, "--cache-size", "1K", analysis="encode", more=more)
+    assert not kept <= {one.key for one in store.entries(tmp_path / "work" / "features")}
+
+
 def add_training_pictures(raw):
     """Add three pictures that nobody saw, with the split train."""
     names = [*PICTURES, "other/0.png", "other/1.png", "other/2.png"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
         found["warnings"] = list(made.warnings)
         write_index(index, found)
         if told["cache_bytes"]:
-            store.prune(cache, max_bytes=told["cache_bytes"])
+            needed = {*found["keys"], *_keys_beside(told, cache, device)}
+            store.prune(cache, max_bytes=told["cache_bytes"], needed=needed)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
     where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
@@ -90,6 +91,13 @@ def load_grams(index: Path) -> list[FeatureGram]:
         named = replace(gram, network=told["name"], layer=layer, identity=identity)
         made.append(replace(named, n_components=n_components))
     return made
+
+
+def _keys_beside(told: Mapping[str, Any], cache: Path, device: str) -> Iterator[str]:
+    """Give the keys of the run's other networks, which analyses may read hours from now."""
+    for key in told["beside"]:
+        beside = read_index(index_path(cache, key, device))
+        yield from beside["keys"] if beside else ()
 
 
 def _known(cache: Path, index: Path) -> dict[str, Any] | None:
