@@ -109,6 +109,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
+    from bids_dnn.features.reduce import parse_reduction, widths_left
     from bids_dnn.features.text import check_captioner
 
     network = load_network(
@@ -124,7 +125,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         check_captioner(told["captioner"], offline=told["offline"])
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
-    plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
+    left = widths_left(parse_reduction(told["reduce"]), widths, n_stimuli=n)
+    plan = plan_grams(n, left, free_disk=free_disk, memory=memory, mode=told["gram"])
     weights = told["weights"] or ("its own" if ".py:" in told["network"] else "published")
     route = "memory" if plan.mode == "recompute" and plan.n_passes == 1 else plan.mode
     passes = "1 pass" if plan.n_passes == 1 else f"{plan.n_passes} passes"

@@ -82,6 +82,8 @@ def test_the_plan_says_what_products_take():
     made = extraction_of("net", told, **sizes)
     assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
     assert "  transform grey()" in made.lines
+    fewer = extraction_of("net", {**told, "reduce": "srp(n=50)"}, **sizes)
+    assert fewer.disk_gb == pytest.approx((4 * 1000 * 50 + 8 * 1000**2) / 1e9, rel=0.01)
     ready = extraction_of("mine", {**told, "network": "features:a.npy"}, **sizes)
     assert ready.disk_gb == pytest.approx(8 * 1000**2 / 1e9)
 

@@ -139,7 +139,10 @@ def build(name: str) -> torch.nn.Module:
             f"{path} has no function {factory!r} that makes a network.",
             mend=nearest(factory, [key for key in there if not key.startswith("_")]),
         )
-    made = make()
+    try:
+        made = make()
+    except ImportError as err:
+        raise _not_there(path, err) from err
     if not isinstance(made, torch.nn.Module):
         raise ConfigError(
             f"{factory}() in {path} returned a {type(made).__name__}, not a torch.nn.Module.",
@@ -195,8 +198,12 @@ def _run(path: Path) -> ModuleType:
             mend="Mend the file; python -m py_compile shows the place.",
         ) from err
     except ImportError as err:
-        raise MissingInputError(
-            f"{path} imports what is not there: {err}.",
-            mend=f"Install it; for a file beside it, type: export PYTHONPATH={path.parent}",
-        ) from err
+        raise _not_there(path, err) from err
     return module
+
+
+def _not_there(path: Path, err: ImportError) -> MissingInputError:
+    return MissingInputError(
+        f"{path} imports what is not there: {err}.",
+        mend=f"Install it; for a file beside it, type: export PYTHONPATH={path.parent}",
+    )

@@ -94,6 +94,12 @@ def test_a_file_that_imports_what_is_not_there_is_refused(tmp_path):
         card(written(tmp_path, "import no_such_lab\n"))
 
 
+def test_a_factory_that_imports_what_is_not_there_is_refused(tmp_path):
+    name = written(tmp_path, "def factory():\n    import no_such_lab\n")
+    with pytest.raises(MissingInputError, match=r"net\.py imports .*'no_such_lab'.*PYTHONPATH"):
+        build(name)
+
+
 def test_dataclasses_in_the_file_work(tmp_path):
     text = """
 from __future__ import annotations
