@@ -242,6 +242,13 @@ def _probed(network: Network, layer: Layer, towers: Mapping[Modality, _Tower]) -
     tower = towers[modality]
     seen = _look(layer, tower)
     if isinstance(seen, str):
+        if not ran and "text" in network.card.methods and "text" not in towers:
+            raise ConfigError(
+                f"Layer {layer.name!r} of {network.card.name} does not run when pictures are "
+                "shown, and no text can be: its tokenizer is not there.",
+                mend="Fetch the tokenizer (the log says from where), or name a layer of the "
+                "image tower.",
+            )
         raise ConfigError(
             f"Layer {layer.name!r} of {network.card.name} {seen}.",
             mend="Name a module inside it or the one after it, write :field(NAME) where it puts "

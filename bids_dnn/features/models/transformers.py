@@ -14,7 +14,7 @@ import torch
 from bids_dnn.containers.network import Card, Modality
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import blocks_of, runnable, without_weights
+from bids_dnn.features.models.blocks import blocks_of, fields_of, runnable, without_weights
 from bids_dnn.features.models.feeding import KNOWN, feeding_of, license_of
 from bids_dnn.features.models.pretrained import (
     PREFIX,
@@ -31,6 +31,7 @@ from bids_dnn.features.models.tokens import Tokenizer
 KEPT = ("Model", "ForImageClassification", "WithProjection")  # endings of classes used as they are
 MASKED = ("vit_mae",)
 ENDS = ("visual_projection",)
+POOLED = "pooler_output"
 _log = logging.getLogger(__name__)
 
 
@@ -103,7 +104,7 @@ def card(name: str) -> Card:
         reference=f"{Path(name).name if Path(name).is_dir() else name}{told}",
         doi=paper.doi,
         license=license_of(folder) if folder else (paper.license if name in KNOWN else ""),
-        aliases=_aliases(module, methods),
+        aliases=_aliases(module, methods, size_px=feeding["size_px"]),
         head=head if labels else "",
         labels=labels,
         methods=methods,
@@ -297,12 +298,16 @@ def _ends(module: torch.nn.Module) -> tuple[str, ...]:
     return tuple(name for name, _ in module.named_children() if name in ENDS)
 
 
-def _aliases(module: torch.nn.Module, methods: Mapping[Modality, str]) -> dict[str, str]:
+def _aliases(
+    module: torch.nn.Module, methods: Mapping[Modality, str], *, size_px: int
+) -> dict[str, str]:
     if len(methods) == 1:
         base = getattr(module, "base_model_prefix", "")
-        is_inside = base and hasattr(module, base)
-        path = f"{base}:field(pooler_output)" if is_inside else ".pooler_output"
-        return {"pooler_output": path}
+        inside = base if base and hasattr(module, base) else ""
+        there = fields_of(module, inside, size_px=size_px) if "image" in methods else None
+        if there is not None and POOLED not in there:
+            return {}  # a classifier of patches has no pooler, and neither has a captioner's eye
+        return {POOLED: f"{inside}:field({POOLED})" if inside else f".{POOLED}"}
     there = {name for name, _ in module.named_children()}
     image, text = "vision_model:field(pooler_output)", "text_model:field(pooler_output)"
     return {
