@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -153,11 +153,8 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     config = _config(name)
     kind = _kind(config)
     _methods(kind)
-    module, lacking = put_in(kind, _part(config), _own(config, state), source=name)
-    if lacking and all(key.startswith("pooler.") for key in lacking):
-        module.pooler = None  # it was never trained, and would be random
-        lacking = ()
-    if lacking:
+    module, lacking = put_in(kind, _part(config), _own(kind, state), source=name)
+    if lacking and not _drop_pooler(module, lacking):
         raise ShapeError(
             f"The weights of {PREFIX}:{name} in {folder} do not fit {kind.__name__}: they lack "
             f"{lacking[0]!r} and {len(lacking) - 1} more.",
@@ -171,13 +168,16 @@ def translated(
 ) -> Mapping[str, torch.Tensor]:
     """Return weights under the names that they have in the network, as transformers maps them.
 
+    Of a captioner's they are those of its eye. A pooler that they lack is taken out of `module`.
+
     Raises
     ------
     ShapeError
         If a tensor has another shape than in the network.
     """
-    own: Any = module
-    made, lacking = put_in(type(module), own.config, state, source="The file of weights")
+    own, kind = cast(Any, module), type(module)
+    made, lacking = put_in(kind, own.config, _own(kind, state), source="The file of weights")
+    _drop_pooler(module, lacking)
     return {key: value for key, value in made.state_dict().items() if key not in lacking}
 
 
@@ -272,11 +272,20 @@ def _part(config: Any) -> Any:
     return config.vision_config if config.model_type == "git" else config
 
 
-def _own(config: Any, state: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    if config.model_type != "git":
-        return state
+def _own(kind: Any, state: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Return the weights of the class: where they are a captioner's, those of its eye."""
     eye = re.compile(r"^(git\.)?image_encoder\.")
+    if kind is not hub.library(PREFIX).GitVisionModel or not any(map(eye.match, state)):
+        return state
     return {eye.sub("", key): value for key, value in state.items() if eye.match(key)}
+
+
+def _drop_pooler(module: Any, lacking: Sequence[str]) -> bool:
+    """Take out a pooler that was never trained, and would be random, where no more is lacking."""
+    is_all = bool(lacking) and all(key.startswith("pooler.") for key in lacking)
+    if is_all:
+        module.pooler = None
+    return is_all
 
 
 def _methods(kind: Any) -> dict[Modality, str]:
