@@ -117,10 +117,11 @@ def _check_names(path: Path, card: Card) -> None:
             mend="Name the layer that puts out a logit for each label: head = 'fc'.",
         )
     for key in ("aliases", "methods"):
-        given = getattr(card, key)
-        if not isinstance(given, Mapping):
+        given: object = getattr(card, key)
+        told = [*given, *given.values()] if isinstance(given, Mapping) else [None]
+        if not all(isinstance(one, str) for one in told):
             raise ConfigError(
-                f"The card in {path} has {key} = {given!r}, not a dictionary.",
+                f"The card in {path} has {key} = {given!r}, not a dictionary of words.",
                 mend=f"Write {key} = {EXAMPLES[key]}.",
             )
     if wrong := [key for key in card.methods if key not in get_args(Modality)]:

@@ -313,8 +313,8 @@ def _aliases(
     if len(methods) == 1:
         base = getattr(module, "base_model_prefix", "")
         inside = base if base and hasattr(module, base) else ""
-        there = fields_of(module, inside, size_px=size_px) if "image" in methods else None
-        if there is not None and POOLED not in there:
+        fields = fields_of(module, inside, size_px=size_px) if "image" in methods else None
+        if fields is not None and POOLED not in fields:
             return {}  # a classifier of patches has no pooler, and neither has a captioner's eye
         return {POOLED: f"{inside}:field({POOLED})" if inside else f".{POOLED}"}
     there = {name for name, _ in module.named_children()}

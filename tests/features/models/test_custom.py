@@ -61,6 +61,7 @@ def test_every_field_of_a_card_may_be_given(tmp_path):
         ("card = {'layers': 'fc'}", "layers = 'fc', not a row"),
         ("card = {'labels': ('a', 'b')}", "2 labels, but no head"),
         ("card = {'aliases': ('conv1',)}", r"aliases = \('conv1',\), not a dictionary"),
+        ("card = {'aliases': {'a': 0}}", r"aliases = \{'a': 0\}, not a dictionary of words"),
         ("card = {'methods': {'images': 'forward'}}", "for 'images'.*'image'"),
     ],
 )
