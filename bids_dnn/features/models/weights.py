@@ -137,8 +137,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     path
         ``.safetensors``, or what ``torch.save(module.state_dict(), path)`` writes. Where it is
         wrapped as ``{"state_dict": ...}`` (or ``model_state_dict``, ``model``), what is inside is
-        taken; where every name begins with ``module.``, as networks trained in parallel are
-        saved, that is left out.
+        taken; where every name begins with ``module.`` or ``_orig_mod.``, as networks trained in
+        parallel or compiled are saved, that is left out, as often as it is there.
 
     Raises
     ------
@@ -165,9 +165,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             mend="Save it with torch.save(module.state_dict(), path).",
         )
     state: dict[str, torch.Tensor] = dict(found)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    while prefix := next((one for one in PREFIXES if all(k.startswith(one) for k in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
 
