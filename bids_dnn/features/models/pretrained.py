@@ -14,7 +14,7 @@ import torch
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.weights import read_state
+from bids_dnn.features.models.weights import check_kinds, read_state
 
 PREFIX = "transformers"
 INDEX = "model.safetensors.index.json"
@@ -141,7 +141,7 @@ def put_in(
     Raises
     ------
     ShapeError
-        If a tensor has another shape than in the network.
+        If a tensor has another shape than in the network, or holds integers in place of weights.
     """
     with quiet():
         module, told = kind.from_pretrained(
@@ -159,6 +159,7 @@ def put_in(
             mend="Give the weights of this very architecture, or name the network that they are "
             "of.",
         )
+    check_kinds(module, state, source=source)
     return module.float(), tuple(sorted(told["missing_keys"]))
 
 

@@ -239,8 +239,10 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: 
     Raises
     ------
     ShapeError
-        If a tensor is missing, too many, or has another shape; the first one is named.
+        If a tensor is missing, too many, has another shape, or holds integers in place of
+        weights; the first one is named.
     """
+    check_kinds(module, state, source=source)
     own = module.state_dict()
     for key, tensor in own.items():
         if key not in state:
@@ -258,6 +260,32 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: 
         for key, tensor in own.items():  # not load_state_dict: some networks ask for a version
             if key in state:
                 tensor.copy_(state[key])
+
+
+def check_kinds(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: str
+) -> None:
+    """Refuse integers in place of weights: quantized ones are nothing without their scales.
+
+    Parameters
+    ----------
+    module, state, source
+        As for `fill`; names that the network has not are left alone.
+
+    Raises
+    ------
+    ShapeError
+        If a tensor holds integers and the network's does not; the first one is named.
+    """
+    for key, tensor in module.state_dict().items():
+        given = state.get(key, tensor)
+        if tensor.is_floating_point() and not given.is_floating_point():
+            kind = str(given.dtype).removeprefix("torch.")
+            raise ShapeError(
+                f"{source} does not fit the network: it has {key!r} as {kind}, and the network "
+                "computes with floating-point numbers.",
+                mend="Give the weights as they were before they were quantized.",
+            )
 
 
 def _mismatch(source: str, what: str) -> ShapeError:

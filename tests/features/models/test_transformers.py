@@ -240,6 +240,15 @@ def test_weights_of_another_network_are_refused(folder):
             load(folder)
 
 
+def test_quantized_weights_are_refused(folder):
+    made.save_dinov2(folder)
+    state = load_file(folder / "model.safetensors")
+    save_file({**state, "layernorm.bias": torch.zeros(16, dtype=torch.int8)}, folder / "w.sft")
+    (folder / "w.sft").replace(folder / "model.safetensors")
+    with pytest.raises(ShapeError, match=r"has 'layernorm\.bias' as int8, .*quantized"):
+        load(folder)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
