@@ -23,6 +23,7 @@ from bids_dnn.features.models.pretrained import (
     put_in,
     quiet,
     reading,
+    weight_files,
     weights_of,
 )
 from bids_dnn.features.models.references import KIND_PAPERS, NONE
@@ -131,6 +132,21 @@ def build(name: str) -> torch.nn.Module:
     with quiet():
         made: torch.nn.Module = kind(_part(config))
     return made
+
+
+def find_all(name: str, *, offline: bool) -> tuple[Path, ...]:
+    """Return the files of the published weights, downloaded where they are not there yet.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is neither a repository nor a folder.
+    MissingInputError
+        If they are not there, and cannot or may not be downloaded.
+    UnreadableError
+        If the list of several files is damaged.
+    """
+    return weight_files(name, offline=offline)
 
 
 def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
