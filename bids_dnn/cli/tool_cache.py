@@ -85,9 +85,15 @@ def check(folder: Path, *, remove: bool) -> None:
     with guarded(0):
         from bids_dnn.features import store
         from bids_dnn.features.entry import remove as remove_entry
+        from bids_dnn.features.index import damaged_indices
 
         found = store.entries(folder.absolute())
         damaged = 0
+        indices = damaged_indices(folder.absolute())
+        for path in indices:
+            if remove:
+                path.unlink(missing_ok=True)
+            click.echo(f"The index {path} is damaged.{' Removed.' if remove else ''}")
         for entry in found:
             if not (why := store.problem(folder.absolute(), entry)):
                 continue
@@ -95,7 +101,7 @@ def check(folder: Path, *, remove: bool) -> None:
             gone = remove and remove_entry(folder.absolute(), entry.key, kind=entry.kind)
             click.echo(f"{why} ({_named(entry)}){' Removed.' if gone else ''}")
         click.echo(f"{len(found) - damaged} of {len(found)} entries are whole.")
-        if damaged and not remove:
+        if (damaged or indices) and not remove:
             click.echo("Remove the others with --remove; a run makes them again.")
             sys.exit(1)
 

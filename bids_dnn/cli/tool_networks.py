@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bids_dnn.cli.options import DoubleSpelling, guarded
+from bids_dnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from bids_dnn.containers.network import Card, Network
@@ -45,10 +46,12 @@ def layers(network: str, weights: str | None, *, shows_all: bool, offline: bool)
         loaded = load_whole(network, weights=weights or "random", seed=0, offline=offline)
         found = {one.layer.module: one for one in probe(loaded, None)}
         shows_all = shows_all or not (loaded.card.layers or loaded.card.aliases)
-        rows = _rows(loaded, found, shows_all=shows_all)
+        rows, refused = _rows(loaded, found, shows_all=shows_all)
         click.echo("\n".join([*_card(loaded.card), "", *_table(rows)]))
         more = "" if shows_all else f"; --all shows all {len(found)} modules"
         click.echo(f"\n{MARK} = analyzed by default{more}.")
+        if refused:
+            click.echo("\n".join(["", "On the card, but not to be had:", *refused]))
 
 
 @click.command(cls=DoubleSpelling)
@@ -96,8 +99,10 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)
 
 
-def _rows(network: Network, found: dict[str, Probed], *, shows_all: bool) -> list[Row]:
-    """Return what the table shows, in forward order.
+def _rows(
+    network: Network, found: dict[str, Probed], *, shows_all: bool
+) -> tuple[list[Row], list[str]]:
+    """Return what the table shows, in forward order, and why it shows no more.
 
     Parameters
     ----------
@@ -110,7 +115,6 @@ def _rows(network: Network, found: dict[str, Probed], *, shows_all: bool) -> lis
     """
     from bids_dnn.features.layers import Layer as Asked
     from bids_dnn.features.layers import parse_layer
-    from bids_dnn.features.probe import probe
 
     card = network.card
     names: dict[Layer, list[str]] = {}
@@ -121,14 +125,32 @@ def _rows(network: Network, found: dict[str, Probed], *, shows_all: bool) -> lis
         names.setdefault(Asked("", module), []).append(module)
 
     asked = [texts[0] for bare, texts in names.items() if _plain(bare, found) is None]
-    others = iter(probe(network, asked)) if asked else iter(())
+    others = _each(network, asked)
     forward = {module: place for place, module in enumerate(found)}
-    rows = []
+    rows, refused = [], []
     for bare, texts in names.items():
-        probed = _plain(bare, found) or next(others)
+        probed = _plain(bare, found) or others[texts[0]]
+        if isinstance(probed, ConfigError):
+            also = f" (So it is with {', '.join(texts[1:])}.)" if texts[1:] else ""
+            refused.append(f"  {probed}{also}")
+            continue
         place = forward.get(bare.module, len(forward))
         rows.append((place, _row(card, texts, probed)))
-    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])], refused
+
+
+def _each(network: Network, asked: Sequence[str]) -> dict[str, Probed | ConfigError]:
+    """Return what each layer puts out, or why it cannot be had: one spoils no other."""
+    from bids_dnn.features.probe import probe
+
+    if not asked:
+        return {}
+    try:
+        return dict(zip(asked, probe(network, asked), strict=True))
+    except ConfigError as err:
+        if len(asked) == 1:
+            return {asked[0]: err}
+    return {name: told for one in asked for name, told in _each(network, [one]).items()}
 
 
 def _plain(layer: Layer, found: Mapping[str, Probed]) -> Probed | None:

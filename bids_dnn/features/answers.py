@@ -8,9 +8,14 @@ import torch
 
 from bids_dnn.containers.network import Modality, Network
 from bids_dnn.errors import ConfigError
+from bids_dnn.features.own_code import running
 from bids_dnn.features.trace import Trace, tensors_of
 
 TEXTS = ("a dog", "a red car", "an old house")
+MEND = (
+    "Mend its forward pass, which takes a batch of RGB pictures, or size_px and methods of its "
+    "card."
+)
 ALIKE = 1e-2  # of the largest value; rounding moves it by 1e-5
 OTHER_CONTRAST, OTHER_MEAN = 3.0, 1.0  # of the third input, so that means over a batch move
 
@@ -23,15 +28,23 @@ def show(network: Network, modality: Modality, n: int) -> object:
     network
     modality
     n : int
+
+    Raises
+    ------
+    ConfigError
+        If the network raises something.
     """
     device = next((one.device for one in network.module.parameters()), torch.device("cpu"))
     if modality == "text" and network.tokenize is not None:
         tokens = network.tokenize(TEXTS[:n])
-        return network.read({key: value.to(device) for key, value in tokens.items()})
+        with running(f"{network.card.name}, shown {n} texts,", mend=MEND):
+            return network.read({key: value.to(device) for key, value in tokens.items()})
     size = network.card.size_px
     drawn = torch.randn((3, 3, size, size), generator=torch.Generator().manual_seed(0))
     drawn[2].mul_(OTHER_CONTRAST).add_(OTHER_MEAN)
-    return network.show(drawn[:n].to(device))
+    shown = f"{network.card.name}, shown {n} pictures of 3 x {size} x {size},"
+    with running(shown, mend=MEND):
+        return network.show(drawn[:n].to(device))
 
 
 def batch_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:

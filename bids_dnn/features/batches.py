@@ -17,6 +17,7 @@ from bids_dnn.features.ahead import Picture, decoded
 from bids_dnn.features.capture import capture
 from bids_dnn.features.inputs import Options, Progress, Read, Shown
 from bids_dnn.features.memory import Memory
+from bids_dnn.features.passes import BatchHalvedError
 from bids_dnn.features.probe import Probed
 from bids_dnn.features.transfer import (
     Array,
@@ -24,6 +25,7 @@ from bids_dnn.features.transfer import (
     OnCpu,
     OnCuda,
     batch_size_for,
+    is_out_of_memory,
     lane_to,
     normalized,
     placed,
@@ -56,6 +58,8 @@ class Batches:
         The network where it works, once it is needed.
     memory
         For features, used again once those who took them let go.
+    is_begun : bool
+        Rows of this batch size were given, so that a smaller one needs them all anew.
     """
 
     network: Network
@@ -68,6 +72,7 @@ class Batches:
     batch_size: int
     on_device: list[Network] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
+    is_begun: bool = False
 
     @property
     def n(self) -> int:
@@ -101,7 +106,7 @@ def _run(job: Batches, start: int) -> Iterator[dict[str, Array]]:
 
 
 def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple[Names, Fetched]]:
-    """Compute all batches from row `first` on, in halves from where memory runs out."""
+    """Compute all batches from row `first` on; in halves where memory runs out at the first."""
     with closing(_items(job, first)) as items:
         todo: deque[Batch] = deque()
         names = iter(job.ids[first:])
@@ -114,9 +119,18 @@ def _computed(job: Batches, lane: OnCpu | OnCuda, first: int) -> Generator[tuple
                 return
             fetched = _compute(job, lane, batch)
             if fetched is None:
-                todo.extendleft(reversed(_halved(job, batch)))
+                halves = _halved(job, batch)
                 lane.clear()
+                if job.is_begun:
+                    job.is_begun = False
+                    raise BatchHalvedError(
+                        f"Memory ran out after rows were given; batches are of {job.batch_size} "
+                        "now, in which rows have other last bits.",
+                        mend=f"Take all rows anew, or ask for batch_size = {job.batch_size}.",
+                    )
+                todo.extendleft(reversed(halves))
             else:
+                job.is_begun = True
                 yield batch[0], fetched
 
 
@@ -156,7 +170,9 @@ def _compute(job: Batches, lane: OnCpu | OnCuda, batch: Batch) -> Fetched | None
         tokens = _tokens(network, [text for item in items for text in item])
         features = _look(job, lane.send_tokens(tokens))
         return lane.fetch({k: _averaged(values, counts) for k, values in features.items()})
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as err:
+        if not is_out_of_memory(err):
+            raise
         return None
 
 
@@ -189,7 +205,9 @@ def _halved(job: Batches, batch: Batch) -> list[Batch]:
         raise ConfigError(
             f"{job.network.card.name} and stimulus {names[0]!r} do not fit into the memory of "
             f"{job.options.device}.",
-            mend="Use --device cpu, another GPU, or fewer layers.",
+            mend="Use more memory, or fewer layers."
+            if job.options.device == "cpu"
+            else "Use --device cpu, another GPU, or fewer layers.",
         )
     while job.batch_size >= len(names):
         job.batch_size //= 2

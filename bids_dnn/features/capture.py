@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -142,10 +142,11 @@ def arithmetic(precision: Precision, device: str) -> Iterator[None]:
         ``cpu`` or ``cuda``.
     """
     is_coarse = precision == "tf32" and device == "cuda"
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if is_coarse else "highest")
-    try:
-        with ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(_without_newer_settings())
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if is_coarse else "highest")
+        try:
             stack.enter_context(
                 torch.backends.cudnn.flags(
                     enabled=True, benchmark=False, deterministic=True, allow_tf32=is_coarse
@@ -154,8 +155,46 @@ def arithmetic(precision: Precision, device: str) -> Iterator[None]:
             if precision == "bf16":
                 stack.enter_context(torch.autocast(device, dtype=torch.bfloat16))
             yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def _without_newer_settings() -> Iterator[None]:
+    """Let torch's older settings of precision hold alone inside the block; all come back.
+
+    What says ``fp32_precision`` in releases that have it outlasts the older settings, which
+    refuse to be read while the two disagree.
+    """
+    backends: Any = torch.backends
+    matmuls, convolutions = _newer_settings()
+    inner = [*matmuls, *convolutions]
+    outer = [backends, backends.cudnn] if inner else []
+    kept = []
+    for one in [*outer, *inner]:  # a setting shows that of the one around it, so that goes first
+        kept.append((one, one.fp32_precision))
+        one.fp32_precision = "none"
+    try:
+        for value in ("none", "tf32"):
+            for one in convolutions:
+                one.fp32_precision = value
+            with suppress(RuntimeError):
+                _ = backends.cudnn.allow_tf32
+                break
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        for one, value in reversed(kept):
+            one.fp32_precision = value
+
+
+def _newer_settings() -> tuple[list[Any], list[Any]]:
+    """Return what has a ``fp32_precision``: products and oneDNN, and what cuDNN does."""
+    backends: Any = torch.backends
+    if not hasattr(backends, "fp32_precision"):
+        return [], []
+    of_cpu = [getattr(backends.mkldnn, name, None) for name in ("matmul", "conv", "rnn")]
+    found = [backends.cuda.matmul, *(one for one in of_cpu if one is not None)]
+    return found, [backends.cudnn.conv, backends.cudnn.rnn]
 
 
 def _with_batch(probed: Probed, output: torch.Tensor | None, n: int) -> torch.Tensor | None:

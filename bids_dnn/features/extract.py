@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from bids_dnn.features.batches import Batches
 from bids_dnn.features.gram import grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
 from bids_dnn.features.inputs import Options, Progress, Read, Shown
-from bids_dnn.features.passes import Passes
+from bids_dnn.features.passes import Passes, steadily
 from bids_dnn.features.probe import Probed, probe
 from bids_dnn.features.scratch import free_disk
 from bids_dnn.features.transfer import Array
@@ -37,7 +38,8 @@ def passes_of(
     """Return features of stimuli in batches, all layers at once; nothing is computed yet.
 
     Each call of what is returned shows the stimuli from a row on. A row is always computed in
-    the same batch, wherever the pass began, so that it has the same bytes in each.
+    the same batch, wherever the pass began, so that it has the same bytes in each. Where memory
+    runs out after the first batch, whoever takes the rows begins anew (`passes.steadily`).
 
     Parameters
     ----------
@@ -105,6 +107,10 @@ def extract_features(passes: Passes) -> dict[str, Array]:
     ShapeError
         If a stimulus has another shape than the network takes.
     """
+    return steadily(partial(_collected, passes))
+
+
+def _collected(passes: Passes) -> dict[str, Array]:
     made = {
         layer: np.empty((passes.n, width), np.float32) for layer, width in passes.widths.items()
     }

@@ -155,7 +155,13 @@ def resolve_layers(module: torch.nn.Module, card: Card, names: Sequence[str]) ->
     for name in names:
         layer = parse_layer(name, card.aliases)
         if layer.module and layer.module not in there:
-            path = _split(name, ":")[0]
+            path = _split(name, ":")[0].strip()
+            if path in card.aliases:
+                raise ConfigError(
+                    f"The alias {path!r} of {card.name} stands for {layer.module!r}, which the "
+                    "network does not have.",
+                    mend=f"Correct the card. {nearest(layer.module, there)}",
+                )
             raise ConfigError(f"{card.name} has no layer {path!r}.", mend=nearest(path, known))
         bare = replace(layer, name="")
         if bare in made:

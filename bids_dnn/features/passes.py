@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bids_dnn.errors import BidsDnnError
+
+Made = TypeVar("Made")
+
+
+class BatchHalvedError(BidsDnnError, RuntimeError):
+    """Memory ran out after rows were given: all are to be taken anew, in smaller batches."""
 
 
 class Passes(Protocol):
@@ -28,4 +36,27 @@ class Passes(Protocol):
         """Give all rows from `start` on, in order: for each layer a batch (b, p).
 
         An array that was given is not altered afterwards; it may be kept.
+
+        Raises
+        ------
+        BatchHalvedError
+            If memory ran out after rows were given, in this call or one before; see `steadily`.
         """
+
+
+def steadily(take: Callable[[], Made]) -> Made:
+    """Take rows of passes in batches of one size: from the beginning where memory runs out.
+
+    The last bits of a row depend on the batch in which it was computed, and only the size that
+    was used last is kept with what is made.
+
+    Parameters
+    ----------
+    take
+        Goes through passes, as often as it likes, and makes something of them.
+    """
+    while True:
+        try:
+            return take()
+        except BatchHalvedError:
+            continue

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from bids_dnn.containers.network import Modality, Network
 from bids_dnn.errors import ConfigError, nearest
@@ -115,7 +116,7 @@ def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
         tower.check(network, modality)
         for path in tower.two.runs:
             layer = Layer(path, path)
-            if path and path not in found and not isinstance(_look(layer, tower), str):
+            if path and path not in found and not isinstance(_look(layer, tower), _Wrong):
                 found[path] = _probed(network, layer, {modality: tower})
     return tuple(found.values())
 
@@ -193,39 +194,56 @@ def _alone(run: Run, runs: Sequence[Run], visit: int) -> tuple[int, ...] | None:
     return None if axis is None else shape[:axis] + shape[axis + 1 :]
 
 
-def _look(layer: Layer, tower: _Tower) -> tuple[int, tuple[int, ...], int] | str:
+class _Wrong(NamedTuple):
+    """Why a layer cannot be had, and what to do."""
+
+    what: str
+    mend: str = (
+        "Name a module inside it or the one after it, write :field(NAME) where it puts out "
+        "several tensors, or :visit(K) for one of its runs."
+    )
+
+
+def _look(layer: Layer, tower: _Tower) -> tuple[int, tuple[int, ...], int] | _Wrong:
     """Return which run, the shape of one stimulus and the batch axis, or what is wrong."""
     runs, again = tower.two.runs.get(layer.module, []), tower.three.runs.get(layer.module, [])
     place = _find(layer, runs)
-    if isinstance(place, str):
+    if isinstance(place, _Wrong):
         return place
     visit, name = place
     shape = runs[visit].shapes[name]
     other = again[visit].shapes.get(name, ()) if visit < len(again) else ()
     axis = batch_axis(shape, other)
     if axis is None:
-        return (
+        return _Wrong(
             f"puts out a tensor of shape {shape} for two inputs and {other} for three, which has "
             "no axis of stimuli"
         )
     return visit, shape[:axis] + shape[axis + 1 :], axis
 
 
-def _find(layer: Layer, runs: Sequence[Run]) -> tuple[int, str] | str:
+def _find(layer: Layer, runs: Sequence[Run]) -> tuple[int, str] | _Wrong:
     """Return which run and which of its tensors are meant, or what is wrong."""
     if not runs:
-        return "does not run when the network is shown something"
+        return _Wrong("does not run when the network is shown something")
     visit = len(runs) - 1 if layer.visit is None else layer.visit
     if visit >= len(runs):
-        return f"runs {len(runs)} time(s), counted from 0"
+        return _Wrong(f"runs {len(runs)} time(s), counted from 0")
     names = list(runs[visit].shapes)
     if not names:
-        return "puts out no tensor"
+        return _Wrong("puts out no tensor")
     if not layer.field and len(names) > 1:
-        return f"puts out several tensors, called {', '.join(names)}"
+        return _Wrong(f"puts out several tensors, called {', '.join(names)}")
     if layer.field and layer.field not in names:
-        return f"puts out no {layer.field!r}. {nearest(layer.field, names).rstrip('.')}"
+        return _no_field(layer, names)
     return visit, layer.field or names[0]
+
+
+def _no_field(layer: Layer, names: Sequence[str]) -> _Wrong:
+    if any(names):
+        return _Wrong(f"puts out no {layer.field!r}", nearest(layer.field, names))
+    mend = f"Leave :field({layer.field}) out." if layer.module else "Name a module of it."
+    return _Wrong(f"puts out one tensor without a name, and no {layer.field!r}", mend)
 
 
 def _probed(network: Network, layer: Layer, towers: Mapping[Modality, _Tower]) -> Probed:
@@ -241,11 +259,16 @@ def _probed(network: Network, layer: Layer, towers: Mapping[Modality, _Tower]) -
         )
     tower = towers[modality]
     seen = _look(layer, tower)
-    if isinstance(seen, str):
+    if isinstance(seen, _Wrong):
+        if not ran and "text" in network.card.methods and "text" not in towers:
+            raise ConfigError(
+                f"Layer {layer.name!r} of {network.card.name} does not run when pictures are "
+                "shown, and no text can be: its tokenizer is not there.",
+                mend="Fetch the tokenizer (the log says from where), or name a layer of the "
+                "image tower.",
+            )
         raise ConfigError(
-            f"Layer {layer.name!r} of {network.card.name} {seen}.",
-            mend="Name a module inside it or the one after it, write :field(NAME) where it puts "
-            "out several tensors, or :visit(K) for one of its runs.",
+            f"Layer {layer.name!r} of {network.card.name} {seen.what}.", mend=seen.mend
         )
     visit, shape, axis = seen
     part = network.module.get_submodule(layer.module) if layer.module else network.module

@@ -228,8 +228,33 @@ def projected(passes: Passes, reduction: Reduction) -> Passes:
         return passes
     check_widths(reduction, passes.widths)
     n_components = reduction.settled(passes.n).n_components
-    wide = {layer for layer, p in passes.widths.items() if p > n_components}
+    left = widths_left(reduction, passes.widths, n_stimuli=passes.n)
+    wide = {layer for layer, p in passes.widths.items() if p > left[layer]}
     return _Projected(passes, wide, n_components, reduction.seed)
+
+
+def widths_left(
+    reduction: Reduction, widths: Mapping[str, int], *, n_stimuli: int
+) -> dict[str, int]:
+    """Return the number of features of each layer that `projected` leaves.
+
+    Parameters
+    ----------
+    reduction
+        As it was asked for.
+    widths
+        Layer to number of features.
+    n_stimuli : int
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is no stimulus.
+    """
+    if reduction.kind != "srp":
+        return dict(widths)
+    n_components = reduction.settled(n_stimuli).n_components
+    return {layer: min(p, n_components) for layer, p in widths.items()}
 
 
 def check_widths(reduction: Reduction, widths: Mapping[str, int]) -> None:

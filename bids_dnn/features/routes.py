@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from bids_dnn.features.passes import Passes
+from bids_dnn.features.passes import Passes, steadily
 from bids_dnn.features.products import Features, Grid, Mask, Sums, make_grid, multiply
 from bids_dnn.features.resident import recompute
 from bids_dnn.features.scratch import numbered, spooled
@@ -76,14 +77,15 @@ def add_up(
     parts = [one.n for one in both]
     grids = {layer: make_grid(parts, p) for layer, p in first.widths.items()}
     if mode == "disk":
-        return _by_disk(both, grids, scratch, trains)
+        return steadily(partial(_by_disk, both, grids, scratch, trains))
     if block >= first.n and second is None:
-        held = _collect(first)
+        held = steadily(partial(_collect, first))
         return {
             layer: multiply(grid, (InMemory(held.pop(layer)),), trains)
             for layer, grid in grids.items()
         }
-    return recompute(first, second, grids=grids, block=block, trains=trains)
+    again = partial(recompute, first, second, grids=grids, block=block, trains=trains)
+    return steadily(again)
 
 
 def _by_disk(

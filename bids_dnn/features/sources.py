@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType, MethodType, SimpleNamespace, UnionType
+from types import FunctionType, MethodType, ModuleType, SimpleNamespace, UnionType
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ PACKAGE = "bids_dnn"
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, np.generic)
 PLACE = "name_or_path"  # where transformers found a network: it may be moved
 OF_TORCH = frozenset(vars(torch.nn.Module()))  # what every module has: hooks, parameters, parts
+DEEPEST = 16  # containers within containers
+Above = tuple[int, ...]  # the containers around a value
 HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 
 
@@ -58,11 +60,18 @@ def code_of(module: torch.nn.Module) -> tuple[set[Path], set[str]]:
     libraries
         Each as ``NAME VERSION``.
     """
-    sources, libraries, seen = set[Path](), set[str](), set[str]()
+    sources = set[Path]()
     for kind in {type(part) for part in module.modules()}:
         with suppress(TypeError, OSError):  # made without a file, as in a notebook
             if not library_of(kind.__module__):
                 sources.add(Path(inspect.getsourcefile(kind) or ""))
+    own, libraries = _reached(module)
+    return {path for path in sources | set(own.values()) if path.is_file()}, libraries
+
+
+def _reached(module: torch.nn.Module) -> tuple[dict[str, Path], set[str]]:
+    """Return the Python modules that a network comes from and their files, and the libraries."""
+    own, libraries, seen = dict[str, Path](), set[str](), set[str]()
     waiting = [*_homes(module)]
     while waiting:
         name = waiting.pop()
@@ -73,13 +82,16 @@ def code_of(module: torch.nn.Module) -> tuple[set[Path], set[str]]:
         if library:
             libraries.add(library)
         elif path is not None and name.partition(".")[0] != PACKAGE:
-            sources.add(path)
+            own[name] = path
             waiting += _imports(path, sys.modules[name].__package__ or "")
-    return {path for path in sources if path.is_file()}, libraries
+    return own, libraries
 
 
 def settings_of(module: torch.nn.Module) -> Iterator[str]:
     """Give what the parts of a network are set to, as text; tensors are not among it.
+
+    What stands in the user's own Python modules and classes belongs to it, such as numbers that
+    were read from a file when they were imported.
 
     Parameters
     ----------
@@ -97,13 +109,17 @@ def settings_of(module: torch.nn.Module) -> Iterator[str]:
         hooks = [_told(hook) for key in HOOKS for hook in vars(part).get(key, {}).values()]
         code = getattr(part, "code", "")  # of traced and scripted modules, which have no file
         yield f"{name} {sorted(told.items())} {hooks} {code if isinstance(code, str) else ''}"
+    for name, value, folder in _surroundings(module):
+        if text := _told(value):
+            yield f"{name} {text.replace(folder, '')}"  # which may be another one tomorrow
 
 
 def hidden_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """Give the tensors of a network that its state dict leaves out, by name.
 
     Tensors, arrays and modules kept as plain attributes, in lists and dictionaries too; buffers
-    that are not saved, where a part's class is of no library (others are made by its version).
+    that are not saved, where a part's class is of no library (others are made by its version);
+    what stands in the user's own Python modules and classes.
 
     Parameters
     ----------
@@ -119,6 +135,44 @@ def hidden_tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]
         for key, value in sorted(vars(part).items()):
             if key not in OF_TORCH:
                 yield from _tensors(f"{name}.{key}", value, known)
+    for name, value, _ in _surroundings(module):
+        yield from _tensors(name, value, known)
+
+
+def _surroundings(module: torch.nn.Module) -> Iterator[tuple[str, object, str]]:
+    """Give what stands in the user's own modules, and in classes of theirs and of the network.
+
+    Each with a name that depends on no folder, and the folder of its file.
+    """
+    own = {
+        name: path
+        for name, path in _reached(module)[0].items()
+        if not any(path.is_relative_to(home) for home in _installed())
+    }
+    kinds = {kind for part in module.modules() for kind in type(part).__mro__}
+    for name, path in sorted(own.items(), key=lambda one: (one[1].name, one[0])):
+        imported = _imported_names(path)
+        for key, value in sorted(vars(sys.modules[name]).items()):
+            if isinstance(value, type):
+                kinds.add(value)
+            elif key[:2] != "__" and key not in imported and not _runs_code(value):
+                yield f"{path.name} {key}", value, str(path.parent)
+    for kind in sorted(kinds, key=lambda one: (one.__qualname__, one.__module__)):
+        if kind.__module__ in own:
+            path = own[kind.__module__]
+            for key, value in sorted(vars(kind).items()):
+                inner = value.fget if isinstance(value, property) else value
+                if isinstance(value, staticmethod | classmethod):
+                    inner = value.__func__
+                if key[:2] != "__" or isinstance(inner, FunctionType):
+                    yield f"{path.name} {kind.__qualname__}.{key}", inner, str(path.parent)
+
+
+def _runs_code(value: object) -> bool:
+    """Tell whether to read a value would run code of the user's, such as to load a data set."""
+    home = type(value).__module__
+    is_own = _file_of(home) is not None and not library_of(home)
+    return isinstance(value, ModuleType) or (is_own and isinstance(value, Mapping | list | tuple))
 
 
 def _tensors(name: str, value: object, known: set[int]) -> Iterator[tuple[str, torch.Tensor]]:
@@ -156,6 +210,8 @@ def _parts(value: object, known: set[int]) -> Iterator[tuple[object, object]]:
         for number, cell in enumerate(value.__closure__ or ()):
             with suppress(ValueError):  # not filled yet
                 yield number, cell.cell_contents
+        yield "defaults", value.__defaults__
+        yield "named", value.__kwdefaults__
     elif isinstance(value, partial):
         known.add(id(value))
         yield from enumerate(value.args)
@@ -174,38 +230,39 @@ def _held(value: object) -> dict[str, Any]:
     return {}
 
 
-def _told(value: object, depth: int = 4) -> str:
+def _told(value: object, above: Above = ()) -> str:
     """Write a value as text, "" where it has none that is the same in every process."""
     if isinstance(value, PLAIN):
         return repr(value)
+    if id(value) in above or len(above) >= DEEPEST:  # it holds itself, or is no setting any more
+        return ""
+    inside = (*above, id(value))
     for kind, write in WRITERS.items():
-        if depth and isinstance(value, kind):
-            return write(value, depth - 1)
-    held = _held(value) if depth else {}
-    return f"{type(value).__qualname__} {_told_mapping(held, depth - 1)}" if held else ""
+        if isinstance(value, kind):
+            return write(value, inside)
+    held = _held(value)
+    return f"{type(value).__qualname__} {_told_mapping(held, inside)}" if held else ""
 
 
-def _told_function(value: FunctionType, depth: int) -> str:
-    inside = [_told(one, depth) for _, one in _parts(value, set())]
-    defaults = [_told(one, depth) for one in value.__defaults__ or ()]
-    return f"{value.__qualname__} {inside} {defaults}"
+def _told_function(value: FunctionType, above: Above) -> str:
+    return f"{value.__qualname__} {[_told(one, above) for _, one in _parts(value, set())]}"
 
 
-def _told_partial(value: partial[Any], depth: int) -> str:
-    inside = [f"{key}={_told(one, depth)}" for key, one in _parts(value, set())]
-    return f"{_told(value.func, depth)} {inside}"
+def _told_partial(value: partial[Any], above: Above) -> str:
+    inside = [f"{key}={_told(one, above)}" for key, one in _parts(value, set())]
+    return f"{_told(value.func, above)} {inside}"
 
 
-def _told_mapping(value: Mapping[Any, Any], depth: int) -> str:
-    return str(sorted(f"{_told(key, depth)}: {_told(one, depth)}" for key, one in value.items()))
+def _told_mapping(value: Mapping[Any, Any], above: Above) -> str:
+    return str(sorted(f"{_told(key, above)}: {_told(one, above)}" for key, one in value.items()))
 
 
-WRITERS: dict[type | UnionType, Callable[[Any, int], str]] = {
+WRITERS: dict[type | UnionType, Callable[[Any, Above], str]] = {
     FunctionType: _told_function,
     partial: _told_partial,
     Mapping: _told_mapping,
-    set | frozenset: lambda value, depth: str(sorted(_told(one, depth) for one in value)),
-    list | tuple: lambda value, depth: str([_told(one, depth) for one in value]),
+    set | frozenset: lambda value, above: str(sorted(_told(one, above) for one in value)),
+    list | tuple: lambda value, above: str([_told(one, above) for one in value]),
 }
 
 
@@ -242,12 +299,8 @@ def _installed() -> set[Path]:
 
 def _imports(path: Path, package: str) -> list[str]:
     """Return the modules that the text of a file imports, as far as they are imported now."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, OSError):  # compiled, or gone
-        return []
     names: list[str] = []
-    for node in ast.walk(tree):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -259,3 +312,18 @@ def _imports(path: Path, package: str) -> list[str]:
         ".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)
     }
     return sorted(name for name in whole if name in sys.modules)
+
+
+def _imported_names(path: Path) -> set[str]:
+    """Return the names under which a file imports something, which stands elsewhere."""
+    found = [
+        node for node in ast.walk(_tree(path)) if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return {alias.asname or alias.name for node in found for alias in node.names}
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):  # compiled, or gone
+        return ast.Module([], [])

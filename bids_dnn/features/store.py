@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -196,50 +196,6 @@ def read_features(folder: Path, key: str) -> CachedFeatures:
     return CachedFeatures(tuple(plain["stimuli"]), arrays["features"], plain["identity"])
 
 
-@contextmanager
-def lease(
-    folder: Path,
-    key: str,
-    *,
-    kind: Kind = "gram",
-    say: Callable[[str], None] | None = None,
-    pace: Pace = PACE,
-) -> Iterator[bool]:
-    """Take on the work for one entry, or wait until another process has made it.
-
-    Parameters
-    ----------
-    folder
-        Of the cache; made where it is missing.
-    key
-        From `key`.
-    kind
-        What is to be made.
-    say
-        Told whom we wait for.
-    pace
-        Seconds, see `lease.leases`.
-
-    Yields
-    ------
-    is_ours
-        True where this process is to make the entry, False where it is there.
-
-    Raises
-    ------
-    OutputError
-        If the disk is full, or the folder cannot be written.
-    """
-    with leases(
-        folder,
-        (name_of(key, kind),),
-        is_made=lambda _: has(folder, key, kind),
-        say=say,
-        pace=pace,
-    ) as ours:
-        yield bool(ours)
-
-
 def obtain(
     folder: Path,
     identities: Mapping[str, Mapping[str, str]],
@@ -329,7 +285,11 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def prune(
-    folder: Path, *, max_bytes: int | None = None, unused_for_s: float | None = None
+    folder: Path,
+    *,
+    max_bytes: int | None = None,
+    unused_for_s: float | None = None,
+    needed: Collection[str] = (),
 ) -> list[Entry]:
     """Remove entries, the least recently used first, until the cache is small enough.
 
@@ -344,6 +304,8 @@ def prune(
         That may stay; None = any size.
     unused_for_s : float
         Entries that nobody used for so long are removed, whatever the size; None = keep them.
+    needed
+        Keys of Gram matrices that stay in any case.
 
     Returns
     -------
@@ -367,7 +329,8 @@ def prune(
         idle_s = now - entry.used
         is_old = unused_for_s is not None and idle_s > unused_for_s
         is_over = max_bytes is not None and total > max_bytes
-        if not (is_old or is_over) or abs(idle_s) < RECENT_S:
+        is_needed = entry.kind == "gram" and entry.key in needed
+        if not (is_old or is_over) or is_needed or abs(idle_s) < RECENT_S:
             continue
         name = name_of(entry.key, entry.kind)
         if is_held(folder / f"{name}{SUFFIX}"):

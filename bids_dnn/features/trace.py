@@ -145,9 +145,16 @@ class _Notes:
                 run.nonlinearity = run.nonlinearity or "before"
             name = self.parent.pop(name, None)
 
+    def altered(self, tensor: torch.Tensor) -> None:
+        """Note that something else than a nonlinearity wrote into `tensor`."""
+        name = _storage(tensor)
+        self.waiting.pop(name, None)
+        self.parent.pop(name, None)
+        self.made.discard(name)
+
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not type it
-    """Notes the nonlinearities that are no module."""
+    """Notes the nonlinearities that are no module, and what is altered in place."""
 
     def __init__(self, notes: _Notes) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -159,10 +166,23 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
         is_nonlinear = NONLINEAR_OPS.fullmatch(func.overloadpacket.__name__.rstrip("_"))
         if is_nonlinear and isinstance(args[0], torch.Tensor):
             self.notes.bent(args[0])
+        else:
+            for written in _written(func, args, kwargs or {}):
+                self.notes.altered(written)
         made = func(*args, **(kwargs or {}))
         if is_nonlinear and isinstance(made, torch.Tensor):
             self.notes.made.add(self.notes.keep(made))
         return made
+
+
+def _written(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Return the tensors that an operation writes into, such as a sum into its first term."""
+    if not func._schema.is_mutable:
+        return []
+    given = {told.name: one for told, one in zip(func._schema.arguments, args, strict=False)}
+    given |= kwargs
+    named = [one.name for one in func._schema.arguments if one.is_write]
+    return [given[name] for name in named if isinstance(given.get(name), torch.Tensor)]
 
 
 def _entered(notes: _Notes, module: torch.nn.Module, given: tuple[Any, ...]) -> None:

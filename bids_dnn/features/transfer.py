@@ -22,7 +22,18 @@ TEXTS_ON_CUDA = 64
 MOST_ON_CUDA = 256
 TRIED = 4  # pictures of the trial
 FREE_SHARE = 0.7  # of the memory that is free
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 FEATURE_BYTES = 1 << 30  # of one batch, on the host
+
+
+def is_out_of_memory(err: Exception) -> bool:
+    """Tell whether an error says that memory ran out, which smaller batches may mend.
+
+    torch has an error of its own for memory of a GPU, but not for that of the CPU, nor for what
+    the libraries of the GPU allocate themselves.
+    """
+    is_told = isinstance(err, torch.OutOfMemoryError | MemoryError)
+    return is_told or any(words in str(err) for words in OUT_OF_MEMORY)
 
 
 def placed(network: Network, device: str) -> Network:
@@ -40,7 +51,9 @@ def placed(network: Network, device: str) -> Network:
         return network
     try:
         module = copy.deepcopy(network.module).to(device)
-    except torch.OutOfMemoryError as err:
+    except (RuntimeError, MemoryError) as err:
+        if not is_out_of_memory(err):
+            raise
         raise ConfigError(
             f"{network.card.name} does not fit into the free memory of {device}.",
             mend="Use --device cpu, another GPU, or wait until others have left this one.",
@@ -145,11 +158,12 @@ class OnCuda:
 
     def fetch(self, features: Tensors) -> Fetched:
         """Start to copy features to the host; what is returned waits for them."""
-        sums = torch.stack([values.sum() for values in features.values()])
+        # All that computes stays on its own stream, whose memory torch gives away again in order.
+        is_finite = torch.isfinite(torch.stack([values.sum() for values in features.values()]))
         self.down.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.down):
             made = {name: self._down(values) for name, values in features.items()}
-            finite = self._down(torch.isfinite(sums))
+            finite = self._down(is_finite)
             event = self.down.record_event()
 
         def wait() -> tuple[dict[str, Array], list[bool]]:
@@ -205,7 +219,9 @@ def batch_size_for(
     try:
         look(TRIED)
         torch.cuda.synchronize()
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as err:
+        if not is_out_of_memory(err):
+            raise
         return 1
     each = (torch.cuda.max_memory_allocated() - before) / TRIED
     torch.cuda.empty_cache()

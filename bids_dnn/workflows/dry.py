@@ -99,7 +99,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     ConfigError
         If the network or a layer does not exist, or there is no transform for composed pictures.
     MissingInputError
-        If a captioner is not there, and may not be downloaded.
+        If weights or a captioner are not there, and may not be downloaded.
     NotEnoughDataError
         If a layer reads captions, and there are none.
     """
@@ -108,7 +108,9 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         return Extraction((line,), BYTES * len(told["stimuli"]) ** 2 / 1e9)
     from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
+    from bids_dnn.features.models.presence import whereabouts
     from bids_dnn.features.probe import probe
+    from bids_dnn.features.reduce import parse_reduction, widths_left
     from bids_dnn.features.text import check_captioner
 
     network = load_network(
@@ -120,17 +122,20 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     )
     probed = probe(network, network.card.layers)
     check_layers(told, probed)
+    where = whereabouts(told["network"], weights=told["weights"], offline=told["offline"])
     if told["captioner"]:
         check_captioner(told["captioner"], offline=told["offline"])
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
-    plan = plan_grams(n, widths, free_disk=free_disk, memory=memory, mode=told["gram"])
+    left = widths_left(parse_reduction(told["reduce"]), widths, n_stimuli=n)
+    plan = plan_grams(n, left, free_disk=free_disk, memory=memory, mode=told["gram"])
     is_own = ".py:" in told["network"] or not network.weights.startswith("random")
     weights = told["weights"] or ("its own" if is_own else "published")
     route = "memory" if plan.mode == "recompute" and plan.n_passes == 1 else plan.mode
     passes = "1 pass" if plan.n_passes == 1 else f"{plan.n_passes} passes"
     lines = [
         f"features of {name}: {told['network']}, weights {weights}, {told['precision']}",
+        *([f"  weights: {where}"] if where else []),
         *(f"  layer {layer}: {count} features" for layer, count in widths.items()),
         f"  products: {route}, {passes} over {n} stimuli, {size_text(plan.scratch_bytes)} of "
         f"scratch files, {size_text(plan.memory_bytes)} of memory: {plan.why}",

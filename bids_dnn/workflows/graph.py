@@ -39,7 +39,8 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
     features: list[Node] = []
     if plan.needs_features():
         for name, manifest in plan.networks.items():
-            path = _write(work_dir, f"features_{name}", manifest)
+            told = manifest | {"memory_gb": resources.memory_gb}
+            path = _write(work_dir, f"features_{name}", told)
             node = _node(
                 "ExtractFeatures", bar_of(name), resources, mem_gb=GB_FEATURES, manifest=path
             )

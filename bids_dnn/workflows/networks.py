@@ -52,7 +52,9 @@ def network_manifests(scene: Scene) -> dict[str, Manifest]:
     config = scene.config
     chosen = config.encode.networks or tuple(config.networks)
     digests = scene.sha256()
-    return {name: _manifest(scene, name, config.networks[name], digests) for name in chosen}
+    made = {name: _manifest(scene, name, config.networks[name], digests) for name in chosen}
+    keys = [told["key"] for told in made.values()]
+    return {name: told | {"beside": keys} for name, told in made.items()}
 
 
 def _manifest(

@@ -8,11 +8,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -36,7 +38,8 @@ KILLED = "A worker process was killed, most likely because the machine ran out o
 class Pool(MultiProcPlugin):
     """nipype's pool of processes, which does not wait forever for a worker that failed.
 
-    Its workers end without a word at Ctrl-C, which the terminal sends to all processes.
+    Its workers end without a word at Ctrl-C, which the terminal sends to all processes, and
+    when the run is killed.
     """
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
@@ -61,9 +64,17 @@ class Pool(MultiProcPlugin):
 
 
 def begin_worker(folder: str) -> None:
-    """Prepare a worker: nipype's own settings, and an end without traceback at Ctrl-C."""
+    """Prepare a worker: nipype's own settings, and an end at Ctrl-C and with the run itself."""
     process_initializer(folder)
     signal.signal(signal.SIGINT, _leave)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """End when the parent is gone, however it ended: a killed one cannot say so."""
+    wait([sentinel])
+    os._exit(1)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:

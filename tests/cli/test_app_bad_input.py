@@ -77,11 +77,13 @@ def test_the_plan_says_what_products_take():
     told = {
         **{"network": "alexnet", "layers": ["features.0"], "weights": "random", "offline": True},
         **{"precision": "float32", "gram": "disk", "transform": ["grey()"], "reduce": "none"},
-        "stimuli": {str(k): [] for k in range(1000)},
+        **{"captioner": "", "stimuli": {str(k): [] for k in range(1000)}},
     }
     made = extraction_of("net", told, **sizes)
     assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
     assert "  transform grey()" in made.lines
+    fewer = extraction_of("net", {**told, "reduce": "srp(n=50)"}, **sizes)
+    assert fewer.disk_gb == pytest.approx((4 * 1000 * 50 + 8 * 1000**2) / 1e9, rel=0.01)
     ready = extraction_of("mine", {**told, "network": "features:a.npy"}, **sizes)
     assert ready.disk_gb == pytest.approx(8 * 1000**2 / 1e9)
 
@@ -91,6 +93,16 @@ def test_a_network_that_does_not_exist_is_refused_by_the_dry_run_too(call, tree)
         call(tree, "--analysis", "encode", "--dry-run", "--network", "alexnt"),
         "Did you mean 'alexnet'",
     )
+
+
+def test_the_plan_says_where_weights_are_or_refuses(call, tree, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    args = (tree, "--analysis", "encode", "--dry-run", "--network", "alexnet@fc8")
+    said = call(*args)
+    assert said.exit_code == 0, said.output
+    assert "weights: not here yet: they would be downloaded" in said.output
+    check_refused(call(*args, "--offline"), "alexnet-owt-7be5be79.pth", "--weights alexnet=PATH")
+    check_refused(call(*args, "--weights", f"alexnet={tmp_path}/no.pt"), "no.pt")
 
 
 def test_no_such_directory(call, tmp_path):

@@ -77,6 +77,18 @@ def test_the_old_go(cache):
     ]
 
 
+@pytest.mark.parametrize("text", ['{"keys": ["a', "", "[]", '{"keys": 1}', "\x00"])
+def test_a_damaged_index_is_named_and_removed(cache, text):
+    whole, bad = cache / f"{'a' * 64}-cpu.json", cache / f"{'b' * 64}-cuda.json"
+    whole.write_text('{"keys": ["k"], "layers": ["conv1"], "warnings": []}')
+    bad.write_text(text)
+    lines = tell("check", cache, code=1)
+    assert lines[:2] == [f"The index {bad} is damaged.", "3 of 3 entries are whole."]
+    assert tell("check", cache, "--remove")[0].endswith("Removed.")
+    assert tell("check", cache) == ["3 of 3 entries are whole."]
+    assert whole.is_file()
+
+
 @pytest.mark.parametrize(
     ("args", "what"),
     [

@@ -76,6 +76,33 @@ def test_all_modules_that_run_are_shown_when_asked_for(write):
     assert layers == ["conv1", "relu:mean", "relu:visit(0)", "relu", "flat", "fc"]
 
 
+def test_a_layer_that_cannot_be_had_spoils_no_other(write):
+    aliases = {"V1": "conv1", "idle": "idle", "gone": "conv1:class", "avg": "relu:mean"}
+    result = said("layers", write({**CARD, "aliases": aliases}))
+    assert result.exit_code == 0, result.output
+    assert [row[row[0] == "*"] for row in table(result.output)] == ["conv1", "relu:mean", "fc"]
+    _, told = result.output.split("not to be had:\n")
+    idle, gone = told.splitlines()
+    assert "'idle' of net does not run" in idle
+    assert "'gone' of net puts out a map of 4 channels, 6 rows and 6 columns" in gone
+
+
+@pytest.mark.whole
+def test_networks_without_pooler_or_tokenizer_are_shown(tmp_path):
+    from tests.factories import hub
+
+    for save, n_refused in ((hub.save_vit, 0), (hub.save_git, 0), (hub.save_clip, 2)):
+        folder = tmp_path / save.__name__
+        folder.mkdir()
+        save(folder)
+        for path in folder.glob("tokenizer*"):
+            path.unlink()
+        result = said("layers", f"transformers:{folder}", "--offline")
+        assert result.exit_code == 0, result.output
+        assert sum(row[0] == "*" for row in table(result.output)) >= 3
+        assert result.output.count("its tokenizer is not there") == n_refused
+
+
 def test_the_card_stands_above(write):
     output = said("layers", write(CARD)).output
     for told in (

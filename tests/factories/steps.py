@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from threadpoolctl import threadpool_info
@@ -52,9 +53,19 @@ def die_step(source: Path) -> Path:
     return source
 
 
+def linger_step(source: Path) -> Path:
+    """Write our process number into the source, then work for long."""
+    aside = source.with_suffix(".aside")
+    aside.write_text(str(os.getpid()))
+    aside.replace(source)
+    time.sleep(600)
+    return source
+
+
 Copy = wrap(copy_step, "Copy", module=__name__)
 Join = wrap(join_step, "Join", module=__name__)
 Threads = wrap(threads_step, "Threads", module=__name__)
 Refuse = wrap(refuse_step, "Refuse", module=__name__)
 Break = wrap(break_step, "Break", module=__name__)
 Die = wrap(die_step, "Die", module=__name__)
+Linger = wrap(linger_step, "Linger", module=__name__)

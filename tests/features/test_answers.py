@@ -73,3 +73,23 @@ def test_the_first_inputs_stay_when_another_comes_and_the_third_is_unlike_them()
 )
 def test_the_axis_of_the_batch(two, three, axis):
     assert batch_axis(two, three) == axis
+
+
+class Broken(nn.Conv2d):
+    def forward(self, x):
+        return super().forward(x) / self.scale
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        (
+            nn.Conv2d(1, 4, 3),
+            "3 x 12 x 12, raised RuntimeError: .* to have 1 channels, but",
+        ),
+        (Broken(3, 4, 3), r"AttributeError \(.*test_answers\.py, line \d+\): .*'scale'"),
+    ],
+)
+def test_a_network_that_cannot_be_shown_pictures_says_why(module, told):
+    with pytest.raises(ConfigError, match=rf"mine, shown 2 pictures of .*{told}.*\. Mend"):
+        shown(nn.Sequential(module), "0")

@@ -11,7 +11,10 @@ from bids_dnn.errors import ConfigError, UnreadableError
 from bids_dnn.features import batches
 from bids_dnn.features.capture import capture
 from bids_dnn.features.extract import Options, Shown, extract_features, passes_of
+from bids_dnn.features.gram import GramPlan, grams_of
+from bids_dnn.features.passes import BatchHalvedError
 from bids_dnn.features.probe import probe
+from bids_dnn.features.products import make_grid
 from bids_dnn.features.transfer import OnCpu, normalized, stacked
 from tests.factories.networks import photos, small_network
 
@@ -70,11 +73,12 @@ class Greedy(torch.nn.Module):
     def __init__(self, inner, most):
         super().__init__()
         self.inner, self.most, self.tried = inner, most, []
+        self.error = torch.OutOfMemoryError("CUDA out of memory.")
 
     def forward(self, x):
         self.tried.append(len(x))
         if len(x) > self.most:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise self.error
         return self.inner(x)
 
 
@@ -104,17 +108,96 @@ def test_the_batch_is_halved_until_memory_is_enough(shown, most, size):
         np.testing.assert_allclose(made[layer], values, rtol=1e-5, atol=1e-6)
 
 
-def test_memory_that_runs_out_later_halves_what_is_left(shown):
-    network, _ = greedy(8)
+def real_error_of_the_cpu():
+    try:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    except RuntimeError as err:
+        return err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        real_error_of_the_cpu(),
+        MemoryError("Unable to allocate 7 EiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["of the CPU", "of Python", "of cuBLAS"],
+)
+def test_memory_may_run_out_in_other_words(shown, error):
+    network, limit = greedy(4)
+    network.module.error = error
+    job = passes(shown, network, batch_size=8)
+    limit()
+    assert {len(values) for values in extract_features(job).values()} == {11}
+    assert job.batch_size == 4
+
+
+def test_other_errors_of_the_network_are_told(shown):
+    network, limit = greedy(4)
+    network.module.error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    job = passes(shown, network, batch_size=8)
+    limit()
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        extract_features(job)
+    assert job.batch_size == 8
+
+
+class Leaky(torch.nn.Module):
+    """Has memory for 4 pictures from its second large batch on; rows tell their batch's size."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.last, self.n_large = inner, torch.nn.Identity(), None
+
+    def forward(self, x):
+        if self.n_large is None:  # while it is probed
+            return self.last(self.inner(x))
+        self.n_large += len(x) > 4
+        if len(x) > 4 and self.n_large > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.last(0 * self.inner(x) + len(x))
+
+
+def leaky(shown):
+    network = replace(small_network(), module=Leaky(small_network().module).eval())
+    given = Shown(dict.fromkeys(shown, ""), shown.__getitem__)
+    made = passes_of(network, given, probe(network, ["last"]), options=Options(batch_size=8))
+    network.module.n_large = 0
+    return made
+
+
+def test_all_rows_are_of_the_batch_size_that_is_recorded(rng):
+    job = leaky(photos(rng, 16))
+    assert set(extract_features(job)["last"].ravel()) == {4}
+    assert job.batch_size == 4
+
+
+@pytest.mark.parametrize(
+    ("mode", "block", "begin"),
+    [("disk", 0, 0), ("recompute", 72, 0), ("recompute", make_grid((72,), 5).group, -9)],
+    ids=["disk", "memory", "in the second of several passes"],
+)
+def test_products_are_of_the_batch_size_that_is_recorded(rng, tmp_path, mode, block, begin):
+    job = leaky(photos(rng, 72))  # 9 batches
+    job.network.module.n_large = begin
+    plan = GramPlan(mode, 0, 0, 1, block, "")
+    gram = grams_of(job, plan=plan, scratch=tmp_path)["last"].gram
+    np.testing.assert_array_equal(gram, np.full((72, 72), 5 * 4.0**2))
+    assert job.batch_size == 4
+
+
+def test_memory_that_runs_out_later_asks_for_all_rows_anew(shown):
+    network, limit = greedy(4)
     job = passes(shown, network, batch_size=8)
     network.module.most = 8
-    told = []
     features = job()
-    told.append(len(next(features)["5"]))
+    assert len(next(features)["5"]) == 8
+    limit()
     network.module.most = 1
-    told += [len(one["5"]) for one in features]
-    assert told == [8, 1, 1, 1]
-    assert job.batch_size == 1
+    with pytest.raises(BatchHalvedError, match=r"batches are of 2 now.*batch_size = 2"):
+        next(features)
+    assert [len(one["5"]) for one in job()] == [1] * 11
 
 
 def test_rows_before_the_start_are_left_out_of_halved_batches_too(shown):

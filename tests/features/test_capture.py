@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -224,6 +225,50 @@ def test_settings_of_torch_come_back(precision, before):
         assert not torch.backends.cudnn.deterministic
         assert not torch.is_autocast_enabled("cpu")
     finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+NEWER = {
+    "all": {"": "tf32"},
+    "products": {"cuda.matmul": "tf32"},
+    "convolutions": {"cudnn.conv": "tf32", "cudnn.rnn": "ieee"},
+    "cuDNN": {"cudnn": "tf32", "": "ieee"},
+    "neither": {"": "ieee", "cudnn.conv": "ieee", "cudnn.rnn": "ieee"},
+}
+READ = ("", "cudnn", "cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul", "mkldnn.conv")
+
+
+def newer(name):
+    return attrgetter(name)(torch.backends) if name else torch.backends
+
+
+def newer_values():
+    return {name: newer(name).fp32_precision for name in READ}
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="an older torch")
+@pytest.mark.parametrize("older", ["highest", "high"])
+@pytest.mark.parametrize("kind", NEWER)
+def test_newer_settings_of_torch_make_nothing_coarse_and_come_back(shown, kind, older):
+    """As the file of a network may set them."""
+    torch.set_float32_matmul_precision(older)
+    before, inside = newer_values(), []
+    network = small_network()
+    network.module[0].register_forward_hook(lambda *_: inside.append(newer_values()))
+    probed = probe(network, LAYERS)
+    inside.clear()
+    try:
+        for name, value in NEWER[kind].items():
+            newer(name).fp32_precision = value
+        told = newer_values()
+        capture(network, shown, probed)
+        assert newer_values() == told
+        assert "tf32" not in inside[0].values()
+    finally:
+        for name in READ:
+            newer(name).fp32_precision = "none"
+        for name, value in before.items():
+            newer(name).fp32_precision = value
         torch.set_float32_matmul_precision("highest")
 
 

@@ -101,13 +101,15 @@ def test_a_module_with_two_paths_has_both_names():
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        ([], r"No layer of mine .*There are: 0, 1, 1\.0, conv1"),
+        ([], r"No layer of mine .*There are: 0, 1, 1\.0, conv1, fc"),
         (["conv2"], r"mine has no layer 'conv2'.*Did you mean 'conv1'"),
         (["conv2:mean"], "has no layer 'conv2'"),
+        (["fc"], "The alias 'fc' of mine stands for '1.1'.*Correct the card.* '1.0'"),
+        (["fc:mean"], "The alias 'fc' of mine"),
         (["0", "conv1"], "'0' and 'conv1' of mine are one and the same"),
         (["0:at(0,0):relu", "conv1:relu:at(0,0)"], "one and the same"),
     ],
 )
 def test_layers_that_are_not_there_or_there_twice_are_refused(module, names, told):
     with pytest.raises(ConfigError, match=told):
-        resolve_layers(module, Card("mine", (), aliases={"conv1": "0"}), names)
+        resolve_layers(module, Card("mine", (), aliases={"conv1": "0", "fc": "1.1"}), names)

@@ -133,7 +133,10 @@ def test_each_layer_has_its_tower():
     [
         (Odd, "idle", "'idle' of odd does not run"),
         (Odd, "named", "puts out several tensors, called pooled, hidden"),
-        (Odd, "named:field(poled)", "no 'poled'. Did you mean 'pooled'"),
+        (Odd, "named:field(poled)", "puts out no 'poled'. Did you mean 'pooled'"),
+        (Odd, "conv:field(x)", r"one tensor without a name, and no 'x'\. Leave :field\(x\) out"),
+        (Patches, ".pooled", r"one tensor without a name, and no 'pooled'\. Name a module of it"),
+        (Odd, "conv:visit(1)", r"runs 1 time\(s\), counted from 0\. .* :visit\(K\)"),
         (Odd, "swap", r"shape \(6, 12, 12\) for two inputs and \(9, 12, 12\) for three"),
         (Odd, "conv:class", "a map of 4 channels, 12 rows and 12 columns, which has no class"),
         (Odd, "conv:at(0,0;12,3)", r"\(12,3\) lies outside.*from 0 to 11, columns from 0 to 11"),

@@ -97,6 +97,79 @@ def test_what_a_factory_hangs_on_its_network_runs_and_alters_the_key(kind, tmp_p
     assert found[0][0] == found[2][0] != found[1][0]
 
 
+AROUND = {
+    "a global that was read from a file": ("G = READ", "", "G['k']"),
+    "deep in a global": (
+        "G = {'a': [{'b': ({'c': [{'d': [READ]}]},)}]}",
+        "",
+        "G['a'][0]['b'][0]['c'][0]['d'][0]['k']",
+    ),
+    "a global tensor": ("G = torch.tensor(READ['k'])", "", "G"),
+    "a global array": ("import numpy\nG = numpy.array([READ['k']])", "", "G[0]"),
+    "a global object": ("class S: pass\nG = S()\nG.k = READ['k']", "", "G.k"),
+    "a global function": ("def of(k):\n    return lambda x: x * k\ng = of(READ['k'])", "", "g(1)"),
+    "an attribute of the class": ("", "G = READ['k']", "self.G"),
+    "a tensor of the class": ("", "G = torch.tensor(READ['k'])", "self.G"),
+    "a default": ("def g(x, *, k=READ['k']):\n    return x * k", "", "g(1)"),
+    "an attribute of another class": ("class S:\n    k = READ['k']", "", "S.k"),
+    "a static method's default": (
+        "",
+        "@staticmethod\n        def g(k=READ['k']): return k",
+        "self.g()",
+    ),
+    "a module beside it": ("import lab_values", "", "lab_values.G['k']"),
+    "a name from a module beside it": ("from lab_values import G", "", "G['k']"),
+    "the closure of a class": ("", "", "G['k'] * H"),
+}
+AROUND_SOURCE = """
+import json, os, pathlib, time, torch
+from os import environ
+HERE = os.path.dirname(__file__)
+READ = "no file"
+{top}
+card = {{"layers": ("last",), "size_px": 8}}
+def factory():
+    G, H = {read}, torch.ones(1)
+    class Mine(torch.nn.Module):
+        {inside}
+        def __init__(self):
+            super().__init__()
+            self.last = torch.nn.Identity()
+        def forward(self, x):
+            return self.last(x * ({answer}))
+    return Mine()
+"""
+
+
+@pytest.mark.parametrize("kind", AROUND)
+def test_values_around_the_network_alter_the_key(kind, tmp_path, monkeypatch):
+    top, inside, answer = AROUND[kind]
+    read = "json.loads((pathlib.Path(__file__).parent / 'values.json').read_text())"
+    text = AROUND_SOURCE.format(
+        top=top.replace("READ", read),
+        inside=inside.replace("READ", read) or "pass",
+        answer=answer,
+        read=read if kind == "the closure of a class" else "None",
+    )
+    if kind != "the closure of a class":
+        text = text.replace("G, H = None, torch.ones(1)", "pass")
+    found = []
+    for folder, value in (("one", 1.0), ("one", 2.0), ("other", 1.0)):
+        home = tmp_path / folder
+        home.mkdir(exist_ok=True)
+        (home / "mine.py").write_text(text)
+        (home / "lab_values.py").write_text(f"import json, pathlib\nG = {read}\n")
+        (home / "values.json").write_text(f'{{"k": {value}}}')
+        monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+        monkeypatch.delitem(sys.modules, "lab_values", raising=False)
+        monkeypatch.setenv("LAB_TIME", folder)
+        found.append(
+            seen(load_network(f"{home}/mine.py:factory", weights=None, layers=None, seed=0))
+        )
+    assert [answer for _, answer in found] == [1.0, 2.0, 1.0]
+    assert found[0][0] == found[2][0] != found[1][0]
+
+
 @pytest.mark.parametrize("is_late", [False, True], ids=["at the top", "within a function"])
 def test_a_module_that_the_users_file_imports_belongs_to_it(is_late, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -125,6 +198,13 @@ def test_the_folder_of_the_users_file_alters_no_key(tmp_path):
         (tmp_path / name).mkdir()
         keys.append(seen(made_of(tmp_path / name)))
     assert keys[0] == keys[1]
+
+
+def test_what_a_mapping_of_the_users_would_load_is_not_asked_for(tmp_path):
+    path = tmp_path / "mine.py"
+    loads = "class Lazy(dict):\n    def items(self): raise SystemExit\nDATA = Lazy(a=1)\n"
+    path.write_text(loads + SOURCE.format(setting="pass", answer="x", after="pass"))
+    assert seen(load_network(f"{path}:factory", weights=None, layers=None, seed=0))
 
 
 def test_libraries_have_versions_and_own_files_have_sources(tmp_path):

@@ -171,6 +171,7 @@ from pathlib import Path
 import numpy as np
 from bids_dnn.errors import OutputError
 from bids_dnn.features import store
+from bids_dnn.features.claims import claimed
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 x = np.random.default_rng(0).normal(size=(200, 3000)).astype("f4")
 ids = [str(i) for i in range(200)]
@@ -178,7 +179,7 @@ store.write_features(folder, "whole", ids[:9], x[:9], {"layer": "whole"})
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
-    with store.lease(folder, "torn", kind="features") as is_ours:
+    with claimed(folder, ("torn",), kind="features"):
         store.write_features(folder, "torn", ids, x, {})
 except OutputError as err:
     print(err.what)
@@ -364,6 +365,12 @@ def test_what_is_in_use_stays(cache):
     with leases(cache, (keys["b"],), is_made=lambda _: False):
         assert layers_in(store.prune(cache, max_bytes=0)) == ["c"]
     assert layers_in(store.prune(cache, max_bytes=0)) == ["b"]
+
+
+def test_what_is_needed_stays_however_long_it_waits(cache):
+    keys = {one.facts["layer"]: one.key for one in store.entries(cache)}
+    assert layers_in(store.prune(cache, max_bytes=0, needed={keys["a"]})) == ["b", "c"]
+    assert layers_in(store.entries(cache)) == ["a"]
 
 
 def test_what_killed_processes_left_goes_after_a_day(cache):

@@ -43,6 +43,36 @@ def test_nonlinearities_are_found_as_modules_and_as_functions():
     assert made.runs["pool"][0].shapes == {"": (2, 4, 2, 2)}
 
 
+class Residual(nn.Module):
+    """A skip that is added to what a normalization put out, in place or not."""
+
+    def __init__(self, add, bend):
+        super().__init__()
+        self.conv1, self.relu = nn.Conv2d(3, 3, 1), nn.ReLU(inplace=True)
+        self.conv2, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+        self.add, self.bend = add, bend
+
+    def forward(self, x):
+        y = self.relu(self.conv1(x))
+        return self.bend(self.add(self.norm(self.conv2(y)), x))
+
+
+@pytest.mark.parametrize("add", [torch.add, torch.Tensor.add_, torch.Tensor.copy_])
+@pytest.mark.parametrize("bend", [torch.relu, torch.relu_, nn.ReLU(inplace=True)])
+def test_what_a_skip_is_added_to_in_place_stands_before_no_nonlinearity(add, bend):
+    net = Residual(add, bend).eval()
+    made = trace(net, lambda: net(torch.zeros(2, 3, 4, 4)))
+    told = {path: runs[0].nonlinearity for path, runs in made.runs.items() if path != "bend"}
+    expected = {"conv1": "before", "relu": "after", "conv2": "", "norm": "", "": "after"}
+    assert told == expected
+
+
+def test_what_is_altered_in_place_after_a_nonlinearity_is_not_after_it():
+    net = nn.Sequential(nn.ReLU(), nn.Identity())
+    made = trace(net, lambda: net[1](net[0](torch.zeros(2, 3)).add_(1.0)))
+    assert [made.runs[path][0].nonlinearity for path in ("0", "1")] == ["after", ""]
+
+
 def test_modules_stand_in_the_order_in_which_they_first_finish():
     net = nn.Sequential(nn.Sequential(nn.ReLU()), nn.Identity())
     made = trace(net, lambda: net(torch.zeros(2, 3)))

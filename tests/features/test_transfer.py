@@ -1,15 +1,19 @@
 """features.transfer: what the network is fed, and how many at a time."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bids_dnn.containers.network import Card, Network
 from bids_dnn.errors import ConfigError
 from bids_dnn.features.transfer import (
     ON_CPU,
     TEXTS_ON_CUDA,
+    OnCuda,
     batch_size_for,
     lane_to,
     largest_batch,
@@ -62,6 +66,47 @@ def test_on_the_cpu_nothing_travels():
     assert np.shares_memory(made["b"], values.numpy())
     network = small_network()
     assert placed(network, "cpu") is network
+
+
+class Stream:
+    """Stands for a stream of a GPU."""
+
+    def wait_stream(self, _):
+        """Wait for nothing."""
+
+    def record_event(self):
+        return self
+
+    def synchronize(self):
+        """Wait for nothing."""
+
+
+def test_nothing_but_copies_runs_on_the_stream_of_copies(monkeypatch):
+    """What it would read is given away as soon as `fetch` returns, unless it was recorded."""
+    down, on, seen, copied = Stream(), [], [], []
+
+    @contextmanager
+    def stream(one):
+        on.append(one)
+        yield
+        on.pop()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.extend([str(func)] if on else [])
+            return func(*args, **(kwargs or {}))
+
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(OnCuda, "_down", lambda _, there: copied.append(there) or there)
+    values = {"a": torch.ones(2, 2), "b": torch.tensor([[1.0, torch.inf]])}
+    with Watch():
+        wait = OnCuda("cuda", up=Stream(), down=down).fetch(values)
+    assert seen == []
+    assert len(copied) == 3
+    made, finite = wait()
+    assert finite == [True, False]
+    np.testing.assert_array_equal(made["b"], values["b"].numpy())
 
 
 @pytest.mark.parametrize(

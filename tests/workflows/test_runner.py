@@ -2,8 +2,13 @@
 
 import errno
 import logging
+import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 from nipype import Node, Workflow
@@ -102,6 +107,56 @@ def test_workers_end_without_a_word_at_ctrl_c(tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+LONG_RUN = """
+import sys
+from pathlib import Path
+from nipype import Node, Workflow
+from bids_dnn.workflows.resources import Resources
+from bids_dnn.workflows.runner import run
+from tests.factories import steps
+
+if __name__ == "__main__":
+    flow = Workflow(name="flow", base_dir=str(Path(sys.argv[1]).parent / "work"))
+    flow.add_nodes([Node(steps.Linger(source=Path(sys.argv[1])), name="linger")])
+    run(flow, resources=Resources(1, 1, 2.0), status=lambda *_: None)
+"""
+
+
+def until(condition, patience_s=60):
+    end = time.monotonic() + patience_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def is_gone(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.is_file() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes are not told")
+def test_no_worker_outlives_a_run_that_was_killed(tmp_path):
+    script, source = tmp_path / "run.py", tmp_path / "source.txt"
+    script.write_text(LONG_RUN)
+    source.touch()
+    home = str(Path(__file__).parents[2])
+    running = subprocess.Popen(
+        [sys.executable, script, source], env={**os.environ, "PYTHONPATH": home}, cwd=tmp_path
+    )
+    try:
+        assert until(source.read_text)
+        worker = int(source.read_text())
+        assert not is_gone(worker)
+    finally:
+        running.kill()
+        running.wait()
+    try:
+        assert until(lambda: is_gone(worker), patience_s=20)
+    finally:
+        if not is_gone(worker):
+            os.kill(worker, signal.SIGKILL)
 
 
 def test_a_full_work_directory_ends_the_run_in_words(source, tmp_path, monkeypatch):

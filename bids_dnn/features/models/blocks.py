@@ -110,20 +110,63 @@ def runnable(
     return tuple(f"{path}{ran[path]}" for path in sorted(set(layers), key=order.__getitem__))
 
 
+def fields_of(
+    module: torch.nn.Module, path: str, *, size_px: int, method: str = "forward"
+) -> frozenset[str] | None:
+    """Return the names of the tensors that a part puts out when pictures are shown.
+
+    Parameters
+    ----------
+    module, size_px, method
+        As for `runnable`.
+    path
+        Of the part; "" = the network itself.
+
+    Returns
+    -------
+    names
+        "" alone where it is one tensor without a name; None where the network cannot run
+        without numbers.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     fields_of(torch.nn.Conv2d(3, 4, 3), "", size_px=8)
+    frozenset({''})
+    """
+    seen: dict[str, object] = {}
+    if not _shown(module, size_px, method, seen.__setitem__):
+        return None
+    found = seen.get(path)
+    return frozenset([""] if isinstance(found, torch.Tensor) else map(str, _tensors(found)))
+
+
 def _ran(module: torch.nn.Module, size_px: int, method: str) -> dict[str, str]:
     """Return which option each module needs to give one tensor; nothing where it cannot run."""
     seen: dict[str, str] = {}
 
-    def note(path: str, output: Any) -> None:
-        seen[path] = ""
-        fields: Mapping[Any, Any] = output if isinstance(output, Mapping) else {}
-        if isinstance(output, tuple | list):
-            fields = dict(enumerate(output))
-        tensors = {key: one for key, one in fields.items() if isinstance(one, torch.Tensor)}
+    def note(path: str, output: object) -> None:
+        tensors = _tensors(output)
         fits = [key for key, one in tensors.items() if one.shape[:1] == (SHOWN,)]
-        if len(tensors) > 1 and fits:
-            seen[path] = f":field({fits[0]})"
+        seen[path] = f":field({fits[0]})" if len(tensors) > 1 and fits else ""
 
+    done = _shown(module, size_px, method, note)
+    seen.pop("", None)
+    return seen if done else {}
+
+
+def _tensors(output: object) -> dict[Any, torch.Tensor]:
+    """Return the tensors of an output that has several, by name or number."""
+    fields: Mapping[Any, Any] = output if isinstance(output, Mapping) else {}
+    if isinstance(output, tuple | list):
+        fields = dict(enumerate(output))
+    return {key: one for key, one in fields.items() if isinstance(one, torch.Tensor)}
+
+
+def _shown(
+    module: torch.nn.Module, size_px: int, method: str, note: Callable[[str, object], None]
+) -> bool:
+    """Show pictures, telling `note` what each part puts out; False where it cannot run."""
     hooks = [
         part.register_forward_hook(lambda _m, _i, output, path=path: note(path, output))
         for path, part in module.named_modules()
@@ -131,15 +174,14 @@ def _ran(module: torch.nn.Module, size_px: int, method: str) -> dict[str, str]:
     ]
     try:
         with torch.no_grad():
-            getattr(module.eval(), method)(
-                torch.empty((SHOWN, 3, size_px, size_px), device="meta")
-            )
+            pictures = torch.empty((SHOWN, 3, size_px, size_px), device="meta")
+            note("", getattr(module.eval(), method)(pictures))
     except (RuntimeError, ValueError, TypeError, AssertionError):
-        return {}  # what looks at numbers cannot run without them
+        return False  # what looks at numbers cannot run without them
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return True
 
 
 def _lists(part: torch.nn.Module, path: str) -> Iterator[str]:

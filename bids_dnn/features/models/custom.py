@@ -7,6 +7,8 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from importlib.abc import Loader
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -15,6 +17,7 @@ import torch
 
 from bids_dnn.containers.network import Card, Interpolation, Modality, Resize
 from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError, nearest
+from bids_dnn.features.own_code import running
 
 PLAIN_MEAN = (0.0, 0.0, 0.0)
 PLAIN_SD = (1.0, 1.0, 1.0)
@@ -42,7 +45,8 @@ def card(name: str) -> Card:
     Raises
     ------
     ConfigError
-        If `name` has another form, or ``card`` has an unknown key or a wrong value.
+        If `name` has another form, ``card`` has an unknown key or a wrong value, or the file
+        raises something.
     MissingInputError
         If there is no such file, or it imports what is not there.
     UnreadableError
@@ -91,11 +95,19 @@ def _check_numbers(path: Path, card: Card) -> None:
             f"The card in {path} has size_px = {card.size_px!r}.",
             mend="Give the side of the square input in pixels, such as 224.",
         )
-    if len(card.mean) != len(PLAIN_MEAN) or len(card.sd) != len(PLAIN_SD) or 0 in card.sd:
+    if not (_are_three(card.mean) and _are_three(card.sd)) or 0 in card.sd:
         raise ConfigError(
             f"The card in {path} has mean = {card.mean!r} and sd = {card.sd!r}.",
             mend="Give three numbers each, for R, G and B in [0, 1], and no sd of 0.",
         )
+
+
+def _are_three(given: Any) -> bool:
+    return (
+        isinstance(given, Sequence)
+        and len(given) == len(PLAIN_MEAN)
+        and all(isinstance(one, int | float) for one in given)
+    )
 
 
 def _check_names(path: Path, card: Card) -> None:
@@ -105,10 +117,11 @@ def _check_names(path: Path, card: Card) -> None:
             mend="Name the layer that puts out a logit for each label: head = 'fc'.",
         )
     for key in ("aliases", "methods"):
-        given = getattr(card, key)
-        if not isinstance(given, Mapping):
+        given: object = getattr(card, key)
+        told = [*given, *given.values()] if isinstance(given, Mapping) else [None]
+        if not all(isinstance(one, str) for one in told):
             raise ConfigError(
-                f"The card in {path} has {key} = {given!r}, not a dictionary.",
+                f"The card in {path} has {key} = {given!r}, not a dictionary of words.",
                 mend=f"Write {key} = {EXAMPLES[key]}.",
             )
     if wrong := [key for key in card.methods if key not in get_args(Modality)]:
@@ -124,7 +137,8 @@ def build(name: str) -> torch.nn.Module:
     Raises
     ------
     ConfigError
-        If the file has no such factory, or it does not return a torch module.
+        If the file has no such factory, it raises something or wants arguments, or it does not
+        return a torch module.
     MissingInputError
         If there is no such file, or it imports what is not there.
     UnreadableError
@@ -139,10 +153,13 @@ def build(name: str) -> torch.nn.Module:
             f"{path} has no function {factory!r} that makes a network.",
             mend=nearest(factory, [key for key in there if not key.startswith("_")]),
         )
-    made = make()
+    _check_callable(path, factory, make)
+    told = f"{factory}() in {path}"
+    with running(told, path=path, mend="Mend it, so that it returns the network."):
+        made = make()
     if not isinstance(made, torch.nn.Module):
         raise ConfigError(
-            f"{factory}() in {path} returned a {type(made).__name__}, not a torch.nn.Module.",
+            f"{told} returned a {type(made).__name__}, not a torch.nn.Module.",
             mend="Return the network itself.",
         )
     return made
@@ -154,7 +171,8 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:  # noqa
     Raises
     ------
     ConfigError
-        If the file has no such factory, or it does not return a torch module.
+        If the file has no such factory, it raises something or wants arguments, or it does not
+        return a torch module.
     MissingInputError
         If there is no such file, or it imports what is not there.
     UnreadableError
@@ -188,15 +206,34 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[known_as] = module
     try:
-        spec.loader.exec_module(module)
+        with running(str(path), path=path, mend=f"Mend it; type python {path} to see more."):
+            _execute(spec.loader, module, path)
+    except BaseException:
+        del sys.modules[known_as]
+        raise
+    return module
+
+
+def _execute(loader: Loader, module: ModuleType, path: Path) -> None:
+    try:
+        loader.exec_module(module)
     except SyntaxError as err:
         raise UnreadableError(
-            f"{path} is not Python: {err.msg} in line {err.lineno}.",
+            f"{err.filename or path} is not Python: {err.msg} in line {err.lineno}.",
             mend="Mend the file; python -m py_compile shows the place.",
         ) from err
-    except ImportError as err:
-        raise MissingInputError(
-            f"{path} imports what is not there: {err}.",
-            mend=f"Install it; for a file beside it, type: export PYTHONPATH={path.parent}",
-        ) from err
-    return module
+
+
+def _check_callable(path: Path, factory: str, make: Callable[..., Any]) -> None:
+    try:
+        signature(make).bind()
+    except TypeError as err:
+        line = getattr(getattr(make, "__code__", None), "co_firstlineno", None)
+        where = f"{path}, line {line}," if line else str(path)
+        raise ConfigError(
+            f"{factory}() in {where} cannot be called without arguments: {err}.",
+            mend="Give each of its arguments a default value, or wrap it: "
+            "def factory(): return make(10)",
+        ) from None
+    except ValueError:  # some that are not written in Python do not say what they take
+        return

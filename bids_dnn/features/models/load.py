@@ -46,8 +46,9 @@ class Family(Protocol):
     A family with text towers has ``tokenizer(name, *, offline) -> Tokenize | None``, too. One
     whose cards rest on files of a hub has ``fetch(name, *, offline)``, which brings them; one
     whose files call weights otherwise than its modules has ``translated(module, state)``. One
-    whose weights are a single file has ``find(name, *, offline) -> Path``. One whose networks
-    have nothing to learn says in ``FIXED`` where their numbers are from.
+    whose weights are a single file has ``find(name, *, offline) -> Path``; one where they may be
+    several has ``find_all(name, *, offline) -> tuple[Path, ...]``. One whose networks have
+    nothing to learn says in ``FIXED`` where their numbers are from.
     """
 
     def card(self, name: str, /) -> Card:
@@ -252,6 +253,36 @@ def find_file(name: str, *, offline: bool = False) -> Path | None:
     if not hasattr(family, "find"):
         return None
     found: Path = family.find(rest, offline=offline)
+    return found
+
+
+def find_all(name: str, *, offline: bool = False) -> tuple[Path, ...]:
+    """Return the files of a network's trained weights, downloaded where they are not there yet.
+
+    Parameters
+    ----------
+    name, offline
+        As for `find_file`.
+
+    Returns
+    -------
+    paths
+        Empty where the weights come with the user's own network.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such network.
+    MissingInputError
+        If a file is not there, and cannot or may not be downloaded.
+    UnreadableError
+        If a file has another hash than its name says.
+    """
+    family, rest = family_of(name)
+    if not hasattr(family, "find_all"):
+        one = find_file(name, offline=offline)
+        return () if one is None else (one,)
+    found: tuple[Path, ...] = family.find_all(rest, offline=offline)
     return found
 
 

@@ -14,7 +14,7 @@ import torch
 
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, UnreadableError
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.weights import read_state
+from bids_dnn.features.models.weights import check_kinds, read_state
 
 PREFIX = "transformers"
 INDEX = "model.safetensors.index.json"
@@ -94,6 +94,28 @@ def weights_of(
     UnreadableError
         If a file is cut short or holds something else.
     """
+    files = weight_files(name, offline=offline, takes_weights=takes_weights)
+    state = {key: value for file in files for key, value in read_state(file).items()}
+    return files[0].parent, state
+
+
+def weight_files(name: str, *, offline: bool, takes_weights: bool = True) -> tuple[Path, ...]:
+    """Return the files of a network's published weights, downloaded where they may be.
+
+    Parameters
+    ----------
+    name, offline, takes_weights
+        As for `weights_of`.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is neither a repository nor a folder.
+    MissingInputError
+        If they are not there, and cannot or may not be downloaded.
+    UnreadableError
+        If the list of several files is damaged.
+    """
     more = (*hub.DESCRIPTION, "model-*.safetensors")
     find = partial(files_of, name, offline=offline, takes_weights=takes_weights)
     try:
@@ -105,16 +127,14 @@ def weights_of(
             raise err from None
     index = folder / INDEX
     if (folder / "model.safetensors").is_file():
-        files = [folder / "model.safetensors"]
-    elif index.is_file():
+        return (folder / "model.safetensors",)
+    if index.is_file():
         with reading(folder):
             parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shards = tuple(sorted(set(parts.values())))
         folder = find(shards)
-        files = [folder / shard for shard in shards]
-    else:
-        files = [folder / PLAIN]
-    return folder, {key: value for file in files for key, value in read_state(file).items()}
+        return tuple(folder / shard for shard in shards)
+    return (folder / PLAIN,)
 
 
 def put_in(
@@ -141,7 +161,7 @@ def put_in(
     Raises
     ------
     ShapeError
-        If a tensor has another shape than in the network.
+        If a tensor has another shape than in the network, or holds integers in place of weights.
     """
     with quiet():
         module, told = kind.from_pretrained(
@@ -159,6 +179,7 @@ def put_in(
             mend="Give the weights of this very architecture, or name the network that they are "
             "of.",
         )
+    check_kinds(module, state, source=source)
     return module.float(), tuple(sorted(told["missing_keys"]))
 
 

@@ -13,7 +13,7 @@ from bids_dnn.containers.network import Card, Interpolation, Resize
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.features.models import hub
 from bids_dnn.features.models.blocks import runnable, stages_of, without_weights
-from bids_dnn.features.models.weights import find_weights, read_state
+from bids_dnn.features.models.weights import check_kinds, find_weights, read_state
 
 PREFIX = "timm"
 N_COLORS = 3
@@ -137,7 +137,8 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     repository = _asked(name).get("hf_hub_id")
     told = f"{repository}/{path.name}" if repository else path.name
     # timm itself puts them in, since for some networks it must rename or reshape them.
-    given = {"state_dict": read_state(path), "custom_load": False}
+    state = read_state(path)
+    given = {"state_dict": state, "custom_load": False}
     try:
         module: torch.nn.Module = hub.library(PREFIX).create_model(
             name, pretrained=True, pretrained_cfg_overlay=given
@@ -148,6 +149,7 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
             f"{told} does not fit {full}: {first}.",
             mend="Fetch that file again, or name the network that its weights are of.",
         ) from err
+    check_kinds(module, state, source=told)
     return module, told
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from bids_dnn.containers.network import Card, Modality
 from bids_dnn.errors import ConfigError, MissingInputError, ShapeError, nearest
 from bids_dnn.features.models import hub
-from bids_dnn.features.models.blocks import blocks_of, runnable, without_weights
+from bids_dnn.features.models.blocks import blocks_of, fields_of, runnable, without_weights
 from bids_dnn.features.models.feeding import KNOWN, feeding_of, license_of
 from bids_dnn.features.models.pretrained import (
     PREFIX,
@@ -23,6 +23,7 @@ from bids_dnn.features.models.pretrained import (
     put_in,
     quiet,
     reading,
+    weight_files,
     weights_of,
 )
 from bids_dnn.features.models.references import KIND_PAPERS, NONE
@@ -31,6 +32,7 @@ from bids_dnn.features.models.tokens import Tokenizer
 KEPT = ("Model", "ForImageClassification", "WithProjection")  # endings of classes used as they are
 MASKED = ("vit_mae",)
 ENDS = ("visual_projection",)
+POOLED = "pooler_output"
 _log = logging.getLogger(__name__)
 
 
@@ -103,7 +105,7 @@ def card(name: str) -> Card:
         reference=f"{Path(name).name if Path(name).is_dir() else name}{told}",
         doi=paper.doi,
         license=license_of(folder) if folder else (paper.license if name in KNOWN else ""),
-        aliases=_aliases(module, methods),
+        aliases=_aliases(module, methods, size_px=feeding["size_px"]),
         head=head if labels else "",
         labels=labels,
         methods=methods,
@@ -132,6 +134,21 @@ def build(name: str) -> torch.nn.Module:
     return made
 
 
+def find_all(name: str, *, offline: bool) -> tuple[Path, ...]:
+    """Return the files of the published weights, downloaded where they are not there yet.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is neither a repository nor a folder.
+    MissingInputError
+        If they are not there, and cannot or may not be downloaded.
+    UnreadableError
+        If the list of several files is damaged.
+    """
+    return weight_files(name, offline=offline)
+
+
 def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     """Return a network with its published weights in float32, and where they are from.
 
@@ -152,11 +169,8 @@ def trained(name: str, *, offline: bool) -> tuple[torch.nn.Module, str]:
     config = _config(name)
     kind = _kind(config)
     _methods(kind)
-    module, lacking = put_in(kind, _part(config), _own(config, state), source=name)
-    if lacking and all(key.startswith("pooler.") for key in lacking):
-        module.pooler = None  # it was never trained, and would be random
-        lacking = ()
-    if lacking:
+    module, lacking = put_in(kind, _part(config), _own(kind, state), source=name)
+    if lacking and not _drop_pooler(module, lacking):
         raise ShapeError(
             f"The weights of {PREFIX}:{name} in {folder} do not fit {kind.__name__}: they lack "
             f"{lacking[0]!r} and {len(lacking) - 1} more.",
@@ -170,13 +184,16 @@ def translated(
 ) -> Mapping[str, torch.Tensor]:
     """Return weights under the names that they have in the network, as transformers maps them.
 
+    Of a captioner's they are those of its eye. A pooler that they lack is taken out of `module`.
+
     Raises
     ------
     ShapeError
         If a tensor has another shape than in the network.
     """
-    own: Any = module
-    made, lacking = put_in(type(module), own.config, state, source="The file of weights")
+    own, kind = cast(Any, module), type(module)
+    made, lacking = put_in(kind, own.config, _own(kind, state), source="The file of weights")
+    _drop_pooler(module, lacking)
     return {key: value for key, value in made.state_dict().items() if key not in lacking}
 
 
@@ -271,11 +288,20 @@ def _part(config: Any) -> Any:
     return config.vision_config if config.model_type == "git" else config
 
 
-def _own(config: Any, state: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    if config.model_type != "git":
-        return state
+def _own(kind: Any, state: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Return the weights of the class: where they are a captioner's, those of its eye."""
     eye = re.compile(r"^(git\.)?image_encoder\.")
+    if kind is not hub.library(PREFIX).GitVisionModel or not any(map(eye.match, state)):
+        return state
     return {eye.sub("", key): value for key, value in state.items() if eye.match(key)}
+
+
+def _drop_pooler(module: Any, lacking: Sequence[str]) -> bool:
+    """Take out a pooler that was never trained, and would be random, where no more is lacking."""
+    is_all = bool(lacking) and all(key.startswith("pooler.") for key in lacking)
+    if is_all:
+        module.pooler = None
+    return is_all
 
 
 def _methods(kind: Any) -> dict[Modality, str]:
@@ -297,12 +323,16 @@ def _ends(module: torch.nn.Module) -> tuple[str, ...]:
     return tuple(name for name, _ in module.named_children() if name in ENDS)
 
 
-def _aliases(module: torch.nn.Module, methods: Mapping[Modality, str]) -> dict[str, str]:
+def _aliases(
+    module: torch.nn.Module, methods: Mapping[Modality, str], *, size_px: int
+) -> dict[str, str]:
     if len(methods) == 1:
         base = getattr(module, "base_model_prefix", "")
-        is_inside = base and hasattr(module, base)
-        path = f"{base}:field(pooler_output)" if is_inside else ".pooler_output"
-        return {"pooler_output": path}
+        inside = base if base and hasattr(module, base) else ""
+        fields = fields_of(module, inside, size_px=size_px) if "image" in methods else None
+        if fields is not None and POOLED not in fields:
+            return {}  # a classifier of patches has no pooler, and neither has a captioner's eye
+        return {POOLED: f"{inside}:field({POOLED})" if inside else f".{POOLED}"}
     there = {name for name, _ in module.named_children()}
     image, text = "vision_model:field(pooler_output)", "text_model:field(pooler_output)"
     return {

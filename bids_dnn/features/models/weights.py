@@ -137,8 +137,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     path
         ``.safetensors``, or what ``torch.save(module.state_dict(), path)`` writes. Where it is
         wrapped as ``{"state_dict": ...}`` (or ``model_state_dict``, ``model``), what is inside is
-        taken; where every name begins with ``module.``, as networks trained in parallel are
-        saved, that is left out.
+        taken; where every name begins with ``module.`` or ``_orig_mod.``, as networks trained in
+        parallel or compiled are saved, that is left out, as often as it is there.
 
     Raises
     ------
@@ -165,9 +165,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             mend="Save it with torch.save(module.state_dict(), path).",
         )
     state: dict[str, torch.Tensor] = dict(found)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    while prefix := next((one for one in PREFIXES if all(k.startswith(one) for k in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
 
@@ -240,8 +239,10 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: 
     Raises
     ------
     ShapeError
-        If a tensor is missing, too many, or has another shape; the first one is named.
+        If a tensor is missing, too many, has another shape, or holds integers in place of
+        weights; the first one is named.
     """
+    check_kinds(module, state, source=source)
     own = module.state_dict()
     for key, tensor in own.items():
         if key not in state:
@@ -259,6 +260,32 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: 
         for key, tensor in own.items():  # not load_state_dict: some networks ask for a version
             if key in state:
                 tensor.copy_(state[key])
+
+
+def check_kinds(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, source: str
+) -> None:
+    """Refuse integers in place of weights: quantized ones are nothing without their scales.
+
+    Parameters
+    ----------
+    module, state, source
+        As for `fill`; names that the network has not are left alone.
+
+    Raises
+    ------
+    ShapeError
+        If a tensor holds integers and the network's does not; the first one is named.
+    """
+    for key, tensor in module.state_dict().items():
+        given = state.get(key, tensor)
+        if tensor.is_floating_point() and not given.is_floating_point():
+            kind = str(given.dtype).removeprefix("torch.")
+            raise ShapeError(
+                f"{source} does not fit the network: it has {key!r} as {kind}, and the network "
+                "computes with floating-point numbers.",
+                mend="Give the weights as they were before they were quantized.",
+            )
 
 
 def _mismatch(source: str, what: str) -> ShapeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.backend import cores, memory_gb
+from bids_dnn.backend import cores
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.network import Network
 from bids_dnn.containers.portrait import Portrait
 from bids_dnn.errors import MissingInputError, NotEnoughDataError, UnreadableError
 from bids_dnn.features import store
+from bids_dnn.features.claims import claimed
 from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
+from bids_dnn.features.index import where_open
 from bids_dnn.features.models import load_network
 from bids_dnn.features.portrait import head_layers, labels_of, portray
 from bids_dnn.features.probe import Probed, probe
@@ -241,19 +243,23 @@ def _keep_features(tower: _Tower) -> dict[str, str]:
         reduction=tower.reduction,
     )
     keys = {layer: store.key(identity) for layer, identity in identities.items()}
-    todo = [one for one in tower.probed if not store.has(cache, keys[one.layer.name], "features")]
-    for some in _fitting(todo, n=len(tower.ids), room=int(MEMORY_SHARE * memory_gb() * 1e9)):
-        ticker = _ticker(tower)
-        try:
-            passes = passes_of(
-                tower.network, tower.inputs, some, options=tower.options, progress=ticker
-            )
-            found = extract_features(projected(passes, tower.reduction))
-        finally:
-            ticker.close()
-        for layer, values in found.items():
-            store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
+    with claimed(cache, tuple(keys.values()), kind="features", say=log.warning) as ours:
+        todo = [one for one in tower.probed if keys[one.layer.name] in ours]
+        for some in _fitting(todo, n=len(tower.ids), room=_memory(tower.told)):
+            for layer, values in _features(tower, some).items():
+                store.write_features(cache, keys[layer], tower.ids, values, identities[layer])
     return keys
+
+
+def _features(tower: _Tower, probed: Sequence[Probed]) -> dict[str, NDArray[np.float32]]:
+    ticker = _ticker(tower)
+    try:
+        passes = passes_of(
+            tower.network, tower.inputs, probed, options=tower.options, progress=ticker
+        )
+        return extract_features(projected(passes, tower.reduction))
+    finally:
+        ticker.close()
 
 
 def _fitting(probed: Sequence[Probed], *, n: int, room: int) -> Iterator[list[Probed]]:
@@ -284,7 +290,8 @@ def _logits_key(tower: _Tower, head: Probed) -> tuple[str, dict[str, str]]:
 def _keep_logits(tower: _Tower, logits: NDArray[np.float32] | None) -> None:
     if logits is not None:
         key, identity = _logits_key(tower, _heads(tower)[0])
-        store.write_features(Path(tower.told["cache"]), key, tower.ids, logits, identity)
+        with where_open():
+            store.write_features(Path(tower.told["cache"]), key, tower.ids, logits, identity)
 
 
 def _labels(tower: _Tower) -> Labels:
@@ -296,14 +303,8 @@ def _labels(tower: _Tower) -> Labels:
     try:
         logits = store.read_features(cache, key).values
     except (MissingInputError, UnreadableError):
-        ticker = _ticker(tower)
-        try:
-            passes = passes_of(
-                tower.network, tower.inputs, heads, options=tower.options, progress=ticker
-            )
-            logits = extract_features(passes)[heads[0].layer.name]
-        finally:
-            ticker.close()
+        plain = replace(tower, reduction=Reduction())
+        logits = _features(plain, heads)[heads[0].layer.name]
         _keep_logits(tower, logits)
     return labels_of(logits, card=tower.network.card, stimuli=tower.ids)
 
@@ -325,7 +326,7 @@ def _products(
         passes.n,
         passes.widths,
         free_disk=shutil.disk_usage(tower.out_dir).free,
-        memory=int(MEMORY_SHARE * memory_gb() * 1e9),
+        memory=_memory(told),
         mode=told["gram"],
     )
     found = grams_of(passes, plan=plan, scratch=tower.out_dir / "scratch", train=train)
@@ -344,6 +345,11 @@ def _products(
             identity,
             sums=product.sums,
         )
+
+
+def _memory(told: Told) -> int:
+    """Return the bytes that blocks of features may take, of what the run may use."""
+    return int(MEMORY_SHARE * told["memory_gb"] * 1e9)
 
 
 def device_name(device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bids_dnn.derivatives import names, provenance
 from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.features import store
+from bids_dnn.features.index import index_path, read_index, write_index
 from bids_dnn.features.portrait import portray_grams
 from bids_dnn.features.ready import grams, read_ready
 from bids_dnn.features.reduce import parse_reduction
@@ -31,7 +32,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     told = read_json(manifest)
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
-    index = cache / f"{told['key']}-{device}.json"  # GPU and CPU differ in the last bits
+    index = index_path(cache, told["key"], device)
     found = _known(cache, index)
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
     if found is None or not provenance.is_done(drawn, told["key"]):
@@ -59,9 +60,10 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             )
         found = {"layers": list(made.layers), "keys": list(made.keys)}
         found["warnings"] = list(made.warnings)
-        write_json(index, found)
+        write_index(index, found)
         if told["cache_bytes"]:
-            store.prune(cache, max_bytes=told["cache_bytes"])
+            needed = {*found["keys"], *_keys_beside(told, cache, device)}
+            store.prune(cache, max_bytes=told["cache_bytes"], needed=needed)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
     where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
@@ -90,11 +92,16 @@ def load_grams(index: Path) -> list[FeatureGram]:
     return made
 
 
+def _keys_beside(told: Mapping[str, Any], cache: Path, device: str) -> Iterator[str]:
+    """Give the keys of the run's other networks, which analyses may read hours from now."""
+    for key in told["beside"]:
+        beside = read_index(index_path(cache, key, device))
+        yield from beside["keys"] if beside else ()
+
+
 def _known(cache: Path, index: Path) -> dict[str, Any] | None:
-    if not index.is_file():
-        return None
-    found: dict[str, Any] = read_json(index)
-    return found if all(is_whole(cache, key) for key in found["keys"]) else None
+    found: dict[str, Any] | None = read_index(index)
+    return found if found and all(is_whole(cache, key) for key in found["keys"]) else None
 
 
 def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:

@@ -52,6 +52,8 @@ def test_every_field_of_a_card_may_be_given(tmp_path):
         ("card = {'resize': 'crop'}", "resize = 'crop'"),
         ("card = {'sd': (1, 1, 0)}", r"sd = \(1, 1, 0\)"),
         ("card = {'mean': (1, 1)}", r"mean = \(1, 1\)"),
+        ("card = {'mean': ('a', 'b', 'c')}", r"mean = \('a', 'b', 'c'\)"),
+        ("card = {'sd': 1}", "sd = 1"),
         ("card = 224", "is a int.*a dictionary"),
         ("card = {'interpolation': 'cubic'}", "interpolation = 'cubic'.*'bicubic'"),
         ("card = {'size_px': '224'}", "size_px = '224'"),
@@ -59,6 +61,7 @@ def test_every_field_of_a_card_may_be_given(tmp_path):
         ("card = {'layers': 'fc'}", "layers = 'fc', not a row"),
         ("card = {'labels': ('a', 'b')}", "2 labels, but no head"),
         ("card = {'aliases': ('conv1',)}", r"aliases = \('conv1',\), not a dictionary"),
+        ("card = {'aliases': {'a': 0}}", r"aliases = \{'a': 0\}, not a dictionary of words"),
         ("card = {'methods': {'images': 'forward'}}", "for 'images'.*'image'"),
     ],
 )
@@ -72,6 +75,11 @@ def test_a_wrong_card_is_refused(tmp_path, text, told):
     [
         ("def factor():\n    pass", "no function 'factory'.*'factor'"),
         ("def factory():\n    return 7", r"factory\(\) .* returned a int"),
+        ("def factory():\n    raise OSError('no /x')", r"OSError \(.*net\.py, line 2\): no /x\."),
+        ("def factory():\n    raise SystemExit(3)", r"SystemExit \(.*net\.py, line 2\): 3\."),
+        ("a = 1\ndef factory(depth):\n    pass", r"net\.py, line 2, .*'depth'\. Give each"),
+        ("a = 1\nb = a / 0", r"net\.py raised ZeroDivisionError \(.*, line 2\): division by"),
+        ("import sys\nsys.exit()", r"net\.py raised SystemExit \(.*, line 2\): it says no more"),
     ],
 )
 def test_a_wrong_factory_is_refused(tmp_path, text, told):
@@ -92,6 +100,18 @@ def test_a_file_that_is_not_python_is_refused(tmp_path):
 def test_a_file_that_imports_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(MissingInputError, match=r"net\.py imports .*'no_such_lab'"):
         card(written(tmp_path, "import no_such_lab\n"))
+
+
+def test_a_factory_that_imports_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(MissingInputError, match=r"net\.py imports .*'no_such_lab'"):
+        build(written(tmp_path, "def factory():\n    import no_such_lab\n"))
+
+
+def test_a_helper_that_is_not_python_is_named(tmp_path, monkeypatch):
+    (tmp_path / "helper_of_net.py").write_text("a = = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UnreadableError, match=r"helper_of_net\.py is not Python: .* line 1"):
+        card(written(tmp_path, "import helper_of_net"))
 
 
 def test_dataclasses_in_the_file_work(tmp_path):

@@ -102,6 +102,7 @@ def test_weights_of_another_network_are_refused_by_the_first_mismatch(small, tmp
         ({"0.bias": None}, "lacks '0.bias'"),
         ({"2.weight": torch.zeros(4, 2, 5, 5)}, r"'2.weight' with shape \(4, 2, 5, 5\)"),
         ({"9.bias": torch.zeros(1)}, "has '9.bias', which"),
+        ({"0.bias": state["0.bias"].to(torch.int8)}, "has '0.bias' as int8, .* quantized"),
     ]:
         torch.save({k: v for k, v in {**state, **change}.items() if v is not None}, tmp_path / "w")
         with pytest.raises(ShapeError, match=told):

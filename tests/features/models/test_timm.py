@@ -134,6 +134,10 @@ def test_weights_of_another_network_are_refused(home):
         ShapeError, match=r"model\.safetensors does not fit timm:test_vit.*cls_token"
     ):
         load_network(VIT, weights=None, layers=None, seed=0, offline=True)
+    state = {key: one.to(torch.int8) for key, one in random(VIT).module.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(ShapeError, match=r"model\.safetensors .* has 'cls_token' as int8"):
+        load_network(VIT, weights=None, layers=None, seed=0, offline=True)
 
 
 @pytest.mark.parametrize("offline", [True, False])

@@ -138,6 +138,12 @@ def test_the_eye_of_a_captioner_is_a_network(folder):
     close(rows[".last_hidden_state"], expected.flatten(1))
 
 
+def test_the_file_of_a_captioner_fits_its_eye(folder):
+    made.save_git(folder)
+    given = load(folder, weights=folder / "model.safetensors", layers=[".last_hidden_state"])
+    assert given.weights_sha256 == load(folder).weights_sha256
+
+
 def test_a_network_of_texts_alone(folder):
     config = transformers.BertConfig(**made.TEXT)
     source = transformers.BertModel(config).eval()
@@ -155,6 +161,8 @@ def test_a_pooler_that_was_never_trained_is_left_out(folder):
     source.save_pretrained(folder)
     network = load(folder)
     assert network.module.pooler is None
+    given = load(folder, weights=folder / "model.safetensors")
+    assert (given.module.pooler, given.weights_sha256) == (None, network.weights_sha256)
     assert load(folder).weights_sha256 == network.weights_sha256
     _, rows = check_rows(network, shown(network), ["layernorm"])
     close(rows["layernorm"], source(shown(network)).last_hidden_state.flatten(1))
@@ -230,6 +238,15 @@ def test_weights_of_another_network_are_refused(folder):
         (folder / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(error, match=told):
             load(folder)
+
+
+def test_quantized_weights_are_refused(folder):
+    made.save_dinov2(folder)
+    state = load_file(folder / "model.safetensors")
+    save_file({**state, "layernorm.bias": torch.zeros(16, dtype=torch.int8)}, folder / "w.sft")
+    (folder / "w.sft").replace(folder / "model.safetensors")
+    with pytest.raises(ShapeError, match=r"has 'layernorm\.bias' as int8, .*quantized"):
+        load(folder)
 
 
 @pytest.mark.parametrize(

@@ -145,9 +145,10 @@ STATE = {"0.weight": torch.arange(6.0).reshape(2, 3), "0.bias": torch.zeros(2)}
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
-def test_what_training_code_wraps_around_is_taken_off(wrapper, prefix, tmp_path):
-    state = {prefix + key: value for key, value in STATE.items()}
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("n_times", [1, 2])
+def test_what_training_code_wraps_around_is_taken_off(wrapper, prefix, n_times, tmp_path):
+    state = {prefix * n_times + key: value for key, value in STATE.items()}
     torch.save({wrapper: state, "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "a.pt")
     found = read_state(tmp_path / "a.pt")
     assert list(found) == list(STATE)
