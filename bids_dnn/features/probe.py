@@ -70,6 +70,20 @@ class Probed:
         """Return which run of the module counts, from 0."""
         return self.n_visits - 1 if self.layer.visit is None else self.layer.visit
 
+    def map_shape(self) -> tuple[int, int, int] | None:
+        """Return channels, rows and columns where features are a whole map, else None.
+
+        Features are flattened with the channel slowest, whatever its axis was.
+        """
+        if (
+            self.channel_axis < 0
+            or len(self.shape) != 3
+            or self.n_features != math.prod(self.shape)
+        ):
+            return None
+        first, second, third = self.shape
+        return self.shape if self.channel_axis == 0 else (third, first, second)
+
 
 def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
     """Find out what layers put out, and check that what is asked of them fits.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bids_dnn.config.load import gigabytes
-from bids_dnn.config.schema import NetworkConfig
+from bids_dnn.config.schema import READOUTS, NetworkConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.derivatives import provenance
 from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
@@ -91,6 +91,7 @@ def _manifest(
         "cache": str(scene.cache_dir()),
         "cache_bytes": int(1e9 * gigabytes(run.cache_size)) if run.cache_size else 0,
         "max_pixels": run.max_pixels,
+        "keep_maps": any(one in READOUTS for one in scene.config.encode.estimator),
         "gram": told.gram,
         "offline": run.offline,
         "output_dir": str(scene.output_dir),

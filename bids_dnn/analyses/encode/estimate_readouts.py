@@ -17,6 +17,8 @@ from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
 READOUTS = ("bashivan", "cadena", "factorized")
+VALIDATION = 0.1  # share of the training images on which penalties are chosen
+LEAST = 4  # of them, or more of few images
 FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
 
 
@@ -76,7 +78,9 @@ def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
     rows = np.array([place[name] for name in data.stimuli], dtype=np.intp)
     source = ArraySource(maps.values[rows], device=task.device)
     settings = draw_settings(kind, choices.n_settings, np.random.default_rng([choices.seed, 7]))
-    options = Options(loss=choices.loss, seed=choices.seed, device=task.device)
+    fewest = min(int(fold.train.sum()) for fold in data.folds)
+    share = min(max(VALIDATION, LEAST / fewest), 0.5)
+    options = Options(loss=choices.loss, validation=share, seed=choices.seed, device=task.device)
     guess = np.full(data.truth.shape, np.nan, dtype=np.float32)
     sse, sst = np.zeros(data.truth.shape[1]), np.zeros(data.truth.shape[1])
     space = np.zeros((data.truth.shape[1], *source.shape[1:]))

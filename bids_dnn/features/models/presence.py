@@ -24,7 +24,7 @@ def whereabouts(name: str, *, weights: str | Path | None, offline: bool) -> str:
     Returns
     -------
     told
-        For ``--dry-run``; "" where the network's own code makes them.
+        For ``--dry-run``; "" where the network's own code makes them, or it has none.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def whereabouts(name: str, *, weights: str | Path | None, offline: bool) -> str:
             )
         return f"in {path}"
     family, rest = family_of(name)
-    if family is custom:
+    if family is custom or hasattr(family, "FIXED"):
         return ""
     prefix = name.partition(":")[0]
     is_of_hub = prefix in OF_HUB

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.estimate_readouts import READOUTS
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.backend import choose_device
 from bids_dnn.containers.responses import Responses
@@ -16,6 +17,7 @@ from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
+from bids_dnn.workflows.steps.maps import load_maps
 
 # Runs that data sets name after their split.
 RUNS = {"train": "train", "training": "train", "test": "test", "validation": "test"}
@@ -32,12 +34,15 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         check_scaling(measured, read_json(index)["scaled_on"], split=split)
         warnings += read_json(index)["warnings"]
     grams = [gram for index in features for gram in load_grams(index)]
+    needs_maps = any(name in READOUTS for name in settings["estimator"])
+    maps = [one for index in features for one in load_maps(index)] if needs_maps else []
     try:
         result = encode(
             measured,
             rois,
             grams,
             choices=choices_of(settings, seed=told["seed"], split=split),
+            maps=maps,
             device=choose_device(told["device"]),
         )
     except NotEnoughDataError as err:

@@ -36,6 +36,7 @@ from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
 from bids_dnn.workflows.steps.heads import WithHead
+from bids_dnn.workflows.steps.maps import where_maps_lie
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -56,6 +57,9 @@ class Extracted:
         Sentences.
     features
         By layer, the key of the features themselves, where they are kept.
+    maps
+        By layer that puts out maps, ``key`` of its features and their ``shape`` (C, H, W), where
+        readouts need them.
     """
 
     layers: tuple[str, ...]
@@ -63,6 +67,7 @@ class Extracted:
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
+    maps: Mapping[str, Told] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     portraits: dict[str, Portrait] = {}
     warnings: list[str] = []
     features: dict[str, str] = {}
+    maps: dict[str, Told] = {}
     for modality in dict.fromkeys(one.modality for one in probed):
         mine = tuple(one for one in probed if one.modality == modality)
         inputs = _shown(told, network) if modality == "image" else _read(told, device)
@@ -128,11 +134,13 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
-        if told["keep_features"]:
-            features |= _keep_features(tower)
+        if told["keep_features"] or told["keep_maps"]:
+            kept = _keep_features(tower)
+            features |= kept if told["keep_features"] else {}
+            maps |= where_maps_lie(mine, reduction, kept) if told["keep_maps"] else {}
     layers = tuple(one.layer.name for one in probed)
     in_order = tuple(keys[one] for one in layers)
-    return Extracted(layers, in_order, portraits, tuple(warnings), features)
+    return Extracted(layers, in_order, portraits, tuple(warnings), features, maps)
 
 
 def is_whole(cache: Path, key: str) -> bool:

@@ -33,7 +33,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
     index = index_path(cache, told["key"], device)
-    found = _known(cache, index)
+    found = _known(cache, index, needs_maps=told["keep_maps"])
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
     if found is None or not provenance.is_done(drawn, told["key"]):
         is_ready = told["network"].startswith(READY)
@@ -60,9 +60,10 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
             )
         found = {"layers": list(made.layers), "keys": list(made.keys)}
         found["warnings"] = list(made.warnings)
+        found |= {"maps": dict(made.maps)} if told["keep_maps"] else {}
         write_index(index, found)
         if told["cache_bytes"]:
-            needed = {*found["keys"], *_keys_beside(told, cache, device)}
+            needed = {*_keys_of(found), *_keys_beside(told, cache, device)}
             store.prune(cache, max_bytes=told["cache_bytes"], needed=needed)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
@@ -96,12 +97,22 @@ def _keys_beside(told: Mapping[str, Any], cache: Path, device: str) -> Iterator[
     """Give the keys of the run's other networks, which analyses may read hours from now."""
     for key in told["beside"]:
         beside = read_index(index_path(cache, key, device))
-        yield from beside["keys"] if beside else ()
+        yield from _keys_of(beside) if beside else ()
 
 
-def _known(cache: Path, index: Path) -> dict[str, Any] | None:
+def _keys_of(found: Mapping[str, Any]) -> Iterator[str]:
+    yield from found["keys"]
+    yield from (one["key"] for one in found.get("maps", {}).values())
+
+
+def _known(cache: Path, index: Path, *, needs_maps: bool) -> dict[str, Any] | None:
     found: dict[str, Any] | None = read_index(index)
-    return found if found and all(is_whole(cache, key) for key in found["keys"]) else None
+    if not found or not all(is_whole(cache, key) for key in found["keys"]):
+        return None
+    if needs_maps and "maps" not in found:
+        return None
+    maps = found.get("maps", {}).values() if needs_maps else ()
+    return found if all(store.has(cache, one["key"], "features") for one in maps) else None
 
 
 def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:

@@ -1,0 +1,61 @@
+"""Features of layers as maps, from the extraction to the readouts that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.features import store
+from bids_dnn.features.probe import Probed
+from bids_dnn.features.reduce import Reduction
+from bids_dnn.files import read_json
+
+
+def where_maps_lie(
+    probed: Sequence[Probed], reduction: Reduction, kept: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return where the maps of those layers lie that have such.
+
+    Parameters
+    ----------
+    probed
+        The layers.
+    reduction
+        Of their features: what was projected is no map.
+    kept
+        Key of each layer's features in the cache.
+
+    Returns
+    -------
+    places
+        By layer, ``key`` and ``shape`` (channels, rows, columns).
+    """
+    if reduction.kind != "none":
+        return {}
+    shapes = {one.layer.name: one.map_shape() for one in probed}
+    return {
+        layer: {"key": kept[layer], "shape": list(shape)}
+        for layer, shape in shapes.items()
+        if shape is not None
+    }
+
+
+def load_maps(index: Path) -> list[FeatureMaps]:
+    """Return the maps that a `features_step` kept for readouts, named as it was told.
+
+    Raises
+    ------
+    MissingInputError
+        If an entry of the cache was removed.
+    UnreadableError
+        If an entry of the cache is damaged.
+    """
+    told, made = read_json(index), []
+    for layer, where in told.get("maps", {}).items():
+        kept = store.read_features(Path(told["cache"]), where["key"])
+        values = kept.values.reshape(len(kept.stimuli), *where["shape"])
+        identity = dict(kept.identity)
+        made.append(FeatureMaps(tuple(kept.stimuli), told["name"], layer, values, identity))
+    return made

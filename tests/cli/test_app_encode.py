@@ -1,0 +1,128 @@
+"""The App encodes: estimators beside each other, a given split, what is refused, what is left."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.factories.pictures import PICTURES, write_pictures
+from tests.factories.sources import check
+
+pytestmark = pytest.mark.whole
+EVERY = ("ridge", "pls", "banded", "bashivan", "cadena", "factorized")
+
+
+@pytest.fixture
+def tree(tmp_path, rng):
+    return write_pictures(tmp_path, rng)
+
+
+def write_split(raw, *, n_train=8):
+    split = ["train"] * n_train + ["test"] * (len(PICTURES) - n_train)
+    order = [name for pair in zip(PICTURES[:8], PICTURES[8:], strict=True) for name in pair]
+    pd.DataFrame({"stimulus_id": order, "split": split}).to_csv(
+        raw / "stimuli" / "stimuli.tsv", sep="\t", index=False
+    )
+
+
+def settings(tmp_path, text):
+    """Write an analysis.toml of its own beside the tiny network that `app` writes."""
+    folder = tmp_path / "settings"
+    folder.mkdir(exist_ok=True)
+    path = folder / "own.toml"
+    path.write_text(
+        '[networks.tiny]\nnetwork = "tiny.py:build"\nlayers = ["0", "1"]\n'
+        f"[encode]\npermutations = 9\n{text}\n"
+    )
+    return ("--config", path)
+
+
+def test_all_estimators_stand_beside_each_other(app, tree, tmp_path):
+    raw, given = tree
+    estimators = [part for name in EVERY for part in ("--estimator", name)]
+    more = '[networks.gabor]\nnetwork = "lowlevel:gabor"\nlayers = ["energy8"]\n'
+    (table,) = app(raw, *given, *estimators, analysis="encode", more=more).values()
+    assert set(table["estimator"]) == set(EVERY)
+    assert set(table["target"]) == {"units", "mean"}
+    ridge = table[table["estimator"] == "ridge"]
+    assert "chosen layer" in set(ridge["layer"])
+    out = tmp_path / "out" / "sub-01"
+    names = {path.name for path in (out / "func").iterdir()}
+    for extra in (
+        "Alphas", "Assignment", "Components", "Spaces", "Identification", "Fieldsbashivan",
+        "Fieldscadena", "Fieldsfactorized",
+    ):  # fmt: skip
+        assert any(f"desc-encode{extra}_scores.tsv" in name for name in names), extra
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(
+        page,
+        "by partial least squares",
+        "Which layer each",
+        "The part of the variance",
+        "what-where readouts",
+        "Identification of images",
+        "10.1016/0169-7439(93)85002-X",
+    )
+    again = app(raw, *given, *estimators, analysis="encode", more=more)
+    pd.testing.assert_frame_equal(again["01"], table)
+
+
+def test_a_given_split_is_trained_and_tested_on(app, tree, tmp_path):
+    raw, given = tree
+    write_split(raw)
+    own = settings(tmp_path, "folds = { split = true }")
+    (table,) = app(raw, *given, *own, analysis="encode").values()
+    assert (table["n_folds"] == 1).all()
+    assert (table["n_stimuli"] == 8).all()
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    assert json.loads(sidecar.read_text())["Folds"] == "split given"
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "on the test images of the split that was given", "bootstrap intervals")
+
+
+def test_another_split_makes_another_result(app, tree, tmp_path):
+    raw, given = tree
+    own = settings(tmp_path, "folds = { split = true }")
+    scores = []
+    for n_train in (8, 10):
+        write_split(raw, n_train=n_train)
+        (table,) = app(raw, *given, *own, analysis="encode").values()
+        scores.append(table["n_stimuli"].iloc[0])
+    assert scores == [8, 6]
+
+
+def test_a_split_that_nobody_gave_is_refused(app, tree, tmp_path):
+    raw, given = tree
+    own = settings(tmp_path, "folds = { split = true }")
+    said = app(raw, *given, *own, analysis="encode", expect=1)
+    check(" ".join(said.split()), "stimuli.tsv has none", "Add a column split")
+
+
+def test_penalties_of_the_spectrum_are_told_with_their_edges(app, tree, tmp_path):
+    raw, given = tree
+    own = settings(tmp_path, 'folds = { stimulus = 2, inner = 2 }\nselect = "loo"')
+    app(raw, *given, *own, analysis="encode")
+    (path,) = (tmp_path / "out").rglob("*desc-encodeAlphas_scores.tsv")
+    table = pd.read_csv(path, sep="\t")
+    steps = 2 * np.log10(table["alpha"])
+    np.testing.assert_allclose(steps, steps.round(), atol=1e-4)
+    assert (table["n_smallest"] + table["n_largest"] <= table["count"]).all()
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    assert json.loads(sidecar.read_text())["Select"] == "loo"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('estimator = "rigde"', ("rigde", "ridge")),
+        ('select = "gvc"', ("gvc", "gcv")),
+        ("alphas = [1.0, -2.0]\nfolds = { stimulus = 2, inner = 2 }", ("-2.0", "above zero")),
+        ("floor = 1.5", ("floor", "1.5")),
+    ],
+)
+def test_wrong_settings_are_refused(app, tree, tmp_path, text, words):
+    raw, given = tree
+    own = settings(tmp_path, text)
+    said = app(raw, *given, *own, analysis="encode", expect=2)
+    check(" ".join(said.split()), *words)
