@@ -90,6 +90,7 @@ def test_a_layer_that_cannot_be_had_spoils_no_other(write):
 @pytest.mark.whole
 def test_networks_without_pooler_or_tokenizer_are_shown(tmp_path):
     from tests.factories import hub
+
     for save, n_refused in ((hub.save_vit, 0), (hub.save_git, 0), (hub.save_clip, 2)):
         folder = tmp_path / save.__name__
         folder.mkdir()
