@@ -20,7 +20,7 @@ from bids_dnn.stimuli.load import Loader
 from bids_dnn.stimuli.transform_parse import parse_transforms
 
 NUMBERS: dict[str, dict[str, float]] = {
-    "2": {
+    "3": {
         "squash, bilinear": 110568.038,
         "squash, bicubic": 110596.614,
         "center-crop, bilinear": 109891.031,
@@ -34,7 +34,7 @@ NUMBERS: dict[str, dict[str, float]] = {
         "aperture(edge=0.2)": 431.246701,
         "contrast(factor=0.5)": 434.680411,
         "place(x=1, y=-2, size=4, field=10)": 434.699386,
-        "pair(size=3, field=13)": 425.210644,
+        "pair(size=3, field=13)": 425.145690,
         "noise(snr=1)": 430.333121,
         "retinawarp(x=0.1)": 387.496346,
         "retinawarp(mode=fitted)": 222.495248,
