@@ -44,6 +44,26 @@ def test_p_is_corrected_over_the_analysis(decode):
     np.testing.assert_allclose(made["p_corrected"], expected)
 
 
+def test_estimators_and_targets_are_families_of_their_own():
+    """Rows of region means, other estimators and chosen layers are tested beside single layers."""
+    single = stacked(make_encode, 4).assign(target="units", estimator="ridge")
+    mean = single.assign(target="mean", score=single["score"] + 0.1)
+    pls = single.assign(estimator="pls")
+    chosen = single[single["layer"] == "features.0"].assign(
+        network="*", layer="chosen layer", score=0.9
+    )
+    whole = pd.concat([single, chosen, mean, pls], ignore_index=True)
+    made = group_tests.test_group(whole, analysis="encode", seed=0).table
+    assert len(made) == 3 * len(single) / 4 + len(chosen) / 4
+    assert not made.loc[made["network"] == "*", "best"].any()
+    own = made[(made["target"] == "mean") & (made["network"] != "*")]
+    alone = group_tests.test_group(single, analysis="encode", seed=0).table
+    np.testing.assert_allclose(own["score"], alone["score"] + 0.1)
+    family = made[(made["target"] == "units") & (made["estimator"] == "pls")]
+    np.testing.assert_allclose(family["p_corrected"], alone["p_corrected"])
+    assert family["best"].tolist() == alone["best"].tolist()
+
+
 def test_order_of_participants_does_not_matter(decode):
     one = group_tests.test_group(decode, analysis="decode", seed=0).table
     mixed = pd.concat([decode[decode["participant"] == x] for x in LABELS[::-1]])
