@@ -318,6 +318,12 @@ def _check(config: Config) -> None:
                 f"encode.networks names {name!r}, which no [networks.{name}] describes.",
                 mend=nearest(name, config.networks),
             )
+    alphas = config.encode.alphas
+    if alphas != "auto" and (not alphas or min(alphas) <= 0):
+        raise ConfigError(
+            f"encode.alphas is {list(alphas)}; there must be one, and all above zero.",
+            mend="Give some, such as [0.01, 1.0, 100.0], or leave alphas out.",
+        )
     source, path = config.responses.source, config.responses.path
     if (source in READY) != (path is not None) and source != "auto":
         found = "no responses.path" if path is None else f"the responses.path {path}"

@@ -76,7 +76,7 @@ def test_a_given_split_is_trained_and_tested_on(app, tree, tmp_path):
     assert (table["n_folds"] == 1).all()
     assert (table["n_stimuli"] == 8).all()
     (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
-    assert json.loads(sidecar.read_text())["Folds"] == "split given"
+    assert json.loads(sidecar.read_text())["FoldScheme"] == "split given"
     page = (tmp_path / "out" / "sub-01.html").read_text()
     check(page, "on the test images of the split that was given", "bootstrap intervals")
 
@@ -109,7 +109,7 @@ def test_penalties_of_the_spectrum_are_told_with_their_edges(app, tree, tmp_path
     np.testing.assert_allclose(steps, steps.round(), atol=1e-4)
     assert (table["n_smallest"] + table["n_largest"] <= table["count"]).all()
     (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
-    assert json.loads(sidecar.read_text())["Select"] == "loo"
+    assert json.loads(sidecar.read_text())["Facts"]["select"] == "loo"
 
 
 @pytest.mark.parametrize(

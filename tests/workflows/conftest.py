@@ -28,9 +28,12 @@ def bytes_of(folder):
 
 
 def table(out, analysis, participant="01"):
-    return pd.read_csv(
+    made = pd.read_csv(
         out / STEM.format(analysis).replace("sub-01", f"sub-{participant}"), sep="\t"
     )
+    if "target" in made:
+        made = made[(made["target"] == "units") & (made["network"] != "*")].reset_index(drop=True)
+    return made
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
+from bids_dnn.workflows.steps.encode import choices_of
 from tests.workflows.conftest import N_PERMUTATIONS, STEM, bytes_of, files_of, invoke, table
 
 pytestmark = pytest.mark.whole
@@ -81,21 +83,10 @@ def test_scores_are_near_those_of_the_true_components(whole):
         gram = FeatureGram(
             tuple(truth.index), "truth", layer, truth.values @ truth.values.T, truth.shape[1], {}
         )
-        oracle = (
-            encode(
-                responses,
-                [rois[region]],
-                [gram],
-                n_folds=told["folds"]["stimulus"],
-                n_inner=told["folds"]["inner"],
-                alphas=told["alphas"],
-                ceiling=told["ceiling"],
-                n_permutations=1,
-                seed=settings["seed"],
-            )
-            .table["score"]
-            .item()
-        )
+        choices = choices_of(told, seed=settings["seed"], split=None)
+        choices = replace(choices, n_permutations=1)
+        scores = encode(responses, [rois[region]], [gram], choices=choices).table
+        oracle = scores.loc[scores["target"] == "units", "score"].item()
         mine = found[(found["region"] == region) & (found["layer"] == layer)]["score"].item()
         assert abs(mine - oracle) < 0.05, (region, mine, oracle)
 
