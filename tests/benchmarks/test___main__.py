@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import Row, decode_svm, encode_ridge, lss, time_both
+from benchmarks import Row, decode_svm, encode_ridge, lss, ridge_split, time_both
 from benchmarks.__main__ import NAMES, main, measure
 from bids_dnn.errors import ConfigError
 
@@ -27,6 +27,8 @@ def test_both_are_run_in_turns():
 
 def test_the_command_prints_a_line_for_each_case(monkeypatch):
     monkeypatch.setattr(encode_ridge, "SIZES", {"small": ((30, 10, 5),)})
+    monkeypatch.setattr(ridge_split, "SIZES", {"small": (300, 200, 300)})
+    monkeypatch.setattr(ridge_split, "LARGE", {"small": (200, 50)})
     monkeypatch.setattr(decode_svm, "SIZES", {"small": ((2, 2, 10, 2), (3, 1, 10, 2))})
     monkeypatch.setattr(lss, "SIZES", {"small": ((12, 20, 120, 5, 3),)})
     for name in NAMES.keys() - {"encode_ridge", "decode_svm", "lss"}:  # each has a test of its own
@@ -34,7 +36,7 @@ def test_the_command_prints_a_line_for_each_case(monkeypatch):
     done = CliRunner().invoke(main, [])
     assert done.exit_code == 0, done.output
     lines = [line.split() for line in done.output.splitlines()]
-    assert [len(line) for line in lines] == [6] * (5 + len(NAMES) - 3)
+    assert [len(line) for line in lines] == [6] * (8 + len(NAMES) - 3)
     assert {line[0].partition("[")[0] for line in lines} == set(NAMES)
     assert {line[-1] for line in lines} <= {"ok", "short"}
 
