@@ -6,16 +6,101 @@ import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bids_dnn.errors import OutputError
+from bids_dnn.features.entry import Kind
 from bids_dnn.files import read_json, write_json
 
 log = logging.getLogger(__name__)
-ENDINGS = ("-cpu.json", "-cuda.json")  # GPU and CPU differ in the last bits
 LISTS = ("layers", "keys", "warnings")
+ENDINGS = ("-cpu.json", "-cuda.json")  # GPU and CPU differ in the last bits
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """Where the features of a layer lie as maps.
+
+    Parameters
+    ----------
+    key
+        Of the features in the cache.
+    shape
+        Channels, rows and columns.
+    """
+
+    key: str
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The entries of the cache that a network's layers have.
+
+    Parameters
+    ----------
+    layers, keys
+        Names, and the key of the Gram matrix of each.
+    warnings
+        Sentences.
+    maps
+        By layer that puts out maps; None where nobody asked for maps.
+    """
+
+    layers: tuple[str, ...]
+    keys: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    maps: Mapping[str, MapPlace] | None = None
+
+    def entries(self) -> list[tuple[str, Kind]]:
+        """Return key and kind of all entries that it names."""
+        maps = (self.maps or {}).values()
+        grams: list[tuple[str, Kind]] = [(key, "gram") for key in self.keys]
+        return grams + [(one.key, "features") for one in maps]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        told: dict[str, Any] = {name: list(getattr(self, name)) for name in LISTS}
+        if self.maps is None:
+            return told
+        maps = {layer: {"key": m.key, "shape": list(m.shape)} for layer, m in self.maps.items()}
+        return told | {"maps": maps}
+
+    @classmethod
+    def from_json(cls, told: Any) -> Index:
+        """Return what `to_json` gave; other keys beside it count for nothing.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        try:
+            layers, keys, warnings = (tuple(map(_text, told[name])) for name in LISTS)
+            maps = told.get("maps")
+            found = maps and {
+                str(layer): MapPlace(_text(one["key"]), _shape(one["shape"]))
+                for layer, one in maps.items()
+            }
+        except (TypeError, KeyError, AttributeError) as err:
+            raise ValueError(f"This is no index: {told!r}") from err
+        if len(layers) != len(keys):
+            raise ValueError(f"There are {len(layers)} layers and {len(keys)} keys.")
+        return cls(layers, keys, warnings, found)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _shape(value: Any) -> tuple[int, int, int]:
+    channels, rows, columns = (int(one) for one in value)
+    return channels, rows, columns
 
 
 def index_path(folder: Path, key: str, device: str) -> Path:
@@ -33,8 +118,8 @@ def index_path(folder: Path, key: str, device: str) -> Path:
     return folder / f"{key}-{device}.json"
 
 
-def read_index(path: Path) -> dict[str, list[str]] | None:
-    """Return the layers of a network, their keys, and warnings; None where that cannot be read.
+def read_index(path: Path) -> Index | None:
+    """Return the index of a network; None where it is not there or cannot be read.
 
     Parameters
     ----------
@@ -42,25 +127,19 @@ def read_index(path: Path) -> dict[str, list[str]] | None:
         From `index_path`.
     """
     try:
-        told: Any = read_json(path)
+        return Index.from_json(read_json(path))
     except (OSError, ValueError):
         return None
-    is_whole = isinstance(told, dict) and all(
-        isinstance(told.get(name), list) and all(isinstance(one, str) for one in told[name])
-        for name in LISTS
-    )
-    return told if is_whole and len(told["layers"]) == len(told["keys"]) else None
 
 
-def write_index(path: Path, told: Mapping[str, list[str]]) -> None:
+def write_index(path: Path, index: Index) -> None:
     """Note the layers of a network; a cache that others filled may be read-only.
 
     Parameters
     ----------
     path
         From `index_path`.
-    told
-        Layers, keys and warnings.
+    index
 
     Raises
     ------
@@ -68,7 +147,7 @@ def write_index(path: Path, told: Mapping[str, list[str]]) -> None:
         If the disk is full.
     """
     with where_open():
-        write_json(path, dict(told))
+        write_json(path, index.to_json())
 
 
 def damaged_indices(folder: Path) -> list[Path]:

@@ -289,7 +289,7 @@ def prune(
     *,
     max_bytes: int | None = None,
     unused_for_s: float | None = None,
-    needed: Collection[str] = (),
+    needed: Collection[tuple[str, Kind]] = (),
 ) -> list[Entry]:
     """Remove entries, the least recently used first, until the cache is small enough.
 
@@ -305,7 +305,7 @@ def prune(
     unused_for_s : float
         Entries that nobody used for so long are removed, whatever the size; None = keep them.
     needed
-        Keys of Gram matrices that stay in any case.
+        Key and kind of entries that stay in any case.
 
     Returns
     -------
@@ -329,7 +329,7 @@ def prune(
         idle_s = now - entry.used
         is_old = unused_for_s is not None and idle_s > unused_for_s
         is_over = max_bytes is not None and total > max_bytes
-        is_needed = entry.kind == "gram" and entry.key in needed
+        is_needed = (entry.key, entry.kind) in needed
         if not (is_old or is_over) or is_needed or abs(idle_s) < RECENT_S:
             continue
         name = name_of(entry.key, entry.kind)

@@ -90,3 +90,24 @@ def test_a_filled_cache_that_is_read_only_serves_another_output(app, tree, tmp_p
     after = rows(app(raw, *given, *shared, analysis="encode"))
     pd.testing.assert_frame_equal(after, before)
     assert {path.name for path in (tmp_path / "cache").iterdir()} == made
+
+
+def test_damaged_maps_for_readouts_are_made_again(app, tree, tmp_path):
+    raw, given = tree
+    readout = ("--estimator", "factorized")
+    before = rows(app(raw, *given, *readout, analysis="encode"))
+    (entry,) = (tmp_path / "work" / "features").glob("*-features")
+    chunk = next(path for path in entry.rglob("c/*/*") if path.is_file())
+    chunk.write_bytes(bytes(chunk.stat().st_size))
+    shutil.rmtree(tmp_path / "out")
+    after = rows(app(raw, *given, *readout, analysis="encode"))
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_small_cache_keeps_maps_that_readouts_read_later(app, tree, tmp_path, monkeypatch):
+    raw, given = tree
+    monkeypatch.setattr(store, "RECENT_S", 0.0)
+    more = '[networks.second]\nnetwork = "tiny.py:build"\ntransform = ["grey()"]\n'
+    options = ("--estimator", "factorized", "--cache-size", "1K")
+    found = rows(app(raw, *given, *options, analysis="encode", more=more))
+    assert set(found["network"]) == {"tiny", "second"}

@@ -6,6 +6,8 @@ import pytest
 
 from bids_dnn.errors import OutputError
 from bids_dnn.features.index import (
+    Index,
+    MapPlace,
     damaged_indices,
     index_path,
     read_index,
@@ -14,19 +16,32 @@ from bids_dnn.features.index import (
 )
 from bids_dnn.files import explain
 
-TOLD = {"layers": ["a"], "keys": ["k"], "warnings": []}
+PLAIN = Index(("a",), ("k",), ("slow",))
+WITH_MAPS = Index(("a", "b"), ("k", "l"), (), {"a": MapPlace("m", (4, 3, 2))})
 
 
-def test_what_was_noted_is_read(tmp_path):
+@pytest.mark.parametrize("index", [PLAIN, WITH_MAPS, Index(("a",), ("k",), (), {})])
+def test_what_was_noted_is_read(tmp_path, index):
     path = index_path(tmp_path, "key", "cpu")
     assert read_index(path) is None
-    write_index(path, TOLD)
-    assert read_index(path) == TOLD
+    write_index(path, index)
+    assert read_index(path) == index
     assert damaged_indices(tmp_path) == []
 
 
+def test_entries_are_those_of_products_and_of_maps():
+    assert PLAIN.entries() == [("k", "gram")]
+    assert WITH_MAPS.entries() == [("k", "gram"), ("l", "gram"), ("m", "features")]
+
+
 @pytest.mark.parametrize(
-    "text", ["", '{"layers": [', "[]", "{}", '{"layers": ["a"], "keys": [], "warnings": []}']
+    "text",
+    [
+        *("", '{"layers": [', "[]", "{}", '{"layers": ["a"], "keys": [], "warnings": []}'),
+        '{"layers": ["a"], "keys": [1], "warnings": []}',
+        '{"layers": ["a"], "keys": ["k"], "warnings": [], "maps": {"a": {"key": "m"}}}',
+        '{"layers": [], "keys": [], "warnings": [], "maps": {"a": {"key": "m", "shape": [1]}}}',
+    ],
 )
 def test_a_damaged_index_is_as_none(tmp_path, text):
     path = index_path(tmp_path, "key", "cpu")
@@ -37,8 +52,11 @@ def test_a_damaged_index_is_as_none(tmp_path, text):
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
 def test_a_cache_that_may_not_be_written_is_gone_without(tmp_path, number):
+    is_left = False
     with where_open():
+        is_left = True
         raise explain(OSError(number, "no"), tmp_path) from OSError(number, "no")
+    assert is_left
 
 
 def test_a_full_disk_is_told(tmp_path):

@@ -369,7 +369,7 @@ def test_what_is_in_use_stays(cache):
 
 def test_what_is_needed_stays_however_long_it_waits(cache):
     keys = {one.facts["layer"]: one.key for one in store.entries(cache)}
-    assert layers_in(store.prune(cache, max_bytes=0, needed={keys["a"]})) == ["b", "c"]
+    assert layers_in(store.prune(cache, max_bytes=0, needed={(keys["a"], "gram")})) == ["b", "c"]
     assert layers_in(store.entries(cache)) == ["a"]
 
 

@@ -23,7 +23,7 @@ from bids_dnn.features.claims import claimed
 from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
-from bids_dnn.features.index import where_open
+from bids_dnn.features.index import MapPlace, where_open
 from bids_dnn.features.models import load_network
 from bids_dnn.features.portrait import head_layers, labels_of, portray
 from bids_dnn.features.probe import Probed, probe
@@ -58,8 +58,7 @@ class Extracted:
     features
         By layer, the key of the features themselves, where they are kept.
     maps
-        By layer that puts out maps, ``key`` of its features and their ``shape`` (C, H, W), where
-        readouts need them.
+        By layer that puts out maps, where they lie, where readouts need them.
     """
 
     layers: tuple[str, ...]
@@ -67,7 +66,7 @@ class Extracted:
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
-    maps: Mapping[str, Told] = field(default_factory=dict)
+    maps: Mapping[str, MapPlace] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     portraits: dict[str, Portrait] = {}
     warnings: list[str] = []
     features: dict[str, str] = {}
-    maps: dict[str, Told] = {}
+    maps: dict[str, MapPlace] = {}
     for modality in dict.fromkeys(one.modality for one in probed):
         mine = tuple(one for one in probed if one.modality == modality)
         inputs = _shown(told, network) if modality == "image" else _read(told, device)
@@ -141,15 +140,6 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     layers = tuple(one.layer.name for one in probed)
     in_order = tuple(keys[one] for one in layers)
     return Extracted(layers, in_order, portraits, tuple(warnings), features, maps)
-
-
-def is_whole(cache: Path, key: str) -> bool:
-    """Tell whether the cache holds a Gram matrix under this key, undamaged."""
-    try:
-        store.read_gram(cache, key)
-    except (MissingInputError, UnreadableError):
-        return False
-    return True
 
 
 def _shown(told: Told, network: Network) -> Shown:

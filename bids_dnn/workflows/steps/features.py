@@ -15,13 +15,15 @@ from bids_dnn.derivatives import names, provenance
 from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.features import store
-from bids_dnn.features.index import index_path, read_index, write_index
+from bids_dnn.features.claims import is_whole
+from bids_dnn.features.entry import Kind
+from bids_dnn.features.index import Index, index_path, read_index, write_index
 from bids_dnn.features.portrait import portray_grams
 from bids_dnn.features.ready import grams, read_ready
 from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import read_json, write_json
 from bids_dnn.stimuli.catalog import resolve
-from bids_dnn.workflows.steps.extraction import Extracted, extract, is_whole
+from bids_dnn.workflows.steps.extraction import Extracted, extract
 
 
 def features_step(manifest: Path, *, out_dir: Path) -> Path:
@@ -58,17 +60,16 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
                 layer=layer,
                 sidecar={"Identity": dict(kept.identity)},
             )
-        found = {"layers": list(made.layers), "keys": list(made.keys)}
-        found["warnings"] = list(made.warnings)
-        found |= {"maps": dict(made.maps)} if told["keep_maps"] else {}
+        maps = dict(made.maps) if told["keep_maps"] else None
+        found = Index(made.layers, made.keys, made.warnings, maps)
         write_index(index, found)
         if told["cache_bytes"]:
-            needed = {*_keys_of(found), *_keys_beside(told, cache, device)}
+            needed = {*found.entries(), *_entries_beside(told, cache, device)}
             store.prune(cache, max_bytes=told["cache_bytes"], needed=needed)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
     where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
-    return write_json(out_dir / "features.json", found | where)
+    return write_json(out_dir / "features.json", found.to_json() | where)
 
 
 def load_grams(index: Path) -> list[FeatureGram]:
@@ -93,26 +94,22 @@ def load_grams(index: Path) -> list[FeatureGram]:
     return made
 
 
-def _keys_beside(told: Mapping[str, Any], cache: Path, device: str) -> Iterator[str]:
-    """Give the keys of the run's other networks, which analyses may read hours from now."""
+def _entries_beside(
+    told: Mapping[str, Any], cache: Path, device: str
+) -> Iterator[tuple[str, Kind]]:
+    """Give the entries of the run's other networks, which analyses may read hours from now."""
     for key in told["beside"]:
         beside = read_index(index_path(cache, key, device))
-        yield from _keys_of(beside) if beside else ()
+        yield from beside.entries() if beside else ()
 
 
-def _keys_of(found: Mapping[str, Any]) -> Iterator[str]:
-    yield from found["keys"]
-    yield from (one["key"] for one in found.get("maps", {}).values())
-
-
-def _known(cache: Path, index: Path, *, needs_maps: bool) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = read_index(index)
-    if not found or not all(is_whole(cache, key) for key in found["keys"]):
+def _known(cache: Path, path: Path, *, needs_maps: bool) -> Index | None:
+    """Return the index of a network where all that is needed of it lies in the cache, whole."""
+    found = read_index(path)
+    if found is None or (needs_maps and found.maps is None):
         return None
-    if needs_maps and "maps" not in found:
-        return None
-    maps = found.get("maps", {}).values() if needs_maps else ()
-    return found if all(store.has(cache, one["key"], "features") for one in maps) else None
+    needed = [(key, kind) for key, kind in found.entries() if kind == "gram" or needs_maps]
+    return found if all(is_whole(cache, key, kind) for key, kind in needed) else None
 
 
 def _named(portraits: Mapping[str, Portrait], name: str) -> dict[str, Portrait]:

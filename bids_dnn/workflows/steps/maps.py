@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bids_dnn.containers.features import FeatureMaps
 from bids_dnn.features import store
+from bids_dnn.features.index import Index, MapPlace
 from bids_dnn.features.probe import Probed
 from bids_dnn.features.reduce import Reduction
 from bids_dnn.files import read_json
@@ -15,7 +15,7 @@ from bids_dnn.files import read_json
 
 def where_maps_lie(
     probed: Sequence[Probed], reduction: Reduction, kept: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, MapPlace]:
     """Return where the maps of those layers lie that have such.
 
     Parameters
@@ -30,15 +30,13 @@ def where_maps_lie(
     Returns
     -------
     places
-        By layer, ``key`` and ``shape`` (channels, rows, columns).
+        By layer.
     """
     if reduction.kind != "none":
         return {}
     shapes = {one.layer.name: one.map_shape() for one in probed}
     return {
-        layer: {"key": kept[layer], "shape": list(shape)}
-        for layer, shape in shapes.items()
-        if shape is not None
+        layer: MapPlace(kept[layer], shape) for layer, shape in shapes.items() if shape is not None
     }
 
 
@@ -53,9 +51,9 @@ def load_maps(index: Path) -> list[FeatureMaps]:
         If an entry of the cache is damaged.
     """
     told, made = read_json(index), []
-    for layer, where in told.get("maps", {}).items():
-        kept = store.read_features(Path(told["cache"]), where["key"])
-        values = kept.values.reshape(len(kept.stimuli), *where["shape"])
+    for layer, place in (Index.from_json(told).maps or {}).items():
+        kept = store.read_features(Path(told["cache"]), place.key)
+        values = kept.values.reshape(len(kept.stimuli), *place.shape)
         identity = dict(kept.identity)
         made.append(FeatureMaps(tuple(kept.stimuli), told["name"], layer, values, identity))
     return made
