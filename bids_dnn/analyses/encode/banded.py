@@ -19,16 +19,16 @@ from bids_dnn.analyses.encode.banded_search import (
     CONCENTRATIONS,
     REACH,
     Index,
-    Select,
     Teaching,
     draw_weights,
     groups,
     search_weights,
     teach,
 )
+from bids_dnn.analyses.encode.select import SELECTIONS, Selection
 from bids_dnn.analyses.encode.solvers import BATCH
 from bids_dnn.analyses.encode.spectrum import decompose
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.kernels import principal
 
@@ -72,7 +72,7 @@ class Search:
     alphas: Array
     n_candidates: int = 100
     concentrations: tuple[float, ...] = CONCENTRATIONS
-    select: Select = "inner"
+    select: Selection = "inner"
     refine: bool = True
     reach: int = REACH
     seed: int = 0
@@ -89,9 +89,10 @@ class Search:
                 f"There are {self.n_candidates} candidates, with a reach of {self.reach}.",
                 mend="Give one candidate at least, and a reach of 0 (all penalties) or more.",
             )
-        if self.select not in ("inner", "loo", "gcv"):
+        if self.select not in SELECTIONS:
             raise ConfigError(
-                f"Selection by {self.select!r} does not exist.", mend="Use inner, loo or gcv."
+                f"Selection by {self.select!r} does not exist.",
+                mend=nearest(self.select, SELECTIONS),
             )
         if self.refine and self.select != "inner":
             raise ConfigError(

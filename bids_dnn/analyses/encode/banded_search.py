@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.select import Selection, freedom_of_samples, generalized_loss
 from bids_dnn.analyses.encode.solvers import BATCH
-from bids_dnn.analyses.encode.spectrum import decompose
+from bids_dnn.analyses.encode.spectrum import Spectrum, decompose
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.kernels import VARIES, centered, principal
@@ -24,7 +25,6 @@ Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 Single = NDArray[np.float32]
 Index = NDArray[np.intp]
-Select = Literal["inner", "loo", "gcv"]
 CONCENTRATIONS = (0.1, 1.0)
 REACH = 3
 FALLS = 2  # a descent goes on where so many times its last fall would win
@@ -163,7 +163,7 @@ def search_weights(
     *,
     splits: Sequence[Fold],
     alphas: Array,
-    select: Select = "inner",
+    select: Selection = "inner",
     reach: int = REACH,
     batch: int = BATCH,
 ) -> Choice:
@@ -213,15 +213,19 @@ def search_weights(
     chosen, penalty = np.zeros(n_targets, dtype=np.intp), np.zeros(n_targets, dtype=np.intp)
     least = np.full(n_targets, np.inf)
     for c, weights in enumerate(candidates):
-        parts = _parts(seen, rows, weights, alphas, select)
+        parts = _parts(seen, rows, weights)
+        if select == "gcv":
+            expected = generalized_loss(parts[0].found, alphas)
+        free = freedom_of_samples(parts[0].found, alphas) if select == "loo" else None
         for start in range(0, n_targets, batch):
             where = np.arange(start, min(start + batch, n_targets))
             where = where[np.argsort(penalty[where], kind="stable")]
             if select == "gcv":
-                loss = _gcv(parts[0], y0[:, where], alphas)
+                own = parts[0].found
+                loss = expected(own, y0[:, where], own.vectors.T @ y0[:, where])
             else:
                 near = reach if reach and c > len(spaces.grams) else len(alphas)
-                loss = _Trial(parts, y0[:, where], alphas).descend(
+                loss = _Trial(parts, y0[:, where], alphas, free).descend(
                     penalty[where], near, least[where]
                 )
             found = len(alphas) - 1 - np.argmin(loss[::-1], axis=0)
@@ -234,26 +238,17 @@ def search_weights(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One split under one candidate.
-
-    `test` (n_test, rank) and `vectors` (n_train, rank) as in `Spectrum`; `free` (n_alphas,
-    n_test) is what a left-out residual is divided by, None where test images taught nothing.
-    """
+    """One split under one candidate: who teaches, who is told, and the spectrum in float32."""
 
     train: NDArray[np.bool_]
     told: NDArray[np.bool_]
-    values: Array
-    vectors: Single
-    test: Single
-    free: Array | None
+    found: Spectrum
 
 
 def _parts(
     seen: Sequence[Array],
     rows: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]],
     weights: Array,
-    alphas: Array,
-    select: Select,
 ) -> list[_Part]:
     """Mix the spaces, and take each split apart in double precision."""
     made: list[_Part] = []
@@ -262,40 +257,28 @@ def _parts(
         if not j or grams is not seen[j - 1]:
             k = np.tensordot(weights, grams, axes=1)
         found = decompose(k[np.ix_(train, train)], k[np.ix_(told, train)])
-        free = None
-        if select == "loo":
-            shrink = found.values / (found.values + alphas[:, None])  # (n_alphas, rank)
-            free = 1 - 1 / len(found.vectors) - shrink @ (found.vectors**2).T
-        u, test = found.vectors.astype(np.float32), found.test.astype(np.float32)
-        made.append(_Part(train, told, found.values, u, test, free))
-    return made
-
-
-def _gcv(part: _Part, y: Single, alphas: Array) -> Array:
-    """Return the generalized cross-validation error (n_alphas, n_targets) from the spectrum."""
-    z2 = (part.vectors.T @ y).astype(np.float64) ** 2  # (rank, n_targets)
-    left = (alphas[:, None] / (part.values + alphas[:, None])) ** 2  # (n_alphas, rank)
-    residual = left @ z2
-    if len(part.values) < len(y) - 1:  # else nothing but rounding lies beyond the spectrum
-        total = np.einsum("ij,ij->j", y, y, dtype=np.float64)
-        residual += np.maximum(total - z2.sum(axis=0), 0.0)
-    taken = 1 + (part.values / (part.values + alphas[:, None])).sum(axis=1)  # and the mean
-    made: Array = residual / len(y) / (1 - taken[:, None] / len(y)) ** 2
+        made.append(_Part(train, told, found.cast("float32")))
     return made
 
 
 class _Trial:
-    """One candidate on a batch of targets, sorted by the penalty that each holds."""
+    """One candidate on a batch of targets, sorted by the penalty that each holds.
 
-    def __init__(self, parts: Sequence[_Part], y: Single, alphas: Array) -> None:
-        self.parts, self.alphas = parts, alphas
+    `free` (n_alphas, n_train) is what a residual is divided by where samples are left out one by
+    one; None where test images taught nothing.
+    """
+
+    def __init__(
+        self, parts: Sequence[_Part], y: Single, alphas: Array, free: Array | None
+    ) -> None:
+        self.parts, self.alphas, self.free = parts, alphas, free
         self.loss = np.full((len(alphas), y.shape[1]), np.inf)
         self.z: list[Single] = []
         self.told: list[Single] = []
         for part in parts:
             taught = y[part.train]
             mean = taught.mean(axis=0)
-            self.z.append(part.vectors.T @ (taught - mean))
+            self.z.append(part.found.vectors.T @ (taught - mean))
             self.told.append(y[part.told] - mean)
 
     def descend(self, held: Index, near: int, least: Array) -> Array:
@@ -331,11 +314,11 @@ class _Trial:
     def _measure(self, a: int, where: slice | Index) -> None:
         total: Array | float = 0.0
         for part, z, told in zip(self.parts, self.z, self.told, strict=True):
-            shrink = (1 / (part.values + self.alphas[a])).astype(np.float32)
-            off = (part.test * shrink) @ z[:, where]
+            shrink = (1 / (part.found.values + self.alphas[a])).astype(np.float32)
+            off = (part.found.test * shrink) @ z[:, where]
             np.subtract(told[:, where], off, out=off)
-            if part.free is not None:
-                off /= part.free[a][:, None].astype(np.float32)
+            if self.free is not None:
+                off /= self.free[a][:, None].astype(np.float32)
             total = total + np.einsum("ij,ij->j", off, off).astype(np.float64) / len(off)
         self.loss[a, where] = np.where(np.isnan(total), np.inf, total / len(self.parts))
 

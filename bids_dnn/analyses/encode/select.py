@@ -37,127 +37,7 @@ SELECTIONS: tuple[Selection, ...] = ("gcv", "loo", "inner")
 SHOWN = 5
 # From a spectrum as precise as the responses, and a block of these, in samples and in its
 # directions, to the expected squared error of each penalty: (n_alphas, n_block).
-Block = Callable[[Spectrum, Values, Values], Array]
-
-
-def selection_loss(
-    select: Selection,
-    found: Spectrum,
-    gram: Array,
-    y: Values,
-    *,
-    fold: Fold,
-    inner: Sequence[Fold],
-    alphas: Array,
-    batch: int = BATCH,
-) -> Array:
-    """Return the expected squared error of each penalty and target, from training samples alone.
-
-    Parameters
-    ----------
-    select
-        ``gcv``, ``loo`` or ``inner``.
-    found
-        Of the fold's training samples. Of its principal components, where they are limited,
-        ``inner`` learns as many anew in each split; the others take them as they are.
-    gram : (n_samples, n_samples)
-        Not centered.
-    y : (n_samples, n_targets)
-    fold
-        Whose training samples are used.
-    inner
-        Splits of these training samples; used by ``inner`` only.
-    alphas : (n_alphas,), squared units of the features
-    batch : int
-        Targets worked on at once.
-
-    Returns
-    -------
-    loss : (n_alphas, n_targets), squared units of `y`
-
-    Raises
-    ------
-    ConfigError
-        If there is no such way to select.
-    """
-    if select == "gcv":
-        return generalized_loss(found, y, fold=fold, alphas=alphas, batch=batch)
-    if select == "loo":
-        return leave_one_out_loss(found, y, fold=fold, alphas=alphas, batch=batch)
-    if select != "inner":
-        raise ConfigError(
-            f"encode.select is {select!r}, which does not exist.", mend=nearest(select, SELECTIONS)
-        )
-    return cross_validate(
-        gram[np.ix_(fold.train, fold.train)],
-        y[fold.train],
-        folds=inner,
-        alphas=alphas,
-        n_components=found.n_components,
-        batch=batch,
-    )
-
-
-def generalized_loss(
-    found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int = BATCH
-) -> Array:
-    """Return the generalized cross-validation error of each penalty and target.
-
-    With m = n_train - 1 dimensions about the mean, of which a penalty leaves d free,
-    ``(RSS / m) / (1 - d / m)^2``. The mean is fitted without a penalty, so that its direction
-    belongs neither to the spectrum nor to m; counted as one more dimension that is never
-    fitted, it would let the smallest penalty win by a residual of zero.
-
-    Parameters
-    ----------
-    found
-        Of the fold's training samples.
-    y : (n_samples, n_targets)
-    fold
-    alphas : (n_alphas,), squared units of the features
-    batch : int
-        Targets worked on at once.
-
-    Returns
-    -------
-    loss : (n_alphas, n_targets), squared units of `y`
-
-    References
-    ----------
-    Golub, Heath & Wahba (1979), Technometrics 21:215, doi:10.1080/00401706.1979.10489751.
-    """
-    block = generalized_blocks(found, fold, alphas)
-    return _over_blocks(block, found, y, fold=fold, alphas=alphas, batch=batch)
-
-
-def leave_one_out_loss(
-    found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int = BATCH
-) -> Array:
-    """Return the mean squared error when each training sample is left out in turn, exactly.
-
-    The residual of a sample that is left out is its residual in the fit of all, divided by
-    one less its leverage; the mean is fitted anew each time.
-
-    Parameters
-    ----------
-    found
-        Of the fold's training samples.
-    y : (n_samples, n_targets)
-    fold
-    alphas : (n_alphas,), squared units of the features
-    batch : int
-        Targets worked on at once.
-
-    Returns
-    -------
-    loss : (n_alphas, n_targets), squared units of `y`
-
-    References
-    ----------
-    Allen (1974), Technometrics 16:125, doi:10.1080/00401706.1974.10489157.
-    """
-    block = leave_one_out_blocks(found, fold, alphas, dtype_name(y))
-    return _over_blocks(block, found, y, fold=fold, alphas=alphas, batch=batch)
+Loss = Callable[[Spectrum, Values, Values], Array]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,29 +74,48 @@ def choose_and_predict(
 ) -> Chosen:
     """Choose each target's penalty on the training samples, and predict the test samples.
 
+    With ``gcv`` and ``loo``, responses are brought into the directions of the spectrum once, for
+    both.
+
     Parameters
     ----------
-    select, found, gram, y, fold, inner, alphas, batch
-        As of `selection_loss`. Where no folds are needed, responses are brought into the
-        directions of the spectrum once, for both.
+    select
+        ``gcv``, ``loo`` or ``inner``: what is least for the penalty that is chosen.
+    found
+        Of the fold's training samples. Of its principal components, where they are limited,
+        ``inner`` learns as many anew in each split; the others take them as they are.
+    gram : (n_samples, n_samples)
+        Not centered; used by ``inner`` only.
+    y : (n_samples, n_targets)
+    fold
+    inner
+        Splits of its training samples; used by ``inner`` only.
+    alphas : (n_alphas,), squared units of the features
+    batch : int
+        Targets worked on at once.
 
     Raises
     ------
     ConfigError
         If there is no such way to select, or a penalty is not above zero.
     """
-    if select not in ("gcv", "loo"):
-        loss = selection_loss(
-            select, found, gram, y, fold=fold, inner=inner, alphas=alphas, batch=batch
+    if select not in SELECTIONS:
+        raise ConfigError(
+            f"encode.select is {select!r}, which does not exist.", mend=nearest(select, SELECTIONS)
+        )
+    if select == "inner":
+        loss = cross_validate(
+            gram[np.ix_(fold.train, fold.train)],
+            y[fold.train],
+            folds=inner,
+            alphas=alphas,
+            n_components=found.n_components,
+            batch=batch,
         )
         alpha = choose_alpha(loss, alphas)
         guess, mean = predict_fold(found, y, fold, alpha=alpha, batch=batch)
         return Chosen(guess, mean, alpha, loss.min(axis=0))
-    block = (
-        generalized_blocks(found, fold, alphas)
-        if select == "gcv"
-        else leave_one_out_blocks(found, fold, alphas, dtype_name(y))
-    )
+    expected = {"gcv": generalized_loss, "loo": leave_one_out_loss}[select](found, alphas)
     n_targets = y.shape[1]
     guess = np.empty((int(fold.test.sum()), n_targets), dtype=y.dtype)
     mean, alpha, least = np.empty(n_targets), np.empty(n_targets), np.empty(n_targets)
@@ -225,20 +124,41 @@ def choose_and_predict(
         where = slice(start, start + batch)
         teach, mean[where] = centered_block(y, fold, where, found)
         z = own.vectors.T @ teach
-        loss = block(own, teach, z)
+        loss = expected(own, teach, z)
         alpha[where], least[where] = choose_alpha(loss, alphas), loss.min(axis=0)
         guess[:, where] = predict_block(own, z, alpha[where])
     return Chosen(guess, mean, alpha, least)
 
 
-def generalized_blocks(found: Spectrum, fold: Fold, alphas: Array) -> Block:
-    """Return what gives the error of `generalized_loss` for a block of targets."""
-    m = int(fold.train.sum()) - 1
+def generalized_loss(found: Spectrum, alphas: Array) -> Loss:
+    """Return what gives the generalized cross-validation error of blocks of targets.
+
+    With m = n_train - 1 dimensions about the mean, of which a penalty leaves d free,
+    ``(RSS / m) / (1 - d / m)^2``. The mean is fitted without a penalty, so that its direction
+    belongs neither to the spectrum nor to m; counted as one more dimension that is never
+    fitted, it would let the smallest penalty win by a residual of zero.
+
+    Parameters
+    ----------
+    found
+        Of the training samples.
+    alphas : (n_alphas,), squared units of the features
+
+    Returns
+    -------
+    loss
+        See `Loss`; squared units of the responses.
+
+    References
+    ----------
+    Golub, Heath & Wahba (1979), Technometrics 21:215, doi:10.1080/00401706.1979.10489751.
+    """
+    m = len(found.vectors) - 1
     kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
     freedom = np.maximum(1 - found.degrees_of_freedom(alphas) / m, np.finfo(np.float64).tiny)
     is_whole = len(found.values) >= m  # no response lies outside of the features
 
-    def block(_: Spectrum, teach: Values, z: Values) -> Array:
+    def loss(_: Spectrum, teach: Values, z: Values) -> Array:
         weights = put(kept**2, z, dtype=dtype_name(z))
         power = z**2  # (rank, n_block)
         residual = pull(weights @ power).astype(np.float64)
@@ -249,42 +169,64 @@ def generalized_blocks(found: Spectrum, fold: Fold, alphas: Array) -> Block:
         made: Array = residual / m / freedom[:, None] ** 2
         return made
 
-    return block
-
-
-def leave_one_out_blocks(found: Spectrum, fold: Fold, alphas: Array, dtype: str) -> Block:
-    """Return what gives the error of `leave_one_out_loss` for a block of targets."""
-    n = int(fold.train.sum())
-    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
-    leverage = 1 / n + pull(found.vectors**2) @ (1 - kept).T  # (n_train, n_alphas)
-    scale = 1 / np.maximum(1 - leverage, np.finfo(np.float64).eps)
-    rows = [
-        (put(share, found.vectors, dtype=dtype), put(weight, found.vectors, dtype=dtype))
-        for share, weight in zip(kept, scale.T, strict=True)
-    ]
-
-    def block(own: Spectrum, teach: Values, z: Values) -> Array:
-        outside = teach - own.vectors @ z if len(found.values) < n - 1 else None
-        loss = np.empty((len(rows), z.shape[1]))
-        for a, (share, weight) in enumerate(rows):
-            residual = own.vectors @ (share[:, None] * z)  # no difference of what is almost equal
-            residual = residual if outside is None else residual + outside
-            loss[a] = pull(column_squares(residual * weight[:, None])) / n
-        return loss
-
-    return block
-
-
-def _over_blocks(
-    block: Block, found: Spectrum, y: Values, *, fold: Fold, alphas: Array, batch: int
-) -> Array:
-    loss = np.empty((len(alphas), y.shape[1]))
-    own = found.cast(dtype_name(y))
-    for start in range(0, y.shape[1], batch):
-        where = slice(start, start + batch)
-        teach, _ = centered_block(y, fold, where, found)
-        loss[:, where] = block(own, teach, own.vectors.T @ teach)
     return loss
+
+
+def leave_one_out_loss(found: Spectrum, alphas: Array) -> Loss:
+    """Return what gives the mean squared error of samples left out in turn, exactly.
+
+    The residual of a sample that is left out is its residual in the fit of all, divided by
+    one less its leverage; the mean is fitted anew each time.
+
+    Parameters
+    ----------
+    found
+        Of the training samples.
+    alphas : (n_alphas,), squared units of the features
+
+    Returns
+    -------
+    loss
+        See `Loss`; squared units of the responses.
+
+    References
+    ----------
+    Allen (1974), Technometrics 16:125, doi:10.1080/00401706.1974.10489157.
+    """
+    n = len(found.vectors)
+    kept = shares_kept_back(found, alphas)  # (n_alphas, rank)
+    scale = 1 / np.maximum(freedom_of_samples(found, alphas), np.finfo(np.float64).eps)
+
+    def loss(own: Spectrum, teach: Values, z: Values) -> Array:
+        outside = teach - own.vectors @ z if len(found.values) < n - 1 else None
+        made = np.empty((len(kept), z.shape[1]))
+        for a, (share, weight) in enumerate(zip(kept, scale, strict=True)):
+            left, freed = (put(one, z, dtype=dtype_name(z))[:, None] for one in (share, weight))
+            residual = own.vectors @ (left * z)  # no difference of what is almost equal
+            residual = residual if outside is None else residual + outside
+            made[a] = pull(column_squares(residual * freed)) / n
+        return made
+
+    return loss
+
+
+def freedom_of_samples(found: Spectrum, alphas: Array) -> Array:
+    """Return one less the leverage of each training sample under each penalty.
+
+    Parameters
+    ----------
+    found
+        Of the training samples.
+    alphas : (n_alphas,), squared units of the features
+
+    Returns
+    -------
+    freedom : (n_alphas, n_train), in [0, 1)
+        The mean is fitted, too.
+    """
+    fitted = 1 - shares_kept_back(found, alphas)
+    made: Array = 1 - 1 / len(found.vectors) - fitted @ pull(found.vectors**2).T
+    return made
 
 
 def shares_kept_back(found: Spectrum, alphas: Array) -> Array:

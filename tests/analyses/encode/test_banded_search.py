@@ -60,7 +60,8 @@ def by_trace(x, y, alpha):
     x0, y0 = x - x.mean(axis=0), y - y.mean(axis=0)
     hat = x0 @ np.linalg.solve(x0.T @ x0 + alpha * np.eye(x.shape[1]), x0.T) + 1 / len(x)
     free = np.trace(np.eye(len(x)) - hat) / len(x)
-    return ((y0 - hat @ y0) ** 2).mean(axis=0) / free**2
+    n = len(x)  # with the mean in the hat matrix: (n - 1) / n times the error without it
+    return ((y0 - hat @ y0) ** 2).mean(axis=0) / free**2 * (n - 1) / n
 
 
 def agrees(found, expected):

@@ -8,12 +8,17 @@ from sklearn.linear_model import Ridge, RidgeCV
 from bids_dnn.analyses.encode.select import (
     SELECTIONS,
     check_exchangeable,
+    choose_and_predict,
     edges_of,
     generalized_loss,
     leave_one_out_loss,
-    selection_loss,
 )
-from bids_dnn.analyses.encode.solvers import choose_alpha, cross_validate, predict_fold
+from bids_dnn.analyses.encode.solvers import (
+    centered_block,
+    choose_alpha,
+    cross_validate,
+    predict_fold,
+)
 from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError, LeakageError
 from bids_dnn.stats.folds import Fold, by_stimulus
@@ -36,11 +41,22 @@ def spectrum(gram, fold):
     return decompose(gram[np.ix_(fold.train, fold.train)], gram[np.ix_(fold.test, fold.train)])
 
 
+def selection_loss(select, found, gram, y, *, fold, inner=(), alphas):
+    """Return the error that each way to select expects, (n_alphas, n_targets)."""
+    if select == "inner":
+        train = np.ix_(fold.train, fold.train)
+        return cross_validate(gram[train], y[fold.train], folds=inner, alphas=alphas)
+    make = {"gcv": generalized_loss, "loo": leave_one_out_loss}[select]
+    own = found.cast(str(y.dtype))
+    teach, _ = centered_block(y, fold, slice(None), found)
+    return make(found, alphas)(own, teach, own.vectors.T @ teach)
+
+
 @pytest.mark.parametrize("n_features", [5, 100])
 def test_leave_one_out_is_what_refitting_gives(rng, n_features):
     x, y = make(rng, n_features=n_features)
     fold = fold_of(len(x))
-    loss = leave_one_out_loss(spectrum(x @ x.T, fold), y, fold=fold, alphas=ALPHAS)
+    loss = selection_loss("loo", spectrum(x @ x.T, fold), None, y, fold=fold, alphas=ALPHAS)
     xs, ys = x[fold.train], y[fold.train]
     for a, alpha in enumerate(ALPHAS):
         errors = []
@@ -55,19 +71,17 @@ def test_leave_one_out_chooses_as_scikit_learn(rng):
     fold = fold_of(60)
     peer = RidgeCV(alphas=ALPHAS, alpha_per_target=True).fit(x[fold.train], y[fold.train])
     found = spectrum(x @ x.T, fold)
-    loss = leave_one_out_loss(found, y, fold=fold, alphas=ALPHAS)
-    alpha = choose_alpha(loss, ALPHAS)
-    np.testing.assert_allclose(alpha, peer.alpha_)
-    np.testing.assert_allclose(loss.min(axis=0), -peer.best_score_, rtol=1e-8)
-    guess, mean = predict_fold(found, y, fold, alpha=alpha)
-    np.testing.assert_allclose(mean + guess, peer.predict(x[fold.test]), rtol=1e-7)
+    made = choose_and_predict("loo", found, x @ x.T, y, fold=fold, inner=(), alphas=ALPHAS)
+    np.testing.assert_allclose(made.alpha, peer.alpha_)
+    np.testing.assert_allclose(made.loss, -peer.best_score_, rtol=1e-8)
+    np.testing.assert_allclose(made.mean + made.guess, peer.predict(x[fold.test]), rtol=1e-7)
 
 
 @pytest.mark.parametrize("n_features", [5, 100])
 def test_generalized_error_is_its_definition(rng, n_features):
     x, y = make(rng, n_features=n_features)
     fold = fold_of(len(x))
-    loss = generalized_loss(spectrum(x @ x.T, fold), y, fold=fold, alphas=ALPHAS)
+    loss = selection_loss("gcv", spectrum(x @ x.T, fold), None, y, fold=fold, alphas=ALPHAS)
     xs, ys = x[fold.train] - x[fold.train].mean(axis=0), y[fold.train]
     n = len(xs)
     for a, alpha in enumerate(ALPHAS):
@@ -85,7 +99,7 @@ def test_the_smallest_penalty_does_not_win_by_interpolation(rng):
     fold = fold_of(len(x))
     alphas = np.logspace(-6, 6, 13) * 500
     found = spectrum(x @ x.T, fold)
-    loss = generalized_loss(found, y, fold=fold, alphas=alphas)
+    loss = selection_loss("gcv", found, None, y, fold=fold, alphas=alphas)
     assert np.isfinite(loss).all()
     variance = y[fold.train].var(axis=0)
     assert (loss[0] > 0.9 * variance).all()
@@ -131,10 +145,11 @@ def test_tensors_give_the_numbers_of_arrays(rng, select, dtype):
     for one in (gram, torch.from_numpy(gram)):
         found = spectrum(one, fold)
         loss = selection_loss(select, found, one, y, fold=fold, inner=inner, alphas=ALPHAS)
-        guess, _ = predict_fold(found, y, fold, alpha=choose_alpha(loss, ALPHAS))
+        told = choose_and_predict(select, found, one, y, fold=fold, inner=inner, alphas=ALPHAS)
         assert isinstance(loss, np.ndarray)
-        assert guess.dtype == dtype
-        made.append((loss, guess))
+        assert told.guess.dtype == dtype
+        np.testing.assert_allclose(told.loss, loss.min(axis=0), rtol=1e-6)
+        made.append((loss, told.guess))
     tight = {np.float32: 1e-4, np.float64: 1e-9}[dtype]
     np.testing.assert_allclose(made[0][0], made[1][0], rtol=tight)
     np.testing.assert_allclose(made[0][1], made[1][1], rtol=tight, atol=tight)
@@ -154,27 +169,35 @@ def test_single_precision_changes_little(rng, select):
     np.testing.assert_allclose(single, exact, rtol=1e-4)
 
 
-@pytest.mark.parametrize("select", ["gcv", "loo"])
+@pytest.mark.parametrize("select", SELECTIONS)
 def test_batches_of_targets_do_not_matter(rng, select):
-    x, y = make(rng)
-    fold, gram = fold_of(len(x)), x @ x.T
-    found = spectrum(gram, fold)
-    whole, parts = (
-        selection_loss(select, found, gram, y, fold=fold, inner=(), alphas=ALPHAS, batch=batch)
-        for batch in (100, 2)
-    )
-    np.testing.assert_allclose(parts, whole, rtol=1e-12)
-
-
-def test_inner_folds_are_those_of_cross_validate(rng):
     x, y = make(rng)
     fold, gram = fold_of(len(x)), x @ x.T
     inner = by_stimulus([f"{k:03}" for k in range(30)], 3, rng)
     found = spectrum(gram, fold)
-    loss = selection_loss("inner", found, gram, y, fold=fold, inner=inner, alphas=ALPHAS)
-    train = np.ix_(fold.train, fold.train)
-    expected = cross_validate(gram[train], y[fold.train], folds=inner, alphas=ALPHAS)
-    np.testing.assert_array_equal(loss, expected)
+    whole, parts = (
+        choose_and_predict(
+            select, found, gram, y, fold=fold, inner=inner, alphas=ALPHAS, batch=batch
+        )
+        for batch in (100, 2)
+    )
+    for name in ("guess", "mean", "alpha", "loss"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-9)
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+def test_the_choice_is_of_least_error_and_predicts_as_ridge(rng, select):
+    x, y = make(rng)
+    fold, gram = fold_of(len(x)), x @ x.T
+    inner = by_stimulus([f"{k:03}" for k in range(30)], 3, rng)
+    found = spectrum(gram, fold)
+    loss = selection_loss(select, found, gram, y, fold=fold, inner=inner, alphas=ALPHAS)
+    made = choose_and_predict(select, found, gram, y, fold=fold, inner=inner, alphas=ALPHAS)
+    np.testing.assert_allclose(made.alpha, choose_alpha(loss, ALPHAS))
+    np.testing.assert_allclose(made.loss, loss.min(axis=0), rtol=1e-9)
+    guess, mean = predict_fold(found, y, fold, alpha=made.alpha)
+    np.testing.assert_allclose(made.guess, guess, rtol=1e-9)
+    np.testing.assert_allclose(made.mean, mean)
 
 
 @pytest.mark.parametrize("select", ["gcv", "loo"])
@@ -194,7 +217,7 @@ def test_an_unknown_selection_is_refused(rng):
     x, y = make(rng)
     fold = fold_of(len(x))
     with pytest.raises(ConfigError, match=r"'gvc'.*gcv"):
-        selection_loss(
+        choose_and_predict(
             "gvc", spectrum(x @ x.T, fold), x @ x.T, y, fold=fold, inner=(), alphas=ALPHAS
         )
 
