@@ -167,8 +167,8 @@ class Readout:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the shape (C, H, W) of the feature maps of one stimulus."""
-        h, w = self.space().shape[1:]
-        return len(self.mean), h, w
+        part = self.mask if self.mask is not None else np.asarray(self.weights)
+        return len(self.mean), part.shape[-2], part.shape[-1]
 
     def on(self, device: str | torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the readout as a function on a device, differentiable in its input.
@@ -181,7 +181,8 @@ class Readout:
         Returns
         -------
         respond
-            From maps (n, C, H, W) on that device to responses (n, n_units).
+            From maps (n, C, H, W) on that device to responses (n, n_units); raises ShapeError
+            for maps of another shape than those it was fitted to.
         """
         import torch
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.deal import FEWEST, deal
+from bids_dnn.analyses.encode.explained import Showings, showings_of
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
@@ -56,6 +57,8 @@ class Data:
         told.
     select
         How penalties are chosen.
+    showings
+        How single responses to the tested images vary; None where no image repeats.
     teaching
         For each fold, the responses (as `truth`) less the nuisance as its training
         images teach it, of which `truth` holds the test images; None where no nuisance is
@@ -80,6 +83,7 @@ class Data:
     units: NDArray[np.intp]
     reliability: Array
     select: Selection
+    showings: Showings | None = None
     teaching: tuple[NDArray[np.float32], ...] | None = None
     cleaning: tuple[tuple[Array, Array], ...] = ()
     warnings: tuple[str, ...] = ()
@@ -99,6 +103,17 @@ class Data:
         """Mark the stimuli that some fold tests, (n_stimuli,)."""
         marks: NDArray[np.bool_] = np.any([fold.test for fold in self.folds], axis=0)
         return marks
+
+    def taught(self, place: int) -> NDArray[np.float32]:
+        """Return the responses (as `truth`) from which a fold learns, by the fold's place."""
+        return self.truth if self.teaching is None else self.teaching[place]
+
+    def training_means(self) -> list[Array]:
+        """Return the mean response of the training images of each fold."""
+        return [
+            self.taught(f)[fold.train].mean(axis=0, dtype=np.float64)
+            for f, fold in enumerate(self.folds)
+        ]
 
     def under_null(self, operator: Array) -> Array:
         """Return an operator that takes the nuisance out again, of exchanged responses too.
@@ -218,6 +233,7 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
         repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
     tested = np.any([fold.test for fold in dealt.folds], axis=0)[which]
+    repeated = repeated[tested]
     return Data(
         truth=truth,
         stimuli=tuple(names),
@@ -226,11 +242,12 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         regions=regions,
         units=units,
         reliability=CEILINGS[choices.ceiling](
-            repeated[tested],
+            repeated,
             [name for name, keep in zip(shown, tested, strict=True) if keep],
             choices.seed,
         ),
         select=dealt.select,
+        showings=showings_of(repeated, which[tested], len(names)),
         teaching=taught,
         cleaning=cleaning,
         warnings=tuple(warnings),

@@ -52,6 +52,8 @@ COLUMNS = {
     "the repeats agree no better than noise",
     "normalized": "score / ceiling; n/a where the reliability is below the floor of the settings",
     "r2": "Mean over units of 1 - SSE / SST, SST against the mean of the training images",
+    "fev_explained": "Mean over units of the fraction of explainable variance of single showings "
+    "that is explained (Cadena et al. 2019); n/a where no image repeats",
     "ci_low": "Lower end of the 95 % interval of score: a corrected resampled t interval over "
     "folds (Nadeau & Bengio 2003), n/a under 3 folds; a bootstrap over test images where the "
     "split of images was given",
@@ -97,7 +99,12 @@ IDENTIFIED = {
 
 
 def score_row(
-    model: Model, columns: Columns, score: Array, p: Array, about: tuple[Data, Choices]
+    model: Model,
+    columns: Columns,
+    score: Array,
+    fev: Array,
+    p: Array,
+    about: tuple[Data, Choices],
 ) -> dict[str, Any]:
     """Score a model in one region and target: what `tally` adds nothing to.
 
@@ -106,8 +113,8 @@ def score_row(
     model
     columns
         Of its predictions.
-    score : (n_columns,)
-        Correlation of each of its predictions.
+    score, fev : (n_columns,)
+        Correlation of each of its predictions, and what it explains of explainable variance.
     p : (n_units,)
         Of single units, of all regions.
     about
@@ -131,6 +138,7 @@ def score_row(
         "ceiling": top,
         "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
         "r2": _mean(model.r2[columns]),
+        "fev_explained": _mean(fev[columns]),
         "ci_low": low,
         "ci_high": high,
         "above_chance": float("nan") if is_mean else share_above_chance(p, own),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
+from bids_dnn.analyses.encode.explained import Showings, share_of_explainable
 from bids_dnn.analyses.encode.identify import identify
 from bids_dnn.analyses.encode.model import ALL, TARGETS, Model
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
@@ -69,11 +70,12 @@ class Tally:
             self._exchanged.append(
                 self._exchanges.statistics(truth, model.guess, data.folds, model.places)
             )
+        fev = self._fev(model)
         units = model.of_units(data.n_units)
         about = {"estimator": model.estimator, "network": model.network, "layer": model.layer}
         for place, columns in enumerate(model.places):
             region, target = data.regions[place // 2][0], TARGETS[place % 2]
-            row = score_row(model, columns, score, p[units], (data, self.choices))
+            row = score_row(model, columns, score, fev, p[units], (data, self.choices))
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
             if target == "units" and len(columns) >= FEWEST_UNITS:
@@ -86,6 +88,18 @@ class Tally:
             model=model.label(),
             about=(data, self.choices),
         )
+
+    def _fev(self, model: Model) -> Array:
+        """Return the fraction of explainable variance explained, of each prediction."""
+        data = self.data
+        if data.showings is None:
+            return np.full(len(model.columns), np.nan)
+        own = data.showings
+        parts = (own.total, own.noise, own.within)
+        chosen = Showings(own.counts, *(one[model.columns] for one in parts))
+        means = [mean[model.columns] for mean in data.training_means()]
+        truth = data.truth[:, model.columns]
+        return share_of_explainable(chosen, truth, model.guess, data.folds, means)
 
     def _identify(
         self, truth: NDArray[np.float32], model: Model, columns: NDArray[np.intp]
