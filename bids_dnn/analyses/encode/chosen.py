@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.layer import LayerFit
-from bids_dnn.analyses.encode.scores import fold_errors
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
-Values = NDArray[np.floating[Any]]
 
 
 @dataclass(slots=True, eq=False)
@@ -96,13 +93,3 @@ class ChosenLayer:
             return np.full(self.n_units, np.nan)
         votes = np.stack([(self.layer == k).sum(axis=0) for k in range(n_layers)])
         return np.where(votes.max(axis=0) > 0, votes.argmax(axis=0).astype(np.float64), np.nan)
-
-    def r2(self, truth: Values, teaching: Sequence[Values] | None) -> Array:
-        """Return the cross-validated R^2 of the chosen layers, (n_units,)."""
-        sse, sst = np.zeros(self.n_units), np.zeros(self.n_units)
-        for f, fold in enumerate(self.folds):
-            own = truth if teaching is None else teaching[f]
-            mean = own[fold.train].mean(axis=0, dtype=np.float64)
-            errors = fold_errors(own[fold.test], self.guess[fold.test], mean)
-            sse, sst = sse + errors[0], sst + errors[1]
-        return np.where(sst > 0, 1 - sse / np.where(sst > 0, sst, 1.0), np.nan)

@@ -81,7 +81,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
         )
         parts = {}
     columns, places = np.arange(data.truth.shape[1]), task.shared_places()
-    keep(Model("banded", ALL, SPACES, made.guess, made.r2, columns, places))
+    keep(Model("banded", ALL, SPACES, made.guess, columns, places))
     extras = Extras(
         tables={"spaces": _spaces_table(task, made, list(grams))},
         maps=_maps(task, made, list(grams), parts),

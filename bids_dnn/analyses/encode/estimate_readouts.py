@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task, plain
-from bids_dnn.analyses.encode.scores import fold_errors, share_explained
 from bids_dnn.containers.features import FeatureMaps
 from bids_dnn.containers.result import StatMap
 from bids_dnn.errors import ConfigError
@@ -82,22 +81,19 @@ def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
     share = min(max(VALIDATION, LEAST / fewest), 0.5)
     options = Options(loss=choices.loss, validation=share, seed=choices.seed, device=task.device)
     guess = np.full(data.truth.shape, np.nan, dtype=np.float32)
-    sse, sst = np.zeros(data.truth.shape[1]), np.zeros(data.truth.shape[1])
     space = np.zeros((data.truth.shape[1], *source.shape[1:]))
+    means = data.training_means()
     for f, fold in enumerate(data.folds):
-        own = data.truth if data.teaching is None else data.teaching[f]
+        own = data.taught(f)
         made = fit_readout(source, own, fold.train, kind=kind, settings=settings, options=options)
         told = predict(made.readout, source, np.flatnonzero(fold.test), device=task.device)
-        mean = own[fold.train].mean(axis=0, dtype=np.float64)
+        mean = means[f]
         guess[fold.test] = np.where(made.chosen >= 0, told - mean, np.nan)
-        errors = fold_errors(own[fold.test], guess[fold.test], mean)
-        sse, sst = sse + errors[0], sst + errors[1]
         weighs = np.abs(made.readout.space()).astype(np.float64)
         total = weighs.sum(axis=(1, 2), keepdims=True)
         space += weighs / np.where(total > 0, total, 1.0) / len(data.folds)
     columns = np.arange(data.truth.shape[1])
-    r2 = share_explained(data.truth, sse, sst)
-    model = Model(kind, maps.network, maps.layer, guess, r2, columns, task.shared_places())
+    model = Model(kind, maps.network, maps.layer, guess, columns, task.shared_places())
     return model, space
 
 

@@ -73,7 +73,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         taken.offer(g, made)
         penalties.append(chosen_penalties(gram, made, data))
         model = Model(
-            "ridge", gram.network, gram.layer, made.guess, made.r2, columns, places, made.operator
+            "ridge", gram.network, gram.layer, made.guess, columns, places, made.operator
         )
         keep(model)
         flat += [] if made.operator.any() else [model.label()]
@@ -88,8 +88,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         },
     )
     if len(task.grams) > 1:
-        r2 = taken.r2(data.truth, data.teaching)
-        keep(Model("ridge", ALL, CHOSEN, taken.guess, r2, columns, places))
+        keep(Model("ridge", ALL, CHOSEN, taken.guess, columns, places))
         extras.tables["assignment"] = assignment_table(taken, task.grams, data)
         extras.maps.append(layer_map(taken, task.grams, data))
     return extras
@@ -125,8 +124,7 @@ def fit_pls(task: Task, keep: Keep) -> Extras:
         units = _pls(task, gram, columns[: ends[-1]], groups)
         means = _pls(task, gram, columns[ends[-1] :], None)
         guess = np.hstack([units.guess, means.guess])
-        r2 = np.concatenate([units.r2, means.r2])
-        keep(Model("pls", gram.network, gram.layer, guess, r2, columns, places))
+        keep(Model("pls", gram.network, gram.layer, guess, columns, places))
         for (region, _), group, mean in zip(
             data.regions, groups, means.n_components.T, strict=True
         ):

@@ -38,6 +38,12 @@ class Showings:
     noise: Array
     within: Array
 
+    def at(self, columns: NDArray[np.intp]) -> Showings:
+        """Return those of some units."""
+        return Showings(
+            self.counts, self.total[columns], self.noise[columns], self.within[columns]
+        )
+
 
 def showings_of(values: Values, which: NDArray[np.intp], n_stimuli: int) -> Showings | None:
     """Return how single responses vary; None where no image repeats.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.scores import fold_errors, share_explained
 from bids_dnn.analyses.encode.select import Selection, choose_and_predict, edges_of
 from bids_dnn.analyses.encode.solvers import Array, mix_penalties
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
@@ -28,8 +27,6 @@ class LayerFit:
         Predictions less the mean of the training images, in the unit of the responses (with
         it, responses far from zero would cost the digits of float32). NaN for images that no
         fold tests.
-    r2 : (n_units,)
-        1 - SSE / SST against the training mean; NaN where the responses do not vary.
     alpha : (n_folds, n_units)
         The chosen penalty, as a multiple of the mean diagonal of the centered Gram matrix.
     edges : (n_folds, n_units) int8
@@ -43,7 +40,6 @@ class LayerFit:
     """
 
     guess: NDArray[np.float32]
-    r2: Array
     alpha: Array
     edges: NDArray[np.int8]
     loss: Array
@@ -92,7 +88,6 @@ def fit_layer(
     chosen, least = np.empty((len(folds), n_units)), np.empty((len(folds), n_units))
     edges = np.zeros((len(folds), n_units), dtype=np.int8)
     operator = np.zeros(gram.shape)
-    sse, sst = np.zeros(n_units), np.zeros(n_units)
     for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
         found = decompose(
             gram[np.ix_(fold.train, fold.train)],
@@ -110,8 +105,6 @@ def fit_layer(
             made.alpha / scale,
             made.loss,
         )
-        errors = fold_errors(own[fold.test], made.guess, made.mean)
-        sse, sst = sse + errors[0], sst + errors[1]
         guess[fold.test] = made.guess
         operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, penalties)
-    return LayerFit(guess, share_explained(truth, sse, sst), chosen, edges, least, operator)
+    return LayerFit(guess, chosen, edges, least, operator)

@@ -33,7 +33,6 @@ class Model:
         Names, as in the table.
     guess : (n_stimuli, n_columns) float32
         Predictions less the mean of the training images; NaN for images that no fold tests.
-    r2 : (n_columns,)
     columns : (n_columns,) intp
         Column of `Data.truth` that each one predicts. A unit of two regions may stand twice.
     places : n_regions x 2 of columns of `guess`
@@ -47,7 +46,6 @@ class Model:
     network: str
     layer: str
     guess: NDArray[np.float32]
-    r2: Array
     columns: Columns
     places: Sequence[Columns]
     operator: Array | None = None

@@ -208,45 +208,31 @@ def bootstrap_scores(
     return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
-def fold_errors(held_out: Values, told: Values, mean: Array) -> tuple[Array, Array]:
-    """Return the squared errors of a model and of the training mean on a fold's test images.
-
-    Parameters
-    ----------
-    held_out : (n_test, n_units)
-        Responses.
-    told : (n_test, n_units)
-        Predictions less the training mean.
-    mean : (n_units,)
-        Of the training images.
-
-    Returns
-    -------
-    sse, sst : (n_units,)
-        Sums of squares, in double precision.
-    """
-    sse, sst = np.empty(held_out.shape[1]), np.empty(held_out.shape[1])
-    for start in range(0, held_out.shape[1], BLOCK):
-        where = slice(start, start + BLOCK)
-        away = held_out[:, where].astype(np.float64) - mean[where]
-        sst[where] = (away**2).sum(axis=0)
-        sse[where] = ((away - told[:, where]) ** 2).sum(axis=0)
-    return sse, sst
-
-
-def share_explained(truth: Values, sse: Array, sst: Array) -> Array:
+def score_r2(truth: Values, guess: Values, folds: Sequence[Fold], means: Sequence[Array]) -> Array:
     """Return the cross-validated R^2 of each unit, ``1 - SSE / SST``.
 
     Parameters
     ----------
     truth : (n_stimuli, n_units)
-    sse, sst : (n_units,)
-        Over the test images of all folds.
+    guess : (n_stimuli, n_units)
+        Predictions less the mean of the training stimuli.
+    folds
+        Each stimulus is tested once at most.
+    means : n_folds of (n_units,)
+        Of the training stimuli, against which SST is taken.
 
     Returns
     -------
     r2 : (n_units,), at most 1
-        NaN where the responses do not vary.
+        NaN where the responses do not vary over the tested stimuli, or are not predicted.
     """
-    flat = (np.ptp(truth, axis=0) == 0) | (sst == 0)  # of one fold, the mean leaves rounding
+    sse, sst = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
+    for fold, mean in zip(folds, means, strict=True):
+        for start in range(0, truth.shape[1], BLOCK):
+            where = slice(start, start + BLOCK)
+            away = truth[fold.test, where].astype(np.float64) - mean[where]
+            sst[where] += (away**2).sum(axis=0)
+            sse[where] += ((away - guess[fold.test, where]) ** 2).sum(axis=0)
+    tested = np.any([fold.test for fold in folds], axis=0)
+    flat = np.ptp(truth[tested], axis=0) == 0
     return np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -98,12 +99,33 @@ IDENTIFIED = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitScores:
+    """How well each column of a model's predictions does.
+
+    Parameters
+    ----------
+    pearson, r2, fev : (n_columns,)
+        Correlation, R^2, and fraction of explainable variance explained.
+    p : (n_columns,)
+        Of single units; NaN where there is none.
+    """
+
+    pearson: Array
+    r2: Array
+    fev: Array
+    p: Array
+
+    def at(self, columns: Columns) -> UnitScores:
+        """Return those of some columns."""
+        return UnitScores(*(getattr(self, one.name)[columns] for one in fields(self)))
+
+
 def score_row(
     model: Model,
     columns: Columns,
-    score: Array,
-    fev: Array,
-    p: Array,
+    scores: UnitScores,
+    units: Array,
     about: tuple[Data, Choices],
 ) -> dict[str, Any]:
     """Score a model in one region and target: what `tally` adds nothing to.
@@ -113,15 +135,16 @@ def score_row(
     model
     columns
         Of its predictions.
-    score, fev : (n_columns,)
-        Correlation of each of its predictions, and what it explains of explainable variance.
-    p : (n_units,)
-        Of single units, of all regions.
+    scores
+        Of all its predictions.
+    units : (n_units,)
+        p of single units, of all regions.
     about
         What was fitted, and how.
     """
     data, choices = about
-    r, own = score[columns], model.columns[columns]
+    here, own = scores.at(columns), model.columns[columns]
+    r = here.pearson
     known, top = r[np.isfinite(r)], data.ceiling_in(own)
     low, high = score_interval(
         data.truth[:, own],
@@ -137,11 +160,11 @@ def score_row(
         "median": float(np.median(known)) if known.size else float("nan"),
         "ceiling": top,
         "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
-        "r2": _mean(model.r2[columns]),
-        "fev_explained": _mean(fev[columns]),
+        "r2": _mean(here.r2),
+        "fev_explained": _mean(here.fev),
         "ci_low": low,
         "ci_high": high,
-        "above_chance": float("nan") if is_mean else share_above_chance(p, own),
+        "above_chance": float("nan") if is_mean else share_above_chance(units, own),
         "n_units": int(np.isfinite(r).sum()),
         "n_units_ceiling": int((np.isfinite(r) & np.isfinite(data.ceiling()[own])).sum()),
         "n_stimuli": int(data.tested().sum()),
@@ -149,47 +172,45 @@ def score_row(
     }
 
 
-def unit_maps(
-    score: Array, r2: Array, p: Array, *, where: str, model: str, about: tuple[Data, Choices]
-) -> list[StatMap]:
+def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> list[StatMap]:
     """Map scores over the units of all regions.
 
     Parameters
     ----------
-    score, r2, p : (n_units,)
-    where
-        What predicts, for the descriptions.
+    scores
+        One for each unit.
     model
-        Label of the maps.
+        What predicts.
     about
         What was fitted, and how.
     """
+    where = f"{model.layer} of {model.network}"
     data, choices = about
     reliability = data.reliability[: data.n_units]
     kept = reliability >= max(choices.floor, np.finfo(np.float64).tiny)
     top = np.where(kept, ceiling_of(reliability), np.nan)
     told = {
         "pearson": (
-            score,
+            scores.pearson,
             f"Correlation of predicted and measured responses over images, from {where}; -1 to 1.",
         ),
         "rsquared": (
-            r2,
+            scores.r2,
             f"1 - SSE / SST against the training mean, predicted from {where}; at most 1.",
         ),
         "normalized": (
-            score / top,
+            scores.pearson / top,
             f"Correlation from {where} / noise ceiling; n/a where there is no ceiling, or the "
             f"reliability is below {choices.floor:g}.",
         ),
         "p": (
-            p,
+            scores.p,
             f"One-sided p of each unit, predicted from {where}: rotation test of the covariance "
             "of predicted and measured responses under all penalties alike; not corrected.",
         ),
     }
     return [
-        StatMap(stat, values.astype(np.float32), model, text)
+        StatMap(stat, values.astype(np.float32), model.label(), text)
         for stat, (values, text) in told.items()
         if np.isfinite(values).any() or stat != "p"
     ]

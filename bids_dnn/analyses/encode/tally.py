@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
-from bids_dnn.analyses.encode.explained import Showings, share_of_explainable
+from bids_dnn.analyses.encode.explained import share_of_explainable
 from bids_dnn.analyses.encode.identify import identify
 from bids_dnn.analyses.encode.model import ALL, TARGETS, Model
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
-from bids_dnn.analyses.encode.scores import score_units
+from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.analyses.encode.tables import (
     COLUMNS,
     IDENTIFIED,
+    UnitScores,
     identified_row,
     score_row,
     unit_maps,
@@ -50,56 +51,53 @@ class Tally:
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _exchanges: Exchanges = field(init=False)
+    _means: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng([self.choices.seed, 6])
         self._exchanges = Exchanges.draw(self.data.folds, self.choices.n_permutations, rng)
+        self._means = self.data.training_means()
 
     def take(self, model: Model) -> None:
         """Score a model, and keep of it what inference needs; its predictions may then go."""
         data = self.data
         truth = data.truth[:, model.columns]
-        score = score_units(truth, model.guess, data.folds)
-        p = np.full(len(score), np.nan)
-        if model.operator is not None:
-            operator = data.under_null(model.operator)
-            rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
-            p = unit_p(operator, truth, data.folds, rng)
-            self._operators.append(operator)
-        else:
+        scores = self._scored(truth, model)
+        if model.operator is None:
             self._exchanged.append(
                 self._exchanges.statistics(truth, model.guess, data.folds, model.places)
             )
-        fev = self._fev(model)
-        units = model.of_units(data.n_units)
+        units = scores.at(model.of_units(data.n_units))
         about = {"estimator": model.estimator, "network": model.network, "layer": model.layer}
         for place, columns in enumerate(model.places):
             region, target = data.regions[place // 2][0], TARGETS[place % 2]
-            row = score_row(model, columns, score, fev, p[units], (data, self.choices))
+            row = score_row(model, columns, scores, units.p, (data, self.choices))
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
             if target == "units" and len(columns) >= FEWEST_UNITS:
                 self._identified.append(named | self._identify(truth[:, columns], model, columns))
-        self.maps += unit_maps(
-            score[units],
-            model.r2[units],
-            p[units],
-            where=f"{model.layer} of {model.network}",
-            model=model.label(),
-            about=(data, self.choices),
-        )
+        self.maps += unit_maps(units, model, (data, self.choices))
 
-    def _fev(self, model: Model) -> Array:
-        """Return the fraction of explainable variance explained, of each prediction."""
-        data = self.data
-        if data.showings is None:
-            return np.full(len(model.columns), np.nan)
-        own = data.showings
-        parts = (own.total, own.noise, own.within)
-        chosen = Showings(own.counts, *(one[model.columns] for one in parts))
-        means = [mean[model.columns] for mean in data.training_means()]
-        truth = data.truth[:, model.columns]
-        return share_of_explainable(chosen, truth, model.guess, data.folds, means)
+    def _scored(self, truth: NDArray[np.float32], model: Model) -> UnitScores:
+        """Score each prediction, and keep the operator for the test of regions."""
+        data, folds = self.data, self.data.folds
+        means = [mean[model.columns] for mean in self._means]
+        p = np.full(truth.shape[1], np.nan)
+        if model.operator is not None:
+            operator = data.under_null(model.operator)
+            rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
+            p = unit_p(operator, truth, folds, rng)
+            self._operators.append(operator)
+        fev = np.full(truth.shape[1], np.nan)
+        if data.showings is not None:
+            own = data.showings.at(model.columns)
+            fev = share_of_explainable(own, truth, model.guess, folds, means)
+        return UnitScores(
+            score_units(truth, model.guess, folds),
+            score_r2(truth, model.guess, folds, means),
+            fev,
+            p,
+        )
 
     def _identify(
         self, truth: NDArray[np.float32], model: Model, columns: NDArray[np.intp]

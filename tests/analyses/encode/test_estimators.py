@@ -235,9 +235,7 @@ def test_pls_of_one_unit_is_that_of_its_mean(rng):
 
 
 def test_units_of_two_regions_are_mapped_once():
-    model = Model(
-        "pls", "net", "conv", np.zeros((3, 5)), np.zeros(5), np.array([0, 1, 1, 2, 3]), ()
-    )
+    model = Model("pls", "net", "conv", np.zeros((3, 5)), np.array([0, 1, 1, 2, 3]), ())
     assert model.of_units(3).tolist() == [0, 1, 3]
     assert model.label() == "net+conv+pls"
     assert plain("a.b-c d") == "abcd"

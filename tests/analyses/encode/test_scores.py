@@ -7,15 +7,14 @@ from bids_dnn.analyses.encode import scores
 from bids_dnn.analyses.encode.scores import (
     align_folds,
     bootstrap_scores,
-    fold_errors,
     mean_r,
     score_folds,
     score_interval,
+    score_r2,
     score_units,
-    share_explained,
 )
 from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.metrics import pearson
+from bids_dnn.stats.metrics import pearson, r2
 
 
 @pytest.fixture
@@ -143,12 +142,24 @@ def test_the_mean_of_r_is_fishers(rng):
     assert mean_r(np.array([1.0])) == pytest.approx(1.0)
 
 
-def test_the_share_explained_is_against_the_training_mean(rng):
-    held_out, told, mean = rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), rng.normal(size=4)
-    sse, sst = fold_errors(held_out, told, mean)
-    np.testing.assert_allclose(sse, ((held_out - told - mean) ** 2).sum(axis=0))
-    np.testing.assert_allclose(sst, ((held_out - mean) ** 2).sum(axis=0))
-    held_out[:, 1] = 7.0
-    found = share_explained(held_out, sse, sst)
-    np.testing.assert_allclose(np.delete(found, 1), np.delete(1 - sse / sst, 1))
+def test_r2_is_against_the_training_mean_over_all_folds(rng, folds):
+    truth, guess = rng.normal(size=(2, 40, 4))
+    truth[:, 1] = 7.0
+    means = [truth[fold.train].mean(axis=0) for fold in folds]
+    baseline = np.empty_like(truth)
+    for fold, mean in zip(folds, means, strict=True):
+        baseline[fold.test] = mean
+    found = score_r2(truth, guess, folds, means)
+    expected = r2(truth, baseline + guess, baseline=baseline)
+    np.testing.assert_allclose(np.delete(found, 1), np.delete(expected, 1))
     assert np.isnan(found[1])
+
+
+def test_r2_of_a_given_split_is_that_of_its_test_images(rng):
+    (fold,) = given(rng)
+    truth, guess = rng.normal(size=(2, 70, 3))
+    guess[fold.train] = np.nan
+    mean = truth[fold.train].mean(axis=0)
+    away = truth[fold.test] - mean
+    expected = 1 - ((away - guess[fold.test]) ** 2).sum(axis=0) / (away**2).sum(axis=0)
+    np.testing.assert_allclose(score_r2(truth, guess, [fold], [mean]), expected)
