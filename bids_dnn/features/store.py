@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -285,11 +285,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def prune(
-    folder: Path,
-    *,
-    max_bytes: int | None = None,
-    unused_for_s: float | None = None,
-    needed: Collection[tuple[str, Kind]] = (),
+    folder: Path, *, max_bytes: int | None = None, unused_for_s: float | None = None
 ) -> list[Entry]:
     """Remove entries, the least recently used first, until the cache is small enough.
 
@@ -304,8 +300,6 @@ def prune(
         That may stay; None = any size.
     unused_for_s : float
         Entries that nobody used for so long are removed, whatever the size; None = keep them.
-    needed
-        Key and kind of entries that stay in any case.
 
     Returns
     -------
@@ -329,8 +323,7 @@ def prune(
         idle_s = now - entry.used
         is_old = unused_for_s is not None and idle_s > unused_for_s
         is_over = max_bytes is not None and total > max_bytes
-        is_needed = (entry.key, entry.kind) in needed
-        if not (is_old or is_over) or is_needed or abs(idle_s) < RECENT_S:
+        if not (is_old or is_over) or abs(idle_s) < RECENT_S:
             continue
         name = name_of(entry.key, entry.kind)
         if is_held(folder / f"{name}{SUFFIX}"):

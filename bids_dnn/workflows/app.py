@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bids_dnn.config.load import dump
+from bids_dnn.config.load import dump, gigabytes
 from bids_dnn.config.schema import Config
 from bids_dnn.derivatives.read import read_sidecar
 from bids_dnn.ingest.inventory import Inventory, take_inventory
@@ -116,6 +116,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     stages = _stages(call, config, screen, scene.inputs.used())
     problems = _say_problems(plan, stages)
     failures = stages.analyses(plan) if waiting else []
+    _shrink_cache(scene)  # once: in the middle of a run, what it still needs would have to be told
     told = pages.Told(call.command, config, scene, plan)
     made = pages.participant_pages(told, anew=call.reports_only)
     failures += stages.independent("reports", "Report", made)
@@ -128,6 +129,15 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     _finish(plan, waiting, failures, pages.written(told), screen)
     stages.log.add("end", failed=sorted(failed))
     return SOME_FAILED if failed else DONE
+
+
+def _shrink_cache(scene: Scene) -> None:
+    """Remove what was not used for longest, where the cache is larger than it may be."""
+    limit = scene.config.run.cache_size
+    if limit is not None and scene.cache_dir().is_dir():
+        from bids_dnn.features import store
+
+        store.prune(scene.cache_dir(), max_bytes=int(1e9 * gigabytes(limit)))
 
 
 def _group(call: Call, config: Config, screen: Screen) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bids_dnn.config.load import gigabytes
 from bids_dnn.config.schema import READOUTS, NetworkConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.derivatives import provenance
@@ -52,9 +51,7 @@ def network_manifests(scene: Scene) -> dict[str, Manifest]:
     config = scene.config
     chosen = config.encode.networks or tuple(config.networks)
     digests = scene.sha256()
-    made = {name: _manifest(scene, name, config.networks[name], digests) for name in chosen}
-    keys = [told["key"] for told in made.values()]
-    return {name: told | {"beside": keys} for name, told in made.items()}
+    return {name: _manifest(scene, name, config.networks[name], digests) for name in chosen}
 
 
 def _manifest(
@@ -89,7 +86,6 @@ def _manifest(
         "aliases": {key: list(ids) for key, ids in scene.stimuli.aliases.items()},
         "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
         "cache": str(scene.cache_dir()),
-        "cache_bytes": int(1e9 * gigabytes(run.cache_size)) if run.cache_size else 0,
         "max_pixels": run.max_pixels,
         "keep_maps": any(one in READOUTS for one in scene.config.encode.estimator),
         "gram": told.gram,

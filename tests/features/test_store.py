@@ -367,12 +367,6 @@ def test_what_is_in_use_stays(cache):
     assert layers_in(store.prune(cache, max_bytes=0)) == ["b"]
 
 
-def test_what_is_needed_stays_however_long_it_waits(cache):
-    keys = {one.facts["layer"]: one.key for one in store.entries(cache)}
-    assert layers_in(store.prune(cache, max_bytes=0, needed={(keys["a"], "gram")})) == ["b", "c"]
-    assert layers_in(store.entries(cache)) == ["a"]
-
-
 def test_what_killed_processes_left_goes_after_a_day(cache):
     old, fresh = cache / "k.1.tmp", cache / "k.2.tmp"
     for one in (old, fresh):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.features import store
 from bids_dnn.features.claims import is_whole
-from bids_dnn.features.entry import Kind
 from bids_dnn.features.index import Index, index_path, read_index, write_index
 from bids_dnn.features.portrait import portray_grams
 from bids_dnn.features.ready import grams, read_ready
@@ -63,9 +62,6 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
         maps = dict(made.maps) if told["keep_maps"] else None
         found = Index(made.layers, made.keys, made.warnings, maps)
         write_index(index, found)
-        if told["cache_bytes"]:
-            needed = {*found.entries(), *_entries_beside(told, cache, device)}
-            store.prune(cache, max_bytes=told["cache_bytes"], needed=needed)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
     where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
@@ -83,8 +79,8 @@ def load_grams(index: Path) -> list[FeatureGram]:
         If an entry of the cache is damaged.
     """
     told = read_json(index)
-    n_components, made = told["n_components"], []
-    for layer, key in zip(told["layers"], told["keys"], strict=True):
+    found, n_components, made = Index.from_json(told), told["n_components"], []
+    for layer, key in zip(found.layers, found.keys, strict=True):
         gram = store.read_gram(Path(told["cache"]), key)
         identity = gram.identity
         if n_components:
@@ -92,15 +88,6 @@ def load_grams(index: Path) -> list[FeatureGram]:
         named = replace(gram, network=told["name"], layer=layer, identity=identity)
         made.append(replace(named, n_components=n_components))
     return made
-
-
-def _entries_beside(
-    told: Mapping[str, Any], cache: Path, device: str
-) -> Iterator[tuple[str, Kind]]:
-    """Give the entries of the run's other networks, which analyses may read hours from now."""
-    for key in told["beside"]:
-        beside = read_index(index_path(cache, key, device))
-        yield from beside.entries() if beside else ()
 
 
 def _known(cache: Path, path: Path, *, needs_maps: bool) -> Index | None:
