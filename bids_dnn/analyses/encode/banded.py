@@ -111,7 +111,7 @@ class BandedFit:
         Predictions less the mean of the training images, in the unit of the responses. NaN for
         images that no fold tests.
     r2 : (n_units,)
-        1 - SSE / SST against the training mean; NaN where the responses do not vary.
+        1 - SSE / SST against the training mean; NaN where tested responses do not vary.
     split : (n_spaces, n_units)
         The part of `r2` that each space's own prediction brings (product measure); sums to
         `r2`, and may be negative.
@@ -120,7 +120,7 @@ class BandedFit:
     alpha : (n_folds, n_units)
         Penalty, for these weights.
     at_edge : (n_folds, n_units) bool
-        Whether the penalty is at or beyond an end of the grid.
+        Whether the penalty is at or beyond an end of the grid, where there are several.
     """
 
     guess: NDArray[np.float32]
@@ -218,12 +218,12 @@ def fit_banded(
             sst[where] += (told**2).sum(axis=0)
         alpha[f] = 1 / start.ratio.sum(axis=0)
         weights[f] = start.ratio * alpha[f]
-    flat = np.ptp(truth, axis=0) == 0
+    tested = np.any([fold.test for fold in folds], axis=0)
+    flat = np.ptp(truth[tested], axis=0) == 0
     split = np.where(flat, np.nan, gain / np.where(flat, 1.0, sst))
     low, high = search.alphas.min() * (1 + EDGE), search.alphas.max() * (1 - EDGE)
-    return BandedFit(
-        guess, split.sum(axis=0), split, weights, alpha, (alpha <= low) | (alpha >= high)
-    )
+    at_edge = ((alpha <= low) | (alpha >= high)) & (len(search.alphas) > 1)
+    return BandedFit(guess, split.sum(axis=0), split, weights, alpha, at_edge)
 
 
 def _choose(

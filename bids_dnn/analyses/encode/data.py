@@ -228,7 +228,8 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
             for fold in dealt.folds
         )
         for fold, own in zip(dealt.folds, taught, strict=True):
-            truth[fold.test] = own[fold.test]
+            rows = fold.test if len(dealt.folds) > 1 else fold.train | fold.test
+            truth[rows] = own[rows]
         of_images = _known_mean(disturbing, which, len(names))
         cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
         repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))

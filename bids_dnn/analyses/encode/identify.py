@@ -66,7 +66,7 @@ class Identification:
     among
         ``fold`` = candidates are the images of the same test fold; ``all`` = of all folds.
     n_units : int
-        Least number of units of the patterns.
+        Of the patterns.
 
     Notes
     -----
@@ -156,14 +156,21 @@ def identify(
     rows = np.arange(len(truth))
     if same is not None:
         truth, guess, folds, rows = _without_repeats(truth, guess, folds, same)
+    units = np.flatnonzero(pattern_units(truth, guess, folds))
+    if len(units) < FEWEST_UNITS:
+        raise NotEnoughDataError(
+            f"{len(units)} of {truth.shape[1]} units were measured and vary; a pattern needs "
+            f"{FEWEST_UNITS}.",
+            mend="Take a larger region.",
+        )
     n = len(truth)
     parts = []
     null = None
     for tested, taught in _sets(n, folds):
         candidates = np.arange(n) if among == "all" else tested
-        r, n_units = _correlations(truth, guess, tested, candidates, taught=taught)
+        r = _correlations(truth, guess, units, tested, candidates, taught=taught)
         own = np.searchsorted(candidates, tested)
-        parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates)), n_units))
+        parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates))))
         if len(candidates) == len(tested) and (folds is None or len(folds) == 1):
             null = _null(r, n_permutations, np.random.default_rng([seed, 6]))
     order = np.argsort(np.concatenate([part[0] for part in parts]))
@@ -194,7 +201,7 @@ def identify(
         if null is None
         else permutation_p(float(normalized.mean()), null, enumerated=False),
         among=among,
-        n_units=min(part[5] for part in parts),
+        n_units=len(units),
     )
 
 
@@ -254,27 +261,48 @@ def _sets(n: int, folds: Sequence[Fold] | None) -> Iterator[tuple[Rows, Mask | N
         yield tested, taught
 
 
+def pattern_units(truth: Values, guess: Values, folds: Sequence[Fold] | None) -> NDArray[np.bool_]:
+    """Mark the units that patterns can be made of.
+
+    Parameters
+    ----------
+    truth, guess : (n_stimuli, n_units)
+    folds
+        None = all images are held out.
+
+    Returns
+    -------
+    marks : (n_units,)
+        Measured and predicted for each image that is tested, with responses that vary over the
+        training images of every fold.
+    """
+    keep = np.asarray(np.isfinite(truth).all(axis=0))
+    tested = np.ones(len(truth), dtype=np.bool_)
+    if folds is not None:
+        tested = np.any([fold.test for fold in folds], axis=0)
+        for fold in folds:
+            keep &= np.ptp(truth[fold.train], axis=0) > 0
+    return keep & np.asarray(np.isfinite(guess[tested]).all(axis=0))
+
+
 def _correlations(
-    truth: Values, guess: Values, tested: Rows, candidates: Rows, *, taught: Mask | None
-) -> tuple[Array, int]:
+    truth: Values,
+    guess: Values,
+    units: Rows,
+    tested: Rows,
+    candidates: Rows,
+    *,
+    taught: Mask | None,
+) -> Array:
     """Correlate predicted with measured patterns over units, (n_tested, n_candidates).
 
     Zero where one of the two does not vary, so that all candidates tie.
     """
-    keep = np.isfinite(truth).all(axis=0) & np.isfinite(guess).all(axis=0)
     mean, sd = np.zeros(truth.shape[1]), np.ones(truth.shape[1])
     if taught is not None:
-        teach = truth[taught]
-        keep &= np.ptp(teach, axis=0) > 0
-        mean, sd = teach.mean(axis=0, dtype=np.float64), teach.std(axis=0, dtype=np.float64)
-        sd[~keep] = 1.0
-    units = np.flatnonzero(keep)
-    if len(units) < FEWEST_UNITS:
-        raise NotEnoughDataError(
-            f"{len(units)} of {truth.shape[1]} units were measured and vary; a pattern needs "
-            f"{FEWEST_UNITS}.",
-            mend="Take a larger region.",
-        )
+        teach = truth[np.ix_(taught, units)]
+        mean[units] = teach.mean(axis=0, dtype=np.float64)
+        sd[units] = teach.std(axis=0, dtype=np.float64)
     blocks = [units[start : start + BLOCK] for start in range(0, len(units), BLOCK)]
 
     def pairs() -> Iterator[tuple[Array, Array]]:
@@ -297,7 +325,8 @@ def _correlations(
     for raw, less in squares:
         varies = less > VARIES * raw
         weights.append(np.where(varies, 1 / np.sqrt(np.where(varies, less, 1.0)), 0.0))
-    return np.clip(product * weights[0][:, None] * weights[1], -1, 1), len(units)
+    made: Array = np.clip(product * weights[0][:, None] * weights[1], -1, 1)
+    return made
 
 
 def _standing(r: Array, own: Rows) -> tuple[Rows, Rows, Array]:

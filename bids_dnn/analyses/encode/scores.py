@@ -162,6 +162,9 @@ def score_interval(
     """
     if not np.isfinite(center):
         return float("nan"), float("nan")
+    tested = np.any([fold.test for fold in folds], axis=0)
+    known = np.isfinite(guess[tested]).all(axis=0)  # others have no score in `center` either
+    truth, guess = truth[:, known], guess[:, known]
     if len(folds) == 1:
         test = folds[0].test
         drawn = bootstrap_scores(truth[test], guess[test], np.random.default_rng([seed, 4]))

@@ -39,7 +39,8 @@ STATISTIC = (
 COLUMNS = {
     "region": "Name of the region",
     "estimator": "ridge = ridge regression, a penalty for each unit; pls = partial least squares, "
-    "components shared by the units of a region",
+    "components shared by the units of a region; banded = ridge regression on all feature spaces, "
+    "weighted for each unit; bashivan, cadena, factorized = readouts in space and features",
     "network": "Name of the network; * = all of them",
     "layer": "Module path of the layer; chosen layer = the one that each unit chose on training "
     "images alone, in each fold anew",

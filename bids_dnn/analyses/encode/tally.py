@@ -13,7 +13,7 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
-from bids_dnn.analyses.encode.identify import identify
+from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
 from bids_dnn.analyses.encode.model import ALL, TARGETS, Model
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units
@@ -30,7 +30,6 @@ from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.inference import max_statistic, permutation_p
 
 Array = NDArray[np.float64]
-FEWEST_UNITS = 3  # of a pattern
 TOP = (1, 5)
 
 
@@ -74,7 +73,7 @@ class Tally:
             row = score_row(model, columns, scores, units.p, (data, self.choices))
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
-            if target == "units" and len(columns) >= FEWEST_UNITS:
+            if target == "units":
                 self._identified.append(named | self._identify(truth[:, columns], model, columns))
         self.maps += unit_maps(units, model, (data, self.choices))
 
@@ -102,17 +101,13 @@ class Tally:
     def _identify(
         self, truth: NDArray[np.float32], model: Model, columns: NDArray[np.intp]
     ) -> dict[str, Any]:
-        tested = self.data.tested()[:, None]
-        guess = np.where(tested, model.guess[:, columns], np.float32(0))
-        if (
-            not (np.isfinite(guess).all(axis=0) & (np.ptp(guess, axis=0) > 0)).sum()
-            >= FEWEST_UNITS
-        ):
+        guess, folds = model.guess[:, columns], self.data.folds
+        if pattern_units(truth, guess, folds).sum() < FEWEST_UNITS:
             return identified_row(None, TOP)
         found = identify(
             truth,
             guess,
-            folds=self.data.folds,
+            folds=folds,
             top=TOP,
             n_permutations=self.choices.n_permutations,
             seed=self.choices.seed,

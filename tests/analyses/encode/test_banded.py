@@ -6,6 +6,7 @@ import pytest
 from bids_dnn.analyses.encode.banded import Search, fit_banded
 from bids_dnn.analyses.encode.banded_search import draw_weights
 from bids_dnn.analyses.encode.layer import fit_layer
+from bids_dnn.analyses.encode.scores import score_r2
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.stats.folds import by_stimulus
 from bids_dnn.stats.kernels import center_grams
@@ -36,6 +37,10 @@ def grams(xs):
     return [x @ x.T for x in xs]
 
 
+def scored(guess, y, folds):
+    return score_r2(y, guess, folds, [y[fold.train].mean(axis=0) for fold in folds])
+
+
 def baseline(y, folds):
     out = np.empty_like(y)
     for fold in folds:
@@ -54,7 +59,7 @@ def test_one_space_is_ridge(rng, n_components):
     found = fit_banded([gram], y, **cut, search=FINE, n_components=[n_components])
     np.testing.assert_allclose(found.alpha, ridge.alpha, rtol=1e-6)
     np.testing.assert_allclose(found.guess, ridge.guess, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found.r2, ridge.r2, rtol=1e-6)
+    np.testing.assert_allclose(found.r2, scored(ridge.guess, y, cut["folds"]), rtol=1e-5)
     np.testing.assert_array_equal(found.weights, 1)
 
 
@@ -161,11 +166,11 @@ def test_noise_beside_a_space_gets_a_negligible_share_and_costs_nothing(rng):
     joined = fit_layer(
         x @ x.T / 10 + noise @ noise.T / 100, y, **cut, alphas=ALPHAS
     )  # ridge on both spaces, each scaled
-    gain = found.r2 - joined.r2
+    gain = found.r2 - scored(joined.guess, y, cut["folds"])
     assert gain.mean() > -4 * gain.std() / np.sqrt(n_units)
     assert abs(found.split[1].mean()) < 0.02
     alone = fit_layer(x @ x.T, y, **cut, alphas=ALPHAS)
-    assert (alone.r2 - found.r2).mean() < 0.02
+    assert (scored(alone.guess, y, cut["folds"]) - found.r2).mean() < 0.02
 
 
 def test_the_split_recovers_what_each_space_contributes(rng):
@@ -234,6 +239,15 @@ def test_units_that_do_not_vary_or_were_not_measured_have_no_r2(rng):
     np.testing.assert_allclose(found.guess[:, rest], whole.guess[:, rest], atol=1e-4)
 
 
+def test_units_that_are_silent_over_tested_images_have_no_r2(rng):
+    xs, y, cut = make(rng)
+    fold = cut["folds"][0]
+    y[fold.test, 2] = 4.0
+    found = fit_banded(grams(xs), y, folds=[fold], inner=cut["inner"][:1], search=COARSE)
+    assert np.flatnonzero(np.isnan(found.r2)).tolist() == [2]
+    assert np.isnan(found.split[:, 2]).all()
+
+
 def test_teaching_replaces_what_training_images_say(rng):
     xs, y, cut = make(rng)
     taught = [np.where(fold.train[:, None], y[::-1], y) for fold in cut["folds"]]
@@ -254,6 +268,8 @@ def test_an_edge_of_the_grid_is_told(rng):
     ends = (wide.alpha < 1.1e-3) | (wide.alpha > 0.9e3)
     np.testing.assert_array_equal(wide.at_edge, ends)
     assert not ends.all()
+    alone = Search(ALPHAS[:1], n_candidates=8, refine=False)
+    assert not fit_banded(grams(xs), y, **cut, search=alone).at_edge.any()  # no grid, no end
 
 
 # --- Refusals

@@ -95,6 +95,18 @@ def test_the_split_that_is_given_is_taken(rng):
         prepared(responses.select(used), split=split | dict.fromkeys(STIMULI[8:11], "train"))
 
 
+def test_of_a_split_training_images_are_cleaned_of_the_nuisance_too(rng):
+    responses = make(rng)
+    split = dict.fromkeys(STIMULI[:6], "train") | dict.fromkeys(STIMULI[6:], "test")
+    samples = responses.samples.assign(motion=rng.normal(size=36))
+    responses = replace(responses, samples=samples)
+    found = prepared(responses, split=split, nuisance=("motion",))
+    (own,), (fold,) = found.teaching, found.folds
+    np.testing.assert_array_equal(found.truth, own)
+    with_it = prepared(responses, split=split).truth
+    assert (np.abs(found.truth - with_it).max(axis=1) > 1e-3)[fold.train].all()
+
+
 def test_the_ceiling_of_a_split_is_that_of_its_test_images(rng):
     """Many repeats of test images: the ceiling is that of their mean, not of single showings."""
     signal = rng.normal(size=(60, 30))

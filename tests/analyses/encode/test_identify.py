@@ -157,6 +157,27 @@ def test_units_that_were_not_measured_are_left_out(rng):
     assert again.n_units == 38
 
 
+def test_a_unit_that_is_silent_in_one_training_set_is_left_out_everywhere(rng):
+    truth, guess = make(rng, signal=0.3)
+    folds = split(rng, 30)
+    once = identify(truth[:, 1:], guess[:, 1:], folds=folds)
+    truth[:, 0] = np.where(folds[1].train, 0.0, truth[:, 0])
+    guess[folds[1].test, 0] = 0.0
+    again = identify(truth, guess, folds=folds)
+    np.testing.assert_array_equal(again.better, once.better)
+    assert again.n_units == 39
+
+
+def test_predictions_of_images_that_no_fold_tests_do_not_matter(rng):
+    truth, guess = make(rng, signal=0.3)
+    train = np.arange(30) < 18
+    once = identify(truth, guess, folds=[Fold("given", train, ~train)])
+    guess[train] = np.nan
+    again = identify(truth, guess, folds=[Fold("given", train, ~train)])
+    np.testing.assert_array_equal(again.better, once.better)
+    assert again.n_units == 40
+
+
 def test_images_in_another_order_have_the_same_ranks(rng):
     truth, guess = make(rng, signal=0.3)
     folds, order = split(rng, 30), rng.permutation(30)

@@ -135,6 +135,18 @@ def test_the_interval_of_a_given_split_covers_the_score_of_the_model(rng):
     assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200) - 0.02 < inside / 200  # 2 %: skew of r
 
 
+@pytest.mark.parametrize("n_folds", [1, 4])
+def test_units_without_predictions_in_a_fold_are_out_of_the_interval_too(rng, folds, n_folds):
+    truth, guess = rng.normal(size=(2, 40, 6))
+    folds = folds[:1] if n_folds == 1 else folds
+    guess += truth
+    known = guess[:, 1:].copy()
+    guess[folds[0].test, 0] = np.nan
+    found = score_interval(truth, guess, folds, center=0.7, seed=0)
+    assert np.isfinite(found).all()
+    assert found == score_interval(truth[:, 1:], known, folds, center=0.7, seed=0)
+
+
 def test_the_mean_of_r_is_fishers(rng):
     r = np.array([0.9, -0.2, np.nan, 0.4])
     np.testing.assert_allclose(np.arctanh(mean_r(r)), np.arctanh(r[[0, 1, 3]]).mean())
