@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bids_dnn.cli.options import DoubleSpelling, guarded
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-BETWEEN = "; "  # the items of a composed picture
 
 
 @click.command(cls=DoubleSpelling)
@@ -59,28 +51,22 @@ def captions(
     with guarded(0):
         from bids_dnn.features.text import captioner, write_captions
         from bids_dnn.stimuli.table import read_stimuli
+        from bids_dnn.workflows.steps.captions import caption_stimuli
 
         stimuli = read_stimuli(stimuli_dir.absolute())
         by = captioner(network, offline=offline)
-        items = {path for paths in stimuli.files.values() for path in paths}  # each once
-        with click.progressbar(length=len(items), label="Captions") as bar:
-            said = by.captions(
-                _pictures(sorted(items), max_pixels),
-                batch_size=batch_size,
+        with click.progressbar(label="Captions", length=len(stimuli.files)) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
+
+            made = caption_stimuli(
+                by,
+                stimuli.files,
+                max_pixels=max_pixels,
                 device=device,
-                progress=lambda done: bar.update(done - bar.pos),
+                batch_size=batch_size,
+                progress=show,
             )
-        made = {
-            name: BETWEEN.join(said[str(path)] for path in paths)
-            for name, paths in stimuli.files.items()
-        }
         click.echo(f"Wrote {write_captions(out.absolute(), made, by=by)}")
-
-
-def _pictures(paths: Sequence[Path], max_pixels: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    import numpy as np
-
-    from bids_dnn.stimuli.load import read_rgb
-
-    for path in paths:
-        yield str(path), np.asarray(read_rgb(path, max_pixels=max_pixels), dtype=np.uint8)

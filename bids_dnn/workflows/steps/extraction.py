@@ -35,6 +35,7 @@ from bids_dnn.stimuli.transform import examples
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
+from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
 from bids_dnn.workflows.steps.maps import where_maps_lie
 
@@ -145,7 +146,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
 def _shown(told: Told, network: Network) -> Shown:
     card, transforms = network.card, parse_transforms(told["transform"])
     loader = Loader(
-        {name: tuple(map(Path, paths)) for name, paths in told["stimuli"].items()},
+        _files(told),
         card.size_px,
         card.resize,
         card.interpolation,
@@ -153,6 +154,10 @@ def _shown(told: Told, network: Network) -> Shown:
         told["max_pixels"],
     )
     return Shown(told["stimulus_sha256"], loader, tuple(map(str, transforms)))
+
+
+def _files(told: Told) -> dict[str, tuple[Path, ...]]:
+    return {name: tuple(map(Path, paths)) for name, paths in told["stimuli"].items()}
 
 
 def _read(told: Told, device: str) -> Read:
@@ -169,22 +174,19 @@ def _read(told: Told, device: str) -> Read:
 
 
 def _captioned(told: Told, device: str) -> dict[str, tuple[str, ...]]:
-    """Let another network describe each picture in words; of composed ones, each item."""
-    found = captioner(told["captioner"], offline=told["offline"])
-    files = [(name, Path(one)) for name, paths in told["stimuli"].items() for one in paths]
+    """Let another network describe each stimulus in words."""
     ticker = Ticker(Path(told["progress"]), "captions")
-    shown = (
-        (str(k), np.asarray(read_rgb(path, max_pixels=told["max_pixels"])))
-        for k, (_, path) in enumerate(files)
-    )
     try:
-        said = found.captions(shown, device=device, progress=lambda done: ticker(done, len(files)))
+        said = caption_stimuli(
+            captioner(told["captioner"], offline=told["offline"]),
+            _files(told),
+            max_pixels=told["max_pixels"],
+            device=device,
+            progress=ticker,
+        )
     finally:
         ticker.close()
-    made: dict[str, str] = {}
-    for (name, _), text in zip(files, said.values(), strict=True):
-        made[name] = f"{made[name]}; {text}" if name in made else text
-    return {name: (text,) for name, text in made.items()}
+    return {name: (text,) for name, text in said.items()}
 
 
 def _extract_tower(tower: _Tower) -> tuple[dict[str, str], Portrait]:
