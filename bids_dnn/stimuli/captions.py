@@ -55,41 +55,12 @@ class _Said:
     blank: str
 
 
-def read_captions(
-    path: Path,
-    stimuli: Collection[str],
-    aliases: Mapping[str, Collection[str]] | None = None,
-) -> dict[str, tuple[str, ...]]:
-    """Read the captions of stimuli; see `find_captions`, which also says what found no partner.
-
-    Parameters
-    ----------
-    path
-        A table, or JSON in COCO's form.
-    stimuli
-        Their ids.
-    aliases
-        Other names of stimuli.
-
-    Returns
-    -------
-    captions
-        Stimulus id to its captions, sorted by id. Stimuli without a caption are not in it.
-
-    Raises
-    ------
-    MissingInputError, UnreadableError
-        As `find_captions`.
-    """
-    return find_captions(path, stimuli, aliases).texts
-
-
 def find_captions(
     path: Path,
     stimuli: Collection[str],
     aliases: Mapping[str, Collection[str]] | None = None,
 ) -> Captions:
-    """Read the captions of stimuli, and say which have none.
+    """Read the captions of stimuli, and say what found no partner.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from bids_dnn.cli.tools import main
-from bids_dnn.stimuli.captions import read_captions
+from bids_dnn.stimuli.captions import find_captions
 from tests.factories.hub import save_git
 from tests.factories.stimuli import stimuli_folder, write_tsv
 
@@ -28,7 +28,7 @@ def test_the_table_can_be_read_as_captions(tmp_path, network):
     done = run(stimuli, "--network", network, "--out", out, "--offline", "--batch-size", 2)
     assert done.exit_code == 0, done.output
     assert f"Wrote {out}" in done.output
-    found = read_captions(out, ["a.png", "b/c.png", "d.png"])
+    found = find_captions(out, ["a.png", "b/c.png", "d.png"]).texts
     assert set(found) == {"a.png", "b/c.png", "d.png"}
     assert all(len(texts) == 1 and texts[0] for texts in found.values())
     assert json.loads(out.with_suffix(".json").read_text())["Captioner"] == network

@@ -10,7 +10,6 @@ from bids_dnn.stimuli.captions import (
     coco_names,
     find_captions,
     of_table,
-    read_captions,
     sha256_of,
 )
 from bids_dnn.stimuli.table import read_stimuli
@@ -34,7 +33,7 @@ def test_names_of_a_table_are_resolved(tmp_path, column, suffix):
     )
     if suffix == "csv":
         path.write_text(path.read_text(encoding="utf-8").replace("\t", ","), encoding="utf-8-sig")
-    assert read_captions(path, STIMULI) == {
+    assert find_captions(path, STIMULI).texts == {
         "a/cat.png": ("A cat.",),
         "a/dog.png": ("A dog.",),
         "hut.png": ("A hut in snow.",),
@@ -49,7 +48,7 @@ def test_several_rows_and_columns_stay_in_order(tmp_path):
         "cat|n/a|x|5",
         "hut.png|3|x|n/a",
     )
-    assert read_captions(path, STIMULI) == {"a/cat.png": ("5",), "hut.png": ("1", "2", "3")}
+    assert find_captions(path, STIMULI).texts == {"a/cat.png": ("5",), "hut.png": ("1", "2", "3")}
 
 
 def test_what_has_no_partner_is_counted_and_named(tmp_path):
@@ -86,13 +85,13 @@ def test_a_caption_for_each_leaves_nothing_to_say(tmp_path):
         tmp_path / "c.tsv", "stimulus|caption", "cat|A cat.", "dog|A dog.", "hut|A hut."
     )
     assert find_captions(path, STIMULI).notes == ()
-    assert read_captions(path, STIMULI) == read_captions(path, STIMULI[::-1])
+    assert find_captions(path, STIMULI).texts == find_captions(path, STIMULI[::-1]).texts
 
 
 def test_aliases_are_names_too(tmp_path):
     path = write_tsv(tmp_path / "c.tsv", "stimulus_id|caption", "s7|A cat.")
     aliases = {"s7": ("a/cat.png",)}
-    assert read_captions(path, STIMULI, aliases) == {"a/cat.png": ("A cat.",)}
+    assert find_captions(path, STIMULI, aliases).texts == {"a/cat.png": ("A cat.",)}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_aliases_are_names_too(tmp_path):
 )
 def test_a_table_without_a_column_is_refused(tmp_path, columns, said):
     with pytest.raises(MissingInputError, match=said):
-        read_captions(write_tsv(tmp_path / "c.tsv", columns, "a|b"), STIMULI)
+        find_captions(write_tsv(tmp_path / "c.tsv", columns, "a|b"), STIMULI)
 
 
 def test_no_caption_at_all_is_refused_with_both_names(tmp_path):
@@ -112,18 +111,18 @@ def test_no_caption_at_all_is_refused_with_both_names(tmp_path):
     with pytest.raises(
         MissingInputError, match=r"None of the 3 stimuli, such as 'a/cat\.png', .* such as 'bear'"
     ):
-        read_captions(path, STIMULI)
-    assert read_captions(path, []) == {}
+        find_captions(path, STIMULI)
+    assert find_captions(path, []).texts == {}
 
 
 def test_other_encodings_and_formats_are_refused(tmp_path):
     path = write_tsv(tmp_path / "c.tsv", "stimulus|caption", "hut|Hütte", encoding="latin-1")
     with pytest.raises(UnreadableError, match="line 2 holds the byte 0xfc"):
-        read_captions(path, STIMULI)
+        find_captions(path, STIMULI)
     with pytest.raises(UnreadableError, match=r"ends in '\.xlsx'"):
-        read_captions(tmp_path / "c.xlsx", STIMULI)
+        find_captions(tmp_path / "c.xlsx", STIMULI)
     with pytest.raises(MissingInputError, match="does not exist"):
-        read_captions(tmp_path / "none.tsv", STIMULI)
+        find_captions(tmp_path / "none.tsv", STIMULI)
 
 
 # --- COCO
@@ -136,7 +135,7 @@ def test_coco_is_in_the_order_of_annotations(tmp_path):
         [(30, 42, "Third."), (4, 42, " First.\n"), (9, 7, "Seven."), (17, 42, "Second.")],
     )
     stimuli = ["coco/000000000007.png", "coco/000000000042.png"]
-    assert read_captions(path, stimuli) == {
+    assert find_captions(path, stimuli).texts == {
         "coco/000000000007.png": ("Seven.",),
         "coco/000000000042.png": ("First.", "Second.", "Third."),
     }
@@ -155,21 +154,21 @@ def test_coco_is_in_the_order_of_annotations(tmp_path):
 )
 def test_images_of_coco_are_found_by_their_number(tmp_path, name):
     path = write_coco(tmp_path / "c.json", {42: "000000000042.jpg"}, [(1, 42, "A cat.")])
-    assert read_captions(path, [name, "other.png"]) == {name: ("A cat.",)}
+    assert find_captions(path, [name, "other.png"]).texts == {name: ("A cat.",)}
 
 
 @pytest.mark.parametrize("name", ["face_42.png", "42_image.png", "420.png", "a42.png"])
 def test_other_numbers_are_no_images_of_coco(tmp_path, name):
     path = write_coco(tmp_path / "c.json", {42: "000000000042.jpg"}, [(1, 42, "A cat.")])
     with pytest.raises(MissingInputError, match=r"such as '000000000042\.jpg'"):
-        read_captions(path, [name])
+        find_captions(path, [name])
 
 
 def test_the_file_name_comes_before_the_number(tmp_path):
     path = write_coco(
         tmp_path / "c.json", {1: "hut.png", 2: "1.png"}, [(1, 1, "A hut."), (2, 2, "One.")]
     )
-    assert read_captions(path, ["1.png", "hut.png"]) == {
+    assert find_captions(path, ["1.png", "hut.png"]).texts == {
         "1.png": ("One.",),
         "hut.png": ("A hut.",),
     }
@@ -186,7 +185,9 @@ def test_a_column_of_coco_numbers_leads_to_captions(tmp_path):
         {262145: "COCO_train2014_000000262145.jpg"},
         [(1, 262145, "A market.")],
     )
-    assert read_captions(path, stimuli.files, names) == {"stim-nsd02951_image.png": ("A market.",)}
+    assert find_captions(path, stimuli.files, names).texts == {
+        "stim-nsd02951_image.png": ("A market.",)
+    }
     assert coco_names(stimuli.table.drop(columns="COCO_id")) == {}
 
 
@@ -194,7 +195,7 @@ def test_the_list_that_captioners_write(tmp_path):
     path = tmp_path / "c.json"
     told = [{"image_id": 42, "caption": "A cat."}, {"image_id": "hut", "caption": "A hut."}]
     path.write_text(json.dumps(told), encoding="utf-8-sig")
-    assert read_captions(path, ["42.png", "hut.png"]) == {
+    assert find_captions(path, ["42.png", "hut.png"]).texts == {
         "42.png": ("A cat.",),
         "hut.png": ("A hut.",),
     }
@@ -238,14 +239,14 @@ def test_what_is_not_cocos_form_is_refused(tmp_path, text, error, said):
     path = tmp_path / "c.json"
     path.write_text(text)
     with pytest.raises(error, match=said):
-        read_captions(path, STIMULI)
+        find_captions(path, STIMULI)
 
 
 def test_coco_in_another_encoding_is_refused(tmp_path):
     path = tmp_path / "c.json"
     path.write_bytes('[{"image_id": "hut", "caption": "Hütte"}]'.encode("latin-1"))
     with pytest.raises(UnreadableError, match="line 1 holds the byte 0xfc"):
-        read_captions(path, STIMULI)
+        find_captions(path, STIMULI)
 
 
 # --- of a table, and identities
