@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bids_dnn.errors import MissingInputError, UnreadableError
-from bids_dnn.features.entry import Kind, has_entry, name_of, read_entry, stamp_of
+from bids_dnn.features.entry import Kind, name_of, read_entry, stamp_of
 from bids_dnn.features.lease import PACE, Pace, leases
 
 
@@ -36,6 +37,7 @@ def claimed(
     keys: Sequence[str],
     *,
     kind: Kind,
+    check: Callable[[str], bool] | None = None,
     say: Callable[[str], None] | None = None,
     pace: Pace = PACE,
 ) -> Iterator[tuple[str, ...]]:
@@ -49,6 +51,8 @@ def claimed(
         From `store.key`.
     kind
         Of the entries.
+    check
+        Tells whether an entry is whole, for who reads it in doing so; None = `is_whole`.
     say
         Told whom we wait for.
     pace
@@ -65,12 +69,11 @@ def claimed(
         If the disk is full, or the folder cannot be written.
     """
     stamps = {key: stamp_of(folder, key, kind=kind) for key in keys}
-    bad = {name_of(key, kind): key for key in stamps if not is_whole(folder, key, kind)}
+    check = check or partial(is_whole, folder, kind=kind)
+    bad = {name_of(key, kind): key for key in stamps if not check(key)}
 
-    def is_made(name: str) -> bool:
-        key = bad[name]
-        is_new = stamp_of(folder, key, kind=kind) != stamps[key]
-        return is_new and has_entry(folder, key, kind=kind)
+    def is_made(name: str) -> bool:  # since we looked
+        return stamp_of(folder, bad[name], kind=kind) not in (None, stamps[bad[name]])
 
     with leases(folder, tuple(bad), is_made=is_made, say=say, pace=pace) as ours:
         yield tuple(bad[name] for name in ours)

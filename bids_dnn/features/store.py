@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bids_dnn import files
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
+from bids_dnn.features.claims import claimed
 from bids_dnn.features.entry import (
     ASIDE,
     BROKEN,
@@ -24,15 +25,13 @@ from bids_dnn.features.entry import (
     Kind,
     damaged,
     describe,
-    has_entry,
     load,
     name_of,
     read_entry,
     remove,
-    stamp_of,
     write_entry,
 )
-from bids_dnn.features.lease import PACE, SUFFIX, Pace, is_held, leases
+from bids_dnn.features.lease import PACE, SUFFIX, Pace, is_held
 
 ARRAY = MAIN["gram"]
 # Kept beside what was made, but no part of its key: it is only known afterwards.
@@ -72,11 +71,6 @@ def key(identity: Mapping[str, str]) -> str:
     True
     """
     return files.fingerprint_of({k: v for k, v in identity.items() if k not in RECORDED})
-
-
-def has(folder: Path, key: str, kind: Kind = "gram") -> bool:
-    """Tell whether there is an entry; whether it is whole only reading finds out."""
-    return has_entry(folder, key, kind=kind)
 
 
 def write_gram(folder: Path, key: str, gram: FeatureGram) -> Path:
@@ -232,28 +226,21 @@ def obtain(
         If the disk is full, or the folder cannot be written.
     """
     keys = {layer: key(identity) for layer, identity in identities.items()}
-    found: dict[str, FeatureGram] = {}
-    bad: dict[str, object] = {}  # key to the time of the entry that was found damaged
-    while len(found) < len(keys):
-        for layer, name in keys.items():
-            if layer not in found:
-                stamp = stamp_of(folder, name, kind="gram")
-                try:
-                    found[layer] = replace(read_gram(folder, name), layer=layer)
-                except (MissingInputError, UnreadableError):
-                    bad[name] = stamp
-        missing = {name: layer for layer, name in keys.items() if layer not in found}
+    found: dict[str, FeatureGram] = {}  # by key
 
-        def is_made(name: str) -> bool:
-            return has(folder, name) and stamp_of(folder, name, kind="gram") != bad.get(name)
+    def check(name: str) -> bool:
+        with suppress(MissingInputError, UnreadableError):
+            found[name] = read_gram(folder, name)
+        return name in found
 
-        with leases(folder, tuple(missing), is_made=is_made, say=say, pace=pace) as ours:
-            layers = tuple(missing[name] for name in ours)
-            if layers:
-                for name, layer, gram in zip(ours, layers, make(layers), strict=True):
+    while missing := {name: layer for layer, name in keys.items() if name not in found}:
+        with claimed(folder, [*missing], kind="gram", check=check, say=say, pace=pace) as ours:
+            if ours:
+                made = make(tuple(missing[name] for name in ours))
+                for name, gram in zip(ours, made, strict=True):
                     write_gram(folder, name, gram)
-                    found[layer] = replace(gram, layer=layer)
-    return {layer: found[layer] for layer in keys}
+                    found[name] = gram
+    return {layer: replace(found[name], layer=layer) for layer, name in keys.items()}
 
 
 def entries(folder: Path) -> list[Entry]:

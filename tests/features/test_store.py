@@ -34,9 +34,9 @@ def files_of(folder):
 
 
 def test_what_goes_in_comes_out(gram, tmp_path):
-    assert not store.has(tmp_path, "k")
+    assert not entry.has_entry(tmp_path, "k", kind="gram")
     store.write_gram(tmp_path, "k", gram)
-    assert store.has(tmp_path, "k")
+    assert entry.has_entry(tmp_path, "k", kind="gram")
     back = store.read_gram(tmp_path, "k")
     for field in fields(FeatureGram):  # those that are added as well
         np.testing.assert_array_equal(getattr(back, field.name), getattr(gram, field.name))
@@ -108,8 +108,8 @@ def test_features_come_out_as_they_went_in(rng, tmp_path):
     values = rng.normal(size=(7, 30)).astype("f4")
     ids = [f"{i}.png" for i in range(7)]
     store.write_features(tmp_path, "k", ids, values, {"layer": "0"})
-    assert store.has(tmp_path, "k", "features")
-    assert not store.has(tmp_path, "k")
+    assert entry.has_entry(tmp_path, "k", kind="features")
+    assert not entry.has_entry(tmp_path, "k", kind="gram")
     back = store.read_features(tmp_path, "k")
     assert back.stimuli == tuple(ids)
     assert back.values.dtype == np.float32
