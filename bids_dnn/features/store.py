@@ -22,7 +22,6 @@ from bids_dnn.features.entry import (
     BROKEN,
     MAIN,
     Entry,
-    Kind,
     damaged,
     describe,
     load,

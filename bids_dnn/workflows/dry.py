@@ -9,13 +9,14 @@ from pathlib import Path
 
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import caption_notes, check_layers
+from bids_dnn.workflows.networks import caption_notes, check_layers, check_readouts
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
 
 NAMED = 2  # files of a region that are named
 BYTES = 8  # of a product: float64
+FEATURE_BYTES = 4  # float32
 
 
 def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> Sequence[str]:
@@ -76,10 +77,13 @@ class Extraction:
         Layers with their numbers of features, and how their products are made.
     disk_gb : GB
         Of the scratch files and the cache.
+    n_maps : int
+        Layers that put out maps.
     """
 
     lines: tuple[str, ...]
     disk_gb: float
+    n_maps: int = 0
 
 
 def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> Extraction:
@@ -112,6 +116,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     from bids_dnn.features.probe import probe
     from bids_dnn.features.reduce import parse_reduction, widths_left
     from bids_dnn.features.text import check_captioner
+    from bids_dnn.workflows.steps.maps import with_maps
 
     network = load_network(
         told["network"],
@@ -127,7 +132,8 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         check_captioner(told["captioner"], offline=told["offline"])
     widths = {one.layer.name: one.n_features for one in probed}
     n = len(told["stimuli"])
-    left = widths_left(parse_reduction(told["reduce"]), widths, n_stimuli=n)
+    reduction = parse_reduction(told["reduce"])
+    left = widths_left(reduction, widths, n_stimuli=n)
     plan = plan_grams(n, left, free_disk=free_disk, memory=memory, mode=told["gram"])
     is_own = ".py:" in told["network"] or not network.weights.startswith("random")
     weights = told["weights"] or ("its own" if is_own else "published")
@@ -143,8 +149,13 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     lines += [f"  transform {one}" for one in told["transform"]]
     lines += [f"  {note}" for note in caption_notes(told, probed)]
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
-    kept = BYTES * n**2 * len(widths)
-    return Extraction(tuple(lines), (plan.scratch_bytes + kept) / 1e9)
+    maps = with_maps(probed, reduction)
+    kept = [one.layer.name for one in maps] if told["keep_maps"] else []
+    kept = list(widths) if told["keep_features"] else kept
+    size = BYTES * n**2 * len(widths) + FEATURE_BYTES * n * sum(left[layer] for layer in kept)
+    if kept:
+        lines.append(f"  kept: features of {len(kept)} layers")
+    return Extraction(tuple(lines), (plan.scratch_bytes + size) / 1e9, len(maps))
 
 
 def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extraction]:
@@ -152,10 +163,12 @@ def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extract
         return []
     free = shutil.disk_usage(_first_there(scene.work_dir)).free
     memory = int(MEMORY_SHARE * resources.memory_gb * 1e9)
-    return [
-        extraction_of(name, told, free_disk=free, memory=memory)
+    made = {
+        name: extraction_of(name, told, free_disk=free, memory=memory)
         for name, told in plan.networks.items()
-    ]
+    }
+    check_readouts(plan.networks, {name: one.n_maps for name, one in made.items()})
+    return list(made.values())
 
 
 def _first_there(folder: Path) -> Path:

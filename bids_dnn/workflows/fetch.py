@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from bids_dnn.containers.network import READY
 from bids_dnn.errors import MissingInputError
+from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import caption_notes, check_layers
+from bids_dnn.workflows.networks import caption_notes, check_layers, check_readouts
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
@@ -44,7 +45,8 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
     Raises
     ------
     ConfigError
-        If a network or a layer does not exist, or an option does not fit its layer.
+        If a network or a layer does not exist, an option does not fit its layer, or readouts
+        are asked for and no layer puts out maps.
     MissingInputError
         If weights are not there and cannot be downloaded.
     NotEnoughDataError
@@ -53,7 +55,9 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
     from bids_dnn.features.text import captioner
+    from bids_dnn.workflows.steps.maps import with_maps
 
+    map_layers = {}
     for name, told in networks.items():
         if told["network"].startswith(READY):
             continue
@@ -66,9 +70,11 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
         )
         probed = probe(found, found.card.layers)  # wrong options are refused
         check_layers(told, probed)
+        map_layers[name] = len(with_maps(probed, parse_reduction(told["reduce"])))
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
         for note in caption_notes(told, probed):
             screen.warn(note)
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])
             screen.say(f"{name}: captioner {told['captioner']} is there")
+    check_readouts(networks, map_layers)

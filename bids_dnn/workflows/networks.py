@@ -127,6 +127,32 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
         )
 
 
+def check_readouts(networks: Mapping[str, Manifest], map_layers: Mapping[str, int]) -> None:
+    """Refuse readouts in space and features, before anything runs, where nothing has maps.
+
+    Parameters
+    ----------
+    networks
+        Manifests of feature extraction, by name.
+    map_layers
+        How many layers of each network put out maps; none for what is not named.
+
+    Raises
+    ------
+    ConfigError
+        If readouts are asked for, and no layer puts out maps of features.
+    """
+    asked = [name for name, told in networks.items() if told["keep_maps"]]
+    if not asked or any(map_layers.get(name) for name in asked):
+        return
+    raise ConfigError(
+        f"encode.estimator asks for readouts in space and features ({', '.join(READOUTS)}), but "
+        f"no layer of {', '.join(asked)} puts out maps of features.",
+        mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean, "
+        "reduce = 'srp(...)' or features that were made elsewhere.",
+    )
+
+
 def caption_notes(told: Manifest, probed: Sequence[Probed]) -> list[str]:
     """Say which stimuli a network cannot read, and which captions are of none; [] where all fit.
 

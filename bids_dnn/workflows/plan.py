@@ -10,7 +10,7 @@ from typing import cast, get_args
 from bids_dnn import __version__
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.derivatives import names, provenance
-from bids_dnn.errors import BidsDnnError, ConfigError
+from bids_dnn.errors import BidsDnnError, ConfigError, LeakageError
 from bids_dnn.files import fingerprint_of, read_json
 from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
@@ -276,12 +276,26 @@ def _settings(scene: Scene, subject: Subject) -> Manifest:
 
 
 def _split(scene: Scene) -> dict[str, str]:
-    """Return which stimuli train and which test, where the split of the table is asked for."""
+    """Return which stimuli train and which test, where the split of the table is asked for.
+
+    Raises
+    ------
+    LeakageError
+        If one picture has two names, of which one trains and the other tests.
+    """
     if not scene.config.encode.folds.split:
         return {}
-    told = scene.stimuli.table["split"]
-    same = scene.same()
-    return {same.get(str(name), str(name)): str(part) for name, part in told.items() if part}
+    same, told = scene.same(), scene.stimuli.table["split"]
+    made: dict[str, str] = {}
+    for name, part in ((str(name), str(part)) for name, part in told.items() if part):
+        first = same.get(name, name)
+        if made.setdefault(first, part) != part:
+            raise LeakageError(
+                f"{name} is in {part}, but it is the same picture as {first}, which is in "
+                f"{made[first]}; a picture that trains cannot test.",
+                mend="Give both the same split in stimuli.tsv, or leave one of them out.",
+            )
+    return made
 
 
 def _job(

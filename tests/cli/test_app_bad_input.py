@@ -78,14 +78,37 @@ def test_the_plan_says_what_products_take():
         **{"network": "alexnet", "layers": ["features.0"], "weights": "random", "offline": True},
         **{"precision": "float32", "gram": "disk", "transform": ["grey()"], "reduce": "none"},
         **{"captioner": "", "stimuli": {str(k): [] for k in range(1000)}},
+        **{"keep_maps": False, "keep_features": False},
     }
     made = extraction_of("net", told, **sizes)
     assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
     assert "  transform grey()" in made.lines
     fewer = extraction_of("net", {**told, "reduce": "srp(n=50)"}, **sizes)
     assert fewer.disk_gb == pytest.approx((4 * 1000 * 50 + 8 * 1000**2) / 1e9, rel=0.01)
+    both = {**told, "layers": ["features.0", "classifier.6"]}
+    layers = np.array([64 * 55 * 55, 1000])
+    bare = extraction_of("net", both, **sizes)
+    for keeps, counted in (({"keep_maps": True}, layers[:1]), ({"keep_features": True}, layers)):
+        kept = extraction_of("net", {**both, **keeps}, **sizes)
+        assert kept.disk_gb - bare.disk_gb == pytest.approx(4 * 1000 * counted.sum() / 1e9)
+        assert f"  kept: features of {len(counted)} layers" in kept.lines
     ready = extraction_of("mine", {**told, "network": "features:a.npy"}, **sizes)
     assert ready.disk_gb == pytest.approx(8 * 1000**2 / 1e9)
+
+
+@pytest.mark.parametrize("plan", [(), ("--dry-run",)])
+@pytest.mark.parametrize("network", ["alexnet@classifier.6", "alexnet@features.0:mean", "ready"])
+def test_readouts_of_what_has_no_maps_are_refused_before_anything_runs(
+    call, tree, tmp_path, network, plan
+):
+    if network == "ready":
+        network = f"features:{tmp_path / 'mine.tsv'}"
+        (tmp_path / "mine.tsv").write_text("stimulus\ta\nx.png\t1\ny.png\t2\n")
+    weights = ("--weights", "alexnet=random") if "alexnet" in network else ()
+    given = ("--network", network, *weights, "--estimator", "ridge", "--estimator", "cadena")
+    said = call(tree, "--analysis", "encode", *given, *plan)
+    check_refused(said, "encode.estimator asks for readouts", "--network alexnet@conv3")
+    assert not (tmp_path / "work" / "features").exists()
 
 
 def test_a_network_that_does_not_exist_is_refused_by_the_dry_run_too(call, tree):

@@ -95,11 +95,14 @@ def test_a_filled_cache_that_is_read_only_serves_another_output(app, tree, tmp_p
 
 def test_damaged_maps_for_readouts_are_made_again(app, tree, tmp_path):
     raw, given = tree
-    readout = ("--estimator", "factorized")
-    before = rows(app(raw, *given, *readout, analysis="encode"))
+    readout = ("--estimator", "ridge", "--estimator", "factorized")
+    more = '[networks.other]\nnetwork = "tiny.py:build"\nlayers = ["0:mean", "1:mean"]\n'
+    before = rows(app(raw, *given, *readout, analysis="encode", more=more))
+    assert set(before.loc[before["estimator"] == "ridge", "layer"]) == {"0", "0:mean", "1:mean"}
+    assert set(before.loc[before["estimator"] == "factorized", "layer"]) == {"0"}
     (entry,) = (tmp_path / "work" / "features").glob("*-features")
     chunk = next(path for path in entry.rglob("c/*/*") if path.is_file())
     chunk.write_bytes(bytes(chunk.stat().st_size))
     shutil.rmtree(tmp_path / "out")
-    after = rows(app(raw, *given, *readout, analysis="encode"))
+    after = rows(app(raw, *given, *readout, analysis="encode", more=more))
     pd.testing.assert_frame_equal(before, after)

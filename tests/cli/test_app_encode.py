@@ -92,6 +92,17 @@ def test_another_split_makes_another_result(app, tree, tmp_path):
     assert scores == [8, 6]
 
 
+def test_one_picture_under_two_names_cannot_train_and_test(app, tree, tmp_path):
+    raw, given = tree
+    first, second = (raw / "stimuli" / name for name in (PICTURES[0], PICTURES[15]))
+    second.write_bytes(first.read_bytes())
+    write_split(raw)
+    own = settings(tmp_path, "folds = { split = true }")
+    said = " ".join(app(raw, *given, *own, analysis="encode", expect=2).split())
+    check(said, f"{PICTURES[15]} is in test", f"same picture as {PICTURES[0]}", "the same split")
+    assert not (tmp_path / "work" / "features").exists()
+
+
 def test_a_split_that_nobody_gave_is_refused(app, tree, tmp_path):
     raw, given = tree
     own = settings(tmp_path, "folds = { split = true }")

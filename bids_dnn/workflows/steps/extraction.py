@@ -37,7 +37,7 @@ from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
 from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
-from bids_dnn.workflows.steps.maps import where_maps_lie
+from bids_dnn.workflows.steps.maps import where_maps_lie, with_maps
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -134,10 +134,10 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
-        if told["keep_features"] or told["keep_maps"]:
-            kept = _keep_features(tower)
-            features |= kept if told["keep_features"] else {}
-            maps |= where_maps_lie(mine, reduction, kept) if told["keep_maps"] else {}
+        mapped = with_maps(mine, reduction) if told["keep_maps"] else ()
+        kept = _keep_features(tower, mine if told["keep_features"] else mapped)
+        features |= kept if told["keep_features"] else {}
+        maps |= where_maps_lie(mapped, kept)
     layers = tuple(one.layer.name for one in probed)
     in_order = tuple(keys[one] for one in layers)
     return Extracted(layers, in_order, portraits, tuple(warnings), features, maps)
@@ -232,19 +232,15 @@ def _make(
         ticker.close()
 
 
-def _keep_features(tower: _Tower) -> dict[str, str]:
+def _keep_features(tower: _Tower, probed: Sequence[Probed]) -> dict[str, str]:
     """Keep what the cache lacks of the features themselves, which are not scaled; their keys."""
     cache = Path(tower.told["cache"])
     identities = identities_of(
-        tower.network,
-        tower.probed,
-        tower.inputs,
-        options=tower.options,
-        reduction=tower.reduction,
+        tower.network, probed, tower.inputs, options=tower.options, reduction=tower.reduction
     )
     keys = {layer: store.key(identity) for layer, identity in identities.items()}
     with claimed(cache, tuple(keys.values()), kind="features", say=log.warning) as ours:
-        todo = [one for one in tower.probed if keys[one.layer.name] in ours]
+        todo = [one for one in probed if keys[one.layer.name] in ours]
         for some in _fitting(todo, n=len(tower.ids), room=_memory(tower.told)):
             for layer, values in _features(tower, some).items():
                 store.write_features(cache, keys[layer], tower.ids, values, identities[layer])

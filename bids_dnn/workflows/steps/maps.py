@@ -13,10 +13,8 @@ from bids_dnn.features.reduce import Reduction
 from bids_dnn.files import read_json
 
 
-def where_maps_lie(
-    probed: Sequence[Probed], reduction: Reduction, kept: Mapping[str, str]
-) -> dict[str, MapPlace]:
-    """Return where the maps of those layers lie that have such.
+def with_maps(probed: Sequence[Probed], reduction: Reduction) -> tuple[Probed, ...]:
+    """Return those layers whose features are maps.
 
     Parameters
     ----------
@@ -24,6 +22,19 @@ def where_maps_lie(
         The layers.
     reduction
         Of their features: what was projected is no map.
+    """
+    if reduction.kind == "srp":
+        return ()
+    return tuple(one for one in probed if one.map_shape() is not None)
+
+
+def where_maps_lie(probed: Sequence[Probed], kept: Mapping[str, str]) -> dict[str, MapPlace]:
+    """Return where the maps of layers lie.
+
+    Parameters
+    ----------
+    probed
+        Layers, from `with_maps`.
     kept
         Key of each layer's features in the cache.
 
@@ -32,8 +43,6 @@ def where_maps_lie(
     places
         By layer.
     """
-    if reduction.kind != "none":
-        return {}
     shapes = {one.layer.name: one.map_shape() for one in probed}
     return {
         layer: MapPlace(kept[layer], shape) for layer, shape in shapes.items() if shape is not None
