@@ -1,0 +1,83 @@
+"""Units are chosen on training images: by known answers, and without a look at the test images."""
+
+import numpy as np
+import pytest
+
+from bids_dnn.analyses.encode.layer import fit_layer
+from bids_dnn.analyses.encode.scores import score_units
+from bids_dnn.analyses.encode.unit_choice import UnitChoice, score_on_training
+from bids_dnn.errors import ConfigError, NotEnoughDataError
+from bids_dnn.stats.folds import Fold, by_stimulus
+
+N = 60
+
+
+@pytest.fixture
+def folds(rng):
+    return by_stimulus([str(k) for k in range(N)], 4, rng)
+
+
+def make(rng, n_units=30, n_signal=10, noise=0.7):
+    x = rng.normal(size=(N, 12))
+    y = rng.normal(size=(N, n_units))
+    y[:, :n_signal] = noise * y[:, :n_signal] + x @ rng.normal(size=(12, n_signal)) / np.sqrt(12)
+    return x @ x.T, y
+
+
+@pytest.mark.parametrize("select", ["gcv", "loo", "inner"])
+def test_units_with_a_signal_come_first(rng, folds, select):
+    gram, y = make(rng, noise=0.3)
+    r = score_on_training(gram, y, folds=folds, select=select)
+    taken = UnitChoice(top=10).choose(r)
+    assert taken.tolist() == [True] * 10 + [False] * 20
+    assert r[:10].min() > 0.7
+
+
+def test_inner_penalties_are_chosen_on_the_other_folds(rng, folds):
+    gram, y = make(rng)
+    alphas = np.logspace(-3, 3, 7)
+    r = score_on_training(gram, y, folds=folds, select="inner", alphas=alphas)
+    guess = np.empty(y.shape, dtype=np.float32)
+    for fold in folds:
+        rows = np.flatnonzero(fold.train)
+        inner = [
+            Fold(one.name, one.train[rows], one.test[rows]) for one in folds if one is not fold
+        ]
+        whole = fit_layer(gram, y, folds=[fold], inner=[inner], alphas=alphas, select="inner")
+        guess[fold.test] = whole.guess[fold.test]
+    np.testing.assert_allclose(r, score_units(y, guess, folds), rtol=1e-6)
+
+
+def test_noise_is_chosen_no_more_often_than_chance(rng, folds):
+    """Scores on noise do not lean above zero, so that a threshold of 0.3 keeps almost nothing."""
+    gram, y = make(rng, n_units=400, n_signal=0)
+    r = score_on_training(gram, y, folds=folds, select="gcv")
+    assert UnitChoice(above=0.3).choose(r).mean() < 0.05
+    assert r.mean() < 4 * r.std() / np.sqrt(len(r))
+
+
+def test_units_that_do_not_vary_are_not_taken(rng, folds):
+    gram, y = make(rng)
+    y[:, 3] = 2.0
+    r = score_on_training(gram, y, folds=folds, select="gcv")
+    assert np.flatnonzero(np.isnan(r)).tolist() == [3]
+    assert UnitChoice(top=100).choose(r).sum() == 29
+    assert not UnitChoice(above=-1).choose(r)[3]
+
+
+def test_of_equal_scores_the_first_are_taken():
+    r = np.array([0.2, 0.5, 0.2, 0.2])
+    assert UnitChoice(top=3).choose(r).tolist() == [True, True, True, False]
+    assert UnitChoice(above=0.2).choose(r).tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize("given", [{}, {"top": 0}, {"above": 1.0}, {"top": 3, "above": 0.1}])
+def test_what_cannot_be_is_refused(given):
+    with pytest.raises(ConfigError, match=r"units = \{ top = 500 \}"):
+        UnitChoice(**given)
+
+
+def test_too_few_folds_are_refused(rng, folds):
+    gram, y = make(rng)
+    with pytest.raises(NotEnoughDataError, match="inner = 5"):
+        score_on_training(gram, y, folds=folds[:2], select="inner")
