@@ -23,10 +23,12 @@ from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.ceiling import ceiling_of
+from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.leakage import ceiling_doubts
 
 Array = NDArray[np.float64]
 AT_EDGE = 0.1  # share of units and folds
+SOMETIMES = ("p", "q", "fevexplained")  # maps of some models and data only
 
 ALIGNED = (
     "Predictions and responses are centered, and predictions scaled to unit variance, within each "
@@ -209,11 +211,21 @@ def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> 
             f"One-sided p of each unit, predicted from {where}: rotation test of the covariance "
             "of predicted and measured responses under all penalties alike; not corrected.",
         ),
+        "q": (
+            fdr(scores.p),
+            f"The same p, predicted from {where}, for a false discovery rate over the units of all "
+            "regions; layers are not corrected for.",
+        ),
+        "fevexplained": (
+            scores.fev,
+            f"Fraction of explainable variance of single showings that {where} explains; at most "
+            "1, n/a without repeats.",
+        ),
     }
     return [
         StatMap(stat, values.astype(np.float32), model.label(), text)
         for stat, (values, text) in told.items()
-        if np.isfinite(values).any() or stat != "p"
+        if np.isfinite(values).any() or stat not in SOMETIMES
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.errors import ConfigError, NotEnoughDataError
+from bids_dnn.stats.inference import fdr
 from tests.factories.responses import make_gram, make_responses, make_roi
 
 ALPHAS = np.logspace(-4, 4, 9)
@@ -77,7 +78,7 @@ def test_maps_cover_the_regions_together(rng):
     result = run(responses, rois[1:], grams)
     np.testing.assert_array_equal(result.space.index, [*range(10), *range(20, 30)])
     made = {(one.stat, one.model): one.values for one in result.maps}
-    assert len(made) == 3 * 4 + 1 + 4
+    assert len(made) == 3 * 6 + 5 + 1  # of layers, of those that units chose, of the ceiling
     score = made["pearson", "net+conv1"]
     row = of_units(result).set_index(["region", "layer"]).loc[("half", "conv.1")]
     np.testing.assert_allclose(np.tanh(np.arctanh(score[:10]).mean()), row["score"], rtol=1e-6)
@@ -86,6 +87,11 @@ def test_maps_cover_the_regions_together(rng):
     np.testing.assert_allclose(
         made["normalized", "net+conv1"], score / made["noiseceiling", ""], rtol=1e-5
     )
+    explained = made["fevexplained", "net+conv1"][:10]
+    np.testing.assert_allclose(explained.mean(), row["fev_explained"], rtol=1e-6)
+    q = made["q", "net+conv1"]
+    np.testing.assert_allclose(q, fdr(made["p", "net+conv1"].astype(np.float64)), rtol=1e-6)
+    np.testing.assert_allclose((q[:10] <= 0.05).mean(), row["above_chance"])
 
 
 def test_noise_has_no_score_and_uniform_p(rng):
