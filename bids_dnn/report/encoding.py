@@ -21,6 +21,7 @@ from bids_dnn.report.parts import (
     picture,
     table_of,
 )
+from bids_dnn.report.pattern_figures import pattern_panels
 from bids_dnn.report.shown import (
     EVERY,
     Shown,
@@ -81,6 +82,7 @@ def encoding(shown: Shown) -> Section:
     pictures += _assignment_pictures(shown)
     pictures += _space_pictures(shown)
     pictures += _field_pictures(shown)
+    pictures += _pattern_pictures(shown)
     return Section(
         shown.name,
         "Encoding",
@@ -261,6 +263,26 @@ def _fields_picture(shown: Shown, rows: pd.DataFrame, name: str) -> Picture:
         f"picture that the network sees; cross: its center. Number: {many(shown.unit)} with a "
         "field.",
     )
+
+
+def _pattern_pictures(shown: Shown) -> list[Picture]:
+    """Draw what units do for some pictures beside what models predict."""
+    table = shown.result.extras.get("patterns")
+    if table is None or table.empty:
+        return []
+    n_images = table["stimulus"].nunique()
+    return [
+        picture(
+            f"{shown.name}_patterns",
+            lambda theme: pattern_panels(table, theme=theme),
+            alt=f"Panels of the responses of {many(shown.unit)} to {n_images} pictures, measured "
+            "and predicted.",
+            caption=f"Responses to {n_images} of the pictures that were not trained on, measured "
+            f"and as the best layer of each estimator predicts them. Columns: {many(shown.unit)}, "
+            "those that respond alike beside each other. Predictions are scaled to their own SD; "
+            "r: over units, mean over these pictures. Hatched: not measured.",
+        )
+    ]
 
 
 def _further_tables(shown: Shown) -> list[Table]:

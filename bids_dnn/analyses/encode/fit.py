@@ -79,7 +79,7 @@ def encode(
     -------
     result
         One row a region, estimator, layer and target; maps over the union of the regions;
-        `extras` holds ``ceiling``, ``identification`` and what the estimators leave.
+        `extras` holds ``ceiling``, ``identification``, ``patterns`` and what the estimators leave.
 
     Raises
     ------
@@ -103,7 +103,11 @@ def encode(
     task = Task(data, grams, choices, device, progress or (lambda _: None), maps)
     tally = Tally(data, choices)
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]
-    tables = {"ceiling": ceiling_table(data), "identification": tally.identified()}
+    tables = {
+        "ceiling": ceiling_table(data),
+        "identification": tally.identified(),
+        "patterns": tally.patterns.table(),
+    }
     facts = _facts(data, choices, grams)
     for one in made:
         tables |= one.tables

@@ -213,8 +213,8 @@ def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> 
         ),
         "q": (
             fdr(scores.p),
-            f"The same p, predicted from {where}, for a false discovery rate over the units of all "
-            "regions; layers are not corrected for.",
+            f"The same p, predicted from {where}, adjusted for a false discovery rate over the "
+            "units of all regions; layers are not corrected for.",
         ),
         "fevexplained": (
             scores.fev,

@@ -14,7 +14,8 @@ from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
 from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
-from bids_dnn.analyses.encode.model import ALL, TARGETS, Model
+from bids_dnn.analyses.encode.model import ALL, CHOSEN, TARGETS, Model
+from bids_dnn.analyses.encode.patterns import Patterns
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.analyses.encode.tables import (
@@ -50,12 +51,14 @@ class Tally:
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _exchanges: Exchanges = field(init=False)
+    patterns: Patterns = field(init=False)
     _means: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng([self.choices.seed, 6])
         self._exchanges = Exchanges.draw(self.data.folds, self.choices.n_permutations, rng)
         self._means = self.data.training_means()
+        self.patterns = Patterns(self.data)
 
     def take(self, model: Model) -> None:
         """Score a model, and keep of it what inference needs; its predictions may then go."""
@@ -75,6 +78,8 @@ class Tally:
             self._rows.append(named | row | {"_exact": model.operator is not None})
             if target == "units":
                 self._identified.append(named | self._identify(truth[:, columns], model, columns))
+                if model.layer != CHOSEN:
+                    self.patterns.offer(model, place // 2, columns, row["score"])
         self.maps += unit_maps(units, model, (data, self.choices))
 
     def _scored(self, truth: NDArray[np.float32], model: Model) -> UnitScores:
