@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from bids_dnn.containers.space import Space
 
 
+def model_label(network: str, layer: str, estimator: str = "ridge") -> str:
+    """Return the ``model-`` label: letters and digits of network, layer and estimator.
+
+    Ridge regression on a layer has no more than these two.
+
+    Examples
+    --------
+    >>> model_label("early_net", "features.10"), model_label("net", "conv1", "pls")
+    ('earlynet+features10', 'net+conv1+pls')
+    """
+    names = (network, layer, "" if estimator == "ridge" else estimator)
+    plain = (re.sub(r"[^0-9A-Za-z]", "", name) for name in names)
+    return "+".join(name for name in plain if name)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StatMap:
     """One value for each unit.
@@ -27,7 +43,7 @@ class StatMap:
     values : (n_units,) float32
         NaN where nothing was measured.
     model
-        Label of the ``model-`` entity (network and layer), "" where there is none.
+        Label of the ``model-`` entity (see `model_label`), "" where there is none.
     description
         One sentence for the sidecar: what the value means, its unit and range.
     """

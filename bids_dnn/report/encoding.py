@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.result import Result, StatMap, model_label
 from bids_dnn.report import figures
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.maps import map_pictures
@@ -316,17 +314,15 @@ def chosen_answer(result: Result) -> str:
 
 def best_maps(result: Result, most: int = 4) -> list[tuple[str, StatMap]]:
     """Return the correlation maps of the best layers, each once, with a title."""
-    by_model = {_plain(made.model): made for made in result.maps if made.stat == "pearson"}
-    wanted: dict[str, list[str]] = {}
+    by_model = {made.model: made for made in result.maps if made.stat == "pearson"}
+    wanted: dict[tuple[str, str, str], list[str]] = {}
     for _, row in best_layers(result.table).iterrows():
-        wanted.setdefault(f"{row['network']} {row['layer']}", []).append(row["region"])
+        key = (row["network"], row["layer"], row.get("estimator", "ridge"))
+        wanted.setdefault(key, []).append(row["region"])
     found = []
-    for layer, regions in wanted.items():
-        made = by_model.get(_plain(layer))
+    for key, regions in wanted.items():
+        made = by_model.get(model_label(*key))
         if made is not None:
-            found.append((f"{layer}, best in {', '.join(regions)}", made))
+            network, layer, _ = key
+            found.append((f"{network} {layer}, best in {', '.join(regions)}", made))
     return found[:most]
-
-
-def _plain(label: str) -> str:
-    return re.sub(r"[^0-9a-z]", "", label.lower())

@@ -1,10 +1,10 @@
-"""containers.result: maps fit their space, columns are described."""
+"""containers.result: labels, maps fit their space, columns are described."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.result import Result, StatMap, model_label
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ShapeError
 
@@ -21,3 +21,8 @@ def test_a_map_of_another_length_is_refused():
 def test_a_column_without_a_word_is_refused():
     with pytest.raises(ShapeError, match=r"\['score'\].*decode"):
         Result("decode", TABLE, {})
+
+
+def test_a_model_label_leaves_out_names_without_letters():
+    assert model_label("*", "chosen layer") == "chosenlayer"
+    assert model_label("", "net conv.0", "banded") == "netconv0+banded"

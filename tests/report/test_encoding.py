@@ -37,6 +37,28 @@ def test_best_maps_are_those_of_the_best_layers(encode):
     assert len(made) == len({m.model for _, m in made})
 
 
+def of_estimator(encode, name):
+    """The same scores and maps, by another estimator than ridge."""
+    maps = [
+        dataclasses.replace(one, model=f"{one.model}+{name}") if one.model else one
+        for one in encode.maps
+    ]
+    return dataclasses.replace(
+        encode,
+        table=encode.table.assign(target="units", estimator=name),
+        columns=encode.columns | {"target": "", "estimator": ""},
+        maps=tuple(maps),
+    )
+
+
+def test_maps_are_drawn_of_another_estimator_too(encode):
+    pls = of_estimator(encode, "pls")
+    section = encoding.encoding(Shown("encode", pls, COLORS))
+    titles = [title for title, _ in encoding.best_maps(pls)]
+    assert titles == [title for title, _ in encoding.best_maps(encode)]
+    assert any(one.name.startswith("encode_maps") for one in section.pictures)
+
+
 def chosen_of(encode):
     layers = encode.table[["network", "layer"]].drop_duplicates()
     shares = [

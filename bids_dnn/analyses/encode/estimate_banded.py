@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
-from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.kernels import VARIES, centered
 
@@ -197,7 +197,7 @@ def _maps(
         StatMap(
             "rsquaredsplit",
             made.split[k, :n].astype(np.float32),
-            f"{plain(name)}+banded",
+            model_label("", name, "banded"),
             f"The part of R^2 that {name} brings in banded ridge (product measure); sums over "
             "spaces to R^2, and may be negative.",
         )
@@ -207,7 +207,7 @@ def _maps(
         StatMap(
             "rsquaredunique",
             parts[name][:n].astype(np.float32),
-            f"{plain(name)}+banded",
+            model_label("", name, "banded"),
             f"R^2 of all spaces less that of all but {name}.",
         )
         for name in names

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
 from bids_dnn.containers.features import FeatureMaps
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
@@ -133,7 +133,7 @@ def _field_maps(task: Task, maps: FeatureMaps, fields: pd.DataFrame, kind: str) 
         "y": f"Center of the field, {unit} above the picture's center",
         "size": f"Size of the field (2 SD of a Gaussian), {unit}",
     }
-    model = "+".join(plain(one) for one in (maps.network, maps.layer, kind))
+    model = model_label(maps.network, maps.layer, kind)
     return [
         StatMap(
             f"field{name}",

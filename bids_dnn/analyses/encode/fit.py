@@ -15,14 +15,13 @@ from bids_dnn.analyses.encode.tables import (
     STATISTIC,
     ceiling_map,
     ceiling_table,
-    model_label,
     network_facts,
     warnings_of,
 )
 from bids_dnn.analyses.encode.tally import Tally
 from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import Result, model_label
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import ConfigError, nearest
 
@@ -167,7 +166,7 @@ def _check(grams: Sequence[FeatureGram], estimators: Sequence[str]) -> None:
             f"encode.estimator is {unknown[0]!r}, which does not exist.",
             mend=nearest(unknown[0], ESTIMATORS),
         )
-    labels = [model_label(gram) for gram in grams]
+    labels = [model_label(gram.network, gram.layer) for gram in grams]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if not grams or twice:
         found = f"{twice[0]!r} stands twice among the layers" if twice else "There is no layer"

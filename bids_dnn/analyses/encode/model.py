@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.containers.features import FeatureGram, FeatureMaps
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import StatMap, model_label
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.intp]
@@ -51,13 +50,8 @@ class Model:
     operator: Array | None = None
 
     def label(self) -> str:
-        """Return the ``model-`` label: letters and digits of network, layer and estimator.
-
-        Ridge regression on a layer has no more than these two.
-        """
-        further = () if self.estimator == "ridge" else (self.estimator,)
-        parts = (self.network, self.layer, *further)
-        return "+".join(part for part in map(plain, parts) if part)
+        """Return the ``model-`` label."""
+        return model_label(self.network, self.layer, self.estimator)
 
     def of_units(self, n_units: int) -> Columns:
         """Return the column of `guess` for each unit (n_units,), the first one where it is twice.
@@ -129,14 +123,3 @@ class Extras:
 
 
 Keep = Callable[[Model], None]
-
-
-def plain(name: str) -> str:
-    """Return the letters and digits of a name, as labels of files take them.
-
-    Examples
-    --------
-    >>> plain("net features.0")
-    'netfeatures0'
-    """
-    return re.sub(r"[^0-9A-Za-z]", "", name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -389,11 +388,6 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
                 "agree."
             )
     return out
-
-
-def model_label(gram: FeatureGram) -> str:
-    """Return the ``model-`` label of a layer: network and layer, letters and digits only."""
-    return "+".join(re.sub(r"[^0-9A-Za-z]", "", part) for part in (gram.network, gram.layer))
 
 
 def _mean(values: Array) -> float:

@@ -8,7 +8,7 @@ import pytest
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
-from bids_dnn.analyses.encode.model import Model, plain
+from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.pls_fit import fit_pls1, fit_pls2
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
@@ -238,4 +238,3 @@ def test_units_of_two_regions_are_mapped_once():
     model = Model("pls", "net", "conv", np.zeros((3, 5)), np.array([0, 1, 1, 2, 3]), ())
     assert model.of_units(3).tolist() == [0, 1, 3]
     assert model.label() == "net+conv+pls"
-    assert plain("a.b-c d") == "abcd"

@@ -1,16 +1,11 @@
-"""analyses.encode.tables: labels and facts of networks."""
+"""analyses.encode.tables: facts of networks."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from bids_dnn.analyses.encode.tables import model_label, network_facts
+from bids_dnn.analyses.encode.tables import network_facts
 from tests.factories.responses import make_gram
-
-
-def test_a_model_label_holds_letters_digits_and_one_plus():
-    gram = make_gram(np.eye(2), "ab", network="early_net", layer="features.10")
-    assert model_label(gram) == "earlynet+features10"
 
 
 def test_facts_of_a_network_are_those_that_its_layers_share():
