@@ -27,7 +27,6 @@ READY: tuple[str, ...] = get_args(Source)[3:]  # responses that somebody else ha
 VOLUMES = ("block", "volumes")  # models that keep volumes, so that there are some of rest
 DEFAULT_NETWORK = "alexnet"
 Estimator = Literal["ridge", "pls", "banded", "bashivan", "cadena", "factorized"]
-READOUTS: tuple[Estimator, ...] = get_args(Estimator)[3:]  # they need features as maps
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
 Region = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Link = Literal["identity", "elu"]
+READOUTS = ("bashivan", "cadena", "factorized")  # estimators that need features as maps
 
 
 def normalized(

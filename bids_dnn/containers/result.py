@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from bids_dnn.containers.space import Space
 
+EVERY = "*"  # network of a row that is of all of them together
+CHOSEN = "chosen layer"  # layer of a row: what units chose on training images
+
 
 def model_label(network: str, layer: str, estimator: str = "ridge") -> str:
     """Return the ``model-`` label: letters and digits of network, layer and estimator.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import EVERY, Result
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.inference import fdr, sign_flip, t_interval, t_one_sided
 
@@ -21,7 +21,6 @@ CORRECTIONS = ("fdr", "none")
 # What tells rows apart within a participant, and against what the score is tested.
 KEYS = {"decode": ("region", "comparison"), "encode": ("region", "network", "layer")}
 APART = ("estimator", "target", "metric")  # of encoding; what else may tell its rows apart
-EVERY = "*"  # network of scores of layers that were chosen among all of them
 BASES = {"decode": "chance", "encode": None}
 FURTHER = {"decode": ("chance",), "encode": ("ceiling", "normalized")}
 

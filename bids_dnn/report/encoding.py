@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.result import Result, StatMap, model_label
+from bids_dnn.containers.readout import READOUTS
+from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_label
 from bids_dnn.report import figures
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.maps import map_pictures
@@ -21,7 +22,6 @@ from bids_dnn.report.parts import (
 )
 from bids_dnn.report.pattern_figures import pattern_panels
 from bids_dnn.report.shown import (
-    EVERY,
     Shown,
     by_estimator,
     floor_text,
@@ -51,7 +51,6 @@ ESTIMATORS = {
     "cadena": "a readout with full weights (Cadena et al. 2019)",
     "factorized": "a factorized readout (Klindt et al. 2017)",
 }
-READOUTS = ("bashivan", "cadena", "factorized")
 CHOSEN_BY = {
     "gcv": "by generalized cross-validation on the training stimuli",
     "loo": "by leaving out each training stimulus in turn",
@@ -303,7 +302,9 @@ def chosen_answer(result: Result) -> str:
     table = result.table
     if "target" not in table:
         return ""
-    rows = table[(table["network"] == EVERY) & (table["target"] == "units")]
+    rows = table[
+        (table["network"] == EVERY) & (table["layer"] == CHOSEN) & (table["target"] == "units")
+    ]
     told = [
         f"{row['region']} r = {decimals(row['score'], 2)}"
         for _, row in rows.iterrows()

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import EVERY, Result
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
-EVERY = "*"  # network of rows that are of all of them: layers chosen on training images
 _OVER = {
     "decode": "95 % corrected resampled t intervals over runs",
     "encode": "95 % corrected resampled t intervals over folds",

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bids_dnn.config.schema import READOUTS, NetworkConfig
+from bids_dnn.config.schema import NetworkConfig
 from bids_dnn.containers.network import READY
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import provenance
 from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
 from bids_dnn.features.reduce import check_widths, parse_reduction

@@ -90,6 +90,15 @@ def test_layers_chosen_on_training_images_are_shown(encode):
     assert "chosen layer" not in encoding.encoding_answer(encode.table)
 
 
+def test_banded_ridge_is_no_choice_of_layers(encode):
+    encode = chosen_of(encode)
+    rows = encode.table[encode.table["layer"] == "chosen layer"]
+    banded = rows.assign(estimator="banded", layer="all spaces", score=0.9)
+    both = pd.concat([encode.table, banded], ignore_index=True)
+    told = encoding.chosen_answer(dataclasses.replace(encode, table=both))
+    assert told == encoding.chosen_answer(encode)
+
+
 def test_each_estimator_has_its_heat_map(encode):
     ridge = encode.table.assign(target="units", estimator="ridge")
     both = pd.concat([ridge, ridge.assign(estimator="pls", score=0.1)], ignore_index=True)

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
-from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task
+from bids_dnn.analyses.encode.model import TARGETS, Extras, Keep, Model, Task
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
-from bids_dnn.containers.result import StatMap, model_label
+from bids_dnn.containers.result import EVERY, StatMap, model_label
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.kernels import VARIES, centered
 
@@ -81,7 +81,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
         )
         parts = {}
     columns, places = np.arange(data.truth.shape[1]), task.shared_places()
-    keep(Model("banded", ALL, SPACES, made.guess, columns, places))
+    keep(Model("banded", EVERY, SPACES, made.guess, columns, places))
     extras = Extras(
         tables={"spaces": _spaces_table(task, made, list(grams))},
         maps=_maps(task, made, list(grams), parts),

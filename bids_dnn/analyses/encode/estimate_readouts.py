@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
 from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
-READOUTS = ("bashivan", "cadena", "factorized")
 VALIDATION = 0.1  # share of the training images on which penalties are chosen
 LEAST = 4  # of them, or more of few images
 FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
@@ -31,7 +31,7 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     Parameters
     ----------
     kind
-        Of `READOUTS`.
+        One of `containers.readout.READOUTS`.
     task
     keep
         Takes each model.

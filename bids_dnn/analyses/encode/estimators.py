@@ -17,8 +17,6 @@ from bids_dnn.analyses.encode.estimate_banded import fit_spaces
 from bids_dnn.analyses.encode.estimate_readouts import ESTIMATORS as READOUT_ESTIMATORS
 from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
 from bids_dnn.analyses.encode.model import (
-    ALL,
-    CHOSEN,
     Columns,
     Extras,
     Keep,
@@ -35,6 +33,7 @@ from bids_dnn.analyses.encode.tables import (
 )
 from bids_dnn.backend import on_device
 from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.result import CHOSEN, EVERY
 from bids_dnn.stats.kernels import principal
 
 
@@ -88,7 +87,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         },
     )
     if len(task.grams) > 1:
-        keep(Model("ridge", ALL, CHOSEN, taken.guess, columns, places))
+        keep(Model("ridge", EVERY, CHOSEN, taken.guess, columns, places))
         extras.tables["assignment"] = assignment_table(taken, task.grams, data)
         extras.maps.append(layer_map(taken, task.grams, data))
     return extras

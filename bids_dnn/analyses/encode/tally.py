@@ -14,7 +14,7 @@ from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
 from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
-from bids_dnn.analyses.encode.model import ALL, CHOSEN, TARGETS, Model
+from bids_dnn.analyses.encode.model import TARGETS, Model
 from bids_dnn.analyses.encode.patterns import Patterns
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units
@@ -27,7 +27,7 @@ from bids_dnn.analyses.encode.tables import (
     unit_maps,
 )
 from bids_dnn.analyses.encode.units import unit_p
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import CHOSEN, EVERY, StatMap
 from bids_dnn.stats.inference import max_statistic, permutation_p
 
 Array = NDArray[np.float64]
@@ -183,7 +183,7 @@ class Tally:
 
 def _is_best(out: pd.DataFrame) -> NDArray[np.bool_]:
     """Mark the highest score of each region, target and estimator among single layers."""
-    single = out["network"] != ALL
+    single = out["network"] != EVERY
     keys = [out[name] for name in ("region", "target", "estimator")]
     highest = out["score"].where(single).groupby(keys).transform("max")
     marks: NDArray[np.bool_] = (single & (out["score"] == highest)).to_numpy(dtype=np.bool_)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bids_dnn.analyses.encode.choices import Choices
-from bids_dnn.analyses.encode.estimate_readouts import READOUTS
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.backend import choose_device
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import LeakageError, NotEnoughDataError

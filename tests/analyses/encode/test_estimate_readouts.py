@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bids_dnn.analyses.encode.choices import Choices
-from bids_dnn.analyses.encode.estimate_readouts import READOUTS
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError, ShapeError
 from tests.factories.responses import make_gram, make_responses, make_roi
 

@@ -1,6 +1,7 @@
 """analyses.encode.estimators, through the door: what each leaves, and what it must not do."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.pls_fit import fit_pls1, fit_pls2
+from bids_dnn.config.schema import Estimator
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
@@ -211,7 +214,7 @@ def test_one_space_and_too_many_parts_are_refused(rng):
 
 
 def test_every_estimator_has_a_door():
-    assert tuple(ALL_ESTIMATORS) == (*ESTIMATORS, "bashivan", "cadena", "factorized")
+    assert tuple(ALL_ESTIMATORS) == (*ESTIMATORS, *READOUTS) == get_args(Estimator)
 
 
 def test_an_estimator_that_does_not_exist_is_refused(rng):

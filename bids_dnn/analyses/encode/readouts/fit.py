@@ -128,7 +128,7 @@ def fit_folds(
     folds
         Over stimuli; the split for early stopping is made within the training stimuli of each.
     kind
-        Key of `forms.READOUTS`.
+        Key of `forms.FORMS`.
     settings
         Tried, and chosen from, within the training stimuli; see `search.draw_settings`.
     options
@@ -191,7 +191,7 @@ def fit_readout(
         for too few of them, are not fitted.
     train : (n_stimuli,) bool
     kind
-        Key of `forms.READOUTS`.
+        Key of `forms.FORMS`.
     settings
         Those to try.
     options

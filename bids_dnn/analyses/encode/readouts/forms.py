@@ -60,7 +60,7 @@ class Form:
 
 
 KLINDT = "Klindt et al. (2017), NeurIPS 30, arXiv:1711.02653"
-READOUTS: dict[str, Form] = {
+FORMS: dict[str, Form] = {
     "bashivan": Form(
         mask=torch.abs,
         is_rectified=True,
@@ -214,9 +214,9 @@ def form_of(kind: str) -> Form:
     ConfigError
         If there is none of this name.
     """
-    if kind not in READOUTS:
-        raise ConfigError(f"There is no readout {kind!r}.", mend=nearest(kind, READOUTS))
-    return READOUTS[kind]
+    if kind not in FORMS:
+        raise ConfigError(f"There is no readout {kind!r}.", mend=nearest(kind, FORMS))
+    return FORMS[kind]
 
 
 def rectifies(form: Form, options: Options) -> bool:

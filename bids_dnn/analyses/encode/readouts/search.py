@@ -35,7 +35,7 @@ def draw_settings(kind: str, n: int, rng: np.random.Generator) -> tuple[Setting,
     Parameters
     ----------
     kind
-        Key of `forms.READOUTS`.
+        Key of `forms.FORMS`.
     n : int
     rng
         Draws them.

@@ -8,7 +8,7 @@ import pytest
 from bids_dnn.analyses.encode.readouts import penalties
 from bids_dnn.analyses.encode.readouts.fields import fit_fields
 from bids_dnn.analyses.encode.readouts.fit import fit_folds, fit_readout, groups_of, predict
-from bids_dnn.analyses.encode.readouts.forms import READOUTS, Options, Setting
+from bids_dnn.analyses.encode.readouts.forms import FORMS, Options, Setting
 from bids_dnn.analyses.encode.readouts.search import draw_settings
 from bids_dnn.analyses.encode.readouts.sources import ArraySource
 from bids_dnn.containers.readout import Readout
@@ -45,7 +45,7 @@ def bytes_of(made):
 # --- Truth
 
 
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_the_center_of_a_planted_mask_is_found_within_half_a_cell(rng, kind):
     world = planted(rng, n=600, noise=0.5)
     made = fit(world, kind)
@@ -118,7 +118,7 @@ def test_noise_is_not_predicted(rng):
 # --- Nothing leaks
 
 
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_wild_test_stimuli_leave_the_weights_as_they_are(rng, kind):
     world = planted(rng, **SMALL)
     settings = (*PLAIN, Setting(rate=0.1))
@@ -147,7 +147,7 @@ def test_predictions_do_not_depend_on_what_is_predicted_with_them(rng):
 # --- Laws
 
 
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_the_same_seed_gives_the_same_bytes(rng, kind):
     world = planted(rng, **SMALL)
     settings = draw_settings(kind, 3, np.random.default_rng(0))

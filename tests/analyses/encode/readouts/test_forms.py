@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bids_dnn.analyses.encode.readouts.forms import (
+    FORMS,
     PENALTIES,
-    READOUTS,
     Options,
     Setting,
     drive,
@@ -16,6 +16,7 @@ from bids_dnn.analyses.encode.readouts.forms import (
     strengths_of,
 )
 from bids_dnn.analyses.encode.readouts.penalties import ON_WEIGHTS, per_size
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
 
 
@@ -24,7 +25,7 @@ def params_of(rng, kind, *, n=3, c=4, h=5, w=2):
         return torch.tensor(rng.normal(size=shape))
 
     bias = draw(n)
-    if READOUTS[kind].mask is None:
+    if FORMS[kind].mask is None:
         return {"weights": draw(n, c, h, w), "bias": bias}
     return {"mask": draw(n, h, w), "vector": draw(n, c), "bias": bias}
 
@@ -42,17 +43,17 @@ def product(kind, params):
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 2), (9, 2, 2)])  # both orders of summing
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_the_drive_is_a_sum_over_channels_and_space(rng, kind, shape):
     c, h, w = shape
     params = params_of(rng, kind, c=c, h=h, w=w)
     maps = torch.tensor(rng.normal(size=(6, *shape)))
-    made = drive(READOUTS[kind], params, maps, 0.3)
+    made = drive(FORMS[kind], params, maps, 0.3)
     expected = 0.3 * torch.einsum("bchw,nchw->bn", maps, product(kind, params)) + params["bias"]
     np.testing.assert_allclose(made, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_penalties_are_those_of_the_weights_in_use(rng, kind):
     params = params_of(rng, kind)
     strengths = {name: torch.tensor([0.0, 0.5, 2.0]) * (k + 1) for k, name in enumerate(PENALTIES)}
@@ -60,7 +61,7 @@ def test_penalties_are_those_of_the_weights_in_use(rng, kind):
     expected = sum(
         strengths[name] * ON_WEIGHTS[name](w) / per_size(name, w.shape[1:]) for name in PENALTIES
     )
-    made = penalty(READOUTS[kind], params, strengths)
+    made = penalty(FORMS[kind], params, strengths)
     np.testing.assert_allclose(made, expected, rtol=1e-6)
     assert made[0] == 0
 
@@ -74,14 +75,14 @@ def test_strengths_follow_the_settings_and_leave_out_what_nobody_uses():
 
 
 def test_rectification_is_the_papers_unless_asked_otherwise():
-    found = {kind: rectifies(form, Options()) for kind, form in READOUTS.items()}
+    found = {kind: rectifies(form, Options()) for kind, form in FORMS.items()}
     assert found == {
         "bashivan": True,
         "cadena": True,
         "factorized": False,
         "factorized-positive": False,
     }
-    assert not rectifies(READOUTS["cadena"], Options(is_rectified=False))
+    assert not rectifies(FORMS["cadena"], Options(is_rectified=False))
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,7 @@ def test_options_out_of_range_are_refused(option, words):
 def test_an_unknown_readout_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match=r"'bashiwan'\. Did you mean 'bashivan'"):
         form_of("bashiwan")
+
+
+def test_each_readout_has_a_form():
+    assert set(READOUTS) <= set(FORMS)

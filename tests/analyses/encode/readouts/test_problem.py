@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bids_dnn.analyses.encode.readouts.forms import READOUTS, Options
+from bids_dnn.analyses.encode.readouts.forms import FORMS, Options
 from bids_dnn.analyses.encode.readouts.problem import (
     Problem,
     Scaling,
@@ -39,7 +39,7 @@ def test_channels_that_do_not_vary_become_zero(rng):
     assert sd[1] == 1
     one = torch.zeros(0)
     problem = Problem(
-        ArraySource(maps), READOUTS["factorized"], Options(), index, index, mean, sd, one, one
+        ArraySource(maps), FORMS["factorized"], Options(), index, index, mean, sd, one, one
     )
     seen = problem.maps(index)
     assert abs(float(seen[:, 1].max())) < 1e-6

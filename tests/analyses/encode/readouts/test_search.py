@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bids_dnn.analyses.encode.readouts.descent import columns_of, train
-from bids_dnn.analyses.encode.readouts.forms import READOUTS, Setting
+from bids_dnn.analyses.encode.readouts.forms import FORMS, Setting
 from bids_dnn.analyses.encode.readouts.search import RANGES, draw_settings, halve, leading, rungs
 from bids_dnn.analyses.encode.readouts.start import start
 from bids_dnn.errors import ConfigError
@@ -26,7 +26,7 @@ def test_rungs_halve_settings_and_end_with_the_last_epoch(n_settings, n_epochs):
     assert all(k == -(-n // 2) for n, k in pairwise(counts))
 
 
-@pytest.mark.parametrize("kind", READOUTS)
+@pytest.mark.parametrize("kind", FORMS)
 def test_draws_fill_their_ranges(kind):
     made = draw_settings(kind, 200, np.random.default_rng(0))
     for name, (low, high) in RANGES[kind].items():
