@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -68,17 +70,14 @@ def best_layers(table: pd.DataFrame) -> pd.DataFrame:
 
 def encoding(shown: Shown) -> Section:
     """Return the section on encoding: heat map, profiles, maps, table."""
-    rows = main_rows(shown.result.table)
+    drawn = by_estimator(shown.result.table)
+    rows = next(iter(drawn.values()))
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
-    pictures += [
-        _heat_picture(shown, further, name)
-        for name, further in by_estimator(shown.result.table).items()
-        if name != next(iter(by_estimator(shown.result.table)))
-    ]
+    pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
     pictures += _space_pictures(shown)
-    pictures += _field_pictures(shown)
+    pictures += _field_pictures(shown, drawn)
     pictures += _pattern_pictures(shown)
     return Section(
         shown.name,
@@ -232,12 +231,12 @@ def _parts_picture(
     )
 
 
-def _field_pictures(shown: Shown) -> list[Picture]:
+def _field_pictures(shown: Shown, drawn: Mapping[str, pd.DataFrame]) -> list[Picture]:
     """Draw the receptive fields that readouts found, in the layer that predicts best."""
     made = []
     for name in READOUTS:
         table = shown.result.extras.get(f"fields{name}")
-        rows = by_estimator(shown.result.table).get(name)
+        rows = drawn.get(name)
         if table is None or rows is None or rows["score"].isna().all():
             continue
         means = rows.groupby(["network", "layer"])["score"].transform("mean").to_numpy(float)

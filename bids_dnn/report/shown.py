@@ -70,29 +70,25 @@ class Shown:
         return None if table is None else main_rows(table)
 
 
-def main_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are drawn: Pearson's r of units by single layers, one estimator."""
+def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows that are drawn for each estimator, by its name; "" where there is none.
+
+    Those are Pearson's r of units by single layers, where the table has such.
+    """
     if "target" in table:
         table = table[table["target"] == "units"]
     if "network" in table and (table["network"] != EVERY).any():
         table = table[table["network"] != EVERY]
-    if "estimator" in table and len(table):
-        table = table[table["estimator"] == table["estimator"].iloc[0]]
     if "metric" in table and (table["metric"] == "pearson").any():
-        return table[table["metric"] == "pearson"]
-    return table
+        table = table[table["metric"] == "pearson"]
+    if "estimator" not in table or table.empty:
+        return {"": table}
+    return {str(name): rows for name, rows in table.groupby("estimator", sort=False, dropna=False)}
 
 
-def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows that are drawn for each estimator of single layers, by its name.
-
-    None where the table names none.
-    """
-    if "estimator" not in table:
-        return {}
-    if (table["network"] != EVERY).any():
-        table = table[table["network"] != EVERY]
-    return {str(name): main_rows(rows) for name, rows in table.groupby("estimator", sort=False)}
+def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are drawn first: those of the first estimator."""
+    return next(iter(by_estimator(table).values()))
 
 
 def is_significant(row: pd.Series[float]) -> bool:
