@@ -11,6 +11,7 @@ from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_label
 from bids_dnn.report import figures
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
+from bids_dnn.report.estimators import NAMES, fitted_text, uncited
 from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import (
     Picture,
@@ -45,19 +46,6 @@ IDENTIFIED = {
     "mean_rank_high": "Upper end of that interval.",
     "p": "Of mean_rank; n/a with several folds.",
 }
-ESTIMATORS = {
-    "ridge": "ridge regression",
-    "pls": "partial least squares",
-    "banded": "banded ridge regression",
-    "bashivan": "a readout of mask and features (Bashivan et al. 2019)",
-    "cadena": "a readout with full weights (Cadena et al. 2019)",
-    "factorized": "a factorized readout (Klindt et al. 2017)",
-}
-CHOSEN_BY = {
-    "gcv": "by generalized cross-validation on the training stimuli",
-    "loo": "by leaving out each training stimulus in turn",
-    "inner": "on inner folds",
-}
 
 
 def best_layers(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +76,7 @@ def encoding(shown: Shown) -> Section:
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
          *_further_tables(shown)),
-        _encode_how(shown) + floor_text(shown.result.table),
+        how_encoded(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
 
@@ -110,34 +98,45 @@ def encoding_answer(table: pd.DataFrame) -> str:
     return f"{weak}Best layers: {'; '.join(parts)}."
 
 
-def _encode_how(shown: Shown) -> str:
+def how_encoded(shown: Shown) -> str:
+    """Say how responses were predicted and scored, in a few sentences."""
     if shown.is_group:
         return (
             "Scores are means over participants, dots are participants. Each score was tested "
             "against zero by flipping signs; corrected p control the false discovery rate over "
             "this table."
         )
-    told = shown.result.meta
-    chosen = CHOSEN_BY.get(str(told.get("select")), CHOSEN_BY["inner"])
+    told, table = shown.result.meta, shown.result.table
+    has_choice = "assignment" in shown.result.extras
+    fitted = fitted_text(
+        dict.fromkeys(table["estimator"]) if "estimator" in table else ("ridge",),
+        unit=shown.unit,
+        select=str(told.get("select")),
+        n_inner=int(told.get("n_inner", 5)),
+        has_choice=has_choice,
+    )
     where = (
-        "on the test images of the split that was given"
-        if told.get("folds") == "split given"
-        else "on stimuli that were in no training fold. Predictions and responses are centered, "
+        "of the test images of the split that was given"
+        if shown.has_split
+        else "of stimuli that were in no training fold. Predictions and responses are centered, "
         "and predictions scaled to unit variance, within each test fold before they are pooled, "
         "which is close to the mean of the folds' r"
     )
+    chosen = (
+        "; rows of network * with the chosen layer have the score where the choice was made on "
+        "training stimuli"
+    )
+    boxed = f" Boxed layers are the highest of several after the fact{chosen * has_choice}."
+    has_several = main_rows(table)["layer"].nunique() > 1
     return (
-        f"Ridge regression from the features of each layer to each {shown.unit}'s mean response, "
-        f"the penalty chosen for each {shown.unit} {chosen}, scored {where}. Regions average over "
+        f"{uncited(fitted)} Scores are {where}. Regions average over "
         f"{many(shown.unit)} through Fisher's z. The noise ceiling is the correlation that a "
-        "perfect prediction could reach, estimated from repeats. Boxed layers are the highest of "
-        "several after the fact; rows of network * have the score where the choice was made on "
-        "training stimuli."
+        f"perfect prediction could reach, estimated from repeats.{boxed * has_several}"
     )
 
 
 def _heat_picture(shown: Shown, rows: pd.DataFrame, estimator: str = "") -> Picture:
-    by = f" by {ESTIMATORS.get(estimator, estimator)}" if estimator else ""
+    by = f" by {NAMES.get(estimator, estimator)}" if estimator else ""
     return picture(
         f"{shown.name}_layers{estimator}",
         lambda theme: figures.layer_heat_map(rows, label="Pearson's r", theme=theme),
@@ -254,7 +253,7 @@ def _fields_picture(shown: Shown, rows: pd.DataFrame, name: str) -> Picture:
         lambda theme: field_circles(rows, shown.colors, side=side, theme=theme),
         alt=f"Circles of the receptive fields of {many(shown.unit)} in "
         f"{counted(rows['region'].nunique(), 'region')}.",
-        caption=f"Receptive fields as {ESTIMATORS[name]} finds them in {where}: a circle has a "
+        caption=f"Receptive fields as {NAMES[name]} finds them in {where}: a circle has a "
         "diameter of 2 SD of a Gaussian fitted to the weight of each position. Frame: the "
         f"picture that the network sees; cross: its center. Number: {many(shown.unit)} with a "
         "field.",

@@ -11,43 +11,18 @@ from typing import Any
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.estimates import estimate_texts
+from bids_dnn.report.estimators import CITE, fitted_text, inference_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
 from bids_dnn.report.sources import SOURCES
 
 Ran = Mapping[str, Any]
-CITE = re.compile(r"\[(@[\w; @]+)\]")
 
 UNSCALED = ("algonauts", "tvsd", "nwb")  # whose responses have a unit of their own
 _CEILINGS = {
     "split-half": "from the correlation of halves of the repeats",
     "ncsnr": "from signal and noise variance over repeats [@allen2022]",
     "fev": "from the fraction of explainable variance over repeats [@cadena2019]",
-}
-_TRAINED = (
-    " were trained on each layer that puts out maps; penalties were chosen and training was "
-    "stopped on a part of the training stimuli."
-)
-_FURTHER = {
-    "pls": " Partial least squares [@dejong1993] predicted the units of a region by components "
-    "that they share, and its mean by components of its own, their number chosen on inner folds.",
-    "bashivan": " Readouts of a spatial mask and a vector of features [@bashivan2019]" + _TRAINED,
-    "cadena": " Readouts with full weights over space and features [@cadena2019]" + _TRAINED,
-    "factorized": " Factorized what-where readouts [@klindt2017]" + _TRAINED,
-    "banded": " Banded ridge regression [@dupre2022] joined all feature spaces, each weighted for "
-    "each unit on training stimuli; R² was split between spaces by the product measure.",
-}
-_MERGED = (
-    " Where predictions depend on choices made on responses, test stimuli were exchanged within "
-    "folds, and the p of the folds merged by twice their mean [@vovk2020]."
-)
-_INNER = "on {inner} inner folds of the training stimuli"
-_GCV = "by generalized cross-validation on the training stimuli [@golub1979]"
-_SELECTIONS = {
-    "inner": _INNER,
-    "gcv": _GCV,
-    "loo": "by leaving out each training stimulus in turn [@allen1974]",
-    "auto": f"{_GCV}, or {_INNER} where responses of a run were estimated together",
 }
 # What is said of regions, by the kinds of terms in their rules; each kind once.
 _RULES = {
@@ -180,27 +155,39 @@ def _encode(ran: Ran) -> str:
             "the mean of the folds' r."
         )
         interval = "Intervals are 95 % corrected resampled t intervals over folds [@nadeau2003]."
-    select = _SELECTIONS[told.get("select", "auto")].format(inner=folds.get("inner", 5))
+    fitted = fitted_text(
+        _estimators(ran),
+        unit=unit,
+        select=told.get("select", "auto"),
+        n_inner=folds.get("inner", 5),
+        has_choice=_has_choice(ran),
+    )
+    p = inference_text(
+        _estimators(ran),
+        units=plural,
+        n_permutations=told.get("permutations", 0),
+        has_choice=_has_choice(ran),
+        has_split=bool(folds.get("split")),
+    )
     return (
-        f"Each {unit}'s mean response to each stimulus was predicted from each layer by ridge "
-        f"regression [@hoerl1970] in its kernel form [@dupre2022], with one penalty a {unit} "
-        f"chosen {select}; the mean response of each region was predicted beside its {plural}. "
+        f"Encoding models predicted each {unit}'s mean response to each stimulus, and the mean "
+        f"response of each region beside its {plural}. {fitted} "
         f"{tested} The score is the signed Pearson correlation of predicted and measured "
         f"responses, averaged over the {plural} of a region through Fisher's z. "
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
-        f"ceiling [@schoppe2016]. {interval} Each {unit} also took the layer that its training "
-        "stimuli let expect to be best, in each fold anew. p are those of the covariance of "
-        f"predicted and measured responses, averaged over all penalties alike, {plural} "
-        "standardized: responses were exchanged "
-        f"among the stimuli of a fold before the fit ({told.get('permutations', 0)} times), the "
-        "observed order counted among them [@phipson2010]; corrected p control the family of "
-        "all regions and layers by the maximum statistic [@westfall1993; @nichols2002]. "
-        f"Single {plural} were tested by rotations of their responses [@langsrud2005], with the "
-        "false discovery rate controlled over all of them [@benjamini1995]. Images were "
-        "identified from predicted patterns among the test images of a fold [@kay2008]."
-        + "".join(_FURTHER.get(name, "") for name in told.get("estimator", ()))
-        + _MERGED
+        f"ceiling [@schoppe2016]. {interval} {p} Images were identified from predicted "
+        "patterns among the test images of a fold [@kay2008]."
     )
+
+
+def _estimators(ran: Ran) -> Sequence[str]:
+    return tuple(ran["encode"].get("estimator") or ("ridge",))
+
+
+def _has_choice(ran: Ran) -> bool:
+    """Tell whether units chose among layers: those of ridge regression, where there are more."""
+    layers = [layer for one in ran.get("networks", ()) for layer in one.get("layers", ())]
+    return "ridge" in _estimators(ran) and len(layers) != 1
 
 
 def _ceiling(_: Ran) -> str:

@@ -17,6 +17,7 @@ ALPHA = 0.05
 _OVER = {
     "decode": "95 % corrected resampled t intervals over runs",
     "encode": "95 % corrected resampled t intervals over folds",
+    "split": "95 % bootstrap intervals over test images",
     "group": "95 % t intervals of the mean over participants",
 }
 
@@ -54,6 +55,11 @@ class Shown:
         return self.result.meta.get("level") == "group"
 
     @property
+    def has_split(self) -> bool:
+        """Whether the stimuli that train and test were given, in place of folds."""
+        return self.result.meta.get("folds") == "split given"
+
+    @property
     def unit(self) -> str:
         """What a unit is called."""
         return "unit" if self.result.space is None else self.result.space.unit
@@ -61,7 +67,9 @@ class Shown:
     @property
     def bars(self) -> str:
         """What the error bars are."""
-        return _OVER["group" if self.is_group else self.result.analysis]
+        if self.is_group:
+            return _OVER["group"]
+        return _OVER["split" if self.has_split else self.result.analysis]
 
     @property
     def points(self) -> pd.DataFrame | None:

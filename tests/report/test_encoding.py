@@ -138,13 +138,41 @@ def test_region_means_are_not_drawn_among_units(encode):
     [
         ({"select": "gcv"}, "by generalized cross-validation"),
         ({"select": "loo"}, "leaving out each training stimulus"),
-        ({"select": "inner", "folds": "split given"}, "on the test images of the split"),
+        (
+            {"select": "inner", "folds": "split given"},
+            "of the test images of the split",
+        ),
     ],
 )
 def test_how_it_was_done_is_told_as_it_was_done(encode, meta, told):
     encode.meta.update(meta)
-    section = encoding.encoding(Shown("encode", encode, COLORS))
-    assert told in section.how
+    assert told in encoding.how_encoded(Shown("encode", encode, COLORS))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pls", "by components that they share"),
+        ("banded", "joined all feature spaces"),
+        ("bashivan", "spatial mask"),
+        ("cadena", "full weights"),
+        ("factorized", "what-where"),
+    ],
+)
+def test_ridge_is_told_only_where_it_ran(encode, name, told):
+    how = encoding.how_encoded(Shown("encode", of_estimator(encode, name), COLORS))
+    assert told in how
+    assert "Ridge regression" not in how
+    assert "chosen layer" not in how
+    assert "[@" not in how
+    assert "Ridge regression" in encoding.how_encoded(Shown("encode", encode, COLORS))
+
+
+def test_the_choice_of_layers_is_told_where_it_was_made(encode):
+    assert "chosen layer" not in encoding.how_encoded(Shown("encode", encode, COLORS))
+    one = dataclasses.replace(encode, table=encode.table[encode.table["layer"] == "features.0"])
+    assert "Boxed" not in encoding.how_encoded(Shown("encode", one, COLORS))
+    assert "chosen layer" in encoding.how_encoded(Shown("encode", chosen_of(encode), COLORS))
 
 
 def test_fields_are_drawn_for_the_layer_that_predicts_best(encode):

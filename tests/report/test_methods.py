@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from bids_dnn.config.schema import Source
+from bids_dnn.config.schema import Estimator, Source
 from bids_dnn.errors import ConfigError
 from bids_dnn.report import methods, sources
 from bids_dnn.report.references import REFERENCES
@@ -152,3 +152,37 @@ def test_boilerplate_holds_the_same_works_in_each_form():
 def test_html_in_names_is_escaped():
     ran = {"networks": [{"name": "<b>net</b>", "weights": "w.pt"}]}
     assert "<b>" not in methods.boilerplate(ran)["html"]
+
+
+def encode_text(*estimators, split=False, layers=("a", "b")):
+    told = RAN["encode"] | {"estimator": estimators, "folds": {"split": split}}
+    ran = {"encode": told, "networks": [NETWORK | {"layers": list(layers)}]}
+    return methods.sentences(ran)[-1]
+
+
+MERGED, EXCHANGED = "twice their mean", "est stimuli were exchanged within folds"
+BEFORE = "exchanged among the stimuli of a fold before the fit"
+
+
+@pytest.mark.parametrize("name", [name for name in get_args(Estimator) if name != "ridge"])
+def test_other_estimators_are_not_told_as_ridge(name):
+    text = encode_text(name)
+    for words in ("Ridge regression", "took the layer", "rotations", BEFORE):
+        assert words not in text
+    assert f"T{EXCHANGED}" in text
+    assert MERGED in text
+    assert MERGED not in encode_text(name, split=True)
+    assert "Test stimuli were exchanged (1000 times)" in encode_text(name, split=True)
+
+
+def test_ridge_merges_folds_only_where_layers_were_chosen():
+    several, one = encode_text("ridge"), encode_text("ridge", layers=("a",))
+    for text in (several, one):
+        assert "Ridge regression" in text
+        assert BEFORE in text
+        assert "rotations" in text
+    for words in (EXCHANGED, MERGED, "took the layer"):
+        assert words in several
+        assert words not in one
+    assert MERGED in encode_text("ridge", "banded", layers=("a",))
+    assert "{" not in encode_text(*get_args(Estimator))

@@ -44,6 +44,19 @@ def test_without_an_estimator_all_rows_are_one(decode):
     assert shown.main_rows(decode.table.iloc[:0]).empty
 
 
+@pytest.mark.parametrize(
+    ("meta", "told"),
+    [
+        ({}, "t intervals over folds"),
+        ({"folds": "split given"}, "bootstrap intervals over test images"),
+        ({"level": "group", "folds": "split given"}, "over participants"),
+    ],
+)
+def test_error_bars_are_called_what_they_are(encode, meta, told):
+    encode.meta.update(meta)
+    assert told in shown.Shown("encode", encode, {}).bars
+
+
 def test_corrected_p_stand_before_plain_ones(decode, encode):
     for table in (decode.table, encode.table):
         names = list(shown.ordered(table).columns)

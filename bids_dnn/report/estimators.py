@@ -1,0 +1,152 @@
+"""What is said of each estimator of encoding, on the page and in the methods text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bids_dnn.report.parts import many
+
+CITE = re.compile(r"\[(@[\w; @]+)\]")
+NAMES = {
+    "ridge": "ridge regression",
+    "pls": "partial least squares",
+    "banded": "banded ridge regression",
+    "bashivan": "a readout of mask and features (Bashivan et al. 2019)",
+    "cadena": "a readout with full weights (Cadena et al. 2019)",
+    "factorized": "a factorized readout (Klindt et al. 2017)",
+}
+_INNER = "on {inner} inner folds of the training stimuli"
+_GCV = "by generalized cross-validation on the training stimuli [@golub1979]"
+_SELECTIONS = {
+    "inner": _INNER,
+    "gcv": _GCV,
+    "loo": "by leaving out each training stimulus in turn [@allen1974]",
+    "auto": f"{_GCV}, or {_INNER} where responses of a run were estimated together",
+}
+_TRAINED = (
+    " were trained on each layer that puts out maps; penalties were chosen and training was "
+    "stopped on a part of the training stimuli."
+)
+_FITTED = {
+    "ridge": "Ridge regression [@hoerl1970] in its kernel form [@dupre2022] predicted each {unit} "
+    "from each layer, with one penalty a {unit} chosen {select}.",
+    "pls": "Partial least squares [@dejong1993] predicted the {units} of a region from each layer "
+    "by components that they share, and its mean by components of its own, their number chosen "
+    "on inner folds.",
+    "bashivan": "Readouts of a spatial mask and a vector of features [@bashivan2019]" + _TRAINED,
+    "cadena": "Readouts with full weights over space and features [@cadena2019]" + _TRAINED,
+    "factorized": "Factorized what-where readouts [@klindt2017]" + _TRAINED,
+    "banded": "Banded ridge regression [@dupre2022] joined all feature spaces, each weighted for "
+    "each {unit} on training stimuli; R² was split between spaces by the product measure.",
+}
+
+
+def fitted_text(
+    estimators: Iterable[str], *, unit: str, select: str, n_inner: int, has_choice: bool
+) -> str:
+    """Say how each estimator predicts, with citations.
+
+    Parameters
+    ----------
+    estimators
+        Keys of `NAMES`.
+    unit
+        What a unit is called.
+    select
+        How ridge regression chose its penalties: ``inner``, ``gcv``, ``loo`` or ``auto``.
+    n_inner
+        Inner folds.
+    has_choice
+        Whether units chose among several layers, which ridge regression alone offers them.
+
+    Returns
+    -------
+    text
+
+    Examples
+    --------
+    >>> print(fitted_text(["factorized"], unit="site", select="gcv", n_inner=5, has_choice=False))
+    ... # doctest: +ELLIPSIS
+    Factorized what-where readouts [@klindt2017] were trained on each layer ...
+    """
+    words = {
+        "unit": unit,
+        "units": many(unit),
+        "select": _SELECTIONS.get(select, _INNER).format(inner=n_inner),
+    }
+    texts = []
+    for name in estimators:
+        texts.append(_FITTED[name].format(**words) if name in _FITTED else "")
+        if name == "ridge" and has_choice:
+            texts.append(
+                f"Each {unit} also took the layer that its training stimuli let expect to be "
+                "best, in each fold anew."
+            )
+    return " ".join(text for text in texts if text)
+
+
+def inference_text(
+    estimators: Iterable[str],
+    *,
+    units: str,
+    n_permutations: int,
+    has_choice: bool,
+    has_split: bool,
+) -> str:
+    """Say how p were made, for each kind of estimator, with citations.
+
+    Parameters
+    ----------
+    estimators
+        Keys of `NAMES`.
+    units
+        What units are called.
+    n_permutations
+    has_choice
+        As in `fitted_text`.
+    has_split
+        Whether there is one set of test stimuli, in place of folds.
+
+    Returns
+    -------
+    text
+    """
+    names = set(estimators)
+    times = f"({n_permutations} times), the observed order counted among them [@phipson2010]"
+    texts = []
+    if "ridge" in names:
+        texts.append(
+            "p of ridge regression are those of the covariance of predicted and measured "
+            f"responses, averaged over all penalties alike, {units} standardized: responses were "
+            f"exchanged among the stimuli of a fold before the fit {times}."
+        )
+    if names != {"ridge"} or has_choice:
+        where = "Where predictions depend on choices made on responses, t"
+        inside = "" if has_split else " within folds"
+        merged = ", and the p of the folds merged by twice their mean [@vovk2020]"
+        texts.append(
+            f"{where if 'ridge' in names else 'T'}est stimuli were exchanged{inside} "
+            f"{times}{merged if inside else ''}."
+        )
+    texts.append(
+        "Corrected p control the family of all regions and layers of an estimator by the maximum "
+        "statistic [@westfall1993; @nichols2002]."
+    )
+    if "ridge" in names:
+        texts.append(
+            f"Single {units} were tested by rotations of their responses [@langsrud2005], with "
+            "the false discovery rate controlled over all of them [@benjamini1995]."
+        )
+    return " ".join(texts)
+
+
+def uncited(text: str) -> str:
+    """Return a text without its citations.
+
+    Examples
+    --------
+    >>> uncited("Ridge [@hoerl1970] in folds [@a; @b].")
+    'Ridge in folds.'
+    """
+    return re.sub(r" ?" + CITE.pattern, "", text)
