@@ -77,6 +77,8 @@ class Result:
         JSON-ready facts for the sidecar: folds, chance, permutations, seed, left-out counts.
     extras
         Further tidy tables by name, such as ``confusion``.
+    extra_columns
+        Description of columns of `extras`, by name of the table, where it differs from `columns`.
 
     Raises
     ------
@@ -91,6 +93,7 @@ class Result:
     space: Space | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, pd.DataFrame] = field(default_factory=dict)
+    extra_columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)

@@ -58,12 +58,16 @@ def read_result(table_path: Path) -> Result:
     return Result(
         analysis=facts["Analysis"],
         table=table,
-        columns={name: facts[name]["Description"] for name in map(str, table.columns)},
+        columns=_columns(facts, table),
         maps=tuple(_map(folder, entry, space) for entry in facts["Maps"] if space is not None),
         space=space,
         meta=facts["Facts"]
         | {key: facts[name] for key, name in PROMOTED.items() if name in facts},
         extras=extras,
+        extra_columns={
+            name: _columns(read_json(names.sidecar_of(folder / file)), extras[name])
+            for name, file in facts["Tables"].items()
+        },
     )
 
 
@@ -210,6 +214,10 @@ def _check(path: Path, made: dict[str, Any]) -> None:
         raise UnreadableError(
             f"{path} is not what was written ({size} bytes, {made['Size']} expected).", mend=RERUN
         )
+
+
+def _columns(facts: dict[str, Any], table: pd.DataFrame) -> dict[str, str]:
+    return {name: facts[name]["Description"] for name in map(str, table.columns)}
 
 
 def _table(path: Path, facts: dict[str, Any] | None = None) -> pd.DataFrame:

@@ -250,7 +250,7 @@ def write_result(
     facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": []}
     for name, extra in sorted(result.extras.items()):
         path = names.path_of(out_dir, kind, **given, extra=name)
-        described = describe(extra, result.columns)
+        described = describe(extra, result.columns | result.extra_columns.get(name, {}))
         written += [write_text(path, table_text(extra))]
         written += [write_json(names.sidecar_of(path), described | shared)]
         facts["Tables"][name] = path.name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +35,18 @@ def test_read_result_undoes_write_result(tmp_path, rng, make):
     if result.space is not None:
         assert back.space.has_places_of(result.space)
         np.testing.assert_array_equal(back.space.index, result.space.index)
+
+
+def test_columns_of_further_tables_have_words_of_their_own(tmp_path, rng):
+    result = make_decode(rng)
+    further = pd.DataFrame({"region": ["V1"], "p": [0.5]})
+    result = dataclasses.replace(
+        result, extras={"more": further}, extra_columns={"more": {"p": "Another p."}}
+    )
+    path = write.write_result(result, tmp_path, entities=ENTITIES, sidecar={})[0]
+    back = read.read_result(path)
+    assert back.extra_columns == {"more": {"region": result.columns["region"], "p": "Another p."}}
+    assert back.columns["p"] == result.columns["p"]
 
 
 def test_labels_stay_text(tmp_path, rng):

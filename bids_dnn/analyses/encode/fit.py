@@ -8,7 +8,9 @@ from typing import Any
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data, prepare, used_samples
 from bids_dnn.analyses.encode.estimators import ESTIMATORS
+from bids_dnn.analyses.encode.identify_tables import CANDIDATES, IDENTIFIED
 from bids_dnn.analyses.encode.model import Task
+from bids_dnn.analyses.encode.patterns import PATTERNS
 from bids_dnn.analyses.encode.tables import (
     ALIGNED,
     COLUMNS,
@@ -78,7 +80,8 @@ def encode(
     -------
     result
         One row a region, estimator, layer and target; maps over the union of the regions;
-        `extras` holds ``ceiling``, ``identification``, ``patterns`` and what the estimators leave.
+        `extras` holds ``ceiling``, ``identification``, ``candidates``, ``patterns`` and what the
+        estimators leave.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def encode(
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]
     tables = {
         "ceiling": ceiling_table(data),
-        "identification": tally.identified(),
+        **tally.identified(),
         "patterns": tally.patterns.table(),
     }
     facts = _facts(data, choices, grams)
@@ -132,6 +135,11 @@ def encode(
             ],
         },
         extras=tables,
+        extra_columns={
+            "identification": IDENTIFIED,
+            "candidates": CANDIDATES,
+            "patterns": PATTERNS,
+        },
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bids_dnn.analyses.encode.exchange import average_p
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.ceiling import averages
@@ -61,8 +62,9 @@ class Identification:
     mean_rank, mean_rank_low, mean_rank_high : float, in [0, 1]
         Mean of `normalized_rank`, and its 95 % bootstrap interval over images.
     p : float
-        Of `mean_rank`, by exchange of the predictions among the images; NaN where there are
-        several folds, see `identify_null.crossed_p`, or candidates that were not tested.
+        Of `mean_rank`, by exchange of the predictions among the images of a fold, and twice the
+        mean p of the folds where there are several (see `exchange`; `identify_null.crossed_p`
+        has more power). NaN where candidates were not tested in the fold.
     among
         ``fold`` = candidates are the images of the same test fold; ``all`` = of all folds.
     n_units : int
@@ -165,19 +167,23 @@ def identify(
         )
     n = len(truth)
     parts = []
-    null = None
+    single = []  # p of each fold
+    rng = np.random.default_rng([seed, 6])
     for tested, taught in _sets(n, folds):
         candidates = np.arange(n) if among == "all" else tested
         r = _correlations(truth, guess, units, tested, candidates, taught=taught)
         own = np.searchsorted(candidates, tested)
         parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates))))
-        if len(candidates) == len(tested) and (folds is None or len(folds) == 1):
-            null = _null(r, n_permutations, np.random.default_rng([seed, 6]))
+        if len(candidates) == len(tested):
+            null = _null(r, n_permutations, rng)
+            better, tied = parts[-1][1:3]
+            rank = float(_normalized(better, tied, len(candidates)).mean())
+            single.append(permutation_p(rank, null, enumerated=False))
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     better, tied, z, count = (
         np.concatenate([part[k] for part in parts])[order] for k in (1, 2, 3, 4)
     )
-    normalized = 1 - (better + tied / 2) / (count - 1)
+    normalized = _normalized(better, tied, count)
     tops = np.asarray(top, dtype=np.intp)
     hits = np.clip((tops - better[:, None]) / (tied[:, None] + 1), 0, 1)  # (n_images, n_top)
     low, high = _wilson(hits.mean(axis=0), len(hits))
@@ -197,9 +203,7 @@ def identify(
         mean_rank=float(normalized.mean()),
         mean_rank_low=rank_low,
         mean_rank_high=rank_high,
-        p=float("nan")
-        if null is None
-        else permutation_p(float(normalized.mean()), null, enumerated=False),
+        p=float(average_p(np.array(single)[:, None])[0]) if single else float("nan"),
         among=among,
         n_units=len(units),
     )
@@ -341,6 +345,12 @@ def _standing(r: Array, own: Rows) -> tuple[Rows, Rows, Array]:
     flat = spread <= TOLERANCE
     z = (told - np.nanmean(fisher, axis=1)) / np.where(flat, 1.0, spread)
     return better, tied, np.where(flat, np.nan, z)
+
+
+def _normalized(better: Rows, tied: Rows, n_candidates: Rows | int) -> Array:
+    """Return the share of wrong candidates that the right one beats, ties counted by half."""
+    made: Array = 1 - (better + tied / 2) / (n_candidates - 1)
+    return made
 
 
 def _null(r: Array, n_permutations: int, rng: np.random.Generator) -> Array:

@@ -19,6 +19,7 @@ from bids_dnn.stats.inference import permutation_p
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 BLOCK = 1024
+MOST_CROSSED = 500  # images: of twice as many, an exchange takes ten times as long
 TIE = 1e-10  # of the largest of a row: nearer is equal
 
 

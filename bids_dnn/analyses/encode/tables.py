@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.analyses.encode.identify import Identification
 from bids_dnn.analyses.encode.layer import LayerFit
 from bids_dnn.analyses.encode.model import TARGETS, Columns, Model
 from bids_dnn.analyses.encode.scores import mean_r, score_interval
@@ -77,27 +76,6 @@ COLUMNS = {
     "n_folds": "Folds of images; 1 = the split that was given",
     "best": "Whether the score is the region's highest over layers; chosen after the fact, so "
     "that its score is the highest of several (see the rows of network *)",
-}
-KEYS = ("region", "target", "estimator", "network", "layer")
-IDENTIFIED = {
-    **{name: COLUMNS[name] for name in KEYS},
-    "n_images": "Images that were to be identified from the predicted patterns (Kay et al. 2008)",
-    "n_candidates": "Measured patterns that each prediction was compared with: the test images of "
-    "its fold (median over images)",
-    "n_units": "Units of a pattern",
-    "top1_proportion": "Share of images whose own measured pattern correlates most",
-    "top1_chance": "What guessing gives",
-    "top1_low": "Lower end of Wilson's 95 % interval over images",
-    "top1_high": "Upper end of that interval",
-    "top5_proportion": "Share of images whose own measured pattern is among the five highest",
-    "top5_chance": "What guessing gives",
-    "top5_low": "Lower end of Wilson's 95 % interval over images",
-    "top5_high": "Upper end of that interval",
-    "mean_rank": "Mean share of the other candidates that the right one beats; 0.5 = chance",
-    "mean_rank_low": "Lower end of its 95 % bootstrap interval over images",
-    "mean_rank_high": "Upper end of that interval",
-    "p": "Of mean_rank, by exchange of predictions; n/a with several folds, whose predictions "
-    "depend on each other",
 }
 
 
@@ -237,32 +215,6 @@ def ceiling_map(data: Data, method: str) -> StatMap:
         f"Highest correlation that noise allows for the mean over repeats ({method}); 0 to 1, "
         "n/a where it cannot be told.",
     )
-
-
-def identified_row(found: Identification | None, top: Sequence[int]) -> dict[str, Any]:
-    """Return the outcome of identification as part of a row; NaN where there was no pattern.
-
-    Parameters
-    ----------
-    found
-    top
-        Numbers of highest candidates that `IDENTIFIED` names.
-    """
-    if found is None:
-        return {name: np.nan for name in IDENTIFIED if name not in KEYS} | {"n_images": 0}
-    row: dict[str, Any] = {
-        "n_images": len(found.rows),
-        "n_candidates": float(np.median(found.n_candidates)),
-        "n_units": found.n_units,
-        "mean_rank": found.mean_rank,
-        "mean_rank_low": found.mean_rank_low,
-        "mean_rank_high": found.mean_rank_high,
-        "p": found.p,
-    }
-    for k, number in enumerate(top):
-        for name in ("proportion", "chance", "low", "high"):
-            row[f"top{number}_{name}"] = float(getattr(found, name)[k])
-    return row
 
 
 def assignment_table(taken: ChosenLayer, grams: Sequence[FeatureGram], data: Data) -> pd.DataFrame:

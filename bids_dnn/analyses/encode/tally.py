@@ -13,16 +13,14 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
-from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
+from bids_dnn.analyses.encode.identify_tables import CANDIDATES, IDENTIFIED, identify_model
 from bids_dnn.analyses.encode.model import TARGETS, Model
 from bids_dnn.analyses.encode.patterns import Patterns
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.analyses.encode.tables import (
     COLUMNS,
-    IDENTIFIED,
     UnitScores,
-    identified_row,
     score_row,
     unit_maps,
 )
@@ -31,7 +29,6 @@ from bids_dnn.containers.result import CHOSEN, EVERY, StatMap
 from bids_dnn.stats.inference import max_statistic, permutation_p
 
 Array = NDArray[np.float64]
-TOP = (1, 5)
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +45,7 @@ class Tally:
     maps: list[StatMap] = field(default_factory=list)
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _identified: list[dict[str, Any]] = field(default_factory=list)
+    _sizes: list[dict[str, Any]] = field(default_factory=list)
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _exchanges: Exchanges = field(init=False)
@@ -77,7 +75,9 @@ class Tally:
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
             if target == "units":
-                self._identified.append(named | self._identify(truth[:, columns], model, columns))
+                found, sizes = identify_model(model, columns, (data, self.choices))
+                self._identified.append(named | found)
+                self._sizes += [named | one for one in sizes]
                 if model.layer != CHOSEN:
                     self.patterns.offer(model, place // 2, columns, row["score"])
         self.maps += unit_maps(units, model, (data, self.choices))
@@ -103,25 +103,18 @@ class Tally:
             p,
         )
 
-    def _identify(
-        self, truth: NDArray[np.float32], model: Model, columns: NDArray[np.intp]
-    ) -> dict[str, Any]:
-        guess, folds = model.guess[:, columns], self.data.folds
-        if pattern_units(truth, guess, folds).sum() < FEWEST_UNITS:
-            return identified_row(None, TOP)
-        found = identify(
-            truth,
-            guess,
-            folds=folds,
-            top=TOP,
-            n_permutations=self.choices.n_permutations,
-            seed=self.choices.seed,
-        )
-        return identified_row(found, TOP)
+    def identified(self) -> dict[str, pd.DataFrame]:
+        """Return how many images were identified, for each region and model.
 
-    def identified(self) -> pd.DataFrame:
-        """Return how many images were identified, a row for each region and model."""
-        return pd.DataFrame(self._identified, columns=list(IDENTIFIED))
+        Returns
+        -------
+        tables
+            ``identification``; ``candidates``, by their number, where there were patterns.
+        """
+        made = {"identification": pd.DataFrame(self._identified, columns=list(IDENTIFIED))}
+        if self._sizes:
+            made["candidates"] = pd.DataFrame(self._sizes, columns=list(CANDIDATES))
+        return made
 
     def table(self) -> pd.DataFrame:
         """Add p, corrected p and the best layer; rows go by estimator, region, target, layer."""

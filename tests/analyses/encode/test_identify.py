@@ -50,7 +50,7 @@ def test_ranks_are_those_of_brute_force(rng, monkeypatch, among, block):
     np.testing.assert_allclose(found.proportion, [(better < k).mean() for k in (1, 5)])
     np.testing.assert_allclose(found.chance, [(k / count).mean() for k in (1, 5)])
     assert found.among == among
-    assert np.isnan(found.p)
+    assert np.isnan(found.p) == (among == "all")
 
 
 def test_z_is_how_far_the_right_one_stands_out(rng):
@@ -226,6 +226,34 @@ def test_p_is_uniform_under_noise(rng):
     )
     for q in (0.05, 0.5):  # false alarms under 1e-4
         assert abs((p <= q).mean() - q) < 4 * np.sqrt(q * (1 - q) / 200)
+
+
+def test_p_of_folds_is_twice_their_mean(rng):
+    truth, guess = make(rng, signal=0.15)
+    folds = split(rng, 30)
+    merged = identify(truth, guess, folds=folds, n_permutations=4000).p
+    single = [
+        identify(truth, guess, folds=[fold], n_permutations=4000, seed=k).p
+        for k, fold in enumerate(folds)
+    ]
+    assert len(folds) > 1
+    assert 0.01 < merged < 1
+    assert abs(merged - 2 * np.mean(single)) < 4 * np.sqrt(2 / 4000)  # SD of p is under 0.5
+
+
+def test_p_of_folds_that_teach_each_other_is_not_too_small(rng):
+    small = []
+    for seed in range(150):
+        x, truth = rng.normal(size=(24, 3)), rng.normal(size=(24, 8))
+        folds = split(rng, 24)
+        guess = np.empty_like(truth)
+        for fold in folds:
+            mean = truth[fold.train].mean(axis=0)
+            weights = np.linalg.lstsq(x[fold.train], truth[fold.train] - mean, rcond=None)[0]
+            guess[fold.test] = x[fold.test] @ weights
+        found = identify(truth, guess, folds=folds, n_permutations=39, seed=seed)
+        small.append(found.p <= 0.1)
+    assert np.mean(small) < 0.1 + 4 * np.sqrt(0.09 / 150)
 
 
 def test_the_same_seed_gives_the_same_bytes(rng):
