@@ -12,11 +12,11 @@ from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_lab
 from bids_dnn.report import figures
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
+from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import (
     Picture,
     Section,
-    Table,
     counted,
     decimals,
     many,
@@ -33,19 +33,6 @@ from bids_dnn.report.shown import (
     nothing_can_be,
     ordered,
 )
-
-IDENTIFIED = {
-    "n_images": "Images that were to be identified (Kay et al. 2008).",
-    "n_candidates": "Measured patterns each prediction was compared with (median).",
-    "top1_proportion": "Share of images whose own pattern correlates most.",
-    "top1_chance": "What guessing gives.",
-    "top1_low": "Lower end of Wilson's 95 % interval over images.",
-    "top1_high": "Upper end of that interval.",
-    "mean_rank": "Mean share of other candidates that the right one beats; 0.5 = chance.",
-    "mean_rank_low": "Lower end of its 95 % bootstrap interval over images.",
-    "mean_rank_high": "Upper end of that interval.",
-    "p": "Of mean_rank; n/a with several folds.",
-}
 
 
 def best_layers(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +51,7 @@ def encoding(shown: Shown) -> Section:
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
+    pictures += identification_pictures(shown, rows)
     pictures += _space_pictures(shown)
     pictures += _field_pictures(shown, drawn)
     pictures += _pattern_pictures(shown)
@@ -75,7 +63,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
-         *_further_tables(shown)),
+         *identification_tables(shown, rows)),
         how_encoded(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
@@ -276,21 +264,6 @@ def _pattern_pictures(shown: Shown) -> list[Picture]:
             f"and as the best layer of each estimator predicts them. Columns: {many(shown.unit)}, "
             "those that respond alike beside each other. Predictions are scaled to their own SD; "
             "r: over units, mean over these pictures. Hatched: not measured.",
-        )
-    ]
-
-
-def _further_tables(shown: Shown) -> list[Table]:
-    """Return the tables beside that of scores: identification of images."""
-    table = shown.result.extras.get("identification")
-    if table is None or table.empty:
-        return []
-    return [
-        table_of(
-            table,
-            IDENTIFIED,
-            caption="Identification of images from predicted patterns, among the test images of "
-            "a fold.",
         )
     ]
 

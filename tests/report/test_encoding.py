@@ -111,15 +111,6 @@ def test_each_estimator_has_its_heat_map(encode):
     assert "by partial least squares" in picture.caption
 
 
-def test_identification_has_a_table(encode):
-    encode.extras["identification"] = pd.DataFrame(
-        {"region": ["V1"], "n_images": [20], "mean_rank": [0.8]}
-    )
-    section = encoding.encoding(Shown("encode", encode, COLORS))
-    assert len(section.tables) == 2
-    assert "Identification" in section.tables[1].caption
-
-
 def test_without_a_choice_nothing_is_said_of_it(encode):
     section = encoding.encoding(Shown("encode", encode, COLORS))
     assert encoding.chosen_answer(encode) == ""
