@@ -1,4 +1,4 @@
-"""analyses.encode.partition: inclusion and exclusion, simulated unique and shared variance."""
+"""analyses.encode.partition: inclusion and exclusion, statsmodels, simulated shared variance."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 from bids_dnn.analyses.encode.banded import Search, fit_banded
 from bids_dnn.analyses.encode.partition import divide, partition_variance
 from bids_dnn.errors import ConfigError, ShapeError
-from bids_dnn.stats.folds import by_stimulus
+from bids_dnn.stats.folds import Fold, by_stimulus
 
 SEARCH = Search(np.logspace(-3, 3, 7), n_candidates=8)
 
@@ -52,6 +52,99 @@ def test_planted_unique_and_shared_variance_is_recovered(rng, shares):
     assert set(found.parts) == set(shares)
     for name, share in shares.items():
         assert found.parts[name].mean() == pytest.approx(share, abs=0.03), name
+
+
+def ols(design, y, fold, spaces):
+    """Return statsmodels' R^2 of held-out rows, and what each space brings of it."""
+    import statsmodels.api as sm
+
+    x = sm.add_constant(np.hstack([design[one] for one in spaces]))
+    away = y[fold.test] - y[fold.train].mean()
+    fit = sm.OLS(y[fold.train], x[fold.train]).fit()
+    told = fit.predict(x[fold.test]) - y[fold.train].mean()
+    whole = 1 - ((away - told) ** 2).sum() / (away**2).sum()
+    brought, start = [], 1
+    for one in spaces:
+        own = slice(start, start := start + design[one].shape[1])
+        part = (x[fold.test, own] - x[fold.train, own].mean(axis=0)) @ fit.params[own]
+        brought.append((part * (2 * away - told)).sum() / (away**2).sum())
+    return whole, brought, fit
+
+
+def correlated(rng, *, n=150):
+    """Make three spaces that tell alike in part, and responses to all of them.
+
+    Each tells much that the others do not, so that the inner folds choose all of a set's spaces,
+    with equal weights, and none alone: with so small a penalty, weights do not matter then.
+    """
+    shared = rng.normal(size=(n, 2))
+    design = {
+        name: np.hstack([shared + 0.5 * rng.normal(size=(n, 2)), rng.normal(size=(n, p))]) + 3
+        for name, p in (("a", 1), ("b", 2), ("c", 3))
+    }
+    y = sum(x @ rng.uniform(1, 2, size=(x.shape[1], 4)) for x in design.values())
+    return design, y + rng.normal(size=y.shape)
+
+
+BARE = Search(np.array([1e-7]), n_candidates=1, refine=False)  # all but least squares
+
+
+def test_without_a_penalty_parts_are_differences_of_r2_of_statsmodels(rng):
+    design, y = correlated(rng)
+    fold = splits(rng, 150)["folds"][0]
+    found = partition_variance(
+        {name: x @ x.T for name, x in design.items()},
+        y,
+        folds=[fold],
+        inner=[by_stimulus([f"{k}" for k in range(100)], 2, rng)],
+        search=BARE,
+    )
+    for fit in found.fits.values():
+        np.testing.assert_allclose(fit.weights, 1 / fit.weights.shape[1])
+    for unit in range(4):
+        r2 = {s: ols(design, y[:, unit], fold, s)[0] for s in ("a", "b", "c", "ab", "ac", "bc")}
+        r2["abc"], brought, _ = ols(design, y[:, unit], fold, "abc")
+        expected = {
+            "a": r2["abc"] - r2["bc"],
+            "b": r2["abc"] - r2["ac"],
+            "c": r2["abc"] - r2["ab"],
+            "a&b": r2["ac"] + r2["bc"] - r2["c"] - r2["abc"],
+            "a&c": r2["ab"] + r2["bc"] - r2["b"] - r2["abc"],
+            "b&c": r2["ab"] + r2["ac"] - r2["a"] - r2["abc"],
+            "a&b&c": r2["a"] + r2["b"] + r2["c"] - r2["ab"] - r2["ac"] - r2["bc"] + r2["abc"],
+        }
+        assert set(found.parts) == set(expected)
+        for name, part in expected.items():
+            np.testing.assert_allclose(found.parts[name][unit], part, atol=1e-5)
+        np.testing.assert_allclose(found.fits["a&b&c"].split[:, unit], brought, atol=1e-5)
+
+
+def test_on_its_own_training_rows_unique_variance_is_that_of_the_t_test(rng):
+    """Test rows repeat the training rows, so that R^2 is the textbook's, of the same data.
+
+    A single feature's unique variance is then its squared semipartial correlation, which is
+    t^2 (1 - R^2) / (degrees of freedom of the residual).
+    """
+    x = rng.normal(size=(100, 3)) + 0.5 * rng.normal(size=(100, 1))
+    y = x @ rng.uniform(1, 2, size=(3, 5)) + rng.normal(size=(100, 5))
+    twice = np.vstack([x, x])
+    fold = Fold("twice", np.arange(200) < 100, np.arange(200) >= 100)
+    design = dict(zip("abc", twice.T[:, :, None], strict=True))
+    found = partition_variance(
+        {name: one @ one.T for name, one in design.items()},
+        np.vstack([y, y]),
+        folds=[fold],
+        inner=[by_stimulus([f"{k}" for k in range(100)], 2, rng)],
+        search=BARE,
+    )
+    for fit in found.fits.values():
+        np.testing.assert_allclose(fit.weights, 1 / fit.weights.shape[1])
+    for unit in range(5):
+        _, _, fit = ols(design, np.r_[y[:, unit], y[:, unit]], fold, "abc")
+        np.testing.assert_allclose(found.fits["a&b&c"].r2[unit], fit.rsquared, atol=1e-5)
+        unique = fit.tvalues[1:] ** 2 * (1 - fit.rsquared) / fit.df_resid
+        told = [found.parts[name][unit] for name in "abc"]
+        np.testing.assert_allclose(told, unique, atol=1e-5)
 
 
 def test_parts_sum_to_the_whole_and_unique_ones_are_what_is_lost(rng):

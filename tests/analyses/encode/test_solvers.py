@@ -1,4 +1,4 @@
-"""analyses.encode.solvers: primal ridge, himalaya, laws, refusals."""
+"""analyses.encode.solvers: primal ridge, statsmodels, himalaya, laws, refusals."""
 
 import numpy as np
 import pytest
@@ -60,6 +60,22 @@ def test_dual_weights_are_the_closed_form(rng, n_features):
     for v, a in enumerate(alpha):
         expected = np.linalg.solve(x0 @ x0.T + a * np.eye(len(x)), y0[:, v])
         np.testing.assert_allclose(dual[:, v], expected, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_features", [5, 100])
+def test_statsmodels_agrees(rng, n_features):
+    """Its ridge minimizes RSS / (2 n) + penalty |w|^2 / 2."""
+    import statsmodels.api as sm
+
+    x, y = make(rng, n_features=n_features)
+    alpha = ALPHAS[rng.integers(len(ALPHAS), size=y.shape[1])]
+    fold = half(len(x))
+    guess, mean = predict_fold(spectrum(x, fold), y, fold, alpha=alpha)
+    centered = x - x[fold.train].mean(axis=0)
+    for v, a in enumerate(alpha):
+        model = sm.OLS(y[fold.train, v] - mean[v], centered[fold.train])
+        peer = model.fit_regularized(alpha=a / fold.train.sum(), L1_wt=0.0)
+        np.testing.assert_allclose(guess[:, v], peer.predict(centered[fold.test]), rtol=1e-7)
 
 
 @pytest.mark.parametrize("n_targets", [2, 200])  # both ways to multiply
