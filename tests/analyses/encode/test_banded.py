@@ -6,7 +6,7 @@ import pytest
 from bids_dnn.analyses.encode.banded import Search, fit_banded
 from bids_dnn.analyses.encode.banded_search import draw_weights
 from bids_dnn.analyses.encode.layer import fit_layer
-from bids_dnn.analyses.encode.scores import score_r2
+from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.stats.folds import by_stimulus
 from bids_dnn.stats.kernels import center_grams
@@ -156,6 +156,20 @@ def test_the_split_is_himalayas(rng):
 
 
 # --- Simulated truth
+
+
+@pytest.mark.whole
+def test_noise_is_not_predicted(rng):
+    """See `test_layer`: the expected r is 0 exactly, whatever was chosen on training images."""
+    r, explained = [], []
+    for _ in range(40):
+        x, z = rng.normal(size=(30, 8)), rng.normal(size=(30, 5))
+        y, cut = rng.normal(size=(30, 1)) + rng.normal(size=(30, 4)), splits(rng, 30)
+        found = fit_banded(grams([x, z]), y, **cut, search=Search(ALPHAS, n_candidates=4))
+        r.append(np.nanmean(score_units(y, found.guess, cut["folds"])))
+        explained.append(found.r2.mean())
+    assert abs(np.mean(r)) < 4 * np.std(r) / np.sqrt(len(r))
+    assert -0.3 < np.mean(explained) < 0
 
 
 def test_noise_beside_a_space_gets_a_negligible_share_and_costs_nothing(rng):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bids_dnn.analyses.encode.layer import fit_layer
-from bids_dnn.analyses.encode.scores import score_r2
+from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.analyses.encode.select import SELECTIONS
 from bids_dnn.stats.folds import by_stimulus
 from bids_dnn.stats.metrics import r2
@@ -72,6 +72,23 @@ def test_units_reach_the_r2_of_the_best_linear_predictor(rng, select):
         select=select,
     )
     known_r2.check(known, r2_of(known.y, found, known.folds))
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+def test_noise_is_not_predicted(rng, select):
+    """The expected r is 0 exactly: turned about its mean, a test fold's noise is as likely.
+
+    Draws are independent, units within one are not. Above 4 standard errors once in 10^4.
+    """
+    r, explained = [], []
+    for _ in range(100):
+        _, _, folds, inner = make(rng, n=30)
+        x, y = rng.normal(size=(30, 8)), rng.normal(size=(30, 1)) + rng.normal(size=(30, 4))
+        found = fit_layer(x @ x.T, y, folds=folds, inner=inner, alphas=None, select=select)
+        r.append(np.nanmean(score_units(y, found.guess, folds)))
+        explained.append(r2_of(y, found, folds).mean())
+    assert abs(np.mean(r)) < 4 * np.std(r) / np.sqrt(len(r))
+    assert -0.15 < np.mean(explained) < 0
 
 
 def test_the_scale_and_offset_of_features_do_not_matter(rng):
