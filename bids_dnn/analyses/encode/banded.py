@@ -19,6 +19,8 @@ from bids_dnn.analyses.encode.banded_search import (
     CONCENTRATIONS,
     REACH,
     Index,
+    Mask,
+    Space,
     Teaching,
     draw_weights,
     groups,
@@ -132,7 +134,7 @@ class BandedFit:
 
 
 def fit_banded(
-    grams: Sequence[Array],
+    grams: Sequence[Space],
     truth: Values,
     *,
     folds: Sequence[Fold],
@@ -149,8 +151,9 @@ def fit_banded(
 
     Parameters
     ----------
-    grams : n_spaces of (n_stimuli, n_stimuli)
-        Inner products of each space's features, not centered.
+    grams : n_spaces of (n_stimuli, n_stimuli), or of functions
+        Inner products of each space's features, not centered. A function is given the training
+        images (n_stimuli,) bool of each fold, and returns the matrix as these teach it.
     truth : (n_stimuli, n_units)
         Responses to each image.
     folds
@@ -183,13 +186,12 @@ def fit_banded(
     Dupre la Tour et al. (2022), NeuroImage 264:119728, doi:10.1016/j.neuroimage.2022.119728
     (the product measure is its equation of the split R^2).
     """
-    n, n_units = truth.shape
+    n_units = truth.shape[1]
     kept = tuple(n_components) or (0,) * len(grams)
-    if not len(grams) or len(kept) != len(grams) or any(one.shape != (n, n) for one in grams):
+    if not len(grams) or len(kept) != len(grams):
         raise ShapeError(
-            f"The Gram matrices have shapes {[one.shape for one in grams]}, with {len(kept)} "
-            f"numbers of components, for responses of shape {truth.shape}.",
-            mend="Give one (n_stimuli, n_stimuli) a feature space, and one number of components.",
+            f"There are {len(grams)} Gram matrices, with {len(kept)} numbers of components.",
+            mend="Give one or more feature spaces, and a number of components for each.",
         )
     if any(kept) and search.select != "inner":
         raise ConfigError(
@@ -209,9 +211,10 @@ def fit_banded(
     gain, sst = np.zeros((len(grams), n_units)), np.zeros(n_units)
     for f, fold in enumerate(folds):
         own = truth if teaching is None else teaching[f]
-        spaces = teach(grams, fold.train, kept)
+        full = as_taught(grams, fold.train)
+        spaces = teach(full, fold.train, kept)
         start = _choose(spaces, own[fold.train], candidates, inner[f], search, batch)
-        for where, parts, told in _predict(grams, spaces, own, fold, start, batch):
+        for where, parts, told in _predict(full, spaces, own, fold, start, batch):
             whole = parts.sum(axis=0)
             guess[np.ix_(fold.test, where)] = whole
             gain[:, where] += np.einsum("iav,av->iv", parts, 2 * told - whole)
@@ -224,6 +227,30 @@ def fit_banded(
     low, high = search.alphas.min() * (1 + EDGE), search.alphas.max() * (1 - EDGE)
     at_edge = ((alpha <= low) | (alpha >= high)) & (len(search.alphas) > 1)
     return BandedFit(guess, split.sum(axis=0), split, weights, alpha, at_edge)
+
+
+def as_taught(grams: Sequence[Space], train: Mask) -> list[Array]:
+    """Return the Gram matrix of each space as some training images teach it.
+
+    Parameters
+    ----------
+    grams
+        As in `fit_banded`.
+    train : (n_stimuli,) bool
+
+    Raises
+    ------
+    ShapeError
+        If one is not (n_stimuli, n_stimuli).
+    """
+    made = [one(train) if callable(one) else one for one in grams]
+    if any(one.shape != (len(train), len(train)) for one in made):
+        raise ShapeError(
+            f"The Gram matrices have shapes {[one.shape for one in made]}, for {len(train)} "
+            "stimuli.",
+            mend="Give one (n_stimuli, n_stimuli) a feature space.",
+        )
+    return made
 
 
 def _choose(

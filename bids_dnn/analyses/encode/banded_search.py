@@ -7,7 +7,7 @@ matrix, `s` and `u` its eigenvalues and eigenvectors, `z` responses in them, `a`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 Single = NDArray[np.float32]
 Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Space = Array | Callable[[Mask], Array]
 CONCENTRATIONS = (0.1, 1.0)
 REACH = 3
 FALLS = 2  # a descent goes on where so many times its last fall would win
@@ -127,9 +129,35 @@ def draw_weights(
     return np.vstack([fixed, *drawn])
 
 
-def teach(
-    grams: Sequence[Array], train: NDArray[np.bool_], n_components: Sequence[int]
-) -> Teaching:
+def spread_over(gram: Array, train: Mask) -> float:
+    """Return the mean diagonal of a training set's centered Gram matrix; 0 where that is rounding.
+
+    Parameters
+    ----------
+    gram : (n, n)
+        Not centered.
+    train : (n,) bool
+
+    Raises
+    ------
+    ShapeError
+        If the Gram matrix is not square, or `train` has another length.
+    NotEnoughDataError
+        If `train` names no image.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [99.0]])
+    >>> spread_over(x @ x.T, np.array([True, True, False]))
+    1.0
+    """
+    own = gram[np.ix_(train, train)]
+    everything = np.ones(len(own), dtype=np.bool_)
+    spread = float(np.trace(centered(own, everything)))
+    return spread / len(own) if spread > VARIES * float(np.trace(own)) else 0.0
+
+
+def teach(grams: Sequence[Array], train: Mask, n_components: Sequence[int]) -> Teaching:
     """Bring the training images' Gram matrices to one scale.
 
     Parameters
@@ -149,10 +177,8 @@ def teach(
     n_train = int(train.sum())
     made, scales = np.zeros((len(grams), n_train, n_train)), np.full(len(grams), np.inf)
     for i, gram in enumerate(grams):
-        own = gram[np.ix_(train, train)]
-        scale = float(np.trace(centered(own, np.ones(n_train, dtype=np.bool_)))) / n_train
-        if scale > VARIES * float(np.trace(own)) / n_train:
-            made[i], scales[i] = own / scale, scale
+        if scale := spread_over(gram, train):
+            made[i], scales[i] = gram[np.ix_(train, train)] / scale, scale
     return Teaching(made, scales, tuple(n_components))
 
 

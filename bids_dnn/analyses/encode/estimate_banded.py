@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
-from bids_dnn.analyses.encode.model import TARGETS, Extras, Keep, Model, Task
+from bids_dnn.analyses.encode.banded import BandedFit, Search, as_taught, fit_banded
+from bids_dnn.analyses.encode.banded_search import Mask, Space, spread_over
+from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task, plain
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
-from bids_dnn.containers.result import EVERY, StatMap, model_label
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.result import StatMap
 from bids_dnn.errors import ConfigError
-from bids_dnn.stats.kernels import VARIES, centered
 
 Array = NDArray[np.float64]
 SPACES = "all spaces"  # in place of a layer
@@ -101,31 +103,36 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     return extras
 
 
-def spaces_of(task: Task) -> dict[str, Array]:
-    """Return the Gram matrix of each feature space, by name.
+def spaces_of(task: Task) -> dict[str, Space]:
+    """Return each feature space, by name: a Gram matrix, or a function as `fit_banded` takes it.
 
-    Layers of a network that is one space are added, each divided by its variance, so that none
-    decides by its scale.
+    Layers of a network that is one space are added, each divided by its variance over the
+    training images of the fold, so that none decides by its scale.
 
     Parameters
     ----------
     task
     """
-    data = task.data
-    everything = np.ones(len(data.stimuli), dtype=np.bool_)
-    made: dict[str, Array] = {}
+    stimuli = task.data.stimuli
+    if task.choices.spaces == "layer":
+        return {f"{one.network} {one.layer}": one.take(stimuli) for one in task.grams}
+    layers: dict[str, list[FeatureGram]] = {}
     for gram in task.grams:
-        values = gram.take(data.stimuli)
-        if task.choices.spaces == "layer":
-            made[f"{gram.network} {gram.layer}"] = values
-            continue
-        spread = float(np.trace(centered(values, everything)))
-        if spread > VARIES * float(np.trace(values)):
-            made[gram.network] = made.get(gram.network, 0.0) + values / spread
-    return made
+        layers.setdefault(gram.network, []).append(gram)
+    return {name: partial(_joined, grams, stimuli) for name, grams in layers.items()}
 
 
-def _components(task: Task, grams: Mapping[str, Array]) -> dict[str, int]:
+def _joined(layers: Sequence[FeatureGram], stimuli: Sequence[str], train: Mask) -> Array:
+    """Add layers, each divided by its variance over some training images; one at a time."""
+    total = np.zeros((len(stimuli), len(stimuli)))
+    for layer in layers:
+        gram = layer.take(stimuli)
+        if spread := spread_over(gram, train):
+            total += gram / spread
+    return total
+
+
+def _components(task: Task, grams: Mapping[str, Space]) -> dict[str, int]:
     """Return how many principal components of each space are kept; 0 = all."""
     if task.choices.spaces == "layer":
         return {f"{one.network} {one.layer}": one.n_components for one in task.grams}
@@ -138,7 +145,7 @@ def _components(task: Task, grams: Mapping[str, Array]) -> dict[str, int]:
     return dict.fromkeys(grams, 0)
 
 
-def _search(task: Task, grams: list[Array]) -> Search:
+def _search(task: Task, grams: Sequence[Space]) -> Search:
     """Return how weights are sought: on inner folds unless said otherwise, refined there."""
     choices = task.choices
     select: Selection = "inner" if choices.select == "auto" else choices.select
@@ -152,13 +159,14 @@ def _search(task: Task, grams: list[Array]) -> Search:
     )
 
 
-def _grid(task: Task, grams: list[Array]) -> Array:
+def _grid(task: Task, grams: Sequence[Space]) -> Array:
     """Return the penalties that the spectra of all spaces and of their equal mix ask for."""
     fold = task.data.folds[0]
     train = np.ix_(fold.train, fold.train)
-    spectra = [decompose(gram[train], gram[train]) for gram in grams]
+    full = as_taught(grams, fold.train)
+    spectra = [decompose(gram[train], gram[train]) for gram in full]
     scales = [one.scale if len(one.values) else 1.0 for one in spectra]
-    parts = [g[train] / a for g, a in zip(grams, scales, strict=True)]
+    parts = [g[train] / a for g, a in zip(full, scales, strict=True)]
     mixed = np.mean(parts, axis=0)
     found = [penalty_grid(one) for one in (*spectra, decompose(mixed, mixed))]
     steps = np.unique(np.round(2 * np.log10(np.concatenate(found))))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
+from bids_dnn.analyses.encode.banded_search import Space
 from bids_dnn.analyses.encode.solvers import BATCH
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
@@ -40,7 +41,7 @@ class Partition:
 
 
 def partition_variance(
-    grams: Mapping[str, Array],
+    grams: Mapping[str, Space],
     truth: Values,
     *,
     folds: Sequence[Fold],
@@ -54,8 +55,8 @@ def partition_variance(
 
     Parameters
     ----------
-    grams : each (n_stimuli, n_stimuli)
-        Two to four feature spaces by name, not centered.
+    grams
+        Two to four feature spaces by name; each as in `banded.fit_banded`.
     truth, folds, inner, search, teaching, batch
         As in `banded.fit_banded`.
     n_components

@@ -291,6 +291,21 @@ def test_teaching_replaces_what_training_images_say(rng):
         np.testing.assert_array_equal(found.guess[fold.test], one.guess[fold.test])
 
 
+def test_a_space_may_be_what_training_images_make_of_it(rng):
+    xs, y, cut = make(rng)
+    asked = []
+
+    def gram(train):
+        asked.append(train)
+        return xs[0] @ xs[0].T / train.sum()
+
+    given = [gram, *grams(xs)[1:]]
+    found = fit_banded(given, y, **cut, search=COARSE)
+    np.testing.assert_array_equal(asked, [fold.train for fold in cut["folds"]])
+    plainly = fit_banded(grams(xs), y, **cut, search=COARSE)
+    np.testing.assert_allclose(found.guess, plainly.guess, rtol=1e-5, atol=1e-6)
+
+
 def test_an_edge_of_the_grid_is_told(rng):
     xs, y, cut = make(rng)
     y[:, 0] = rng.normal(size=60)
@@ -325,7 +340,7 @@ def test_wrong_searches_are_refused(changes, match):
 
 def test_shapes_that_do_not_fit_are_refused(rng):
     xs, y, cut = make(rng)
-    with pytest.raises(ShapeError, match=r"\(59, 59\).*\(60, 10\)"):
+    with pytest.raises(ShapeError, match=r"\(59, 59\).*60 stimuli"):
         fit_banded([np.eye(60), np.eye(59)], y, **cut, search=COARSE)
     with pytest.raises(ShapeError, match="with 2 numbers of components"):
         fit_banded(grams(xs), y, **cut, search=COARSE, n_components=[1, 2])
