@@ -24,6 +24,7 @@ from bids_dnn.analyses.encode.banded_search import (
     Teaching,
     draw_weights,
     groups,
+    reduced,
     search_weights,
     teach,
 )
@@ -32,7 +33,6 @@ from bids_dnn.analyses.encode.solvers import BATCH
 from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.kernels import principal
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -294,10 +294,7 @@ def _predict(
 
     Shapes (n,), (n_spaces, n_test, n) and (n_test, n).
     """
-    full = [
-        principal(gram, fold.train, n) if n else gram
-        for gram, n in zip(grams, spaces.n_components, strict=True)
-    ]
+    full = reduced(grams, fold.train, spaces.n_components)
     train, test = centered_stack(
         [k[np.ix_(fold.train, fold.train)] / a for k, a in zip(full, spaces.scales, strict=True)],
         [k[np.ix_(fold.test, fold.train)] / a for k, a in zip(full, spaces.scales, strict=True)],

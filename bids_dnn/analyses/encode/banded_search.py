@@ -8,7 +8,7 @@ matrix, `s` and `u` its eigenvalues and eigenvectors, `z` responses in them, `a`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,17 +50,18 @@ class Teaching:
     grams: Array
     scales: Array
     n_components: tuple[int, ...]
+    _seen: dict[Fold, Array] = field(default_factory=dict, repr=False)
 
     def seen_by(self, split: Fold) -> Array:
-        """Return the Gram matrices (n_spaces, n, n) as the split's training images see them."""
+        """Return the Gram matrices (n_spaces, n, n) as the split's training images see them.
+
+        Components are learnt the first time that a split is asked for.
+        """
         if not any(self.n_components):
             return self.grams
-        return np.stack(
-            [
-                principal(gram, split.train, n) if n else gram
-                for gram, n in zip(self.grams, self.n_components, strict=True)
-            ]
-        )
+        if split not in self._seen:
+            self._seen[split] = np.stack(reduced(self.grams, split.train, self.n_components))
+        return self._seen[split]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +128,30 @@ def draw_weights(
         for k in range(n_candidates - len(fixed))
     ]
     return np.vstack([fixed, *drawn])
+
+
+def reduced(grams: Sequence[Array], train: Mask, n_components: Sequence[int]) -> list[Array]:
+    """Keep the first principal components of each space, learnt on some training images.
+
+    Parameters
+    ----------
+    grams : n_spaces of (n, n)
+        Not centered.
+    train : (n,) bool
+    n_components : n_spaces
+        0 = the space is left as it is.
+
+    Raises
+    ------
+    ShapeError
+        If a Gram matrix is not square, or `train` has another length.
+    NotEnoughDataError
+        If `train` names no image.
+    """
+    return [
+        principal(gram, train, n) if n else gram
+        for gram, n in zip(grams, n_components, strict=True)
+    ]
 
 
 def spread_over(gram: Array, train: Mask) -> float:

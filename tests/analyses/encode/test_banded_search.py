@@ -121,6 +121,7 @@ def test_components_are_learnt_in_each_split(rng):
     np.testing.assert_allclose(
         spaces.seen_by(folds[0])[0], principal(gram, folds[0].train, 4), atol=1e-10
     )
+    assert spaces.seen_by(folds[0]) is spaces.seen_by(folds[0])  # learnt once
 
 
 def test_a_scale_is_the_variance_of_training_features(rng):
