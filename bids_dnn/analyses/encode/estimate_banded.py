@@ -69,7 +69,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
             teaching=data.teaching,
             n_components=n_components,
         )
-        made = list(found.fits.values())[-1]
+        made = found.whole
         parts: Mapping[str, Array] = found.parts
     else:
         made = fit_banded(

@@ -28,15 +28,18 @@ class Partition:
 
     Parameters
     ----------
-    fits
-        The fit of each set of spaces, by its names joined with ``&``; the last is that of all.
+    whole
+        The fit of all spaces.
+    r2 : each (n_units,)
+        Of each set of spaces, by its names joined with ``&``; the last is that of all.
     parts : each (n_units,)
         The R^2 that only the spaces named share: ``a`` is unique to a, ``a&b`` is told by a and
         by b alike, but by no other. Sum to the R^2 of all. May be negative, by noise or where
         spaces help each other (suppression); NaN where the responses do not vary.
     """
 
-    fits: dict[str, BandedFit]
+    whole: BandedFit
+    r2: dict[str, Array]
     parts: dict[str, Array]
 
 
@@ -89,10 +92,10 @@ def partition_variance(
             f"{wrong[0]!r} holds {JOIN!r} or is no feature space; there are {names}.",
             mend=f"Name spaces without {JOIN!r}, and components by these names.",
         )
-    fits = {}
+    r2 = {}
     for size in range(1, len(names) + 1):
         for subset in combinations(names, size):
-            fits[JOIN.join(subset)] = fit_banded(
+            made = fit_banded(
                 [grams[name] for name in subset],
                 truth,
                 folds=folds,
@@ -102,7 +105,8 @@ def partition_variance(
                 n_components=[kept.get(name, 0) for name in subset],
                 batch=batch,
             )
-    return Partition(fits, divide({name: fit.r2 for name, fit in fits.items()}))
+            r2[JOIN.join(subset)] = made.r2
+    return Partition(made, r2, divide(r2))
 
 
 def divide(explained: Mapping[str, Array]) -> dict[str, Array]:

@@ -152,11 +152,11 @@ def test_parts_sum_to_the_whole_and_unique_ones_are_what_is_lost(rng):
     y[:, 2] = 1.0
     cut = splits(rng, 60)
     found = partition_variance(grams, y, **cut, search=SEARCH)
-    assert list(found.fits) == ["a", "b", "c", "a&b", "a&c", "b&c", "a&b&c"]
+    assert list(found.r2) == ["a", "b", "c", "a&b", "a&c", "b&c", "a&b&c"]
     whole = fit_banded(list(grams.values()), y, **cut, search=SEARCH)
-    np.testing.assert_array_equal(found.fits["a&b&c"].guess, whole.guess)
+    np.testing.assert_array_equal(found.whole.guess, whole.guess)
     np.testing.assert_allclose(sum(found.parts.values()), whole.r2, atol=1e-12)
-    np.testing.assert_allclose(found.parts["b"], whole.r2 - found.fits["a&c"].r2, atol=1e-12)
+    np.testing.assert_allclose(found.parts["b"], whole.r2 - found.r2["a&c"], atol=1e-12)
     assert np.isnan(found.parts["a&b"]).tolist() == [False, False, True, False, False]
 
 
@@ -178,7 +178,7 @@ def test_components_go_by_name(rng):
     cut = splits(rng, 60)
     found = partition_variance(grams, y, **cut, search=SEARCH, n_components={"b": 1})
     alone = fit_banded([grams["b"]], y, **cut, search=SEARCH, n_components=[1])
-    np.testing.assert_array_equal(found.fits["b"].guess, alone.guess)
+    np.testing.assert_array_equal(found.r2["b"], alone.r2)
 
 
 @pytest.mark.parametrize("n_spaces", [0, 1, 5])
