@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.result import EVERY, Result
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.inference import fdr, sign_flip, t_interval, t_one_sided
+from bids_dnn.stats.metrics import finite_mean
 
 Array = NDArray[np.floating[Any]]
 Test = Literal["sign-flip", "t"]
@@ -185,7 +186,7 @@ def _row(
         metrics
         | {
             "n_participants": len(scores),
-            "score": _mean(scores),
+            "score": finite_mean(scores),
             "ci_low": low,
             "ci_high": high,
             "p": p,
@@ -195,13 +196,8 @@ def _row(
                 name for name in everyone if name not in set(part["participant"])
             ),
         }
-        | {name: _mean(part[name].to_numpy(float)) for name in FURTHER[analysis]}
+        | {name: finite_mean(part[name].to_numpy(float)) for name in FURTHER[analysis]}
     )
-
-
-def _mean(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else np.nan
 
 
 def _corrected(p: pd.Series[float], family: pd.Series[str], correct: str) -> Array:

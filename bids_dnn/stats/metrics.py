@@ -188,6 +188,28 @@ def fev_explained(truth: Array, guess: Array, stimuli: Sequence[str]) -> NDArray
     return np.where(known, (total - error) / np.where(known, explainable, 1.0), np.nan)
 
 
+def finite_mean(values: Array) -> float:
+    """Return the mean of what was measured.
+
+    Parameters
+    ----------
+    values : any shape
+        NaN and infinite ones are left out.
+
+    Returns
+    -------
+    mean : float
+        NaN where none is left.
+
+    Examples
+    --------
+    >>> finite_mean(np.array([1.0, np.nan, 3.0]))
+    2.0
+    """
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 def _same_shape(truth: Labels, guess: Labels) -> None:
     if truth.shape != guess.shape:
         raise ShapeError(

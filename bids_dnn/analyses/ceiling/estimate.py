@@ -14,6 +14,7 @@ from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.stats.ceiling import by_fev, ceiling_of, fev, ncsnr, signal_to_noise, split_half
 from bids_dnn.stats.leakage import ceiling_doubts
+from bids_dnn.stats.metrics import finite_mean
 from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
@@ -153,18 +154,13 @@ def _row(
     units: NDArray[np.intp],
 ) -> dict[str, Any]:
     columns = np.searchsorted(units, region.units)
-    score = _mean(estimate[columns])
+    score = finite_mean(estimate[columns])
     return {
         "region": region.name,
         "method": method,
         "metric": "reliability",
         "score": score,
         "ceiling": float(ceiling_of(np.array([score]))[0]),
-        "score_single": np.nan if single is None else _mean(single[columns]),
+        "score_single": np.nan if single is None else finite_mean(single[columns]),
         "n_units": int(np.isfinite(estimate[columns]).sum()),
     }
-
-
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -29,7 +29,7 @@ from bids_dnn.analyses.encode.banded_search import (
     teach,
 )
 from bids_dnn.analyses.encode.select import SELECTIONS, Selection
-from bids_dnn.analyses.encode.solvers import BATCH
+from bids_dnn.analyses.encode.solvers import BATCH, lesson_of
 from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.folds import Fold
@@ -210,7 +210,7 @@ def fit_banded(
     alpha = np.empty((len(folds), n_units))
     gain, sst = np.zeros((len(grams), n_units)), np.zeros(n_units)
     for f, fold in enumerate(folds):
-        own = truth if teaching is None else teaching[f]
+        own = lesson_of(truth, teaching, f)
         full = as_taught(grams, fold.train)
         spaces = teach(full, fold.train, kept)
         start = _choose(spaces, own[fold.train], candidates, inner[f], search, batch)

@@ -60,7 +60,7 @@ class Teaching:
         if not any(self.n_components):
             return self.grams
         if split not in self._seen:
-            self._seen[split] = np.stack(reduced(self.grams, split.train, self.n_components))
+            self._seen[split] = np.stack(reduced(list(self.grams), split.train, self.n_components))
         return self._seen[split]
 
 

@@ -13,6 +13,7 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.deal import FEWEST, deal
 from bids_dnn.analyses.encode.explained import Showings, showings_of
 from bids_dnn.analyses.encode.select import Selection
+from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
@@ -24,6 +25,7 @@ from bids_dnn.stats.regions import RegionUnits, region_units
 
 Array = NDArray[np.float64]
 BLOCK = 1024
+TARGETS = ("units", "mean")
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
     "ncsnr": lambda values, stimuli, _: ncsnr(values, stimuli),
     "fev": lambda values, stimuli, _: by_fev(values, stimuli),
@@ -99,6 +101,14 @@ class Data:
         """Return the column of `truth` that holds the mean of a region, by its place."""
         return np.array([self.n_units + place], dtype=np.intp)
 
+    def places(self) -> list[tuple[RegionUnits, str, NDArray[np.intp]]]:
+        """Return what is scored: each region's units, then its mean, with columns of `truth`."""
+        return [
+            (region, target, columns)
+            for place, (region, own) in enumerate(self.regions)
+            for target, columns in zip(TARGETS, (own, self.mean_of(place)), strict=True)
+        ]
+
     def tested(self) -> NDArray[np.bool_]:
         """Mark the stimuli that some fold tests, (n_stimuli,)."""
         marks: NDArray[np.bool_] = np.any([fold.test for fold in self.folds], axis=0)
@@ -106,7 +116,7 @@ class Data:
 
     def taught(self, place: int) -> NDArray[np.float32]:
         """Return the responses (as `truth`) from which a fold learns, by the fold's place."""
-        return self.truth if self.teaching is None else self.teaching[place]
+        return lesson_of(self.truth, self.teaching, place)
 
     def training_means(self) -> list[Array]:
         """Return the mean response of the training images of each fold."""
@@ -220,14 +230,14 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
     dealt = deal(responses, names, choices)
     disturbing, warnings = nuisance_columns(responses.samples, choices.nuisance)
     truth = _mean_by(values, which, len(names))
-    taught, repeated = None, values
+    teaching, repeated = None, values
     cleaning: tuple[tuple[Array, Array], ...] = ()
     if disturbing.shape[1]:
-        taught = tuple(
+        teaching = tuple(
             _mean_by(_without(disturbing, values, fold.train[which]), which, len(names))
             for fold in dealt.folds
         )
-        for fold, own in zip(dealt.folds, taught, strict=True):
+        for fold, own in zip(dealt.folds, teaching, strict=True):
             rows = fold.test if len(dealt.folds) > 1 else fold.train | fold.test
             truth[rows] = own[rows]
         of_images = _known_mean(disturbing, which, len(names))
@@ -249,7 +259,7 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         ),
         select=dealt.select,
         showings=showings_of(repeated, which[tested], len(names)),
-        teaching=taught,
+        teaching=teaching,
         cleaning=cleaning,
         warnings=tuple(warnings),
         shares_runs=dealt.shares_runs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, as_taught, fit_banded
 from bids_dnn.analyses.encode.banded_search import Mask, Space, spread_over
-from bids_dnn.analyses.encode.model import ALL, TARGETS, Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.model import ALL, Extras, Keep, Model, Task, plain
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import StatMap
 from bids_dnn.errors import ConfigError
+from bids_dnn.stats.metrics import finite_mean
 
 Array = NDArray[np.float64]
 SPACES = "all spaces"  # in place of a layer
@@ -53,6 +55,12 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     n_components = _components(task, grams)
     search = _search(task, list(grams.values()))
     task.say(f"banded ridge on {len(grams)} feature spaces")
+    how: dict[str, Any] = {
+        "folds": data.folds,
+        "inner": data.inner,
+        "search": search,
+        "teaching": data.teaching,
+    }
     if choices.is_partitioned:
         if len(grams) > MOST:
             raise ConfigError(
@@ -60,30 +68,14 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
                 f"{MOST} can be divided at most.",
                 mend="Name fewer layers, or join those of a network (encode.spaces = 'network').",
             )
-        found = partition_variance(
-            grams,
-            data.truth,
-            folds=data.folds,
-            inner=data.inner,
-            search=search,
-            teaching=data.teaching,
-            n_components=n_components,
-        )
+        found = partition_variance(grams, data.truth, n_components=n_components, **how)
         made = found.whole
         parts: Mapping[str, Array] = found.parts
     else:
-        made = fit_banded(
-            list(grams.values()),
-            data.truth,
-            folds=data.folds,
-            inner=data.inner,
-            search=search,
-            teaching=data.teaching,
-            n_components=tuple(n_components.values()),
-        )
+        kept = tuple(n_components.values())
+        made = fit_banded(list(grams.values()), data.truth, n_components=kept, **how)
         parts = {}
-    columns, places = np.arange(data.truth.shape[1]), task.shared_places()
-    keep(Model("banded", EVERY, SPACES, made.guess, columns, places))
+    keep(Model.of_all(("banded", ALL, SPACES), made.guess, data))
     extras = Extras(
         tables={"spaces": _spaces_table(task, made, list(grams))},
         maps=_maps(task, made, list(grams), parts),
@@ -176,13 +168,13 @@ def _grid(task: Task, grams: Sequence[Space]) -> Array:
 def _spaces_table(task: Task, made: BandedFit, names: list[str]) -> pd.DataFrame:
     rows = [
         (
-            task.data.regions[place // 2][0].name,
-            TARGETS[place % 2],
+            region.name,
+            target,
             name,
-            _mean(made.split[k, columns]),
+            finite_mean(made.split[k, columns]),
             float(made.weights[:, k, columns].mean()),
         )
-        for place, columns in enumerate(task.shared_places())
+        for region, target, columns in task.data.places()
         for k, name in enumerate(names)
     ]
     return pd.DataFrame(rows, columns=["region", "target", "space", "r2", "weight"])
@@ -190,8 +182,8 @@ def _spaces_table(task: Task, made: BandedFit, names: list[str]) -> pd.DataFrame
 
 def _partition_table(task: Task, parts: Mapping[str, Array]) -> pd.DataFrame:
     rows = [
-        (task.data.regions[place // 2][0].name, TARGETS[place % 2], name, _mean(values[columns]))
-        for place, columns in enumerate(task.shared_places())
+        (region.name, target, name, finite_mean(values[columns]))
+        for region, target, columns in task.data.places()
         for name, values in parts.items()
     ]
     return pd.DataFrame(rows, columns=["region", "target", "part", "r2"])
@@ -221,8 +213,3 @@ def _maps(
         for name in names
         if name in parts
     ]
-
-
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -92,9 +92,7 @@ def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
         weighs = np.abs(made.readout.space()).astype(np.float64)
         total = weighs.sum(axis=(1, 2), keepdims=True)
         space += weighs / np.where(total > 0, total, 1.0) / len(data.folds)
-    columns = np.arange(data.truth.shape[1])
-    model = Model(kind, maps.network, maps.layer, guess, columns, task.shared_places())
-    return model, space
+    return Model.of_all((kind, maps.network, maps.layer), guess, data), space
 
 
 def _fields(task: Task, maps: FeatureMaps, space: Array) -> pd.DataFrame:

@@ -53,7 +53,6 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
     """
     data, choices = task.data, task.choices
     alphas = None if choices.alphas is None else np.asarray(choices.alphas, dtype=np.float64)
-    columns, places = np.arange(data.truth.shape[1]), task.shared_places()
     taken = ChosenLayer(data.folds, *data.truth.shape)
     penalties: list[pd.DataFrame] = []
     flat: list[str] = []  # layers that answer all images alike
@@ -71,9 +70,8 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         )
         taken.offer(g, made)
         penalties.append(chosen_penalties(gram, made, data))
-        model = Model(
-            "ridge", gram.network, gram.layer, made.guess, columns, places, made.operator
-        )
+        names = ("ridge", gram.network, gram.layer)
+        model = Model.of_all(names, made.guess, data, operator=made.operator)
         keep(model)
         flat += [] if made.operator.any() else [model.label()]
     counted = pd.concat(penalties, ignore_index=True)
@@ -87,7 +85,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         },
     )
     if len(task.grams) > 1:
-        keep(Model("ridge", EVERY, CHOSEN, taken.guess, columns, places))
+        keep(Model.of_all(("ridge", ALL, CHOSEN), taken.guess, data))
         extras.tables["assignment"] = assignment_table(taken, task.grams, data)
         extras.maps.append(layer_map(taken, task.grams, data))
     return extras

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.select import Selection, choose_and_predict, edges_of
-from bids_dnn.analyses.encode.solvers import Array, mix_penalties
+from bids_dnn.analyses.encode.solvers import Array, lesson_of, mix_penalties
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.stats.folds import Fold
 
@@ -96,7 +96,7 @@ def fit_layer(
         )
         scale = found.scale if len(found.values) else 1.0  # features that do not vary
         penalties = (penalty_grid(found) if alphas is None else alphas) * scale
-        own = truth if teaching is None else teaching[f]
+        own = lesson_of(truth, teaching, f)
         made = choose_and_predict(
             select, found, gram, own, fold=fold, inner=splits, alphas=penalties
         )

@@ -17,7 +17,8 @@ from bids_dnn.containers.result import StatMap, model_label
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.intp]
-TARGETS = ("units", "mean")
+ALL = "*"  # in place of a network's name
+CHOSEN = "chosen layer"  # in place of a layer: what units chose on training images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,29 @@ class Model:
     columns: Columns
     places: Sequence[Columns]
     operator: Array | None = None
+
+    @classmethod
+    def of_all(
+        cls,
+        names: tuple[str, str, str],
+        guess: NDArray[np.float32],
+        data: Data,
+        *,
+        operator: Array | None = None,
+    ) -> Model:
+        """Return a model that predicts the columns of `Data.truth`, each once.
+
+        Parameters
+        ----------
+        names
+            Of estimator, network and layer.
+        guess : (n_stimuli, n_units + n_regions) float32
+        data
+        operator
+            As above.
+        """
+        places = [columns for *_, columns in data.places()]
+        return cls(*names, guess, np.arange(guess.shape[1]), places, operator)
 
     def label(self) -> str:
         """Return the ``model-`` label."""
@@ -88,15 +112,6 @@ class Task:
     device: str
     say: Callable[[str], None]
     maps: Sequence[FeatureMaps] = ()
-
-    def shared_places(self) -> list[Columns]:
-        """Return the columns of `Data.truth` of each region's units, then of its mean."""
-        data = self.data
-        return [
-            columns
-            for place, (_, own) in enumerate(data.regions)
-            for columns in (own, data.mean_of(place))
-        ]
 
 
 @dataclass(slots=True, eq=False)

@@ -100,6 +100,21 @@ def cross_validate(
     return loss / len(folds)
 
 
+def lesson_of(truth: Values, teaching: Sequence[Values] | None, place: int) -> Values:
+    """Return the responses from which a fold learns.
+
+    Parameters
+    ----------
+    truth : (n_stimuli, n_units)
+    teaching : n_folds of (n_stimuli, n_units)
+        For each fold, the responses less the nuisance as its training samples teach it. None =
+        `truth` for all.
+    place : int
+        Of the fold.
+    """
+    return truth if teaching is None else teaching[place]
+
+
 def column_squares(values: Values) -> Values:
     """Return the sum of squares of each column: (n, n_targets) -> (n_targets,)."""
     made: Values = namespace(values).einsum("ij,ij->j", values, values)

@@ -14,7 +14,7 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.layer import LayerFit
-from bids_dnn.analyses.encode.model import TARGETS, Columns, Model
+from bids_dnn.analyses.encode.model import Columns, Model
 from bids_dnn.analyses.encode.scores import mean_r, score_interval
 from bids_dnn.analyses.encode.units import share_above_chance
 from bids_dnn.containers.features import FeatureGram
@@ -23,6 +23,7 @@ from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.ceiling import ceiling_of
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.leakage import ceiling_doubts
+from bids_dnn.stats.metrics import finite_mean
 
 Array = NDArray[np.float64]
 AT_EDGE = 0.1  # share of units and folds
@@ -140,8 +141,8 @@ def score_row(
         "median": float(np.median(known)) if known.size else float("nan"),
         "ceiling": top,
         "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
-        "r2": _mean(here.r2),
-        "fev_explained": _mean(here.fev),
+        "r2": finite_mean(here.r2),
+        "fev_explained": finite_mean(here.fev),
         "ci_low": low,
         "ci_high": high,
         "above_chance": float("nan") if is_mean else share_above_chance(units, own),
@@ -221,8 +222,7 @@ def assignment_table(taken: ChosenLayer, grams: Sequence[FeatureGram], data: Dat
     """Say how often each layer was chosen on training images, in each region and target."""
     rows = [
         (region.name, target, gram.network, gram.layer, float(share))
-        for place, (region, own) in enumerate(data.regions)
-        for target, columns in zip(TARGETS, (own, data.mean_of(place)), strict=True)
+        for region, target, columns in data.places()
         for gram, share in zip(grams, taken.shares(len(grams), columns), strict=True)
     ]
     return pd.DataFrame(rows, columns=["region", "target", "network", "layer", "share"])
@@ -342,6 +342,6 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
     return out
 
 
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
+def model_label(gram: FeatureGram) -> str:
+    """Return the ``model-`` label of a layer: network and layer, letters and digits only."""
+    return "+".join(re.sub(r"[^0-9A-Za-z]", "", part) for part in (gram.network, gram.layer))

@@ -13,8 +13,8 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
-from bids_dnn.analyses.encode.identify_tables import CANDIDATES, IDENTIFIED, identify_model
-from bids_dnn.analyses.encode.model import TARGETS, Model
+from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
+from bids_dnn.analyses.encode.model import ALL, CHOSEN, Model
 from bids_dnn.analyses.encode.patterns import Patterns
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units
@@ -69,8 +69,8 @@ class Tally:
             )
         units = scores.at(model.of_units(data.n_units))
         about = {"estimator": model.estimator, "network": model.network, "layer": model.layer}
-        for place, columns in enumerate(model.places):
-            region, target = data.regions[place // 2][0], TARGETS[place % 2]
+        places = zip(data.places(), model.places, strict=True)
+        for place, ((region, target, _), columns) in enumerate(places):
             row = score_row(model, columns, scores, units.p, (data, self.choices))
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
@@ -146,11 +146,7 @@ class Tally:
         drawn = draw_shuffles(data.folds, choices.n_permutations, rng)
         # the data as they are come first
         shuffles = np.vstack([np.arange(len(data.stimuli)), drawn])
-        alike = [
-            similarity(data.truth[:, columns])
-            for place, (_, own) in enumerate(data.regions)
-            for columns in (own, data.mean_of(place))
-        ]
+        alike = [similarity(data.truth[:, columns]) for *_, columns in data.places()]
         found = covariances(self._operators, alike, shuffles)  # (n, n_places, n_models)
         found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)
         known = np.isfinite(out.loc[exact, "score"].to_numpy(dtype=np.float64))
