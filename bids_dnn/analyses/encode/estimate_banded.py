@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, as_taught, fit_banded
-from bids_dnn.analyses.encode.banded_search import Mask, Space, spread_over
+from bids_dnn.analyses.encode.banded_search import Mask, Space, reduced, spread_over, teach
 from bids_dnn.analyses.encode.model import ALL, Extras, Keep, Model, Task, plain
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
@@ -53,7 +53,8 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
             mend="Name another layer or network (--network NAME@LAYER,LAYER), or use ridge.",
         )
     n_components = _components(task, grams)
-    search = _search(task, list(grams.values()))
+    kept = tuple(n_components.values())
+    search = _search(task, list(grams.values()), kept)
     task.say(f"banded ridge on {len(grams)} feature spaces")
     how: dict[str, Any] = {
         "folds": data.folds,
@@ -72,7 +73,6 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
         made = found.whole
         parts: Mapping[str, Array] = found.parts
     else:
-        kept = tuple(n_components.values())
         made = fit_banded(list(grams.values()), data.truth, n_components=kept, **how)
         parts = {}
     keep(Model.of_all(("banded", ALL, SPACES), made.guess, data))
@@ -137,13 +137,13 @@ def _components(task: Task, grams: Mapping[str, Space]) -> dict[str, int]:
     return dict.fromkeys(grams, 0)
 
 
-def _search(task: Task, grams: Sequence[Space]) -> Search:
+def _search(task: Task, grams: Sequence[Space], n_components: Sequence[int]) -> Search:
     """Return how weights are sought: on inner folds unless said otherwise, refined there."""
     choices = task.choices
     select: Selection = "inner" if choices.select == "auto" else choices.select
-    alphas = np.asarray(choices.alphas) if choices.alphas is not None else _grid(task, grams)
+    given = choices.alphas
     return Search(
-        alphas,
+        np.asarray(given) if given is not None else _grid(task, grams, n_components),
         n_candidates=choices.n_candidates,
         select=select,
         refine=select == "inner",
@@ -151,17 +151,19 @@ def _search(task: Task, grams: Sequence[Space]) -> Search:
     )
 
 
-def _grid(task: Task, grams: Sequence[Space]) -> Array:
-    """Return the penalties that the spectra of all spaces and of their equal mix ask for."""
-    fold = task.data.folds[0]
-    train = np.ix_(fold.train, fold.train)
-    full = as_taught(grams, fold.train)
-    spectra = [decompose(gram[train], gram[train]) for gram in full]
-    scales = [one.scale if len(one.values) else 1.0 for one in spectra]
-    parts = [g[train] / a for g, a in zip(full, scales, strict=True)]
-    mixed = np.mean(parts, axis=0)
-    found = [penalty_grid(one) for one in (*spectra, decompose(mixed, mixed))]
-    steps = np.unique(np.round(2 * np.log10(np.concatenate(found))))
+def _grid(task: Task, grams: Sequence[Space], n_components: Sequence[int]) -> Array:
+    """Return the penalties that the spectra of all spaces and of their equal mix ask for.
+
+    Of a space, those of the principal components that are kept.
+    """
+    train = task.data.folds[0].train
+    spaces = teach(as_taught(grams, train), train, n_components)
+    everything = np.ones(len(spaces.grams[0]), dtype=np.bool_)
+    seen = reduced(list(spaces.grams), everything, n_components)
+    spectra = [decompose(k, k) for k in (*seen, np.mean(seen, axis=0))]
+    # In units of all of a space's variance, as `Search` has them.
+    asked = [penalty_grid(one) * one.scale for one in spectra if len(one.values)]
+    steps = np.unique(np.round(2 * np.log10(np.concatenate(asked or [np.ones(1)]))))
     return np.asarray(10.0 ** (np.arange(steps[0], steps[-1] + 1) / 2))
 
 

@@ -196,6 +196,19 @@ def test_nuisance_and_components_reach_every_estimator(rng):
         assert gain > 0.05, name
 
 
+def test_banded_ridge_tries_the_penalties_that_kept_components_ask_for(rng):
+    responses, rois, grams = make(rng, n=48)
+    few = [replace(one, n_components=2) for one in grams]
+    whole, kept = (
+        np.array(run((responses, rois[:1], g), "banded").meta["banded"]["alphas"])
+        for g in (grams, few)
+    )
+    # the first two components have the larger variances, and leave fewer dimensions to shrink
+    assert kept.min() > whole.min()
+    assert kept.max() <= whole.max()
+    assert set(kept.round(9)) <= set(whole.round(9))
+
+
 def test_a_network_can_be_one_space(rng):
     responses, rois, grams = make(rng, n=48)
     other = replace(grams[1], network="other")
