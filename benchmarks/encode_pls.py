@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.cross_decomposition import PLSRegression
 
 from benchmarks import Device, Row, Size, time_both
-from bids_dnn.analyses.encode.pls_fit import fit_pls2
+from bids_dnn.analyses.encode.pls_fit import fit_groups
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ def ours(case: Case) -> tuple[Array, list[int]]:
     The Gram matrix is part of it. The predictions are without the mean of the training images.
     """
     gram = case.x @ case.x.T
-    made = fit_pls2(
+    made = fit_groups(
         gram, case.truth, folds=case.folds, inner=case.inner, n_components=case.n_components
     )
     return made.guess.astype(np.float64), made.n_components[:, 0].tolist()

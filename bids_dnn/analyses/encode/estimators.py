@@ -23,7 +23,7 @@ from bids_dnn.analyses.encode.model import (
     Model,
     Task,
 )
-from bids_dnn.analyses.encode.pls_fit import GramOf, PlsFit, fit_pls1, fit_pls2
+from bids_dnn.analyses.encode.pls_fit import GramOf, PlsFit, fit_groups
 from bids_dnn.analyses.encode.tables import (
     assignment_table,
     chosen_penalties,
@@ -106,49 +106,38 @@ def fit_pls(task: Task, keep: Keep) -> Extras:
         Table ``components``: how many were chosen.
     """
     data = task.data
-    joint = [own for _, own in data.regions]
-    columns = np.concatenate([*joint, *(data.mean_of(k) for k in range(len(joint)))])
-    ends = np.cumsum([0, *map(len, joint)])
+    places = data.places()
+    columns = np.concatenate([own for *_, own in places])  # a unit of two regions is in both
+    ends = np.cumsum([0, *(len(own) for *_, own in places)])
     groups = [np.arange(a, b) for a, b in pairwise(ends)]
-    places = [
-        one
-        for k, group in enumerate(groups)
-        for one in (group, np.array([ends[-1] + k], dtype=np.intp))
-    ]
     rows = []
     for g, gram in enumerate(task.grams):
         task.say(f"pls {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
-        units = _pls(task, gram, columns[: ends[-1]], groups)
-        means = _pls(task, gram, columns[ends[-1] :], None)
-        guess = np.hstack([units.guess, means.guess])
-        keep(Model("pls", gram.network, gram.layer, guess, columns, places))
-        for (region, _), group, mean in zip(
-            data.regions, groups, means.n_components.T, strict=True
-        ):
-            for target, chosen in (
-                ("units", units.n_components[:, group[0]]),
-                ("mean", mean),
-            ):
-                rows += [
-                    (region.name, target, gram.network, gram.layer, fold.name, int(k), units.most)
-                    for fold, k in zip(data.folds, chosen, strict=True)
-                ]
+        made = _pls(task, gram, columns, groups)
+        keep(Model("pls", gram.network, gram.layer, made.guess, columns, groups))
+        rows += [
+            (region.name, target, gram.network, gram.layer, fold.name, int(k[group[0]]), made.most)
+            for (region, target, _), group in zip(places, groups, strict=True)
+            for fold, k in zip(data.folds, made.n_components, strict=True)
+        ]
     names = ["region", "target", "network", "layer", "fold", "n_components", "most"]
     return Extras(tables={"components": pd.DataFrame(rows, columns=names)})
 
 
-def _pls(task: Task, gram: FeatureGram, columns: Columns, groups: list[Columns] | None) -> PlsFit:
-    """Fit some columns of the responses, in groups that share components, or each alone."""
+def _pls(task: Task, gram: FeatureGram, columns: Columns, groups: list[Columns]) -> PlsFit:
+    """Fit columns of the responses, in groups that share components."""
     data, whole = task.data, gram.take(task.data.stimuli)
-    teaching = None if data.teaching is None else [one[:, columns] for one in data.teaching]
     given: GramOf | np.ndarray = whole
     if gram.n_components:
         given = lambda train: principal(whole, train, gram.n_components)  # noqa: E731
-    truth = data.truth[:, columns]
-    folds, inner = data.folds, data.inner
-    if groups is None:
-        return fit_pls1(given, truth, folds=folds, inner=inner, teaching=teaching)
-    return fit_pls2(given, truth, folds=folds, inner=inner, groups=groups, teaching=teaching)
+    return fit_groups(
+        given,
+        data.truth[:, columns],
+        folds=data.folds,
+        inner=data.inner,
+        groups=groups,
+        teaching=data.teaching and [one[:, columns] for one in data.teaching],
+    )
 
 
 ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {

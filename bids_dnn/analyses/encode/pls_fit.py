@@ -1,8 +1,8 @@
 """Fit partial least squares to all units, the number of components chosen on inner folds.
 
-`fit_pls2` gives the units of a region their components together, `fit_pls1` gives each unit its
-own; both have the shape of `layer.fit_layer`. No number of components is fitted twice: the
-loss of each is summed while components come one after another.
+The units of a group are given their components together, a unit that is alone in its group has
+its own. No number of components is fitted twice: the loss of each is summed while components
+come one after another. One spectrum of each training set serves all groups.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from bids_dnn.analyses.encode.pls import joint_scores, refuse_no_component, single_scores
-from bids_dnn.analyses.encode.solvers import mix_penalties
+from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.analyses.encode.spectrum import Spectrum, decompose
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
@@ -24,11 +24,11 @@ from bids_dnn.stats.folds import Fold
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
+Columns = NDArray[np.intp]
 GramOf = Callable[[Mask], Array]
 MOST = 50
-BATCH = 128
+BATCH = 128  # units alone that are worked on at once, at 8 BATCH n_components n_stimuli bytes
 BLOCK = 4096
-PENALTIES = np.logspace(-4, 4, 9)  # of the operator, multiples of the mean diagonal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,42 +40,34 @@ class PlsFit:
     guess : (n_stimuli, n_units) float32
         Predictions less the mean of the training images, in the unit of the responses. NaN for
         images that no fold tests.
-    r2 : (n_units,)
-        1 - SSE / SST against the training mean; NaN where the responses do not vary.
     n_components : (n_folds, n_units) intp
         The chosen number; units that share components have the same.
     most : int
         The largest number that was tried: what was asked for, or what the smallest inner
         training set allows (its images less one).
-    operator : (n_stimuli, n_stimuli)
-        From responses to predictions by ridge with penalties of the whole range in equal
-        measure (`solvers.mix_penalties`), zero within a fold. Predictions by PLS are no linear
-        function of the responses, so that a permutation test asks the question of the same
-        features by way of this.
     """
 
     guess: NDArray[np.float32]
-    r2: Array
     n_components: NDArray[np.intp]
     most: int
-    operator: Array
 
 
-def fit_pls2(
+def fit_groups(
     gram: Array | GramOf,
     truth: Values,
     *,
     folds: Sequence[Fold],
     inner: Sequence[Sequence[Fold]],
     n_components: int = MOST,
-    groups: Sequence[NDArray[np.intp]] | None = None,
+    groups: Sequence[Columns] | None = None,
     teaching: Sequence[Values] | None = None,
     scale: bool = False,
 ) -> PlsFit:
-    """Predict each fold's images from the others, the units of a region by shared components.
+    """Predict each fold's images from the others, the units of a group by shared components.
 
-    Only inner products of responses matter for the components and for the summed squared error,
-    so that many units cost hardly more than as many as there are images.
+    Only inner products of responses matter for components that are shared and for the summed
+    squared error, so that many units cost hardly more than as many as there are images. The
+    cost of a unit that is alone grows with the square of the number of components.
 
     Parameters
     ----------
@@ -95,7 +87,8 @@ def fit_pls2(
         The largest number that is tried.
     groups : each (n_units_in_group,)
         Columns of `truth` that share components, each column in one group (a unit of two
-        regions needs two columns). None = all together.
+        regions needs two columns): the units of a region together (PLS2), its mean alone
+        (PLS1). None = all together.
     teaching : n_folds of (n_stimuli, n_units)
         As in `layer.fit_layer`.
     scale : bool
@@ -117,128 +110,102 @@ def fit_pls2(
     Rosipal & Trejo (2001), J. Mach. Learn. Res. 2:97.
     """
     most = _most(truth, folds, inner, n_components)
-    columns = _checked(groups, truth.shape[1])
-    made = _Pool.of(truth, folds)
-    kept = None if scale or teaching is not None else [_reduced(truth, c) for c in columns]
+    together, alone = _dealt(_checked(groups, truth.shape[1]), scale=scale)
+    is_same = not scale and teaching is None
+    kept = [_reduced(truth, columns) for columns in together] if is_same else None
+    guess = np.full(truth.shape, np.nan, dtype=np.float32)
+    chosen = np.empty((len(folds), truth.shape[1]), dtype=np.intp)
     for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
-        own = truth if teaching is None else teaching[f]
-        shared = kept
-        if not scale and shared is None:
-            shared = [_reduced(own, c) for c in columns]
-        loss = np.zeros((most, len(columns)))
+        own = lesson_of(truth, teaching, f)
+        shared: list[Array | None] = [None] * len(together)
+        if not scale:
+            shared = [*(kept or (_reduced(own, columns) for columns in together))]
+        sets: list[_Together | _Alone] = [
+            *(_Together(own, c, y) for c, y in zip(together, shared, strict=True)),
+            *(_Alone(own, columns) for columns in alone),
+        ]
+        losses: list[Array | float] = [0.0] * len(sets)
         for part, found in _spectra(gram, fold, splits):
-            targets = shared or [_reduced(own, c, over=part.train) for c in columns]
-            for g, y in enumerate(targets):
-                loss[:, g] += _joint_loss(found, y, part, most)
-        chosen = np.argmin(loss, axis=0) + 1
+            for k, one in enumerate(sets):
+                losses[k] = losses[k] + one.loss(found, part, most)
         found = _spectrum(gram, fold)
-        targets = shared or [_reduced(own, c, over=fold.train) for c in columns]
-        for y, c, k in zip(targets, columns, chosen.tolist(), strict=True):
-            weights = _joint_operator(found, y[fold.train], k)
-            for start in range(0, len(c), BLOCK):
-                where = c[start : start + BLOCK]
-                teach, told = _halves(own[:, where], fold)
-                made.take(fold, where, guess=weights @ teach, told=told)
-            made.n_components[f, c] = k
-        made.add_operator(found, fold)
-    return made.fit(truth, most)
-
-
-def fit_pls1(
-    gram: Array | GramOf,
-    truth: Values,
-    *,
-    folds: Sequence[Fold],
-    inner: Sequence[Sequence[Fold]],
-    n_components: int = MOST,
-    teaching: Sequence[Values] | None = None,
-    batch: int = BATCH,
-) -> PlsFit:
-    """Predict each fold's images from the others, each unit by components of its own.
-
-    Made for few targets, such as means over regions: the cost of a unit grows with the square
-    of the number of components. Dividing a unit by its SD would change nothing.
-
-    Parameters
-    ----------
-    gram, truth, folds, inner, n_components, teaching
-        As in `fit_pls2`; the number of components is chosen for each unit.
-    batch : int
-        Units worked on at once, at ``8 * batch * n_components * n_stimuli`` bytes.
-
-    Raises
-    ------
-    ConfigError
-        If `n_components` is below one.
-    ShapeError
-        If shapes do not fit.
-    NotEnoughDataError
-        If a response is not finite, or an inner fold teaches with one image.
-
-    References
-    ----------
-    Rosipal & Trejo (2001), J. Mach. Learn. Res. 2:97.
-    """
-    most = _most(truth, folds, inner, n_components)
-    made = _Pool.of(truth, folds)
-    blocks = [slice(k, k + batch) for k in range(0, truth.shape[1], batch)]
-    for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
-        own = truth if teaching is None else teaching[f]
-        loss = np.zeros((most, truth.shape[1]))
-        for part, found in _spectra(gram, fold, splits):
-            for where in blocks:
-                loss[:, where] += _single_loss(found, own[:, where], part, most)
-        made.n_components[f] = np.argmin(loss, axis=0) + 1
-        found = _spectrum(gram, fold)
-        for where in blocks:
-            teach, told = _halves(own[:, where], fold)
-            guess, chosen = np.zeros_like(told), made.n_components[f, where]
-            steps = single_scores(found, found.vectors.T @ teach, int(chosen.max()))
-            for a, (_, u, q) in enumerate(steps):
-                guess += u * np.where(a < chosen, q, 0.0)
-            made.take(fold, where, guess=guess, told=told)
-        made.add_operator(found, fold)
-    return made.fit(truth, most)
+        for one, loss in zip(sets, losses, strict=True):
+            best = np.argmin(loss, axis=0) + 1
+            chosen[f, one.columns] = best
+            for where, told in one.predict(found, fold, best):
+                guess[np.ix_(fold.test, where)] = told
+    return PlsFit(guess, chosen, most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pool:
-    """What the folds add to."""
+class _Together:
+    """Columns of the responses that share components.
 
-    guess: NDArray[np.float32]
-    sse: Array
-    sst: Array
-    n_components: NDArray[np.intp]
-    operator: Array
+    `reduced` stands for them (see `_reduced`); None = to be made for each training set, with
+    columns divided by their SD.
+    """
 
-    @classmethod
-    def of(cls, truth: Values, folds: Sequence[Fold]) -> _Pool:
-        n, m = truth.shape
-        return cls(
-            np.full((n, m), np.nan, dtype=np.float32),
-            np.zeros(m),
-            np.zeros(m),
-            np.empty((len(folds), m), dtype=np.intp),
-            np.zeros((n, n)),
-        )
+    responses: Values
+    columns: Columns
+    reduced: Array | None
 
-    def take(
-        self, fold: Fold, where: slice | NDArray[np.intp], *, guess: Array, told: Array
-    ) -> None:
-        """Keep predictions and responses of a fold, both less the training mean."""
-        rows = np.flatnonzero(fold.test)
-        self.guess[rows[:, None], np.arange(self.guess.shape[1])[where]] = guess
-        self.sse[where] += ((told - guess) ** 2).sum(axis=0)
-        self.sst[where] += (told**2).sum(axis=0)
+    def loss(self, found: Spectrum, fold: Fold, most: int) -> Array:
+        """Return the squared error of 1 to `most` components (most,), a mean over test images."""
+        teach, left = _halves(self._standing_for(fold), fold)
+        z = found.vectors.T @ teach
+        loss = np.empty(most)
+        loss[:] = (left**2).sum()
+        for a, (t, u) in enumerate(joint_scores(found, z, most)):
+            left -= np.outer(u, t @ z)
+            loss[a:] = (left**2).sum()
+        return loss / len(left)
 
-    def add_operator(self, found: Spectrum, fold: Fold) -> None:
-        scale = found.scale if found.values.size else 1.0  # features that do not vary
-        self.operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, PENALTIES * scale)
+    def predict(
+        self, found: Spectrum, fold: Fold, k: NDArray[np.intp]
+    ) -> Iterator[tuple[Columns, Array]]:
+        """Give columns with their predictions by `k` components, less the training mean."""
+        teach, _ = _halves(self._standing_for(fold), fold)
+        weights = np.zeros((len(found.test), len(found.values)))
+        for t, u in joint_scores(found, found.vectors.T @ teach, int(k)):
+            weights += np.outer(u, t)
+        weights = weights @ found.vectors.T  # of training responses in predictions
+        for start in range(0, len(self.columns), BLOCK):
+            where = self.columns[start : start + BLOCK]
+            yield where, weights @ _halves(self.responses[:, where], fold)[0]
 
-    def fit(self, truth: Values, most: int) -> PlsFit:
-        flat = np.ptp(truth, axis=0) == 0
-        r2 = np.where(flat, np.nan, 1 - self.sse / np.where(flat, 1.0, self.sst))
-        return PlsFit(self.guess, r2, self.n_components, most, self.operator)
+    def _standing_for(self, fold: Fold) -> Array:
+        if self.reduced is not None:
+            return self.reduced
+        return _reduced(self.responses, self.columns, over=fold.train)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alone:
+    """Columns of the responses that have components of their own, worked on at once."""
+
+    responses: Values
+    columns: Columns
+
+    def loss(self, found: Spectrum, fold: Fold, most: int) -> Array:
+        """Return the squared error of 1 to `most` components (most, n_columns)."""
+        teach, left = _halves(self.responses[:, self.columns], fold)
+        loss = np.empty((most, len(self.columns)))
+        loss[:] = (left**2).mean(axis=0)
+        for a, (_, u, q) in enumerate(single_scores(found, found.vectors.T @ teach, most)):
+            left -= u * q
+            loss[a:] = (left**2).mean(axis=0)
+        return loss
+
+    def predict(
+        self, found: Spectrum, fold: Fold, k: NDArray[np.intp]
+    ) -> Iterator[tuple[Columns, Array]]:
+        """Give columns with their predictions by `k` components of each."""
+        teach, told = _halves(self.responses[:, self.columns], fold)
+        guess = np.zeros_like(told)
+        steps = single_scores(found, found.vectors.T @ teach, int(k.max()))
+        for a, (_, u, q) in enumerate(steps):
+            guess += u * np.where(a < k, q, 0.0)
+        yield self.columns, guess
 
 
 def _most(
@@ -265,9 +232,7 @@ def _most(
     return min(n_components, fewest - 1)
 
 
-def _checked(
-    groups: Sequence[NDArray[np.intp]] | None, n_units: int
-) -> Sequence[NDArray[np.intp]]:
+def _checked(groups: Sequence[Columns] | None, n_units: int) -> Sequence[Columns]:
     if groups is None:
         return [np.arange(n_units)]
     count = np.bincount(np.concatenate([np.arange(0), *groups]), minlength=n_units)
@@ -279,6 +244,16 @@ def _checked(
             "in two regions.",
         )
     return groups
+
+
+def _dealt(groups: Sequence[Columns], *, scale: bool) -> tuple[list[Columns], list[Columns]]:
+    """Part groups from units that are alone, which are worked on in batches.
+
+    Where each is divided by an SD, so is the loss of one that is alone.
+    """
+    together = [one for one in groups if len(one) > 1 or (scale and len(one))]
+    single = np.array([one[0] for one in groups if len(one) == 1 and not scale], dtype=np.intp)
+    return together, [single[k : k + BATCH] for k in range(0, len(single), BATCH)]
 
 
 def _spectrum(gram: Array | GramOf, fold: Fold) -> Spectrum:
@@ -305,7 +280,7 @@ def _halves(y: Values, fold: Fold) -> tuple[Array, Array]:
     return teach - mean, y[fold.test].astype(np.float64) - mean
 
 
-def _reduced(y: Values, columns: NDArray[np.intp], *, over: Mask | None = None) -> Array:
+def _reduced(y: Values, columns: Columns, *, over: Mask | None = None) -> Array:
     """Return at most n columns with the inner products of the centered rows of many (n, n_units).
 
     Each unit is divided by its SD over the rows `over`. The QR decomposition is made block by
@@ -323,36 +298,3 @@ def _reduced(y: Values, columns: NDArray[np.intp], *, over: Mask | None = None) 
         if len(left) > len(y):
             left = qr(left, mode="r", overwrite_a=True, check_finite=False)[0][: len(y)]
     return np.ascontiguousarray(left.T)
-
-
-def _joint_loss(found: Spectrum, y: Array, fold: Fold, most: int) -> Array:
-    """Return the squared error of 1 to `most` shared components, a mean over test images."""
-    teach, left = _halves(y, fold)
-    z = found.vectors.T @ teach
-    loss = np.empty(most)
-    loss[:] = (left**2).sum()
-    for a, (t, u) in enumerate(joint_scores(found, z, most)):
-        left -= np.outer(u, t @ z)
-        loss[a:] = (left**2).sum()
-    return loss / len(left)
-
-
-def _joint_operator(found: Spectrum, teach: Array, k: int) -> Array:
-    """Return the weights (n_test, n_train) of training responses in predictions."""
-    z = found.vectors.T @ (teach - teach.mean(axis=0))
-    made = np.zeros((len(found.test), len(found.values)))
-    for t, u in joint_scores(found, z, k):
-        made += np.outer(u, t)
-    weights: Array = made @ found.vectors.T
-    return weights
-
-
-def _single_loss(found: Spectrum, y: Values, fold: Fold, most: int) -> Array:
-    """Return the squared error of 1 to `most` components of each unit, a mean over test images."""
-    teach, left = _halves(y, fold)
-    loss = np.empty((most, y.shape[1]))
-    loss[:] = (left**2).mean(axis=0)
-    for a, (_, u, q) in enumerate(single_scores(found, found.vectors.T @ teach, most)):
-        left -= u * q
-        loss[a:] = (left**2).mean(axis=0)
-    return loss

@@ -9,10 +9,7 @@ import pytest
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
-from bids_dnn.analyses.encode.model import Model
-from bids_dnn.analyses.encode.pls_fit import fit_pls1, fit_pls2
-from bids_dnn.config.schema import Estimator
-from bids_dnn.containers.readout import READOUTS
+from bids_dnn.analyses.encode.model import Model, plain
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
@@ -233,21 +230,6 @@ def test_every_estimator_has_a_door():
 def test_an_estimator_that_does_not_exist_is_refused(rng):
     with pytest.raises(ConfigError, match=r"'rigde'.*ridge"):
         run(make(rng, n=48), "rigde")
-
-
-def test_pls_of_one_unit_is_that_of_its_mean(rng):
-    """PLS2 of one unit is PLS1."""
-    x = rng.normal(size=(40, 6))
-    y = (x @ rng.normal(size=(6, 1)) + rng.normal(size=(40, 1))).astype(np.float32)
-    from bids_dnn.stats.folds import by_stimulus
-
-    names = [f"{k:02}" for k in range(40)]
-    folds = by_stimulus(names, 4, rng)
-    inner = [by_stimulus([names[k] for k in np.flatnonzero(f.train)], 3, rng) for f in folds]
-    one = fit_pls1(x @ x.T, y, folds=folds, inner=inner)
-    two = fit_pls2(x @ x.T, y, folds=folds, inner=inner)
-    np.testing.assert_array_equal(one.n_components, two.n_components)
-    np.testing.assert_allclose(one.guess, two.guess, atol=1e-5)
 
 
 def test_units_of_two_regions_are_mapped_once():
