@@ -21,7 +21,7 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
-from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.stats.regions import RegionUnits, region_means, region_units
 
 Array = NDArray[np.float64]
 BLOCK = 1024
@@ -226,7 +226,9 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
     shown = responses.samples["stimulus"].astype(str).to_list()
     stimuli, which = np.unique(np.asarray(shown), return_inverse=True)
     names = [str(one) for one in stimuli]
-    values = _with_means(responses.values[:, units], [columns for _, columns in regions])
+    own = responses.values[:, units]
+    means = region_means(own, [columns for _, columns in regions])
+    values = np.column_stack([own, means]).astype(np.float32, copy=False)
     dealt = deal(responses, names, choices)
     disturbing, warnings = nuisance_columns(responses.samples, choices.nuisance)
     truth = _mean_by(values, which, len(names))
@@ -237,9 +239,9 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
             _mean_by(_without(disturbing, values, fold.train[which]), which, len(names))
             for fold in dealt.folds
         )
-        for fold, own in zip(dealt.folds, teaching, strict=True):
+        for fold, lesson in zip(dealt.folds, teaching, strict=True):
             rows = fold.test if len(dealt.folds) > 1 else fold.train | fold.test
-            truth[rows] = own[rows]
+            truth[rows] = lesson[rows]
         of_images = _known_mean(disturbing, which, len(names))
         cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
         repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
@@ -265,25 +267,6 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         shares_runs=dealt.shares_runs,
         keeps_runs=responses.independence == "run",
     )
-
-
-def _with_means(
-    values: NDArray[np.float32], regions: Sequence[NDArray[np.intp]]
-) -> NDArray[np.float32]:
-    """Return responses of units with those of region means beside them.
-
-    Parameters
-    ----------
-    values : (n_samples, n_units)
-    regions : n_regions of columns
-
-    Returns
-    -------
-    values : (n_samples, n_units + n_regions)
-        The means are plain ones, of the units as they are.
-    """
-    means = [values[:, columns].mean(axis=1, dtype=np.float64) for columns in regions]
-    return np.column_stack([values, *means]).astype(np.float32, copy=False)
 
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
