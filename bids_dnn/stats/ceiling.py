@@ -188,18 +188,55 @@ def fev(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:
     array([1.])
     """
     which, counts = _groups(values, stimuli)
-    several = counts > 1
-    if len(counts) < 2 or not several.any():
+    if len(counts) < 2 or not (counts > 1).any():
         return np.full(values.shape[1], np.nan)
-    average = averages(which, len(counts))
-    out = np.empty(values.shape[1])
+    total, noise, _ = variances(values, which, len(counts))
+    made: NDArray[np.float64] = 1 - noise / np.where(total > 0, total, np.nan)
+    return made
+
+
+def variances(
+    values: Array, which: NDArray[np.intp], n_stimuli: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return how single responses vary, over all and over the repeats of a stimulus.
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+        Single responses.
+    which : (n_samples,)
+        Stimulus of each, from 0; one at least repeats.
+    n_stimuli : int
+        Some may have no sample.
+
+    Returns
+    -------
+    total : (n_units,)
+        Unbiased variance over all samples.
+    noise : (n_units,)
+        Mean unbiased variance over the repeats of a stimulus that has several.
+    within : (n_units,)
+        Mean squared distance of a sample from the mean of its stimulus.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0], [3.0], [5.0], [5.0]])
+    >>> [float(one[0].round(3)) for one in variances(values, np.array([0, 0, 1, 1]), 2)]
+    [3.667, 1.0, 0.5]
+    """
+    counts = np.bincount(which, minlength=n_stimuli)
+    several = counts > 1
+    unbiased = (counts / np.maximum(counts - 1, 1))[several, None]
+    average = averages(which, n_stimuli)
+    total, noise, within = (np.empty(values.shape[1]) for _ in range(3))
     for start in range(0, values.shape[1], BLOCK):
-        block = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
-        square = (block - (average @ block)[which]) ** 2
-        own = (average @ square)[several] * (counts / np.maximum(counts - 1, 1))[several, None]
-        total = block.var(axis=0, ddof=1)
-        out[start : start + BLOCK] = 1 - own.mean(axis=0) / np.where(total > 0, total, np.nan)
-    return out
+        part = slice(start, start + BLOCK)
+        block = np.asarray(values[:, part], dtype=np.float64)
+        squares = (block - (average @ block)[which]) ** 2
+        total[part] = block.var(axis=0, ddof=1)
+        noise[part] = ((average @ squares)[several] * unbiased).mean(axis=0)
+        within[part] = squares.mean(axis=0)
+    return total, noise, within
 
 
 def by_fev(values: Array, stimuli: Sequence[str]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.stats.ceiling import averages
+from bids_dnn.stats.ceiling import variances
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
@@ -57,20 +57,9 @@ def showings_of(values: Values, which: NDArray[np.intp], n_stimuli: int) -> Show
     n_stimuli : int
     """
     counts = np.bincount(which, minlength=n_stimuli)
-    several = counts > 1
-    if not several.any():
+    if not (counts > 1).any():
         return None
-    average = averages(which, n_stimuli)
-    unbiased = (counts / np.maximum(counts - 1, 1))[several, None]
-    total, noise, within = (np.empty(values.shape[1]) for _ in range(3))
-    for start in range(0, values.shape[1], BLOCK):
-        part = slice(start, start + BLOCK)
-        block = values[:, part].astype(np.float64)
-        squares = (block - (average @ block)[which]) ** 2
-        total[part] = block.var(axis=0, ddof=1)
-        noise[part] = ((average @ squares)[several] * unbiased).mean(axis=0)
-        within[part] = squares.mean(axis=0)
-    return Showings(counts, total, noise, within)
+    return Showings(counts, *variances(values, which, n_stimuli))
 
 
 def share_of_explainable(
