@@ -19,6 +19,7 @@ from scipy import stats
 
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import fdr
+from bids_dnn.stats.metrics import pearson
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -70,10 +71,8 @@ def _block_p(
     if null is None:
         (fold,) = folds
         teach = responses[fold.train] - responses[fold.train].mean(axis=0)
-        told = operator[np.ix_(fold.test, fold.train)] @ teach
-        held_out = responses[fold.test] - responses[fold.test].mean(axis=0)
-        size = np.sqrt((told**2).sum(axis=0) * (held_out**2).sum(axis=0))
-        r = (told * held_out).sum(axis=0) / np.where(size > 0, size, np.nan)
+        held_out = responses[fold.test]
+        r = pearson(held_out, operator[np.ix_(fold.test, fold.train)] @ teach)
         n = len(held_out)
         r = np.clip(r, -1 + 1e-15, 1 - 1e-15)
         return np.asarray(stats.t.sf(r * np.sqrt((n - 2) / (1 - r**2)), n - 2))
