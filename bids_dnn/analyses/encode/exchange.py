@@ -10,7 +10,6 @@ their mean is a p whatever it is (Vovk & Wang 2020), at the price of some power.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,54 +23,40 @@ Values = NDArray[np.floating[Any]]
 BLOCK = 1024
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Exchanges:
-    """Exchanges of the test images of each fold, the same for all models.
+def exchanged_scores(
+    truth: Values,
+    guess: Values,
+    folds: Sequence[Fold],
+    groups: Sequence[NDArray[np.intp]],
+    shuffles: NDArray[np.intp],
+) -> Array:
+    """Return the mean correlation over units of each group, as it is and exchanged.
 
     Parameters
     ----------
-    orders : n_folds of (n, n_test)
-        Number, within the fold, of the image whose responses stand in the place of each.
+    truth, guess : (n_stimuli, n_units)
+        NaN in all rows of a fold, or constant predictions = nothing was predicted.
+    folds
+        Each stimulus is tested once at most.
+    groups : n_groups of columns
+    shuffles : (n, n_stimuli)
+        As `permutation.draw_shuffles` draws them.
+
+    Returns
+    -------
+    statistic : (n_folds, 1 + n, n_groups)
+        As it is first. NaN where no unit of a group is predicted.
     """
-
-    orders: tuple[NDArray[np.intp], ...]
-
-    @classmethod
-    def draw(cls, folds: Sequence[Fold], n: int, rng: np.random.Generator) -> Exchanges:
-        """Draw `n` exchanges for each fold."""
-        rows = [np.arange(int(fold.test.sum())) for fold in folds]
-        return cls(tuple(rng.permuted(np.tile(one, (n, 1)), axis=1) for one in rows))
-
-    def statistics(
-        self,
-        truth: Values,
-        guess: Values,
-        folds: Sequence[Fold],
-        groups: Sequence[NDArray[np.intp]],
-    ) -> Array:
-        """Return the mean correlation over units of each group, as it is and exchanged.
-
-        Parameters
-        ----------
-        truth, guess : (n_stimuli, n_units)
-            NaN in all rows of a fold, or constant predictions = nothing was predicted.
-        folds
-            Each stimulus is tested once at most.
-        groups : n_groups of columns
-
-        Returns
-        -------
-        statistic : (n_folds, 1 + n, n_groups)
-            As it is first. NaN where no unit of a group is predicted.
-        """
-        found = np.empty((len(folds), 1 + len(self.orders[0]), len(groups)))
-        for f, (fold, orders) in enumerate(zip(folds, self.orders, strict=True)):
-            for k, columns in enumerate(groups):
-                cells = np.ix_(fold.test, columns)
-                alike = _agreement(truth[cells], guess[cells])
-                found[f, 0, k] = np.trace(alike)
-                found[f, 1:, k] = alike[orders, np.arange(len(alike))].sum(axis=1)
-        return found
+    found = np.empty((len(folds), 1 + len(shuffles), len(groups)))
+    for f, fold in enumerate(folds):
+        within = np.cumsum(fold.test) - 1  # number of each image within the fold
+        orders = within[shuffles[:, fold.test]]
+        for k, columns in enumerate(groups):
+            cells = np.ix_(fold.test, columns)
+            alike = _agreement(truth[cells], guess[cells])
+            found[f, 0, k] = np.trace(alike)
+            found[f, 1:, k] = alike[orders, np.arange(len(alike))].sum(axis=1)
+    return found
 
 
 def merged_p(statistics: Array) -> tuple[Array, Array]:
@@ -80,7 +65,7 @@ def merged_p(statistics: Array) -> tuple[Array, Array]:
     Parameters
     ----------
     statistics : (n_folds, 1 + n, n_tests)
-        As `Exchanges.statistics` gives them.
+        As `exchanged_scores` gives them.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.analyses.encode.exchange import Exchanges, merged_p
+from bids_dnn.analyses.encode.exchange import exchanged_scores, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
 from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
 from bids_dnn.analyses.encode.model import ALL, CHOSEN, Model
@@ -48,13 +48,13 @@ class Tally:
     _sizes: list[dict[str, Any]] = field(default_factory=list)
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
-    _exchanges: Exchanges = field(init=False)
+    _shuffles: NDArray[np.intp] = field(init=False)
     patterns: Patterns = field(init=False)
     _means: list[Array] = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng([self.choices.seed, 6])
-        self._exchanges = Exchanges.draw(self.data.folds, self.choices.n_permutations, rng)
+        self._shuffles = draw_shuffles(self.data.folds, self.choices.n_permutations, rng)
         self._means = self.data.training_means()
         self.patterns = Patterns(self.data)
 
@@ -65,7 +65,7 @@ class Tally:
         scores = self._scored(truth, model)
         if model.operator is None:
             self._exchanged.append(
-                self._exchanges.statistics(truth, model.guess, data.folds, model.places)
+                exchanged_scores(truth, model.guess, data.folds, model.places, self._shuffles)
             )
         units = scores.at(model.of_units(data.n_units))
         about = {"estimator": model.estimator, "network": model.network, "layer": model.layer}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bids_dnn.analyses.encode.exchange import Exchanges, average_p, merged_p
+from bids_dnn.analyses.encode.exchange import average_p, exchanged_scores, merged_p
+from bids_dnn.analyses.encode.permutation import draw_shuffles
 from bids_dnn.stats.folds import by_stimulus
 from bids_dnn.stats.metrics import pearson
 
@@ -15,8 +16,8 @@ def make(rng, *, n=40, n_units=12, n_folds=4, effect=0.0):
 
 
 def exchange_p(truth, guesses, folds, groups, *, n_permutations, rng):
-    drawn = Exchanges.draw(folds, n_permutations, rng)
-    found = [drawn.statistics(truth, guess, folds, groups) for guess in guesses]
+    shuffles = draw_shuffles(folds, n_permutations, rng)
+    found = [exchanged_scores(truth, guess, folds, groups, shuffles) for guess in guesses]
     shape = len(guesses), len(groups)
     return tuple(p.reshape(shape) for p in merged_p(np.concatenate(found, axis=2)))
 
