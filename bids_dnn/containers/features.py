@@ -50,6 +50,16 @@ class FeatureMaps:
                 mend="Give (n_stimuli, channels, rows, columns).",
             )
 
+    def rows_of(self, stimuli: Sequence[str]) -> NDArray[np.intp]:
+        """Return the row of `values` for each of `stimuli` (n,).
+
+        Raises
+        ------
+        MissingInputError
+            If a stimulus has no features.
+        """
+        return _rows_of(stimuli, self.stimuli, self.network)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureGram:
@@ -115,12 +125,15 @@ class FeatureGram:
         MissingInputError
             If a stimulus has no features.
         """
-        place = {name: i for i, name in enumerate(self.stimuli)}
-        if missing := [name for name in stimuli if name not in place]:
-            raise MissingInputError(
-                f"{len(missing)} stimuli have no features of {self.network}, such as "
-                f"{missing[0]!r}.",
-                mend="Extract features for the stimuli folder that holds them.",
-            )
-        rows = np.array([place[name] for name in stimuli], dtype=np.intp)
+        rows = _rows_of(stimuli, self.stimuli, self.network)
         return self.gram[np.ix_(rows, rows)]
+
+
+def _rows_of(asked: Sequence[str], known: Sequence[str], network: str) -> NDArray[np.intp]:
+    place = {name: i for i, name in enumerate(known)}
+    if missing := [name for name in asked if name not in place]:
+        raise MissingInputError(
+            f"{len(missing)} stimuli have no features of {network}, such as {missing[0]!r}.",
+            mend="Extract features for the stimuli folder that holds them.",
+        )
+    return np.array([place[name] for name in asked], dtype=np.intp)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.errors import MissingInputError, ShapeError
 
 
@@ -18,6 +18,10 @@ def test_a_stimulus_without_features_is_named():
     gram = FeatureGram(("a",), "net", "layer", np.eye(1), 5, {})
     with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
         gram.take(["a", "b"])
+    maps = FeatureMaps(("c", "a"), "net", "layer", np.zeros((2, 1, 3, 3), dtype=np.float32), {})
+    assert maps.rows_of(["a", "c"]).tolist() == [1, 0]
+    with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
+        maps.rows_of(["a", "b"])
 
 
 def test_what_does_not_fit_is_refused():

@@ -52,8 +52,11 @@ class ArraySource:
 
     Parameters
     ----------
-    values : (n, C, H, W)
+    values : (n_rows, C, H, W)
         Anything with a shape that gives rows when sliced.
+    order : (n,) index
+        Rows of the stimuli, which `values` must then give by an index; None = as they are. Where
+        not all are kept, no more than those that are asked for are copied.
     device
         Of torch.
     memory : int, bytes
@@ -65,14 +68,23 @@ class ArraySource:
         If it has not four axes, or one of them is empty.
     """
 
-    def __init__(self, values: Any, *, device: str = "cpu", memory: int = MEMORY) -> None:
+    def __init__(
+        self,
+        values: Any,
+        *,
+        order: Index | None = None,
+        device: str = "cpu",
+        memory: int = MEMORY,
+    ) -> None:
         shape = tuple(int(k) for k in values.shape)
+        if order is not None:
+            shape = (len(order), *shape[1:])
         if len(shape) != 4 or not all(shape):
             raise ShapeError(
                 f"Feature maps have shape {shape}; a readout takes (n, C, H, W), none of them 0.",
                 mend="Choose a layer with a map over space, such as a convolution.",
             )
-        self._values, self._device = values, device
+        self._values, self._order, self._device = values, order, device
         self._shape = shape
         self._kept: torch.Tensor | None = None
         if 4 * int(np.prod(shape)) <= memory:
@@ -109,7 +121,8 @@ class ArraySource:
 
     def _stretch(self, start: int, stop: int) -> torch.Tensor:
         """Read rows in a row, on the host."""
-        return torch.tensor(np.asarray(self._values[start:stop], dtype=np.float32))
+        where = slice(start, stop) if self._order is None else self._order[start:stop]
+        return torch.tensor(np.asarray(self._values[where], dtype=np.float32))
 
 
 class NetworkSource:

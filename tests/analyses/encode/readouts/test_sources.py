@@ -43,6 +43,15 @@ def test_rows_are_those_of_the_array(maps, tmp_path, kind, memory):
     np.testing.assert_array_equal(made, maps[index])
 
 
+@pytest.mark.parametrize("memory", [1 << 20, 1])
+def test_stimuli_may_lie_in_another_order(maps, rng, memory):
+    order = rng.permutation(30)[:20]
+    source = ArraySource(maps, order=order, memory=memory)
+    assert (source.n, source.shape) == (20, (3, 4, 5))
+    index = np.array([19, 3, 4, 5, 0])
+    np.testing.assert_array_equal(source.rows(index), maps[order][index])
+
+
 def test_a_network_makes_what_an_array_holds(rng):
     images = rng.integers(0, 256, size=(9, 8, 8, 3), dtype=np.uint8)
     net = torch.nn.Conv2d(3, 2, 3).eval()
