@@ -52,44 +52,46 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
             f"encode.estimator is {kind!r}, but none of the layers puts out maps of features.",
             mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean.",
         )
-    extras = Extras(tables={f"fields{kind}": pd.DataFrame()})
-    found = []
+    found: list[pd.DataFrame] = []
+    made: list[StatMap] = []
     for number, maps in enumerate(task.maps):
         task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(task.maps)})")
         model, space = _fit(kind, task, maps)
         keep(model)
         fields = _fields(task, maps, space)
         found.append(_table(task, maps, fields))
-        extras.maps += _field_maps(task, maps, fields, kind)
-    extras.tables = {f"fields{kind}": pd.concat(found, ignore_index=True)}
-    return extras
+        made += _field_maps(task, maps, fields, kind)
+    return Extras(tables={f"fields{kind}": pd.concat(found, ignore_index=True)}, maps=made)
 
 
 def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
     """Fit one layer; returns the model, and how much each position weighs (n_columns, H, W)."""
-    from bids_dnn.analyses.encode.readouts.fit import fit_readout, predict
+    from bids_dnn.analyses.encode.readouts.fit import fit_folds
     from bids_dnn.analyses.encode.readouts.forms import Options
     from bids_dnn.analyses.encode.readouts.search import draw_settings
     from bids_dnn.analyses.encode.readouts.sources import ArraySource
 
     data, choices = task.data, task.choices
-    place = {name: i for i, name in enumerate(maps.stimuli)}
-    rows = np.array([place[name] for name in data.stimuli], dtype=np.intp)
-    source = ArraySource(maps.values[rows], device=task.device)
+    rows = maps.rows_of(data.stimuli)
+    source = ArraySource(maps.values, order=rows, device=task.device)
     settings = draw_settings(kind, choices.n_settings, np.random.default_rng([choices.seed, 7]))
     fewest = min(int(fold.train.sum()) for fold in data.folds)
     share = min(max(VALIDATION, LEAST / fewest), 0.5)
     options = Options(loss=choices.loss, validation=share, seed=choices.seed, device=task.device)
     guess = np.full(data.truth.shape, np.nan, dtype=np.float32)
     space = np.zeros((data.truth.shape[1], *source.shape[1:]))
-    means = data.training_means()
-    for f, fold in enumerate(data.folds):
-        own = data.taught(f)
-        made = fit_readout(source, own, fold.train, kind=kind, settings=settings, options=options)
-        told = predict(made.readout, source, np.flatnonzero(fold.test), device=task.device)
-        mean = means[f]
-        guess[fold.test] = np.where(made.chosen >= 0, told - mean, np.nan)
-        weighs = np.abs(made.readout.space()).astype(np.float64)
+    made = fit_folds(
+        source,
+        data.truth,
+        data.folds,
+        kind=kind,
+        settings=settings,
+        options=options,
+        teaching=data.teaching,
+    )
+    for (fold, one, told), mean in zip(made, data.training_means(), strict=True):
+        guess[fold.test] = told - mean
+        weighs = np.abs(one.readout.space()).astype(np.float64)
         total = weighs.sum(axis=(1, 2), keepdims=True)
         space += weighs / np.where(total > 0, total, 1.0) / len(data.folds)
     return Model.of_all((kind, maps.network, maps.layer), guess, data), space

@@ -29,7 +29,7 @@ anew each time. The multiplications then grow with p, by 64 for those layers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,7 @@ from bids_dnn.analyses.encode.readouts.problem import (
 from bids_dnn.analyses.encode.readouts.search import halve
 from bids_dnn.analyses.encode.readouts.sources import FeatureSource, finite_rows, stretches
 from bids_dnn.analyses.encode.readouts.start import MOST_CELLS, start
+from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.containers.readout import Readout
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
@@ -90,23 +91,6 @@ class ReadoutFit:
     held: NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldsFit:
-    """Predictions of each stimulus by a readout that never saw it.
-
-    Parameters
-    ----------
-    guess : (n_stimuli, n_units) float32
-        In the unit of the responses; NaN for units that were not fitted, and for stimuli that no
-        fold tests.
-    fits
-        For each fold.
-    """
-
-    guess: NDArray[np.float32]
-    fits: tuple[ReadoutFit, ...]
-
-
 def fit_folds(
     source: FeatureSource,
     responses: Values,
@@ -115,9 +99,9 @@ def fit_folds(
     kind: str,
     settings: Sequence[Setting],
     options: Options,
-    progress: Callable[[str], None] | None = None,
-) -> FoldsFit:
-    """Predict each fold's stimuli from the others.
+    teaching: Sequence[Values] | None = None,
+) -> Iterator[tuple[Fold, ReadoutFit, NDArray[np.float32]]]:
+    """Predict each fold's stimuli from the others, one fold after another.
 
     Parameters
     ----------
@@ -133,8 +117,16 @@ def fit_folds(
         Tried, and chosen from, within the training stimuli; see `search.draw_settings`.
     options
         Of training.
-    progress
-        Told what is done.
+    teaching : n_folds of (n_stimuli, n_units)
+        As in `layer.fit_layer`.
+
+    Yields
+    ------
+    fold
+    made
+        What was fitted to its training stimuli: not kept, as weights may be many.
+    guess : (n_test, n_units) float32
+        In the unit of the responses; NaN for units that were not fitted.
 
     Raises
     ------
@@ -148,24 +140,11 @@ def fit_folds(
         If there is no such readout, or no setting.
     """
     check_shapes(responses, {f"Fold {fold.name!r}": fold.train for fold in folds}, source.n)
-    guess = np.full(responses.shape, np.nan, dtype=np.float32)
-    fits = []
-    for fold in folds:
-        made = fit_readout(
-            source,
-            responses,
-            fold.train,
-            kind=kind,
-            settings=settings,
-            options=options,
-        )
-        guess[fold.test] = predict(
-            made.readout, source, np.flatnonzero(fold.test), device=options.device
-        )
-        fits.append(made)
-        if progress is not None:
-            progress(f"readout {kind}, fold {fold.name}")
-    return FoldsFit(guess, tuple(fits))
+    for f, fold in enumerate(folds):
+        own = lesson_of(responses, teaching, f)
+        made = fit_readout(source, own, fold.train, kind=kind, settings=settings, options=options)
+        test = np.flatnonzero(fold.test)
+        yield fold, made, predict(made.readout, source, test, device=options.device)
 
 
 def fit_readout(
