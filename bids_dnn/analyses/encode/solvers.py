@@ -23,37 +23,6 @@ Values = NDArray[np.floating[Any]]
 BATCH = 4096
 
 
-def solve_kernel_ridge(gram: Array, y: Array, *, alpha: Array) -> Array:
-    """Solve ``(k + alpha) dual = y - mean(y)`` with one `alpha` for each target.
-
-    Parameters
-    ----------
-    gram : (n_samples, n_samples)
-        Not centered.
-    y : (n_samples, n_targets)
-    alpha : (n_targets,), squared units of the features
-
-    Returns
-    -------
-    dual : (n_samples, n_targets)
-        A centered test row times `dual`, plus the mean of `y`, is the prediction.
-
-    Raises
-    ------
-    ShapeError
-        If `gram` is not square.
-
-    References
-    ----------
-    Saunders, Gammerman & Vovk (1998), ICML, 515-521.
-    """
-    found = decompose(gram, gram)
-    y0 = y - y.mean(axis=0)
-    z = found.vectors.T @ y0  # (rank, n_targets)
-    dual: Array = found.vectors @ (z / (found.values[:, None] + alpha) - z / alpha) + y0 / alpha
-    return dual
-
-
 def cross_validate(
     gram: Array,
     y: Values,

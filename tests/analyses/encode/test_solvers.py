@@ -9,7 +9,6 @@ from bids_dnn.analyses.encode.solvers import (
     cross_validate,
     mix_penalties,
     predict_fold,
-    solve_kernel_ridge,
 )
 from bids_dnn.analyses.encode.spectrum import decompose
 from bids_dnn.errors import ConfigError
@@ -49,17 +48,6 @@ def test_predictions_are_those_of_primal_ridge(rng, n_features):
         expected = peer.predict(x[fold.test])
         np.testing.assert_allclose(mean[v] + guess[:, v], expected, rtol=1e-8)
     np.testing.assert_allclose(mean, y[fold.train].mean(axis=0))
-
-
-@pytest.mark.parametrize("n_features", [5, 100])
-def test_dual_weights_are_the_closed_form(rng, n_features):
-    x, y = make(rng, n_features=n_features)
-    alpha = ALPHAS[rng.integers(len(ALPHAS), size=y.shape[1])]
-    dual = solve_kernel_ridge(x @ x.T, y, alpha=alpha)
-    x0, y0 = x - x.mean(axis=0), y - y.mean(axis=0)
-    for v, a in enumerate(alpha):
-        expected = np.linalg.solve(x0 @ x0.T + a * np.eye(len(x)), y0[:, v])
-        np.testing.assert_allclose(dual[:, v], expected, rtol=1e-7, atol=1e-10)
 
 
 @pytest.mark.parametrize("n_features", [5, 100])

@@ -19,13 +19,12 @@ FEWEST_CELLS = 3  # on a side
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """Fields in units of the stimulus.
+    """Fields in degrees of visual angle, or in another unit of the stimulus.
 
     Parameters
     ----------
     x, y : (n_units,)
-        Of the center. In pixels: from the center of the first pixel, to the right and down. In
-        degrees: from the center of the stimulus, to the right and up.
+        Of the center, from the center of the stimulus, to the right and up.
     sd : (n_units,)
         Root of the product of the two SDs of the Gaussian.
     """
@@ -71,30 +70,10 @@ class Fields:
         """Return the root of the product of the two SDs (n_units,), in cells."""
         return np.sqrt(self.major * self.minor)
 
-    def in_pixels(self, height: int, width: int) -> Placed:
-        """Return the fields in pixels of the network's input.
-
-        The cells are taken to tile the input evenly, as those of padded convolutions do.
-
-        Parameters
-        ----------
-        height, width
-            Of the input, pixels.
-
-        Raises
-        ------
-        ConfigError
-            If a side is not above zero.
-        """
-        down, right = self._per_cell(height, width, "pixels")
-        return Placed(
-            (self.x + 0.5) * right - 0.5,
-            (self.y + 0.5) * down - 0.5,
-            self.sd * np.sqrt(down * right),
-        )
-
     def in_degrees(self, height: float, width: float) -> Placed:
         """Return the fields in degrees of visual angle from the center of the stimulus.
+
+        The cells are taken to tile the input evenly, as those of padded convolutions do.
 
         Parameters
         ----------
@@ -114,17 +93,17 @@ class Fields:
         >>> placed.x, placed.y, placed.diameter
         (array([-2.]), array([2.]), array([8.]))
         """
-        down, right = self._per_cell(height, width, "degrees")
+        down, right = self._per_cell(height, width)
         return Placed(
             (self.x + 0.5) * right - width / 2,
             height / 2 - (self.y + 0.5) * down,
             self.sd * np.sqrt(down * right),
         )
 
-    def _per_cell(self, height: float, width: float, unit: str) -> tuple[float, float]:
+    def _per_cell(self, height: float, width: float) -> tuple[float, float]:
         if not (height > 0 and width > 0):
             raise ConfigError(
-                f"The stimulus is {height} x {width} {unit}; both must be above zero.",
+                f"The stimulus is {height} x {width} degrees; both must be above zero.",
                 mend="Give its height and its width.",
             )
         return height / self.shape[0], width / self.shape[1]

@@ -32,11 +32,6 @@ def unit_norm(mask: torch.Tensor) -> torch.Tensor:
     return mask / norm.clamp(min=TINY)[:, None, None]
 
 
-def positive_unit_norm(mask: torch.Tensor) -> torch.Tensor:
-    """Return the sizes of masks (n, H, W) over their norm."""
-    return unit_norm(mask.abs())
-
-
 @dataclass(frozen=True, slots=True)
 class Form:
     """What tells one readout from another.
@@ -49,36 +44,23 @@ class Form:
         Whether normalized features are cut at zero, unless options say otherwise.
     is_positive
         Whether the mask in use is never below zero.
-    reference
-        Of the methods text.
+
+    References
+    ----------
+    Bashivan, Kar & DiCarlo (2019), Science 364:eaav9436, doi:10.1126/science.aav9436.
+    Cadena et al. (2019), PLOS Comput. Biol. 15:e1006897, doi:10.1371/journal.pcbi.1006897.
+    Klindt et al. (2017), NeurIPS 30, arXiv:1711.02653 (factorized).
     """
 
     mask: Callable[[torch.Tensor], torch.Tensor] | None
     is_rectified: bool
     is_positive: bool
-    reference: str
 
 
-KLINDT = "Klindt et al. (2017), NeurIPS 30, arXiv:1711.02653"
-FORMS: dict[str, Form] = {
-    "bashivan": Form(
-        mask=torch.abs,
-        is_rectified=True,
-        is_positive=True,
-        reference="Bashivan, Kar & DiCarlo (2019), Science 364:eaav9436, "
-        "doi:10.1126/science.aav9436",
-    ),
-    "cadena": Form(
-        mask=None,
-        is_rectified=True,
-        is_positive=False,
-        reference="Cadena et al. (2019), PLOS Comput. Biol. 15:e1006897, "
-        "doi:10.1371/journal.pcbi.1006897",
-    ),
-    "factorized": Form(mask=unit_norm, is_rectified=False, is_positive=False, reference=KLINDT),
-    "factorized-positive": Form(
-        mask=positive_unit_norm, is_rectified=False, is_positive=True, reference=KLINDT
-    ),
+READOUTS: dict[str, Form] = {
+    "bashivan": Form(mask=torch.abs, is_rectified=True, is_positive=True),
+    "cadena": Form(mask=None, is_rectified=True, is_positive=False),
+    "factorized": Form(mask=unit_norm, is_rectified=False, is_positive=False),
 }
 
 

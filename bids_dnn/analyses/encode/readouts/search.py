@@ -25,7 +25,6 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "rate": (0.003, 0.1),
     },
     "factorized": {"smooth": (1e-4, 1.0), "sparse": (1e-3, 1.0), "rate": (0.01, 0.1)},
-    "factorized-positive": {"smooth": (1e-4, 1.0), "sparse": (1e-3, 1.0), "rate": (0.01, 0.1)},
 }
 
 

@@ -75,18 +75,16 @@ def test_maps_without_a_field_are_nan(rng):
         np.testing.assert_array_equal(np.isnan(part), [True] * 4 + [False])
 
 
-def test_cells_become_pixels_and_degrees():
+def test_cells_become_degrees():
     one = np.ones(2)
     x, y = np.array([0.0, 6.5]), np.array([0.0, 6.5])  # the first cell, and the center of 14
     fields = Fields(x, y, 2 * one, 0.5 * one, 0 * one, one, (14, 14))
-    pixels = fields.in_pixels(224, 224)
-    np.testing.assert_allclose(pixels.x, [7.5, 111.5])  # pixels 0 to 15 are the first cell
-    np.testing.assert_allclose(pixels.sd, [16, 16])
-    np.testing.assert_allclose(pixels.diameter, [32, 32])
     degrees = fields.in_degrees(8.0, 8.0)
     np.testing.assert_allclose(degrees.x, [-4 + 8 / 28, 0], atol=1e-12)
     np.testing.assert_allclose(degrees.y, [4 - 8 / 28, 0], atol=1e-12)
     wide = fields.in_degrees(8.0, 32.0)
+    np.testing.assert_allclose(degrees.sd, [8 / 14, 8 / 14])
+    np.testing.assert_allclose(degrees.diameter, [16 / 14, 16 / 14])
     np.testing.assert_allclose(wide.sd, 2 * degrees.sd)
     np.testing.assert_allclose(wide.x, 4 * degrees.x)
 

@@ -80,7 +80,6 @@ def test_rectification_is_the_papers_unless_asked_otherwise():
         "bashivan": True,
         "cadena": True,
         "factorized": False,
-        "factorized-positive": False,
     }
     assert not rectifies(FORMS["cadena"], Options(is_rectified=False))
 
