@@ -18,10 +18,11 @@ from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import NotEnoughDataError
-from bids_dnn.stats.ceiling import averages, by_fev, ceiling_of, ncsnr, split_half
+from bids_dnn.stats.ceiling import by_fev, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
 from bids_dnn.stats.regions import RegionUnits, region_means, region_units
+from bids_dnn.stats.repeats import averages
 
 Array = NDArray[np.float64]
 BLOCK = 1024

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.stats.ceiling import variances
 from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.repeats import variances
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]

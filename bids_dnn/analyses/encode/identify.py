@@ -19,9 +19,9 @@ from scipy.special import ndtri
 from bids_dnn.analyses.encode.exchange import average_p
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats import leakage
-from bids_dnn.stats.ceiling import averages
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import TOLERANCE, permutation_p
+from bids_dnn.stats.repeats import averages
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
