@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, as_taught, fit_banded
 from bids_dnn.analyses.encode.banded_search import Mask, Space, reduced, spread_over, teach
-from bids_dnn.analyses.encode.model import ALL, Extras, Keep, Model, Task, plain
+from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.containers.features import FeatureGram
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import EVERY, StatMap, model_label
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.metrics import finite_mean
 
@@ -75,7 +75,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     else:
         made = fit_banded(list(grams.values()), data.truth, n_components=kept, **how)
         parts = {}
-    keep(Model.of_all(("banded", ALL, SPACES), made.guess, data))
+    keep(Model.of_all(("banded", EVERY, SPACES), made.guess, data))
     extras = Extras(
         tables={"spaces": _spaces_table(task, made, list(grams))},
         maps=_maps(task, made, list(grams), parts),

@@ -85,7 +85,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         },
     )
     if len(task.grams) > 1:
-        keep(Model.of_all(("ridge", ALL, CHOSEN), taken.guess, data))
+        keep(Model.of_all(("ridge", EVERY, CHOSEN), taken.guess, data))
         extras.tables["assignment"] = assignment_table(taken, task.grams, data)
         extras.maps.append(layer_map(taken, task.grams, data))
     return extras

@@ -17,8 +17,6 @@ from bids_dnn.containers.result import StatMap, model_label
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.intp]
-ALL = "*"  # in place of a network's name
-CHOSEN = "chosen layer"  # in place of a layer: what units chose on training images
 
 
 @dataclass(frozen=True, slots=True, eq=False)

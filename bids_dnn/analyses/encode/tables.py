@@ -340,8 +340,3 @@ def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> l
                 "agree."
             )
     return out
-
-
-def model_label(gram: FeatureGram) -> str:
-    """Return the ``model-`` label of a layer: network and layer, letters and digits only."""
-    return "+".join(re.sub(r"[^0-9A-Za-z]", "", part) for part in (gram.network, gram.layer))

@@ -13,8 +13,8 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.exchange import exchanged_scores, merged_p
 from bids_dnn.analyses.encode.explained import share_of_explainable
-from bids_dnn.analyses.encode.identify import FEWEST_UNITS, identify, pattern_units
-from bids_dnn.analyses.encode.model import ALL, CHOSEN, Model
+from bids_dnn.analyses.encode.identify_tables import CANDIDATES, IDENTIFIED, identify_model
+from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.patterns import Patterns
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
 from bids_dnn.analyses.encode.scores import score_r2, score_units

@@ -9,7 +9,9 @@ import pytest
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
-from bids_dnn.analyses.encode.model import Model, plain
+from bids_dnn.analyses.encode.model import Model
+from bids_dnn.config.schema import Estimator
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
 

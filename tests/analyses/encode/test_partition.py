@@ -89,18 +89,21 @@ def correlated(rng, *, n=150):
 BARE = Search(np.array([1e-7]), n_candidates=1, refine=False)  # all but least squares
 
 
+def check_sets(found, grams, truth, cut):
+    """Each set is fitted with equal weights, and `found` has its R^2."""
+    for name, r2 in found.r2.items():
+        fit = fit_banded([grams[one] for one in name.split("&")], truth, **cut, search=BARE)
+        np.testing.assert_allclose(fit.weights, 1 / fit.weights.shape[1])
+        np.testing.assert_array_equal(r2, fit.r2)
+
+
 def test_without_a_penalty_parts_are_differences_of_r2_of_statsmodels(rng):
     design, y = correlated(rng)
     fold = splits(rng, 150)["folds"][0]
-    found = partition_variance(
-        {name: x @ x.T for name, x in design.items()},
-        y,
-        folds=[fold],
-        inner=[by_stimulus([f"{k}" for k in range(100)], 2, rng)],
-        search=BARE,
-    )
-    for fit in found.fits.values():
-        np.testing.assert_allclose(fit.weights, 1 / fit.weights.shape[1])
+    grams = {name: x @ x.T for name, x in design.items()}
+    cut = {"folds": [fold], "inner": [by_stimulus([f"{k}" for k in range(100)], 2, rng)]}
+    found = partition_variance(grams, y, **cut, search=BARE)
+    check_sets(found, grams, y, cut)
     for unit in range(4):
         r2 = {s: ols(design, y[:, unit], fold, s)[0] for s in ("a", "b", "c", "ab", "ac", "bc")}
         r2["abc"], brought, _ = ols(design, y[:, unit], fold, "abc")
@@ -116,7 +119,7 @@ def test_without_a_penalty_parts_are_differences_of_r2_of_statsmodels(rng):
         assert set(found.parts) == set(expected)
         for name, part in expected.items():
             np.testing.assert_allclose(found.parts[name][unit], part, atol=1e-5)
-        np.testing.assert_allclose(found.fits["a&b&c"].split[:, unit], brought, atol=1e-5)
+        np.testing.assert_allclose(found.whole.split[:, unit], brought, atol=1e-5)
 
 
 def test_on_its_own_training_rows_unique_variance_is_that_of_the_t_test(rng):
@@ -130,18 +133,14 @@ def test_on_its_own_training_rows_unique_variance_is_that_of_the_t_test(rng):
     twice = np.vstack([x, x])
     fold = Fold("twice", np.arange(200) < 100, np.arange(200) >= 100)
     design = dict(zip("abc", twice.T[:, :, None], strict=True))
-    found = partition_variance(
-        {name: one @ one.T for name, one in design.items()},
-        np.vstack([y, y]),
-        folds=[fold],
-        inner=[by_stimulus([f"{k}" for k in range(100)], 2, rng)],
-        search=BARE,
-    )
-    for fit in found.fits.values():
-        np.testing.assert_allclose(fit.weights, 1 / fit.weights.shape[1])
+    grams = {name: one @ one.T for name, one in design.items()}
+    cut = {"folds": [fold], "inner": [by_stimulus([f"{k}" for k in range(100)], 2, rng)]}
+    truth = np.vstack([y, y])
+    found = partition_variance(grams, truth, **cut, search=BARE)
+    check_sets(found, grams, truth, cut)
     for unit in range(5):
         _, _, fit = ols(design, np.r_[y[:, unit], y[:, unit]], fold, "abc")
-        np.testing.assert_allclose(found.fits["a&b&c"].r2[unit], fit.rsquared, atol=1e-5)
+        np.testing.assert_allclose(found.whole.r2[unit], fit.rsquared, atol=1e-5)
         unique = fit.tvalues[1:] ** 2 * (1 - fit.rsquared) / fit.df_resid
         told = [found.parts[name][unit] for name in "abc"]
         np.testing.assert_allclose(told, unique, atol=1e-5)

@@ -57,7 +57,7 @@ class Form:
     is_positive: bool
 
 
-READOUTS: dict[str, Form] = {
+FORMS: dict[str, Form] = {
     "bashivan": Form(mask=torch.abs, is_rectified=True, is_positive=True),
     "cadena": Form(mask=None, is_rectified=True, is_positive=False),
     "factorized": Form(mask=unit_norm, is_rectified=False, is_positive=False),
