@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise"]
 GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
@@ -236,6 +236,21 @@ class FoldsConfig(Section):
     )
 
 
+class UnitsConfig(Section):
+    """Which units make up the patterns by which images are identified."""
+
+    top: int | None = Field(
+        None, ge=3, description="So many of a region, those that are predicted best."
+    )
+    above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> UnitsConfig:
+        if (self.top is None) == (self.above is None):
+            raise ValueError("units takes top or above; type units = { top = 500 }")
+        return self
+
+
 class EncodeConfig(Section):
     """Encoding models."""
 
@@ -299,6 +314,11 @@ class EncodeConfig(Section):
         lt=1,
         description="Reliability (share of signal in the variance of what is tested) below which "
         "there is no normalized score.",
+    )
+    units: UnitsConfig | None = Field(
+        None,
+        description="Units whose patterns identify images, by their r on training images alone, "
+        "in each fold anew: { top = 500 } or { above = 0.1 }; all by default.",
     )
     permutations: int = Field(1000, ge=1, description="Shuffles of the images.")
 

@@ -81,6 +81,16 @@ def test_a_given_split_is_trained_and_tested_on(app, tree, tmp_path):
     check(page, "on the test images of the split that was given", "bootstrap intervals")
 
 
+def test_units_of_patterns_are_chosen_on_training_pictures(app, tree, tmp_path):
+    raw, given = tree
+    own = settings(tmp_path, "units = { top = 3 }\nfolds = { stimulus = 2, inner = 2 }")
+    app(raw, *given, *own, analysis="encode")
+    (path,) = (tmp_path / "out").rglob("*desc-encodeIdentification_scores.tsv")
+    table = pd.read_csv(path, sep="\t")
+    assert (table["n_units"] == 3).all()
+    assert any((tmp_path / "out").rglob("*stat-chosen*"))
+
+
 def test_another_split_makes_another_result(app, tree, tmp_path):
     raw, given = tree
     own = settings(tmp_path, "folds = { split = true }")
@@ -130,6 +140,7 @@ def test_penalties_of_the_spectrum_are_told_with_their_edges(app, tree, tmp_path
         ('select = "gvc"', ("gvc", "gcv")),
         ("alphas = [1.0, -2.0]\nfolds = { stimulus = 2, inner = 2 }", ("-2.0", "above zero")),
         ("floor = 1.5", ("floor", "1.5")),
+        ("units = { top = 5, above = 0.1 }", ("units = { top = 500 }",)),
     ],
 )
 def test_wrong_settings_are_refused(app, tree, tmp_path, text, words):

@@ -6,11 +6,72 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bids_dnn.analyses.encode.select import SELECTIONS
 from bids_dnn.errors import ConfigError, nearest
 
 Select = Literal["auto", "gcv", "loo", "inner"]
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 CEILINGS = ("ncsnr", "split-half", "fev")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChoice:
+    """How units are chosen by their scores on training images.
+
+    Parameters
+    ----------
+    top : int, at least 1
+        This many of a region, those of the highest scores; None = no limit.
+    above : float, in [-1, 1)
+        Those whose r is above it; None = whatever it is.
+
+    Raises
+    ------
+    ConfigError
+        If both or none is given, or one is out of range.
+    """
+
+    top: int | None = None
+    above: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.top is None) == (self.above is None):
+            raise ConfigError(
+                f"encode.units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
+                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
+            )
+        if (self.top is not None and self.top < 1) or not -1 <= (self.above or 0) < 1:
+            raise ConfigError(
+                f"encode.units is {{ top = {self.top}, above = {self.above} }}: top is a number "
+                "from 1, above a correlation from -1 to below 1.",
+                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
+            )
+
+    def choose(self, r: Array) -> Mask:
+        """Return which units of a region are taken.
+
+        Parameters
+        ----------
+        r : (n_units,)
+            Scores on training images; units without one (NaN) are not taken. Of equal scores at
+            the border, the first are taken.
+
+        Examples
+        --------
+        >>> UnitChoice(top=2).choose(np.array([0.1, np.nan, 0.3, 0.2])).tolist()
+        [False, False, True, True]
+        """
+        known = np.isfinite(r)
+        if self.above is not None:
+            return np.asarray(known & (np.where(known, r, -np.inf) > self.above))
+        order = np.argsort(-np.where(known, r, -np.inf), kind="stable")[: self.top]
+        taken = np.zeros(len(r), dtype=np.bool_)
+        taken[order] = True
+        return taken & known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +116,8 @@ class Choices:
         Sets of penalties that readouts try, by successive halving within training stimuli.
     loss
         Of readouts.
+    units
+        Which units make up the patterns by which images are identified; None = all.
     stimulus_deg : degrees
         Side of the square that the network sees, for the places of receptive fields; None =
         they are told in shares of it.
@@ -82,6 +145,7 @@ class Choices:
     loss: Literal["gaussian", "poisson"] = "gaussian"
     stimulus_deg: float | None = None
     split: Mapping[str, str] | None = None
+    units: UnitChoice | None = None
 
     def __post_init__(self) -> None:
         if self.select not in ("auto", *SELECTIONS):

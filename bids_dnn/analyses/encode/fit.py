@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bids_dnn.analyses.encode.choices import Choices
@@ -21,6 +22,7 @@ from bids_dnn.analyses.encode.tables import (
     warnings_of,
 )
 from bids_dnn.analyses.encode.tally import Tally
+from bids_dnn.analyses.encode.unit_choice import choice_map, choose_units
 from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, model_label
@@ -103,7 +105,8 @@ def encode(
     used, left_out = used_samples(responses, grams, choices)
     data = prepare(responses.select(used), rois, choices)
     task = Task(data, grams, choices, device, progress or (lambda _: None), maps)
-    tally = Tally(data, choices)
+    chosen = choose_units(task)
+    tally = Tally(data, choices, chosen)
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]
     tables = {
         "ceiling": ceiling_table(data),
@@ -121,6 +124,7 @@ def encode(
         maps=(
             *tally.maps,
             ceiling_map(data, choices.ceiling),
+            *([choice_map(task, chosen)] if choices.units is not None else []),
             *(made_map for one in made for made_map in one.maps),
         ),
         space=responses.space.select(data.units),
@@ -165,6 +169,7 @@ def _facts(data: Data, choices: Choices, grams: Sequence[FeatureGram]) -> dict[s
         "seed": choices.seed,
         "networks": network_facts(grams),
         "nuisance": list(choices.nuisance),
+        "units": None if choices.units is None else asdict(choices.units),
     }
 
 

@@ -18,10 +18,8 @@ from scipy.special import ndtri
 
 from bids_dnn.analyses.encode.exchange import average_p
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
-from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import TOLERANCE, permutation_p
-from bids_dnn.stats.repeats import averages
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -42,7 +40,7 @@ class Identification:
     Parameters
     ----------
     rows : (n_images,) intp
-        Row of `truth` of each image; the first one of those that show the same picture.
+        Row of `truth` of each image.
     n_candidates : (n_images,) intp
         Measured patterns that each prediction was compared with, the right one among them.
     better, tied : (n_images,) intp
@@ -68,7 +66,7 @@ class Identification:
     among
         ``fold`` = candidates are the images of the same test fold; ``all`` = of all folds.
     n_units : int
-        Of the patterns.
+        Of the patterns (median over folds, where they were chosen).
 
     Notes
     -----
@@ -108,10 +106,10 @@ def identify(
     *,
     folds: Sequence[Fold] | None = None,
     among: Among = "fold",
-    same: Sequence[str] | None = None,
     top: Sequence[int] = (1, 5),
     n_permutations: int = 1000,
     seed: int = 0,
+    chosen: NDArray[np.bool_] | None = None,
 ) -> Identification:
     """Rank each image's measured pattern among others by correlation with its prediction.
 
@@ -129,14 +127,14 @@ def identify(
         Candidates: the images of the same test ``fold``, which one model predicts and none of
         which it has seen; or ``all`` images. Among all, a prediction is drawn to the images that
         taught its model, so that fewer are identified than among as many unseen ones.
-    same : (n_stimuli,)
-        What picture each row shows. Rows of one picture become one candidate, their mean.
-        None = all differ.
     top : n_top of int, at least 1
         For each, the share of images with the right candidate among so many highest.
     n_permutations : int, at least 1
     seed
         Of the permutations and of the bootstrap.
+    chosen : (n_folds, n_units) bool
+        The units of the patterns in each fold, chosen on its training images alone, as Kay et
+        al. took the voxels that are predicted best. None = all.
 
     Raises
     ------
@@ -144,8 +142,6 @@ def identify(
         If shapes do not fit.
     ConfigError
         If `among` is neither, a number of `top` is below one, or `n_permutations` is.
-    LeakageError
-        If rows of one picture are in training and test of a fold.
     NotEnoughDataError
         If a fold tests one image only, or fewer than three units are left.
 
@@ -155,23 +151,25 @@ def identify(
     Wilson (1927), J. Am. Stat. Assoc. 22:209, doi:10.1080/01621459.1927.10502953.
     """
     _check(truth, guess, among, top=top, n_permutations=n_permutations)
-    rows = np.arange(len(truth))
-    if same is not None:
-        truth, guess, folds, rows = _without_repeats(truth, guess, folds, same)
-    units = np.flatnonzero(pattern_units(truth, guess, folds))
-    if len(units) < FEWEST_UNITS:
+    keep = pattern_units(truth, guess, folds)
+    units = np.flatnonzero(keep)
+    fewest = len(units) if chosen is None else int((chosen & keep).sum(axis=1).min())
+    if fewest < FEWEST_UNITS:
         raise NotEnoughDataError(
-            f"{len(units)} of {truth.shape[1]} units were measured and vary; a pattern needs "
-            f"{FEWEST_UNITS}.",
-            mend="Take a larger region.",
+            f"{fewest} of {truth.shape[1]} units were measured, vary and are chosen; a pattern "
+            f"needs {FEWEST_UNITS}.",
+            mend="Take a larger region, or choose more units (encode.units in analysis.toml).",
         )
     n = len(truth)
     parts = []
     single = []  # p of each fold
+    counts = []  # units of its patterns
     rng = np.random.default_rng([seed, 6])
-    for tested, taught in _sets(n, folds):
+    for f, (tested, taught) in enumerate(_sets(n, folds)):
         candidates = np.arange(n) if among == "all" else tested
-        r = _correlations(truth, guess, units, tested, candidates, taught=taught)
+        own_units = units if chosen is None else units[chosen[f, units]]
+        counts.append(len(own_units))
+        r = _correlations(truth, guess, own_units, tested, candidates, taught=taught)
         own = np.searchsorted(candidates, tested)
         parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates))))
         if len(candidates) == len(tested):
@@ -189,7 +187,7 @@ def identify(
     low, high = _wilson(hits.mean(axis=0), len(hits))
     rank_low, rank_high = _bootstrap(normalized, np.random.default_rng([seed, 5]))
     return Identification(
-        rows=rows[np.sort(np.concatenate([part[0] for part in parts]))],
+        rows=np.sort(np.concatenate([part[0] for part in parts])),
         n_candidates=count,
         better=better,
         tied=tied,
@@ -205,7 +203,7 @@ def identify(
         mean_rank_high=rank_high,
         p=float(average_p(np.array(single)[:, None])[0]) if single else float("nan"),
         among=among,
-        n_units=len(units),
+        n_units=int(np.median(counts)),
     )
 
 
@@ -228,27 +226,6 @@ def _check(
             "permutations; all must be above zero.",
             mend="Ask for the highest 1 and 5, and for 1000 permutations.",
         )
-
-
-def _without_repeats(
-    truth: Values, guess: Values, folds: Sequence[Fold] | None, same: Sequence[str]
-) -> tuple[Values, Values, Sequence[Fold] | None, Rows]:
-    """Make one row of all that show a picture; give the first row of each as well."""
-    if len(same) != len(truth):
-        raise ShapeError(
-            f"{len(same)} rows have a picture, truth has shape {truth.shape}.",
-            mend="Give one name for each row.",
-        )
-    leakage.check(folds or [], groups=list(same), what="pictures")
-    number = {name: k for k, name in enumerate(dict.fromkeys(same))}
-    which = np.array([number[name] for name in same], dtype=np.intp)
-    first = np.unique(which, return_index=True)[1]
-    if len(first) == len(truth):
-        return truth, guess, folds, first
-    mean = averages(which, len(first))
-    if folds is not None:
-        folds = [Fold(fold.name, fold.train[first], fold.test[first]) for fold in folds]
-    return mean @ truth.astype(np.float64), mean @ guess.astype(np.float64), folds, first
 
 
 def _sets(n: int, folds: Sequence[Fold] | None) -> Iterator[tuple[Rows, Mask | None]]:

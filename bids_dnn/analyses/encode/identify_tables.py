@@ -28,7 +28,8 @@ IDENTIFIED = {
     "n_images": "Images that were to be identified from the predicted patterns (Kay et al. 2008)",
     "n_candidates": "Measured patterns that each prediction was compared with: the test images of "
     "its fold (median over images)",
-    "n_units": "Units of a pattern",
+    "n_units": "Units of a pattern (median over folds, where encode.units chooses them on "
+    "training images)",
     "top1_proportion": "Share of images whose own measured pattern correlates most",
     "top1_chance": "What guessing gives",
     "top1_low": "Lower end of Wilson's 95 % interval over images",
@@ -41,10 +42,10 @@ IDENTIFIED = {
     "mean_rank_low": "Lower end of its 95 % bootstrap interval over images",
     "mean_rank_high": "Upper end of that interval",
     "p": "One-sided p of mean_rank, not corrected. Ridge regression on a layer, in several folds "
-    f"of at most {MOST_CROSSED} images and without a nuisance: responses exchanged among the "
-    "images of a fold before the model learns, predictions under all penalties alike. Else: "
-    "predictions exchanged among the test images of a fold, and twice the mean p of the folds "
-    "(Vovk & Wang 2020)",
+    f"of at most {MOST_CROSSED} images, without a nuisance or a choice of units: responses "
+    "exchanged among the images of a fold before the model learns, predictions under all "
+    "penalties alike. Else: predictions exchanged among the test images of a fold, and twice the "
+    "mean p of the folds (Vovk & Wang 2020)",
 }
 CANDIDATES = {
     **_NAMED,
@@ -58,7 +59,11 @@ CANDIDATES = {
 
 
 def identify_model(
-    model: Model, columns: NDArray[np.intp], about: tuple[Data, Choices]
+    model: Model,
+    columns: NDArray[np.intp],
+    about: tuple[Data, Choices],
+    *,
+    chosen: NDArray[np.bool_],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Identify images from what a model predicts of some units.
 
@@ -69,6 +74,8 @@ def identify_model(
         Of its predictions.
     about
         What was fitted, and how.
+    chosen : (n_folds, n_columns) bool
+        The units of the patterns in each fold.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def identify_model(
     data, choices = about
     truth, guess = data.truth[:, model.columns[columns]], model.guess[:, columns]
     units = pattern_units(truth, guess, data.folds)
-    if units.sum() < FEWEST_UNITS:
+    if (chosen & units).sum(axis=1).min() < FEWEST_UNITS:
         return {name: np.nan for name in IDENTIFIED if name not in KEYS} | {"n_images": 0}, []
     found = identify(
         truth,
@@ -90,9 +97,10 @@ def identify_model(
         top=TOP,
         n_permutations=choices.n_permutations,
         seed=choices.seed,
+        chosen=chosen,
     )
     row = _row(found)
-    if model.operator is not None and _can_cross(data):
+    if model.operator is not None and chosen.all() and _can_cross(data):
         row["p"] = crossed_p(
             model.operator,
             truth[:, units],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +39,13 @@ class Tally:
     Parameters
     ----------
     data, choices
+    chosen : n_regions of (n_folds, n_units of the region) bool
+        Units whose patterns identify images.
     """
 
     data: Data
     choices: Choices
+    chosen: Sequence[NDArray[np.bool_]]
     maps: list[StatMap] = field(default_factory=list)
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _identified: list[dict[str, Any]] = field(default_factory=list)
@@ -75,7 +79,9 @@ class Tally:
             named = {"region": region.name, "target": target} | about
             self._rows.append(named | row | {"_exact": model.operator is not None})
             if target == "units":
-                found, sizes = identify_model(model, columns, (data, self.choices))
+                found, sizes = identify_model(
+                    model, columns, (data, self.choices), chosen=self.chosen[place // 2]
+                )
                 self._identified.append(named | found)
                 self._sizes += [named | one for one in sizes]
                 if model.layer != CHOSEN:

@@ -3,77 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.layer import fit_layer
+from bids_dnn.analyses.encode.model import Task
 from bids_dnn.analyses.encode.scores import score_units
 from bids_dnn.analyses.encode.select import Selection
-from bids_dnn.errors import ConfigError, NotEnoughDataError
+from bids_dnn.backend import on_device
+from bids_dnn.containers.result import StatMap
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Values = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class UnitChoice:
-    """How units are chosen by their scores on training images.
-
-    Parameters
-    ----------
-    top : int, at least 1
-        This many of a region, those of the highest scores; None = no limit.
-    above : float, in [-1, 1)
-        Those whose r is above it; None = whatever it is.
-
-    Raises
-    ------
-    ConfigError
-        If both or none is given, or one is out of range.
-    """
-
-    top: int | None = None
-    above: float | None = None
-
-    def __post_init__(self) -> None:
-        if (self.top is None) == (self.above is None):
-            raise ConfigError(
-                f"encode.units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
-                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
-            )
-        if (self.top is not None and self.top < 1) or not -1 <= (self.above or 0) < 1:
-            raise ConfigError(
-                f"encode.units is {{ top = {self.top}, above = {self.above} }}: top is a number "
-                "from 1, above a correlation from -1 to below 1.",
-                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
-            )
-
-    def choose(self, r: Array) -> Mask:
-        """Return which units of a region are taken.
-
-        Parameters
-        ----------
-        r : (n_units,)
-            Scores on training images; units without one (NaN) are not taken. Of equal scores at
-            the border, the first are taken.
-
-        Examples
-        --------
-        >>> UnitChoice(top=2).choose(np.array([0.1, np.nan, 0.3, 0.2])).tolist()
-        [False, False, True, True]
-        """
-        known = np.isfinite(r)
-        if self.above is not None:
-            return np.asarray(known & (np.where(known, r, -np.inf) > self.above))
-        order = np.argsort(-np.where(known, r, -np.inf), kind="stable")[: self.top]
-        taken = np.zeros(len(r), dtype=np.bool_)
-        taken[order] = True
-        return taken & known
 
 
 def score_on_training(
@@ -143,3 +89,50 @@ def _others(folds: Sequence[Fold], place: int) -> list[Fold]:
         for k, one in enumerate(folds)
         if k != place
     ]
+
+
+def choose_units(task: Task) -> list[Mask]:
+    """Choose units of each region in each fold, by the layer that predicts each best.
+
+    Parameters
+    ----------
+    task
+        Its `Choices.units` says how; layers are compared by their scores on the training images.
+
+    Returns
+    -------
+    marks : n_regions of (n_folds, n_units of the region) bool
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are too few inner folds.
+    """
+    data, rule = task.data, task.choices.units
+    if rule is None:
+        return [np.ones((len(data.folds), len(own)), dtype=np.bool_) for _, own in data.regions]
+    alphas = None if task.choices.alphas is None else np.asarray(task.choices.alphas)
+    best = np.full((len(data.folds), data.n_units), np.nan)
+    for g, gram in enumerate(task.grams):
+        task.say(f"units by {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
+        whole = gram.take(data.stimuli)
+        for f, (fold, inner) in enumerate(zip(data.folds, data.inner, strict=True)):
+            r = score_on_training(
+                on_device(whole[np.ix_(fold.train, fold.train)], task.device),
+                data.taught(f)[fold.train, : data.n_units],
+                folds=inner,
+                select=data.select,
+                alphas=alphas,
+                n_components=gram.n_components,
+            )
+            best[f] = np.fmax(best[f], r)
+    return [np.stack([rule.choose(r[own]) for r in best]) for _, own in data.regions]
+
+
+def choice_map(task: Task, marks: Sequence[Mask]) -> StatMap:
+    """Map in what share of the folds each unit was chosen; of several regions, the most."""
+    share = np.zeros(task.data.n_units)
+    for (_, own), mark in zip(task.data.regions, marks, strict=True):
+        share[own] = np.maximum(share[own], mark.mean(axis=0))
+    text = "Share of the folds in which the unit was chosen by its scores on training images."
+    return StatMap("chosen", share.astype(np.float32), "", text)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.choices import Choices, UnitChoice
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.backend import choose_device
 from bids_dnn.containers.readout import READOUTS
@@ -78,6 +78,7 @@ def choices_of(
         loss=settings["loss"],
         stimulus_deg=settings.get("stimulus_deg"),
         split=split,
+        units=UnitChoice(**settings["units"]) if settings["units"] else None,
     )
 
 

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from bids_dnn.analyses.encode import identify as module
 from bids_dnn.analyses.encode.identify import identify
-from bids_dnn.errors import ConfigError, LeakageError, NotEnoughDataError, ShapeError
+from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 
@@ -121,32 +121,6 @@ def test_equal_patterns_share_their_places(rng):
     np.testing.assert_allclose(found.proportion, [5 / 6, 1])
 
 
-def test_rows_of_one_picture_are_one_candidate(rng):
-    truth, guess = make(rng, n=12, signal=0.3)
-    truth -= truth.mean(axis=0)
-    same = list("abcabcdefghi")
-    found = identify(truth, guess, same=same)
-    assert found.rows.tolist() == [0, 1, 2, 6, 7, 8, 9, 10, 11]
-    np.testing.assert_allclose(found.chance[0], 1 / 9)
-    merged = [np.vstack([(one[:3] + one[3:6]) / 2, one[6:]]) for one in (truth, guess)]
-    alone = identify(*merged)
-    np.testing.assert_array_equal(found.better, alone.better)
-    np.testing.assert_array_equal(identify(truth, guess, same=range(12)).better,
-                                  identify(truth, guess).better)  # fmt: skip
-
-
-def test_rows_of_one_picture_stay_in_their_fold(rng):
-    truth, guess = make(rng, n=12)
-    same = [str(k // 2) for k in range(12)]
-    fold = np.repeat([0, 1], 6)
-    folds = [Fold(str(k), fold != k, fold == k) for k in range(2)]
-    found = identify(truth, guess, folds=folds, same=same)
-    assert found.n_candidates.tolist() == [3] * 6
-    mixed = [Fold("1", np.arange(12) % 2 == 0, np.arange(12) % 2 == 1)]
-    with pytest.raises(LeakageError, match="share 6 pictures"):
-        identify(truth, guess, folds=mixed, same=same)
-
-
 def test_units_that_were_not_measured_are_left_out(rng):
     truth, guess = make(rng, signal=0.3)
     folds = split(rng, 30)
@@ -166,6 +140,17 @@ def test_a_unit_that_is_silent_in_one_training_set_is_left_out_everywhere(rng):
     again = identify(truth, guess, folds=folds)
     np.testing.assert_array_equal(again.better, once.better)
     assert again.n_units == 39
+
+
+def test_patterns_are_of_the_units_that_each_fold_chose(rng):
+    truth, guess = make(rng, signal=0.3)
+    folds = split(rng, 30)
+    chosen = rng.random((len(folds), truth.shape[1])) < 0.4
+    found = identify(truth, guess, folds=folds, chosen=chosen)
+    for fold, own in zip(folds, chosen, strict=True):
+        alone = identify(truth[:, own], guess[:, own], folds=[fold])
+        np.testing.assert_array_equal(found.better[fold.test], alone.better)
+    assert found.n_units == int(np.median(chosen.sum(axis=1)))
 
 
 def test_predictions_of_images_that_no_fold_tests_do_not_matter(rng):
@@ -282,8 +267,7 @@ def test_one_fold_that_is_ranked_among_all_has_no_p(rng):
         ({"top": (0, 5)}, ConfigError, r"\[0, 5\]"),
         ({"top": ()}, ConfigError, r"\[\]"),
         ({"n_permutations": 0}, ConfigError, "0 permutations"),
-        ({"same": ["a"]}, ShapeError, r"1 rows.*\(4, 6\)"),
-        ({"same": ["a"] * 4}, NotEnoughDataError, "1 image"),
+        ({"chosen": np.zeros((1, 6), dtype=bool)}, NotEnoughDataError, "0 of 6 units"),
         ({"folds": [Fold("1", np.arange(4) > 0, np.arange(4) == 0)]}, NotEnoughDataError, "1 im"),
         ({"guess": np.full((4, 6), np.nan)}, NotEnoughDataError, "0 of 6 units"),
     ],

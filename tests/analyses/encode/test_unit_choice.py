@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from bids_dnn.analyses.encode.choices import Choices, UnitChoice
+from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.scores import score_units
-from bids_dnn.analyses.encode.unit_choice import UnitChoice, score_on_training
+from bids_dnn.analyses.encode.unit_choice import score_on_training
 from bids_dnn.errors import ConfigError, LeakageError, NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus
+from tests.factories.responses import make_gram, make_responses, make_roi
 
 N = 60
 
@@ -116,3 +119,45 @@ def test_too_few_folds_are_refused(rng, folds):
     gram, y = make(rng)
     with pytest.raises(NotEnoughDataError, match="inner = 5"):
         score_on_training(gram, y, folds=folds[:2], select="inner")
+
+
+def encoded(rng, **other):
+    """Ten of forty units follow the second of two layers."""
+    stimuli = [f"s{k:02}" for k in range(N)]
+    layers = rng.normal(size=(2, N, 10))
+    values = rng.normal(size=(N, 40))
+    values[:, :10] = 0.3 * values[:, :10] + layers[1] @ rng.normal(size=(10, 10)) / 3
+    responses = make_responses(values, stimuli=stimuli)
+    rois = [make_roi("all", responses, range(40)), make_roi("noise", responses, range(10, 40))]
+    choices = Choices(
+        n_folds=4, n_inner=3, alphas=None, select="gcv", ceiling="ncsnr", floor=0.0,
+        n_permutations=19, seed=0, **other,
+    )  # fmt: skip
+    grams = [make_gram(x, stimuli, layer=f"conv{k}") for k, x in enumerate(layers)]
+    return encode(responses, rois, grams, choices=choices)
+
+
+def test_images_are_identified_by_the_units_that_are_chosen():
+    whole, some = (
+        encoded(np.random.default_rng(0), **given) for given in ({}, {"units": UnitChoice(top=10)})
+    )
+    (chosen,) = (one.values for one in some.maps if one.stat == "chosen")
+    np.testing.assert_array_equal(chosen[:10], 1)
+    assert 0 < chosen[10:].max() <= 1  # of the region of noise ten are taken as well
+    assert not any(one.stat == "chosen" for one in whole.maps)
+    found, before = (
+        one.extras["identification"].set_index(["region", "layer"]) for one in (some, whole)
+    )
+    assert (found["n_units"] == 10).all()
+    assert before.loc["all", "n_units"].eq(40).all()
+    assert found.loc[("all", "conv1"), "mean_rank"] > before.loc[("all", "conv1"), "mean_rank"]
+    assert some.meta["units"] == {"top": 10, "above": None}
+    # scores of regions are of all units, whatever is chosen
+    np.testing.assert_array_equal(some.table["score"], whole.table["score"])
+
+
+def test_where_too_few_units_are_chosen_no_image_is_identified():
+    found = encoded(np.random.default_rng(0), units=UnitChoice(above=0.6))
+    table = found.extras["identification"].set_index("region")
+    assert (table.loc["noise", "n_images"] == 0).all()
+    assert (table.loc["all", "n_images"] == N).all()
