@@ -73,7 +73,7 @@ def score_on_training(
         gram,
         truth,
         folds=folds,
-        inner=[_others(folds, k) for k in range(len(folds))],
+        inner=[_others(folds, k) if select == "inner" else [] for k in range(len(folds))],
         alphas=alphas,
         select=select,
         n_components=n_components,

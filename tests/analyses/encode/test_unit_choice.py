@@ -117,8 +117,10 @@ def test_what_cannot_be_is_refused(given):
 
 def test_too_few_folds_are_refused(rng, folds):
     gram, y = make(rng)
+    halves = by_stimulus([str(k) for k in range(N)], 2, rng)
     with pytest.raises(NotEnoughDataError, match="inner = 5"):
-        score_on_training(gram, y, folds=folds[:2], select="inner")
+        score_on_training(gram, y, folds=halves, select="inner")
+    assert np.isfinite(score_on_training(gram, y, folds=halves, select="gcv")).all()
 
 
 def encoded(rng, **other):
