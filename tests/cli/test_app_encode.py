@@ -88,7 +88,8 @@ def test_units_of_patterns_are_chosen_on_training_pictures(app, tree, tmp_path):
     (path,) = (tmp_path / "out").rglob("*desc-encodeIdentification_scores.tsv")
     table = pd.read_csv(path, sep="\t")
     assert (table["n_units"] == 3).all()
-    assert any((tmp_path / "out").rglob("*stat-chosen*"))
+    (path,) = (tmp_path / "out").rglob("*desc-encode_units.tsv")
+    assert pd.read_csv(path, sep="\t")["chosen"].between(0, 1).all()
 
 
 def test_another_split_makes_another_result(app, tree, tmp_path):
