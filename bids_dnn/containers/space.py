@@ -9,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.containers.layout import Layout
 from bids_dnn.errors import ShapeError
 
 Hemisphere = Literal["L", "R"]
@@ -312,18 +313,27 @@ class Channels(Space):
         Of each unit, as in its file; no name twice.
     index : (n_units,) int64
         Place of each unit among `names`.
+    layout
+        Where the channels stand on electrode arrays; None = not known.
 
     Raises
     ------
     ShapeError
-        If a name stands twice, or `index` repeats a place or points outside.
+        If a name stands twice, `layout` is of another number of channels, or `index` repeats a
+        place or points outside.
     """
 
     name: str
     names: tuple[str, ...]
     index: NDArray[np.int64]
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
+        if self.layout is not None and len(self.layout) != len(self.names):
+            raise ShapeError(
+                f"The layout is of {len(self.layout)} channels, there are {len(self.names)}.",
+                mend="Give one array, area, channel and place for each name.",
+            )
         if len(set(self.names)) != len(self.names):
             raise ShapeError(
                 f"{len(self.names) - len(set(self.names))} of {len(self.names)} unit names "

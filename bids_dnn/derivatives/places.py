@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn import imaging
+from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.result import StatMap
 from bids_dnn.containers.space import (
     HEMISPHERES,
@@ -35,10 +36,17 @@ FORMS: Mapping[type[Space], str] = {  # what a kind in `names.TEMPLATES` ends in
 }
 DENSITIES = {91282: "91k", 170494: "170k"}
 INSIDE = {0: "outside", 1: "inside"}
+NEEDED = ("unit", "inside")
 UNIT_COLUMNS = {
     "unit": "Name of the unit, as in its source.",
     "inside": "Whether the unit belongs to what the file stands for; all units are listed, in "
     "the order of the source.",
+    "array": "Electrode array or probe that the unit was recorded with.",
+    "area": "Brain area of the unit.",
+    "channel": "Number of the channel within its array, from 1; 0 = not known.",
+    "x": "Place of the electrode on its array, to the right, in the unit of the source.",
+    "y": "Place of the electrode on its array, up, in the unit of the source; minus the row where "
+    "the source counts rows from the top.",
 }
 
 
@@ -148,13 +156,13 @@ def read_places(paths: Sequence[Path], *, name: str) -> Space:
         return whole.at(np.flatnonzero(labels).astype(np.int64))
     if first.endswith(".tsv"):
         table = pd.read_csv(paths[0], sep="\t", dtype=str, keep_default_na=False)
-        if missing := sorted(set(UNIT_COLUMNS) - set(table.columns)):
+        if missing := sorted(set(NEEDED) - set(table.columns)):
             raise UnreadableError(
                 f"{paths[0]} lacks the columns {missing}.",
                 mend="Run that participant again; what is complete is not computed twice.",
             )
         inside = np.flatnonzero((table["inside"] == "true").to_numpy(dtype=bool))
-        return Channels(name, tuple(table["unit"]), inside.astype(np.int64))
+        return Channels(name, tuple(table["unit"]), inside.astype(np.int64), _layout_of(table))
     return imaging.space_of_mask(paths[0], name=name)
 
 
@@ -252,7 +260,7 @@ def read_values(paths: Sequence[Path], space: Space, *, column: str = "") -> NDA
 
 
 def channel_table(space: Channels, maps: Sequence[StatMap] = ()) -> pd.DataFrame:
-    """Return one row a channel: its name, whether it is a unit, and the value of each map.
+    """Return one row a channel: name, whether it is a unit, where it stands, value of each map.
 
     Parameters
     ----------
@@ -269,11 +277,24 @@ def channel_table(space: Channels, maps: Sequence[StatMap] = ()) -> pd.DataFrame
     inside = np.zeros(space.n_places, dtype=bool)
     inside[space.index] = True
     columns: dict[str, Any] = {"unit": list(space.names), "inside": inside}
+    if space.layout is not None:
+        columns |= {"array": list(space.layout.array), "area": list(space.layout.area)}
+        columns |= {"channel": space.layout.channel}
+        columns |= dict(zip("xy", space.layout.place.T, strict=True))
     for made in maps:
         column = np.full(space.n_places, np.nan, dtype=np.float32)
         column[space.index] = made.values
         columns[column_of(made)] = column
     return pd.DataFrame(columns)
+
+
+def _layout_of(table: pd.DataFrame) -> Layout | None:
+    """Return where channels stand, from a table of text; None where it does not tell."""
+    if not {"array", "area", "channel", "x", "y"} <= set(table.columns):
+        return None
+    array, area = (tuple(table[name].replace("n/a", "")) for name in ("array", "area"))
+    place = table[["x", "y"]].replace("n/a", "nan").to_numpy(dtype=np.float64)
+    return Layout(array, area, table["channel"].to_numpy(dtype=np.int64), place)
 
 
 def column_of(made: StatMap) -> str:

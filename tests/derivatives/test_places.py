@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.result import StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Channels, Surface
@@ -247,6 +248,24 @@ def test_channels_keep_names_of_any_kind(tmp_path, rng):
     back = read.read_result(paths[0])
     assert back.space.names == called
     np.testing.assert_array_equal(back.maps[0].values, result.maps[0].values)
+
+
+def test_channels_keep_where_they_stand(tmp_path, rng):
+    place = [[0, 0.5], [np.nan, np.nan], [400, -800]]
+    layout = Layout(("a", "", "001"), ("V1", "", "V4"), np.array([2, 0, 64]), np.array(place))
+    space = Channels("electrodes", ("x", "y", "z"), np.array([0, 2]), layout)
+    paths = write.write_result(
+        make_encode(rng, space=space), tmp_path, entities=entities_of(space), sidecar={}
+    )
+    back = read.read_result(paths[0]).space
+    assert (back.layout.array, back.layout.area) == (layout.array, layout.area)
+    np.testing.assert_array_equal(back.layout.channel, layout.channel)
+    np.testing.assert_array_equal(back.layout.place, layout.place)
+    assert back.index.tolist() == [0, 2]
+    (sidecar,) = [p for p in paths if p.name.endswith("_units.json")]
+    told = json.loads(sidecar.read_text())
+    assert told["array"]["Description"].startswith("Electrode array")
+    assert told["x"]["Format"] == "number"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 import pandas as pd
 
+from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.responses import Independence, Responses, Scale
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surface
@@ -90,8 +91,11 @@ def load_rois(path: Path) -> tuple[tuple[Roi, ...], list[str]]:
 
 def _space_arrays(prefix: str, space: Space) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": np.array(type(space).__name__)}
-    for field in fields(type(space)):  # type: ignore[arg-type]  # each kind is a dataclass
-        made[field.name] = np.array(getattr(space, field.name))
+    for part in (space, getattr(space, "layout", None)):
+        kind: Any = type(part)  # each kind is a dataclass
+        for field in () if part is None else fields(kind):
+            if field.name != "layout":
+                made[field.name] = np.array(getattr(part, field.name))
     return {f"{prefix}space_{name}": value for name, value in made.items()}
 
 
@@ -110,7 +114,10 @@ def _space(kept: Any, prefix: str) -> Space:
         left, right = numbers("n_vertices")
         return Surface(name, (left, right), index)
     if kind == "Channels":
-        return Channels(name, words("names"), index)
+        is_placed = f"{prefix}space_array" in kept
+        areas = (words("array"), words("area")) if is_placed else None
+        layout = Layout(*areas, get("channel"), get("place")) if areas else None
+        return Channels(name, words("names"), index, layout)
     x, y, z = numbers("shape")
     if kind == "Grid":
         return Grid(name, (x, y, z), get("affine"), index)

@@ -6,13 +6,14 @@ import pytest
 
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.space import Channels, Grid
 from bids_dnn.workflows.steps.artifacts import (
     load_responses,
     load_rois,
     save_responses,
     save_rois,
 )
+from tests.factories.electrodes import make_channels, make_layout
 
 
 @pytest.fixture
@@ -58,3 +59,14 @@ def test_regions_come_back(responses, tmp_path):
     ]
     np.testing.assert_array_equal(kept[0].space.index, responses.space.index)
     assert warnings == ["said"]
+
+
+def test_channels_come_back_where_they_stand(tmp_path):
+    layout = make_layout(["a", ""], channel=[3, 0], place=[[1, 2], [np.nan, np.nan]])
+    bare = Channels("units", ("x",), np.arange(1))
+    rois = [Roi("a", make_channels(layout), "here", 2), Roi("b", bare, "here", 1)]
+    (kept, without), _ = load_rois(save_rois(tmp_path / "r.npz", rois, []))
+    assert without.space.layout is None
+    assert (kept.space.layout.array, kept.space.layout.area) == (("a", ""), ("V1", "V1"))
+    np.testing.assert_array_equal(kept.space.layout.channel, layout.channel)
+    np.testing.assert_array_equal(kept.space.layout.place, layout.place)
