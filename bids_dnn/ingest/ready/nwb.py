@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.space import Channels
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
 from bids_dnn.ingest.events import MISSING
@@ -18,11 +19,11 @@ from bids_dnn.ingest.ready.common import (
     choose,
     hdf5,
     natural,
-    region,
     region_name,
     sample_table,
     stimulus_id,
 )
+from bids_dnn.ingest.ready.electrodes import named_regions
 from bids_dnn.ingest.ready.pieces import pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, settle
 from bids_dnn.ingest.records import Ingested, Subject
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 LAYOUT = """
 sub-01/sub-01_ses-a_ecephys.nwb      or any other .nwb file, at any depth; NWB 2, HDF5; with
-    /units                           spike_times; areas from a column location, or from electrodes
+    /units                           spike_times; areas from a column location, or from electrodes;
+                                     arrays from the group_name of their electrodes
     /intervals/<table>               start_time, stop_time (s), and one column that names what was
                                      shown: stim_file, stim_id, image_name, image_file, image,
                                      image_id, stimulus, stimulus_id, frame or stimulus_name;
@@ -46,6 +48,10 @@ STIMULUS = (
 CONDITION = ("trial_type", "condition", "category", "stimulus_category")
 RUN = ("run", "block", "stimulus_block")
 AREA = ("location", "area", "brain_area", "region", "ecephys_structure_acronym")
+PLACES = (  # of an electrode, the first pair that is there; the sign of up
+    *(("rel_x", "rel_y", 1.0), ("probe_horizontal_position", "probe_vertical_position", 1.0)),
+    *(("column", "row", -1.0), ("x", "y", 1.0)),
+)
 NO_STIMULI = ("epochs", "invalid_times")
 UNKNOWN = {"", "unknown", "none", "nan", "na"}
 WINDOW_S = 0.2  # after the start, where an interval has no length
@@ -103,7 +109,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
         Samples in the order of the tables' names and of their rows. Numbered stimuli are named
         by table and number, such as ``natural_scenes-12``; a negative or missing number is no
         stimulus. Spikes are counted from start to stop of each interval (0.2 s where it has no
-        length). Regions are the areas of the units.
+        length). Regions are the areas of the units, and the groups of their electrodes.
 
     Raises
     ------
@@ -121,7 +127,8 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     with hdf5(path) as file:
         _require_version(file)
         shown, facts = _presentations(file)
-        names, spikes, areas = _units(file)
+        names, spikes = _units(file)
+        layout = _layout(file, len(names))
         values = _rates(spikes, len(names), shown)
     samples = sample_table(
         list(shown["stimulus"]),
@@ -129,11 +136,8 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
         run=list(shown["run"]),
         session=[subject.options.get("session", "")] * len(shown),
     )
-    space = Channels(subject.space, names, np.arange(len(names), dtype=np.int64))
-    found = (
-        region(name, areas == name, space, source=path.name) for name in sorted(set(areas)) if name
-    )
-    rois = tuple(roi for roi in found if roi is not None)
+    space = Channels(subject.space, names, np.arange(len(names), dtype=np.int64), layout)
+    rois = named_regions(space, source=path.name)
     raw = Raw(samples, space, "rate", "sample", rois, facts)
     blocks = (values[rows] for rows in pieces(samples, standardize))
     return settle(raw, blocks, source="nwb", model="spikecount", standardize=standardize)
@@ -213,10 +217,8 @@ def _table(table: Any, name: str, column: str, *, is_only: bool) -> pd.DataFrame
 # --- units
 
 
-def _units(
-    file: h5py.File,
-) -> tuple[tuple[str, ...], Iterator[NDArray[np.float64]], NDArray[np.str_]]:
-    """Return names, sorted spike times (s, read one by one) and areas ("" = unknown) of units."""
+def _units(file: h5py.File) -> tuple[tuple[str, ...], Iterator[NDArray[np.float64]]]:
+    """Return names and sorted spike times (s, read one by one) of units."""
     units = _member(file, "units") if "units" in file else {}
     needed = ("spike_times", "spike_times_index")
     if any(name not in units for name in needed) or not len(units["spike_times_index"]):
@@ -239,21 +241,35 @@ def _units(
     )
     numbers = _column(units, "id", n) if "id" in units else np.arange(n)
     names = tuple(f"unit{_text(number)}" for number in numbers)
-    return names, spikes, np.array(_areas(file, units, n), dtype=str)
+    return names, spikes
 
 
-def _areas(file: h5py.File, units: Any, n: int) -> list[str]:
-    found: list[str] = [""] * n
+def _layout(file: h5py.File, n: int) -> Layout:
+    """Return areas of units, and of their first electrode its group and place; "" = unknown."""
+    units, table = _member(file, "units"), file.get("general/extracellular_ephys/electrodes")
+    known = {} if table is None else table
+    ids = _column(known, "id") if "id" in known else np.zeros(0)
+    rows = _electrode_rows(units, ids, n)
+
+    def text(column: str) -> list[str]:
+        if column not in known:
+            return [""] * n
+        found = _column(known, column)
+        return [_text(found[row]) if 0 <= row < len(found) else "" for row in rows]
+
     own = next((column for column in AREA if column in units), None)
-    electrodes = file.get("general/extracellular_ephys/electrodes")
-    if own is not None:
-        found = [str(text) for text in _column(units, own, n)]
-    elif electrodes is not None and "location" in electrodes:
-        places = _column(electrodes, "location")
-        rows = _electrode_rows(units, _column(electrodes, "id"), n)
-        found = [str(places[row]) if 0 <= row < len(places) else "" for row in rows]
-    cleaned = [region_name(text) for text in found]
-    return ["" if text.lower() in UNKNOWN else text for text in cleaned]
+    area = text("location") if own is None else [str(one) for one in _column(units, own, n)]
+    cleaned = [[region_name(one) for one in names] for names in (text("group_name"), area)]
+    array, area = [["" if x.lower() in UNKNOWN else x for x in names] for names in cleaned]
+    place = np.full((n, 2), np.nan)
+    for right, up, sign in PLACES:
+        if right in known and up in known:
+            columns = [pd.to_numeric(pd.Series(text(one)), errors="coerce") for one in (right, up)]
+            place = np.column_stack(columns) * [1.0, sign]
+            place[~np.isfinite(place).all(axis=1)] = np.nan
+            if np.isfinite(place).any():
+                break
+    return Layout(tuple(array), tuple(area), np.zeros(n, dtype=np.int64), place)
 
 
 def _electrode_rows(units: Any, ids: NDArray[Any], n: int) -> list[int]:

@@ -27,6 +27,7 @@ from bids_dnn.ingest.ready.common import (
     sample_table,
     stimulus_id,
 )
+from bids_dnn.ingest.ready.electrodes import array_regions, table_layout
 from bids_dnn.ingest.ready.pieces import column_values, pieces, read_pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, settle
 from bids_dnn.ingest.records import Ingested, Subject
@@ -37,7 +38,8 @@ sub-01/                 one folder a participant, or the files themselves for on
     samples.tsv         one row a sample: stimulus or condition or both; optional run, session,
                         sample (an id of its own), trial, and further columns
     units.tsv           one row a unit: name; optional region (several joined by ;),
-                        i j k (voxel, from 0) or x y z (mm); not needed where a mask is
+                        i j k (voxel, from 0) or x y z (mm); not needed where a mask is;
+                        of electrodes: array, channel, and x y or row column on the array
     mask.nii.gz         optional: the units are its voxels, in their order (last axis fastest)
                         or at i j k or x y z
     responses.json      optional: Scale (beta, psc, zscore, rate, raw), Independence (sample,
@@ -124,7 +126,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     -------
     ingested
         Further columns of ``samples.tsv`` are kept, as numbers where all are numbers.
-        Regions are those of ``units.tsv``.
+        Regions are those of ``units.tsv``, and its arrays.
 
     Raises
     ------
@@ -154,6 +156,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
             else "Give one row a sample of samples.tsv, and one column a unit.",
         )
     rois = () if units is None else _regions(units, space, source=named[UNITS].name)
+    rois = (*rois, *_arrays(rois, space, source=UNITS))
     raw = Raw(samples, space, told.scale, told.independence, rois)
 
     def read(first: int, last: int) -> Floats:
@@ -243,7 +246,8 @@ def _space(name: str, named: dict[str, Path], units: pd.DataFrame | None) -> Spa
             f"{named[UNITS]} has the unit {twice.iloc[0]!r} twice.",
             mend="Give each unit a name of its own.",
         )
-    return Channels(name, tuple(units["name"]), np.arange(len(units), dtype=np.int64))
+    layout = table_layout(units, path=named[UNITS])
+    return Channels(name, tuple(units["name"]), np.arange(len(units), dtype=np.int64), layout)
 
 
 def _at_voxels(mask: Grid, units: pd.DataFrame, named: dict[str, Path]) -> Grid:
@@ -285,6 +289,10 @@ def _regions(units: pd.DataFrame, space: Space, *, source: str) -> tuple[Roi, ..
     marks = ((name, np.array([name in own for own in sets])) for name in names)
     found = (region(name, marked, space, source=source) for name, marked in marks)
     return tuple(roi for roi in found if roi is not None)
+
+
+def _arrays(areas: tuple[Roi, ...], space: Space, *, source: str) -> tuple[Roi, ...]:
+    return array_regions(space, areas, source=source) if isinstance(space, Channels) else ()
 
 
 def _is_there(path: Path) -> bool:

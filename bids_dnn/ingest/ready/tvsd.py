@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.responses import Scale
 from bids_dnn.containers.space import Channels
 from bids_dnn.errors import ShapeError, UnreadableError
@@ -22,13 +23,14 @@ from bids_dnn.ingest.ready.common import (
     choose,
     dataset,
     hdf5,
+    is_there,
     natural,
     read_table,
-    region,
     region_name,
     sample_table,
     stimulus_id,
 )
+from bids_dnn.ingest.ready.electrodes import named_regions, places_from
 from bids_dnn.ingest.ready.pieces import pieces, read_pieces, require_space
 from bids_dnn.ingest.ready.settle import Floats, Raw, settle
 from bids_dnn.ingest.records import Ingested, Subject
@@ -41,10 +43,12 @@ monkeyF/, monkeyN/                       or one of these folders itself; each wi
     THINGS_normMUA.mat                   format 7.3: train_MUA, test_MUA, test_MUA_reps
     _logs/things_imgs.mat                train_imgs and test_imgs with things_path
     areas.tsv                            optional: array, area (for other monkeys)
+    electrodes.tsv                       optional: array, channel, and x y or row column
 or, in place of THINGS_normMUA.mat,
     THINGS_exportMUA_array1.mat ... 16   format 7.3: train_MUA, test_MUA, good_chns
 """
-RESPONSES, PICTURES, AREAS_TABLE = "THINGS_normMUA.mat", "_logs/things_imgs.mat", "areas.tsv"
+RESPONSES, PICTURES = "THINGS_normMUA.mat", "_logs/things_imgs.mat"
+AREAS_TABLE, PLACES_TABLE = "areas.tsv", "electrodes.tsv"
 EXPORT = re.compile(r"THINGS_exportMUA_array(\d+)\.mat$")
 SPACE = "electrodes"
 PER_ARRAY = 64
@@ -109,7 +113,8 @@ def find(
     for label in labels:
         home, files = homes[label]
         is_norm = files[0].name == RESPONSES
-        beside = [path for path in (home / PICTURES, home / AREAS_TABLE) if _is_there(path)]
+        tables = (PICTURES, AREAS_TABLE, PLACES_TABLE)
+        beside = [home / name for name in tables if is_there(home / name)]
         if is_norm and home / PICTURES not in beside:
             raise absent(
                 f"{PICTURES} in {home.name}, which names the pictures of {RESPONSES}",
@@ -142,7 +147,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     ingested
         Where the repetitions of test images are there, each showing is a sample: all images of
         the first, then all of the second ... The condition of an image of THINGS is its
-        object. Regions are the areas V1, V4 and IT.
+        object. Regions are the areas V1, V4 and IT, and the arrays.
 
     Raises
     ------
@@ -160,11 +165,12 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
         held = _norm(opened) if is_norm else _exports(opened)
         samples = _samples(subject, held)
         names = tuple(f"array{a:02d}channel{c:02d}" for a, c in held.channels)
-        space = Channels(subject.space, names, np.arange(len(names), dtype=np.int64))
-        rois, untold = _areas(subject, held.channels, space)
+        layout, told_by, untold = _layout(subject, held.channels)
+        space = Channels(subject.space, names, np.arange(len(names), dtype=np.int64), layout)
+        rois = named_regions(space, source=told_by)
         messages = [NORMALIZED, *([AVERAGED] if held.is_averaged else []), *untold]
         facts = {**held.facts, "warnings": [*messages, *held.facts.get("warnings", ())]}
-        raw = Raw(samples, space, held.scale, "sample", tuple(rois), facts)
+        raw = Raw(samples, space, held.scale, "sample", rois, facts)
         parts = [held.train, *(_rows(values) for _, values in held.tests)]
         blocks = read_pieces(parts, pieces(samples, standardize))
         return settle(raw, blocks, source="tvsd", model="mua", standardize=standardize)
@@ -175,7 +181,7 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
 
 def _files(home: Path) -> list[Path]:
     """Return the files with responses in a folder, the public release first."""
-    if _is_there(home / RESPONSES):
+    if is_there(home / RESPONSES):
         return [home / RESPONSES]
     found = (path for path in home.glob("THINGS_exportMUA_array*.mat") if EXPORT.match(path.name))
     return sorted(found, key=lambda path: natural(path.name))
@@ -353,27 +359,29 @@ def _without(path: Path, group: str) -> UnreadableError:
     )
 
 
-def _areas(
-    subject: Subject, channels: list[tuple[int, int]], space: Channels
-) -> tuple[list[Any], list[str]]:
-    """Return the areas, and what is not known of them."""
-    tables = [path for path in subject.files if path.name == AREAS_TABLE]
-    if tables:
-        of_array = _read_areas(tables[0])
+def _layout(subject: Subject, channels: list[tuple[int, int]]) -> tuple[Layout, str, list[str]]:
+    """Return where channels stand, who says in which area, and what is not known of areas."""
+    named = {path.name: path for path in subject.files}
+    if AREAS_TABLE in named:
+        of_array, source = _read_areas(named[AREAS_TABLE]), AREAS_TABLE
     else:
         known = ARRAYS.get(subject.participant.removeprefix("monkey"), {})
         of_array = {n: area for area, (a, b) in known.items() for n in range(a, b + 1)}
-    array = np.array([number for number, _ in channels])
-    area: NDArray[np.str_] = np.array([of_array.get(int(number), "") for number in array])
-    source = tables[0].name if tables else f"arrays of {subject.participant}"
-    found = (region(name, area == name, space, source=source) for name in sorted(set(area) - {""}))
-    rois = [roi for roi in found if roi is not None]
-    if rois:
-        return rois, []
-    return [], [
+        source = f"arrays of {subject.participant}"
+    place = np.full((len(channels), 2), np.nan)
+    if PLACES_TABLE in named:
+        place = places_from(named[PLACES_TABLE], channels)
+    layout = Layout(
+        tuple(f"array{number:02d}" for number, _ in channels),
+        tuple(region_name(of_array.get(number, "")) for number, _ in channels),
+        np.array([own for _, own in channels], dtype=np.int64),
+        place,
+    )
+    untold = (
         f"The areas of {subject.participant}'s arrays are not known: name its folder monkeyF or "
         f"monkeyN, or write {AREAS_TABLE} with the columns array and area beside its files."
-    ]
+    )
+    return layout, source, [] if any(layout.area) else [untold]
 
 
 def _read_areas(path: Path) -> dict[int, str]:
@@ -384,7 +392,3 @@ def _read_areas(path: Path) -> dict[int, str]:
             mend="Give each array, 1 to 16, one row.",
         )
     return dict(zip(table["array"].astype(int), table["area"], strict=True))
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists() or path.is_symlink()

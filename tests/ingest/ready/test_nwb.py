@@ -108,6 +108,41 @@ def test_areas_come_from_peak_channels_and_from_columns(made):
     assert {roi.name: len(roi.space) for roi in read(made[0]).rois} == {"PFC": 5}
 
 
+def place_electrodes(path, **columns):
+    """Add columns to the table of electrodes."""
+    with h5py.File(path, "r+") as file:
+        table = file["general/extracellular_ephys/electrodes"]
+        for name, values in columns.items():
+            is_text = isinstance(values[0], str)
+            kind = {"dtype": h5py.string_dtype()} if is_text else {}
+            table.create_dataset(name, data=values, **kind)
+
+
+def test_groups_of_electrodes_are_arrays_with_their_places(made):
+    x, y = [0.0, 400, 0, 400, 0], [0.0, 0, 400, 400, 800]
+    nan = [np.nan] * 5
+    group = ["utah 1", "utah 1", "utah 2", "utah 2", "utah 2"]
+    place_electrodes(made[0] / NAME, group_name=group, rel_x=x, rel_y=y, x=nan, y=nan)
+    ingested = read(made[0])
+    layout = ingested.responses.space.layout
+    assert layout.array == ("utah1", "utah1", "utah2", "utah2", "utah2")
+    assert layout.area == ("V1", "V1", "V4", "", "IT")
+    np.testing.assert_array_equal(layout.place, np.column_stack([x, y]))
+    regions = {roi.name: roi.space.index.tolist() for roi in ingested.rois}
+    assert regions == {"IT": [4], "V1": [0, 1], "V4": [2], "utah2": [2, 3, 4]}  # utah1 = V1
+
+
+def test_places_that_are_not_told_are_missing(made):
+    nan = [np.nan] * 5
+    place_electrodes(made[0] / NAME, rel_x=nan, rel_y=nan, row=[1, 2, 3, 4, 5], column=[1] * 5)
+    place = read(made[0]).responses.space.layout.place
+    assert place.tolist() == [[1, -1], [1, -2], [1, -3], [1, -4], [1, -5]]
+    with h5py.File(made[0] / NAME, "r+") as file:
+        table = file["general/extracellular_ephys/electrodes"]
+        del table["row"], table["id"]
+    assert np.isnan(read(made[0]).responses.space.layout.place).all()
+
+
 def test_what_pynwb_writes_is_read(tmp_path, rng):
     pynwb = pytest.importorskip("pynwb")
     began = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -128,7 +163,7 @@ def test_what_pynwb_writes_is_read(tmp_path, rng):
     truth = rates_of({"spikes": spikes, "start": start, "stop": start + 0.5})
     np.testing.assert_allclose(ingested.responses.values, truth, rtol=1e-6)
     assert ingested.responses.samples["stimulus"][5] == "faces/1.png"
-    assert [roi.name for roi in ingested.rois] == ["V1", "V4"]
+    assert [roi.name for roi in ingested.rois] == ["V1", "V4", "g"]
 
 
 # --- bad input

@@ -119,7 +119,14 @@ def test_exports_lie_side_by_side(exports):
     assert {k: v.tolist() for k, v in units_of(ingested).items()} == {
         "V1": [0, 1, 2, 3, 4],
         "V4": [5, 6, 7, 8],
+        "array01": [0, 1, 2],
+        "array02": [3, 4],  # array 10 is all there is of V4
     }
+    layout = responses.space.layout
+    assert layout.array[:4] == ("array01", "array01", "array01", "array02")
+    assert layout.area == ("V1",) * 5 + ("V4",) * 4
+    assert layout.channel.tolist() == [2, 4, 6, 2, 4, 2, 4, 6, 8]
+    assert np.isnan(layout.place).all()
     assert ingested.facts["arrays_without_channels"] == ["6"]
     assert responses.scale == "raw"
 
@@ -143,10 +150,35 @@ def test_areas_of_another_monkey_come_from_a_table(exports):
     other = exports[0].with_name("Rex")
     shutil.copytree(exports[0], other)
     ingested = read(other, "Rex")
-    assert ingested.rois == ()
+    assert list(units_of(ingested)) == ["array01", "array02", "array10"]
     assert any("areas.tsv" in w for w in ingested.facts["warnings"])
     (other / "areas.tsv").write_text("array\tarea\n1\tV2\n10\tTEO\n")
-    assert {k: len(v) for k, v in units_of(read(other, "Rex")).items()} == {"TEO": 4, "V2": 3}
+    regions = {k: len(v) for k, v in units_of(read(other, "Rex")).items()}
+    assert regions == {"TEO": 4, "V2": 3, "array02": 2}
+
+
+def test_places_of_electrodes_come_from_a_table(exports):
+    home = exports[0]
+    (home / "electrodes.tsv").write_text(
+        "array\tchannel\trow\tcolumn\n1\t2\t1\t1\n1\t4\t1\t2\n1\t6\tn/a\t1\n10\t8\t3\t4\n"
+    )
+    place = read(home, "monkeyN").responses.space.layout.place
+    assert place[[0, 1, 8]].tolist() == [[1, -1], [2, -1], [4, -3]]
+    assert np.isnan(place[2:8]).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        ("1\t2\t1\t1\n1\t2\t2\t2\n", "2 rows for 1 electrodes"),
+        ("1\t2\tleft\t1\n", "row = 'left' in row 1"),
+        ("one\t2\t1\t1\n", "array = 'one' in row 1"),
+    ],
+)
+def test_places_that_cannot_be_read_are_refused(exports, rows, match):
+    (exports[0] / "electrodes.tsv").write_text(f"array\tchannel\trow\tcolumn\n{rows}")
+    with pytest.raises(UnreadableError, match=match):
+        read(exports[0], "monkeyN")
 
 
 def test_z_scores_use_all_samples_of_a_run(release):
