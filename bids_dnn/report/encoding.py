@@ -9,6 +9,7 @@ import pandas as pd
 
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_label
+from bids_dnn.containers.space import Channels
 from bids_dnn.report import figures
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
@@ -19,6 +20,7 @@ from bids_dnn.report.parts import (
     Section,
     counted,
     decimals,
+    listed,
     many,
     picture,
     table_of,
@@ -33,6 +35,8 @@ from bids_dnn.report.shown import (
     nothing_can_be,
     ordered,
 )
+
+MOST_NAMED = 6  # regions in the title of a map
 
 
 def best_layers(table: pd.DataFrame) -> pd.DataFrame:
@@ -163,12 +167,12 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
     if table is None:
         return []
     rows = main_rows(table)
-    n_layers = len(rows[["network", "layer"]].drop_duplicates())
+    layers = list(dict.fromkeys(zip(rows["network"], rows["layer"], strict=True)))
     pictures = [
         picture(
             f"{shown.name}_assignment",
             lambda theme: layer_shares(rows, theme=theme),
-            alt=f"Stacked bars of which of {n_layers} layers {many(shown.unit)} of "
+            alt=f"Stacked bars of which of {len(layers)} layers {many(shown.unit)} of "
             f"{counted(rows['region'].nunique(), 'region')} chose. {chosen_answer(shown.result)}",
             caption=f"Which layer each {shown.unit} takes where it is chosen on training images "
             "alone: share of units and folds. " + chosen_answer(shown.result),
@@ -186,6 +190,7 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
         (shown.backdrop, shown.brain),
         label="number of the layer",
         what=f"The layer that each {shown.unit} chose in most folds",
+        names=figures.layer_labels(layers),
     )
 
 
@@ -230,7 +235,26 @@ def _field_pictures(shown: Shown, drawn: Mapping[str, pd.DataFrame]) -> list[Pic
         best = rows.iloc[int(np.nanargmax(means))]
         own = table[(table["network"] == best["network"]) & (table["layer"] == best["layer"])]
         made.append(_fields_picture(shown, own, name))
+        made += _sizes_picture(shown, (best["network"], best["layer"]), name)
     return made
+
+
+def _sizes_picture(shown: Shown, best: tuple[str, str], name: str) -> list[Picture]:
+    """Map the sizes of receptive fields over electrodes; elsewhere there is no such map."""
+    model = model_label(*best, name)
+    own = [m for m in shown.result.maps if (m.stat, m.model) == ("fieldsize", model)]
+    space = shown.result.space
+    if not own or not isinstance(space, Channels):
+        return []
+    in_deg = shown.result.meta.get("stimulus_deg")
+    return map_pictures(
+        f"{shown.name}_sizes{name}",
+        [(f"field size, {' '.join(best)}", own[0].values.astype(float))],
+        space,
+        (None, None),
+        label="2 SD (degrees)" if in_deg else "2 SD (share of the picture)",
+        what=f"Size of the receptive fields, as {NAMES[name]} finds them",
+    )
 
 
 def _fields_picture(shown: Shown, rows: pd.DataFrame, name: str) -> Picture:
@@ -296,5 +320,5 @@ def best_maps(result: Result, most: int = 4) -> list[tuple[str, StatMap]]:
         made = by_model.get(model_label(*key))
         if made is not None:
             network, layer, _ = key
-            found.append((f"{network} {layer}, best in {', '.join(regions)}", made))
+            found.append((f"{network} {layer}, best in {listed(regions, MOST_NAMED)}", made))
     return found[:most]

@@ -1,4 +1,4 @@
-"""Maps of scores, drawn where their units lie: on slices or on surfaces."""
+"""Maps of scores, drawn where their units lie: on slices, surfaces or electrode arrays."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.containers.space import Grid, Space
-from bids_dnn.report import slices, surfaces
-from bids_dnn.report.parts import Picture, picture
+from bids_dnn.containers.space import Channels, Grid, Space
+from bids_dnn.report import arrays, slices, surfaces
+from bids_dnn.report.parts import Picture, counted, picture
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 LABEL = "Pearson's r"
+MOST_UNPLACED = 1024  # channels without arrays that are drawn
 
 
 def map_pictures(
@@ -25,6 +26,7 @@ def map_pictures(
     *,
     label: str = LABEL,
     what: str = "Maps of the best layers",
+    names: Sequence[str] = (),
 ) -> list[Picture]:
     """Return a picture of maps, none where there is nothing to draw them on.
 
@@ -42,7 +44,11 @@ def map_pictures(
         Of the color scale, with unit.
     what
         What is drawn, for the caption.
+    names
+        Where values are numbers of categories, from 1: their names, shown for channels.
     """
+    if isinstance(space, Channels):
+        return _on_arrays(name, maps, space, label=label, what=what, names=names)
     backdrop, brain = behind
     titles = ", ".join(title for title, _ in maps)
     if isinstance(space, Grid):
@@ -66,5 +72,31 @@ def map_pictures(
             alt=f"Both hemispheres with maps of {titles}.",
             caption=f"{what} on the surfaces; values below zero have the color of zero, gray: "
             "not measured, sulci darker.",
+        )
+    ]
+
+
+def _on_arrays(
+    name: str,
+    maps: Sequence[tuple[str, NDArray[np.floating[Any]]]],
+    space: Channels,
+    *,
+    label: str,
+    what: str,
+    names: Sequence[str],
+) -> list[Picture]:
+    if space.layout is None and space.n_places > MOST_UNPLACED:
+        return []
+    panels = arrays.panels_of(space)
+    titles = ", ".join(title for title, _ in maps)
+    has_negative = any((values < 0).any() for _, values in maps)
+    below = " Values below zero have the color of zero." if has_negative else ""
+    return [
+        picture(
+            name,
+            lambda theme: arrays.array_maps(maps, space, label=label, names=names, theme=theme),
+            alt=f"{counted(len(panels), 'grid')} of channels with maps of {titles}.",
+            caption=f"{what}, a grid for each array. {arrays.order_text(panels)}{below} Hatched: "
+            "a channel without a value; gray: no channel of the recording.",
         )
     ]

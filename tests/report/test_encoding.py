@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.containers.result import StatMap
 from bids_dnn.report import encoding
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
+from tests.factories.electrodes import make_utah
 from tests.factories.results import REGIONS, make_encode
 
 COLORS = region_colors(REGIONS)
@@ -57,6 +59,13 @@ def test_maps_are_drawn_of_another_estimator_too(encode):
     titles = [title for title, _ in encoding.best_maps(pls)]
     assert titles == [title for title, _ in encoding.best_maps(encode)]
     assert any(one.name.startswith("encode_maps") for one in section.pictures)
+
+
+def test_a_map_that_is_best_in_many_regions_names_some(encode):
+    rows = encode.table[encode.table["layer"] == "features.3"]
+    table = pd.concat([rows.assign(region=f"array{i:02d}") for i in range(16)], ignore_index=True)
+    ((title, _),) = encoding.best_maps(dataclasses.replace(encode, table=table))
+    assert title.endswith("array04, array05 and 10 more")
 
 
 def chosen_of(encode):
@@ -207,3 +216,49 @@ def test_parts_of_the_variance_are_drawn(encode):
     section = encoding.encoding(Shown("encode", encode, COLORS))
     (picture,) = [one for one in section.pictures if one.name == "encode_spaces"]
     assert "add up to the whole" in picture.caption
+
+
+def test_maps_of_channels_are_drawn_as_arrays(rng):
+    space, _ = make_utah()
+    encode = chosen_of(make_encode(rng, space=space))
+    layer = StatMap("layer", rng.integers(1, 6, len(space)).astype(np.float32), "", "Layers.")
+    encode = dataclasses.replace(encode, maps=(*encode.maps, layer))
+    section = encoding.encoding(Shown("encode", encode, COLORS))
+    made = {one.name: one for one in section.pictures}
+    assert "Electrodes are where they stand on the array." in made["encode_maps"].caption
+    assert "below zero" in made["encode_maps"].caption
+    assert "The layer that each channel chose" in made["encode_chosen"].caption
+    assert "below zero" not in made["encode_chosen"].caption
+
+
+@pytest.mark.parametrize("in_deg", [8.0, None])
+def test_sizes_of_fields_are_drawn_on_arrays(rng, in_deg):
+    space, _ = make_utah()
+    encode = make_encode(rng, space=space)
+    encode.meta["stimulus_deg"] = in_deg
+    size = rng.uniform(0.1, 2, len(space)).astype(np.float32)
+    fields = pd.DataFrame(
+        {"region": "V1", "network": "alexnet", "layer": "features.3", "x": 0.0, "y": 0.0,
+         "size": size, "measured_in": "deg"}
+    )  # fmt: skip
+    kept = StatMap("fieldsize", size, "alexnet+features3+bashivan", "Size.")
+    other = StatMap("fieldsize", size, "alexnet+features0+bashivan", "Size.")
+    table = encode.table.assign(target="units", estimator="bashivan")
+    table["score"] = np.where(table["layer"] == "features.3", 0.5, 0.1)
+    encode = dataclasses.replace(
+        encode,
+        table=table,
+        columns=encode.columns | {"target": "", "estimator": ""},
+        maps=(other, kept),
+        extras={"fieldsbashivan": fields},
+    )
+    pictures = encoding._field_pictures(Shown("encode", encode, COLORS), {"bashivan": table})
+    assert [one.name for one in pictures] == ["encode_fieldsbashivan", "encode_sizesbashivan"]
+    assert "field size, alexnet features.3" in pictures[1].alt
+
+
+def test_sizes_of_fields_are_not_mapped_without_arrays(rng):
+    encode = make_encode(rng)
+    assert (
+        encoding._sizes_picture(Shown("encode", encode, COLORS), ("alexnet", "x"), "cadena") == []
+    )

@@ -118,8 +118,7 @@ def test_a_page_of_any_kind_of_space(make, rng, tmp_path):
         surfaces=make_surfaces(),
     )
     checker = check(page.render_participant(data, tmp_path))
-    n_maps = 0 if make is make_channel_rois else 1
-    assert len(checker.alts) == 3 + n_maps
+    assert len(checker.alts) == 4  # regions, heat map, profile, maps
 
 
 def test_a_page_loads_nothing_from_elsewhere(participant, group):
