@@ -101,9 +101,17 @@ def test_tvsd_is_encoded(app, tmp_path, rng):
     names = [name for part in made["names"] for name in part]
     raw = write_raw(tmp_path / "raw", rng, pictures=names)
     table = app(raw, "--responses", f"tvsd={tmp_path / 'tvsd'}", analysis="encode")["monkeyF"]
-    assert {"V1", "V4", "IT"} <= set(table["region"])
-    units = tmp_path / "out/sub-monkeyF/func"
-    assert list(units.glob("*desc-encode_units.tsv"))
+    arrays = {f"array{number:02d}" for number in range(1, 17)}
+    assert {"V1", "V4", "IT"} | arrays == set(table["region"])
+    (path,) = (tmp_path / "out/sub-monkeyF/func").glob("*desc-encode_units.tsv")
+    units = pd.read_csv(path, sep="\t")
+    row = units[units["unit"] == "array09channel02"].iloc[0]
+    assert (row["array"], row["area"], row["channel"]) == ("array09", "IT", 2)
+    assert np.isfinite(row["pearson_tiny+0"])
+    page = (tmp_path / "out" / "sub-monkeyF.html").read_text()
+    assert "16 grids of channels with maps of tiny 0" in page
+    assert "Electrodes are in the order of channels" in page
+    assert list((tmp_path / "out/sub-monkeyF/figures").glob("*encode_maps*.png"))
 
 
 def test_nwb_is_encoded_and_one_run_is_not_decoded(app, tmp_path, rng):
