@@ -14,6 +14,7 @@ NAMES = {
     "encode_ridge": ("cpu", "cuda"),
     "encode_pls": ("cpu",),
     "encode_banded": ("cpu",),
+    "encode_scaling": ("cpu",),
     "decode_svm": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),

@@ -18,7 +18,7 @@ from himalaya.kernel_ridge import KernelRidgeCV
 from numpy.typing import NDArray
 
 from benchmarks import Device, Row, Size, time_both
-from benchmarks.peak import peak_of, peak_so_far
+from benchmarks.peak import begin_peak, peak_of, peak_so_far
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.backend import on_device
@@ -146,7 +146,7 @@ def memory_beyond(n: int, n_voxels: int) -> float:
     """
     split = make_split(n - N_TEST, 500, n_voxels)
     folds = by_stimulus([f"{k:05}" for k in range(n)], 2, np.random.default_rng(1))
-    before = peak_so_far()
+    before = begin_peak()
     made = fit_layer(
         split.gram, split.truth, folds=folds, inner=[[], []], alphas=None, select="gcv"
     )
