@@ -25,6 +25,9 @@ class Roi:
         Where it came from: a path or a rule, for the report.
     n_before : int
         Voxels of the mask before anything was left out (NaN, outside the brain).
+    is_part
+        Whether it is a part of other regions that the data name, and is taken only where it is
+        asked for by its name.
 
     Raises
     ------
@@ -36,6 +39,7 @@ class Roi:
     space: Space
     source: str
     n_before: int
+    is_part: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.space):

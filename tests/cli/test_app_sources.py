@@ -100,9 +100,9 @@ def test_tvsd_is_encoded(app, tmp_path, rng):
     made = norm_mua(tmp_path / "tvsd" / "monkeyF", rng)
     names = [name for part in made["names"] for name in part]
     raw = write_raw(tmp_path / "raw", rng, pictures=names)
-    table = app(raw, "--responses", f"tvsd={tmp_path / 'tvsd'}", analysis="encode")["monkeyF"]
-    arrays = {f"array{number:02d}" for number in range(1, 17)}
-    assert {"V1", "V4", "IT"} | arrays == set(table["region"])
+    given = ("--responses", f"tvsd={tmp_path / 'tvsd'}")
+    table = app(raw, *given, analysis="encode")["monkeyF"]
+    assert set(table["region"]) == {"V1", "V4", "IT"}
     (path,) = (tmp_path / "out/sub-monkeyF/func").glob("*desc-encode_units.tsv")
     units = pd.read_csv(path, sep="\t")
     row = units[units["unit"] == "array09channel02"].iloc[0]
@@ -110,6 +110,9 @@ def test_tvsd_is_encoded(app, tmp_path, rng):
     assert np.isfinite(row["pearson_tiny+0"])
     page = (tmp_path / "out" / "sub-monkeyF.html").read_text()
     assert "16 grids of channels with maps of tiny 0" in page
+    asked = [part for name in ("V4", "array09") for part in ("--roi", f"{name}=area:{name}")]
+    table = app(raw, *given, *asked, analysis="encode")["monkeyF"]
+    assert set(table["region"]) == {"V4", "array09"}
     assert "Electrodes are in the order of channels" in page
     assert list((tmp_path / "out/sub-monkeyF/figures").glob("*encode_maps*.png"))
 

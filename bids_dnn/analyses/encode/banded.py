@@ -30,7 +30,7 @@ from bids_dnn.analyses.encode.banded_search import (
 )
 from bids_dnn.analyses.encode.select import SELECTIONS, Selection
 from bids_dnn.analyses.encode.solvers import BATCH, lesson_of
-from bids_dnn.analyses.encode.spectrum import decompose
+from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.errors import ConfigError, ShapeError, nearest
 from bids_dnn.stats.folds import Fold
 
@@ -46,9 +46,10 @@ class Search:
 
     Parameters
     ----------
-    alphas : (n_alphas,)
+    alphas : (n_alphas,), or None
         Penalties, where weights sum to 1 and each space is divided by the mean diagonal of its
-        centered training Gram matrix.
+        centered training Gram matrix. None = those that the spectra of each fold's training
+        images ask for (see `grid_of`).
     n_candidates : int
         Sets of weights that all units try (see `banded_search.draw_weights`).
     concentrations
@@ -71,7 +72,7 @@ class Search:
         is negative, or `refine` is asked for without inner folds.
     """
 
-    alphas: Array
+    alphas: Array | None
     n_candidates: int = 100
     concentrations: tuple[float, ...] = CONCENTRATIONS
     select: Selection = "inner"
@@ -80,7 +81,7 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.alphas.size or not (self.alphas > 0).all():
+        if self.alphas is not None and not (self.alphas.size and (self.alphas > 0).all()):
             raise ConfigError(
                 f"The penalties are {self.alphas.tolist()}; there must be one, and all above "
                 "zero.",
@@ -208,25 +209,54 @@ def fit_banded(
     guess = np.full(truth.shape, np.nan, dtype=np.float32)
     weights = np.empty((len(folds), len(grams), n_units))
     alpha = np.empty((len(folds), n_units))
+    at_edge = np.zeros(alpha.shape, dtype=np.bool_)
     gain, sst = np.zeros((len(grams), n_units)), np.zeros(n_units)
     for f, fold in enumerate(folds):
         own = lesson_of(truth, teaching, f)
         full = as_taught(grams, fold.train)
         spaces = teach(full, fold.train, kept)
-        start = _choose(spaces, own[fold.train], candidates, inner[f], search, batch)
+        penalties = np.sort(grid_of(spaces) if search.alphas is None else search.alphas)
+        start = _choose(
+            spaces, own[fold.train], candidates, inner[f], search, penalties, batch=batch
+        )
         for where, parts, told in _predict(full, spaces, own, fold, start, batch):
             whole = parts.sum(axis=0)
             guess[np.ix_(fold.test, where)] = whole
             gain[:, where] += np.einsum("iav,av->iv", parts, 2 * told - whole)
             sst[where] += (told**2).sum(axis=0)
         alpha[f] = 1 / start.ratio.sum(axis=0)
+        at_edge[f] = (alpha[f] <= penalties[0] * (1 + EDGE)) | (
+            alpha[f] >= penalties[-1] * (1 - EDGE)
+        )
+        at_edge[f] &= len(penalties) > 1
         weights[f] = start.ratio * alpha[f]
     tested = np.any([fold.test for fold in folds], axis=0)
     flat = np.ptp(truth[tested], axis=0) == 0
     split = np.where(flat, np.nan, gain / np.where(flat, 1.0, sst))
-    low, high = search.alphas.min() * (1 + EDGE), search.alphas.max() * (1 - EDGE)
-    at_edge = ((alpha <= low) | (alpha >= high)) & (len(search.alphas) > 1)
     return BandedFit(guess, split.sum(axis=0), split, weights, alpha, at_edge)
+
+
+def grid_of(spaces: Teaching) -> Array:
+    """Return the penalties that the spectra of all spaces and of their equal mix ask for.
+
+    Of a space, those of the principal components that are kept.
+
+    Parameters
+    ----------
+    spaces
+        As training images teach them.
+
+    Returns
+    -------
+    alphas : (n_alphas,), rising
+        In steps of half a decade, in units of all of a space's variance.
+    """
+    everything = np.ones(len(spaces.grams[0]), dtype=np.bool_)
+    seen = reduced(list(spaces.grams), everything, spaces.n_components)
+    spectra = [decompose(k, k) for k in (*seen, np.mean(seen, axis=0))]
+    asked = [penalty_grid(one) * one.scale for one in spectra if len(one.values)]
+    steps = np.unique(np.round(2 * np.log10(np.concatenate(asked or [np.ones(1)]))))
+    return np.asarray(10.0 ** (np.arange(steps[0], steps[-1] + 1) / 2))
 
 
 def as_taught(grams: Sequence[Space], train: Mask) -> list[Array]:
@@ -259,10 +289,11 @@ def _choose(
     candidates: Array,
     splits: Sequence[Fold],
     search: Search,
+    alphas: Array,
+    *,
     batch: int,
 ) -> Start:
     """Choose weights over penalty of each unit, on training images."""
-    alphas = np.sort(search.alphas)
     choice = search_weights(
         spaces,
         y,

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.banded import BandedFit, Search, as_taught, fit_banded
-from bids_dnn.analyses.encode.banded_search import Mask, Space, reduced, spread_over, teach
+from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
+from bids_dnn.analyses.encode.banded_search import Mask, Space, spread_over
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
-from bids_dnn.analyses.encode.spectrum import decompose, penalty_grid
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import EVERY, StatMap, model_label
 from bids_dnn.errors import ConfigError
@@ -54,7 +53,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
         )
     n_components = _components(task, grams)
     kept = tuple(n_components.values())
-    search = _search(task, list(grams.values()), kept)
+    search = _search(task)
     task.say(f"banded ridge on {len(grams)} feature spaces")
     how: dict[str, Any] = {
         "folds": data.folds,
@@ -85,7 +84,7 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
                 "select": search.select,
                 "n_candidates": search.n_candidates,
                 "refined": search.refine,
-                "alphas": search.alphas.tolist(),
+                "alphas": "of the spectrum" if search.alphas is None else search.alphas.tolist(),
                 "share_at_edge": float(made.at_edge.mean()),
             },
         },
@@ -137,34 +136,18 @@ def _components(task: Task, grams: Mapping[str, Space]) -> dict[str, int]:
     return dict.fromkeys(grams, 0)
 
 
-def _search(task: Task, grams: Sequence[Space], n_components: Sequence[int]) -> Search:
+def _search(task: Task) -> Search:
     """Return how weights are sought: on inner folds unless said otherwise, refined there."""
     choices = task.choices
     select: Selection = "inner" if choices.select == "auto" else choices.select
     given = choices.alphas
     return Search(
-        np.asarray(given) if given is not None else _grid(task, grams, n_components),
+        None if given is None else np.asarray(given),
         n_candidates=choices.n_candidates,
         select=select,
         refine=select == "inner",
         seed=choices.seed,
     )
-
-
-def _grid(task: Task, grams: Sequence[Space], n_components: Sequence[int]) -> Array:
-    """Return the penalties that the spectra of all spaces and of their equal mix ask for.
-
-    Of a space, those of the principal components that are kept.
-    """
-    train = task.data.folds[0].train
-    spaces = teach(as_taught(grams, train), train, n_components)
-    everything = np.ones(len(spaces.grams[0]), dtype=np.bool_)
-    seen = reduced(list(spaces.grams), everything, n_components)
-    spectra = [decompose(k, k) for k in (*seen, np.mean(seen, axis=0))]
-    # In units of all of a space's variance, as `Search` has them.
-    asked = [penalty_grid(one) * one.scale for one in spectra if len(one.values)]
-    steps = np.unique(np.round(2 * np.log10(np.concatenate(asked or [np.ones(1)]))))
-    return np.asarray(10.0 ** (np.arange(steps[0], steps[-1] + 1) / 2))
 
 
 def _spaces_table(task: Task, made: BandedFit, names: list[str]) -> pd.DataFrame:

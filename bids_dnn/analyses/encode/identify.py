@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bids_dnn.analyses.encode.exchange import average_p
+from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import TOLERANCE, permutation_p
@@ -25,7 +26,6 @@ Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
-Among = Literal["fold", "all"]
 BLOCK = 1024
 DRAWN, N_DRAWS = 100, 20  # samples of the bootstrap at once, and times
 LEVEL = 0.95
@@ -63,8 +63,6 @@ class Identification:
         Of `mean_rank`, by exchange of the predictions among the images of a fold, and twice the
         mean p of the folds where there are several (see `exchange`; `identify_null.crossed_p`
         has more power). NaN where candidates were not tested in the fold.
-    among
-        ``fold`` = candidates are the images of the same test fold; ``all`` = of all folds.
     n_units : int
         Of the patterns (median over folds, where they were chosen).
 
@@ -90,7 +88,6 @@ class Identification:
     mean_rank_low: float
     mean_rank_high: float
     p: float
-    among: Among
     n_units: int
 
     @property
@@ -105,7 +102,7 @@ def identify(
     guess: Values,
     *,
     folds: Sequence[Fold] | None = None,
-    among: Among = "fold",
+    teaching: Sequence[Values] | None = None,
     top: Sequence[int] = (1, 5),
     n_permutations: int = 1000,
     seed: int = 0,
@@ -123,10 +120,9 @@ def identify(
     folds
         Each image is tested once. None = all images are held out: `truth` is then less the
         mean of the training images too, and units are taken in the scale they come in.
-    among
-        Candidates: the images of the same test ``fold``, which one model predicts and none of
-        which it has seen; or ``all`` images. Among all, a prediction is drawn to the images that
-        taught its model, so that fewer are identified than among as many unseen ones.
+    teaching : n_folds of (n_stimuli, n_units)
+        For each fold, the responses less the nuisance as its training images teach it, as
+        `fit_layer` takes them; their mean and SD bring patterns to one scale. None = `truth`.
     top : n_top of int, at least 1
         For each, the share of images with the right candidate among so many highest.
     n_permutations : int, at least 1
@@ -141,7 +137,7 @@ def identify(
     ShapeError
         If shapes do not fit.
     ConfigError
-        If `among` is neither, a number of `top` is below one, or `n_permutations` is.
+        If a number of `top` is below one, or `n_permutations` is.
     NotEnoughDataError
         If a fold tests one image only, or fewer than three units are left.
 
@@ -150,8 +146,8 @@ def identify(
     Kay et al. (2008), Nature 452:352, doi:10.1038/nature06713.
     Wilson (1927), J. Am. Stat. Assoc. 22:209, doi:10.1080/01621459.1927.10502953.
     """
-    _check(truth, guess, among, top=top, n_permutations=n_permutations)
-    keep = pattern_units(truth, guess, folds)
+    _check(truth, guess, top=top, n_permutations=n_permutations)
+    keep = pattern_units(truth, guess, folds, teaching)
     units = np.flatnonzero(keep)
     fewest = len(units) if chosen is None else int((chosen & keep).sum(axis=1).min())
     if fewest < FEWEST_UNITS:
@@ -166,17 +162,15 @@ def identify(
     counts = []  # units of its patterns
     rng = np.random.default_rng([seed, 6])
     for f, (tested, taught) in enumerate(_sets(n, folds)):
-        candidates = np.arange(n) if among == "all" else tested
+        lesson = None if taught is None else lesson_of(truth, teaching, f)[taught]
         own_units = units if chosen is None else units[chosen[f, units]]
         counts.append(len(own_units))
-        r = _correlations(truth, guess, own_units, tested, candidates, taught=taught)
-        own = np.searchsorted(candidates, tested)
-        parts.append((tested, *_standing(r, own), np.full(len(tested), len(candidates))))
-        if len(candidates) == len(tested):
-            null = _null(r, n_permutations, rng)
-            better, tied = parts[-1][1:3]
-            rank = float(_normalized(better, tied, len(candidates)).mean())
-            single.append(permutation_p(rank, null, enumerated=False))
+        r = _correlations(truth[tested], guess[tested], own_units, lesson)
+        better, tied, z = _standing(r)
+        parts.append((tested, better, tied, z, np.full(len(tested), len(tested))))
+        null = _null(r, n_permutations, rng)
+        rank = float(_normalized(better, tied, len(tested)).mean())
+        single.append(permutation_p(rank, null, enumerated=False))
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     better, tied, z, count = (
         np.concatenate([part[k] for part in parts])[order] for k in (1, 2, 3, 4)
@@ -201,24 +195,16 @@ def identify(
         mean_rank=float(normalized.mean()),
         mean_rank_low=rank_low,
         mean_rank_high=rank_high,
-        p=float(average_p(np.array(single)[:, None])[0]) if single else float("nan"),
-        among=among,
+        p=float(average_p(np.array(single)[:, None])[0]),
         n_units=int(np.median(counts)),
     )
 
 
-def _check(
-    truth: Values, guess: Values, among: str, *, top: Sequence[int], n_permutations: int
-) -> None:
+def _check(truth: Values, guess: Values, *, top: Sequence[int], n_permutations: int) -> None:
     if truth.shape != guess.shape or truth.ndim != 2:
         raise ShapeError(
             f"truth has shape {truth.shape}, guess has shape {guess.shape}.",
             mend="Both must be (n_stimuli, n_units), stimuli in the same order.",
-        )
-    if among not in ("fold", "all"):
-        raise ConfigError(
-            f"Candidates are to be those among {among!r}, which does not exist.",
-            mend="There are: fold, all.",
         )
     if not len(top) or min(top) < 1 or n_permutations < 1:
         raise ConfigError(
@@ -242,7 +228,12 @@ def _sets(n: int, folds: Sequence[Fold] | None) -> Iterator[tuple[Rows, Mask | N
         yield tested, taught
 
 
-def pattern_units(truth: Values, guess: Values, folds: Sequence[Fold] | None) -> NDArray[np.bool_]:
+def pattern_units(
+    truth: Values,
+    guess: Values,
+    folds: Sequence[Fold] | None,
+    teaching: Sequence[Values] | None = None,
+) -> NDArray[np.bool_]:
     """Mark the units that patterns can be made of.
 
     Parameters
@@ -250,6 +241,8 @@ def pattern_units(truth: Values, guess: Values, folds: Sequence[Fold] | None) ->
     truth, guess : (n_stimuli, n_units)
     folds
         None = all images are held out.
+    teaching
+        As in `identify`.
 
     Returns
     -------
@@ -261,42 +254,35 @@ def pattern_units(truth: Values, guess: Values, folds: Sequence[Fold] | None) ->
     tested = np.ones(len(truth), dtype=np.bool_)
     if folds is not None:
         tested = np.any([fold.test for fold in folds], axis=0)
-        for fold in folds:
-            keep &= np.ptp(truth[fold.train], axis=0) > 0
+        for f, fold in enumerate(folds):
+            keep &= np.ptp(lesson_of(truth, teaching, f)[fold.train], axis=0) > 0
     return keep & np.asarray(np.isfinite(guess[tested]).all(axis=0))
 
 
-def _correlations(
-    truth: Values,
-    guess: Values,
-    units: Rows,
-    tested: Rows,
-    candidates: Rows,
-    *,
-    taught: Mask | None,
-) -> Array:
-    """Correlate predicted with measured patterns over units, (n_tested, n_candidates).
+def _correlations(truth: Values, guess: Values, units: Rows, lesson: Values | None) -> Array:
+    """Correlate predicted with measured patterns over units, (n_images, n_images).
 
-    Zero where one of the two does not vary, so that all candidates tie.
+    Both are brought to the mean and SD of `lesson` (n_train, n_units). Zero where one of the two
+    does not vary, so that all candidates tie.
     """
     mean, sd = np.zeros(truth.shape[1]), np.ones(truth.shape[1])
-    if taught is not None:
-        teach = truth[np.ix_(taught, units)]
-        mean[units] = teach.mean(axis=0, dtype=np.float64)
-        sd[units] = teach.std(axis=0, dtype=np.float64)
+    if lesson is not None:
+        mean[units] = lesson[:, units].mean(axis=0, dtype=np.float64)
+        sd[units] = lesson[:, units].std(axis=0, dtype=np.float64)
     blocks = [units[start : start + BLOCK] for start in range(0, len(units), BLOCK)]
 
     def pairs() -> Iterator[tuple[Array, Array]]:
         for c in blocks:
-            told = guess[np.ix_(tested, c)].astype(np.float64) / sd[c]
-            yield told, (truth[np.ix_(candidates, c)].astype(np.float64) - mean[c]) / sd[c]
+            told = guess[:, c].astype(np.float64) / sd[c]
+            yield told, (truth[:, c].astype(np.float64) - mean[c]) / sd[c]
 
-    level = [np.zeros((len(tested), 1)), np.zeros((len(candidates), 1))]
+    n = len(truth)
+    level = [np.zeros((n, 1)), np.zeros((n, 1))]
     for pair in pairs():
         for total, raw in zip(level, pair, strict=True):
             total += raw.sum(axis=1, keepdims=True) / len(units)
-    product = np.zeros((len(tested), len(candidates)))
-    squares = [np.zeros((2, len(tested))), np.zeros((2, len(candidates)))]
+    product = np.zeros((n, n))
+    squares = [np.zeros((2, n)), np.zeros((2, n))]
     for pair in pairs():
         centered = [raw - middle for raw, middle in zip(pair, level, strict=True)]
         product += centered[0] @ centered[1].T
@@ -310,14 +296,14 @@ def _correlations(
     return made
 
 
-def _standing(r: Array, own: Rows) -> tuple[Rows, Rows, Array]:
+def _standing(r: Array) -> tuple[Rows, Rows, Array]:
     """Return how many wrong candidates are better, how many tie, and how far the right one is."""
-    right = r[np.arange(len(r)), own]
+    right = np.diag(r)
     better = (r > right[:, None] + TOLERANCE).sum(axis=1)
     tied = (r >= right[:, None] - TOLERANCE).sum(axis=1) - better - 1
     fisher = np.arctanh(np.clip(r, TOLERANCE - 1, 1 - TOLERANCE))
-    told = fisher[np.arange(len(r)), own]
-    fisher[np.arange(len(r)), own] = np.nan
+    told = np.diag(fisher).copy()
+    np.fill_diagonal(fisher, np.nan)
     spread = np.nanstd(fisher, axis=1)
     flat = spread <= TOLERANCE
     z = (told - np.nanmean(fisher, axis=1)) / np.where(flat, 1.0, spread)

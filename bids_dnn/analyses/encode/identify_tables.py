@@ -41,11 +41,11 @@ IDENTIFIED = {
     "mean_rank": "Mean share of the other candidates that the right one beats; 0.5 = chance",
     "mean_rank_low": "Lower end of its 95 % bootstrap interval over images",
     "mean_rank_high": "Upper end of that interval",
-    "p": "One-sided p of mean_rank, not corrected. Ridge regression on a layer, in several folds "
-    f"of at most {MOST_CROSSED} images, without a nuisance or a choice of units: responses "
-    "exchanged among the images of a fold before the model learns, predictions under all "
-    "penalties alike. Else: predictions exchanged among the test images of a fold, and twice the "
-    "mean p of the folds (Vovk & Wang 2020)",
+    "p": "One-sided p of mean_rank, not corrected. Ridge regression on a layer, in several folds, "
+    f"with at most {MOST_CROSSED} images in all, without a nuisance or a choice of units: "
+    "responses exchanged among the images of a fold before the model learns, predictions under "
+    "all penalties alike. Else: predictions exchanged among the test images of a fold, and twice "
+    "the mean p of the folds (Vovk & Wang 2020)",
 }
 CANDIDATES = {
     **_NAMED,
@@ -86,14 +86,17 @@ def identify_model(
         was no pattern.
     """
     data, choices = about
-    truth, guess = data.truth[:, model.columns[columns]], model.guess[:, columns]
-    units = pattern_units(truth, guess, data.folds)
+    own = model.columns[columns]
+    truth, guess = data.truth[:, own], model.guess[:, columns]
+    teaching = None if data.teaching is None else [one[:, own] for one in data.teaching]
+    units = pattern_units(truth, guess, data.folds, teaching)
     if (chosen & units).sum(axis=1).min() < FEWEST_UNITS:
         return {name: np.nan for name in IDENTIFIED if name not in KEYS} | {"n_images": 0}, []
     found = identify(
         truth,
         guess,
         folds=data.folds,
+        teaching=teaching,
         top=TOP,
         n_permutations=choices.n_permutations,
         seed=choices.seed,

@@ -12,7 +12,7 @@ costs (number of images) squared, whatever the number of units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def similarity(truth: Values) -> Array:
 
 
 def covariances(
-    operators: Sequence[Array], similarities: Sequence[Array], shuffles: NDArray[np.intp]
+    operators: Sequence[Array], similarities: Iterable[Array], shuffles: NDArray[np.intp]
 ) -> Array:
     """Return the mean covariance of prediction and response for each exchange of images.
 
@@ -80,6 +80,7 @@ def covariances(
     operators : n_layers of (n_stimuli, n_stimuli)
         From responses to predictions.
     similarities : n_regions of (n_stimuli, n_stimuli)
+        Taken one after the other, so that one at a time need be in memory.
     shuffles : (n, n_stimuli)
 
     Returns
@@ -88,10 +89,12 @@ def covariances(
     """
     n_stimuli = shuffles.shape[1]
     flat = [one.ravel() for one in operators]  # views, of n_stimuli^2 each
-    out = np.empty((len(shuffles), len(similarities), len(operators)))
-    for b, order in enumerate(shuffles):
-        cells = (order[:, None] * n_stimuli + order).ravel()
-        for r, one in enumerate(similarities):
-            moved = one.ravel()[cells]
-            out[b, r] = [operator @ moved for operator in flat]
-    return out
+    found = []
+    for one in similarities:
+        values = one.ravel()
+        own = np.empty((len(shuffles), len(operators)))
+        for b, order in enumerate(shuffles):
+            moved = values[(order[:, None] * n_stimuli + order).ravel()]
+            own[b] = [operator @ moved for operator in flat]
+        found.append(own)
+    return np.stack(found, axis=1)

@@ -152,7 +152,7 @@ class Tally:
         drawn = draw_shuffles(data.folds, choices.n_permutations, rng)
         # the data as they are come first
         shuffles = np.vstack([np.arange(len(data.stimuli)), drawn])
-        alike = [similarity(data.truth[:, columns]) for *_, columns in data.places()]
+        alike = (similarity(data.truth[:, columns]) for *_, columns in data.places())
         found = covariances(self._operators, alike, shuffles)  # (n, n_places, n_models)
         found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)
         known = np.isfinite(out.loc[exact, "score"].to_numpy(dtype=np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ PLACES = (("x", "y", 1.0), ("column", "row", -1.0))
 
 
 def named_regions(space: Channels, *, source: str) -> tuple[Roi, ...]:
-    """Return the areas of a recording, then its arrays, as regions.
+    """Return the areas of a recording, then its arrays, as regions, see `array_regions`.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def named_regions(space: Channels, *, source: str) -> tuple[Roi, ...]:
 
 
 def array_regions(space: Channels, areas: Sequence[Roi], *, source: str) -> tuple[Roi, ...]:
-    """Return the arrays of a recording as regions.
+    """Return the arrays of a recording as regions, parts of the areas where there are such.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def array_regions(space: Channels, areas: Sequence[Roi], *, source: str) -> tupl
     -------
     rois
         An array with the channels of an area, no more and no less, is that area and does not
-        stand twice; one with the name of another area is called ``array`` and that name.
+        stand twice; one with a name that is taken is called ``array`` and that name.
     """
     if space.layout is None:
         return ()
@@ -66,8 +67,11 @@ def array_regions(space: Channels, areas: Sequence[Roi], *, source: str) -> tupl
         own = array == name
         if not name or any(np.array_equal(own, other) for other in taken.values()):
             continue
-        roi = region(f"array{name}" if name in taken else name, own, space, source=source)
-        made += [] if roi is None else [roi]
+        while name in taken:
+            name = f"array{name}"
+        taken[name] = own
+        roi = region(name, own, space, source=source)
+        made += [] if roi is None else [replace(roi, is_part=bool(areas))]
     return tuple(made)
 
 

@@ -50,8 +50,8 @@ RUN = ("run", "block", "stimulus_block")
 AREA = ("location", "area", "brain_area", "region", "ecephys_structure_acronym")
 PLACES = (  # of an electrode, the first pair that is there; the sign of up
     *(("rel_x", "rel_y", 1.0), ("probe_horizontal_position", "probe_vertical_position", 1.0)),
-    *(("column", "row", -1.0), ("x", "y", 1.0)),
-)
+    ("column", "row", -1.0),
+)  # x, y and z of NWB are places in the brain
 NO_STIMULI = ("epochs", "invalid_times")
 UNKNOWN = {"", "unknown", "none", "nan", "na"}
 WINDOW_S = 0.2  # after the start, where an interval has no length

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -173,7 +173,7 @@ def settle(
     for roi in raw.rois:
         marked = roi.units_in(space)
         if marked.any():
-            rois.append(Roi(roi.name, space.select(marked), roi.source, roi.n_before))
+            rois.append(replace(roi, space=space.select(marked)))
         else:
             gone.append(f"Region {roi.name} has no unit that can be used and was left out.")
     scope, few = scaling_facts(raw.samples, chosen)

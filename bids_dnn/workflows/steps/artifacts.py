@@ -71,9 +71,8 @@ def save_rois(path: Path, rois: Sequence[Roi], warnings: Sequence[str]) -> Path:
     arrays: dict[str, Any] = {}
     for number, roi in enumerate(rois):
         arrays |= _space_arrays(f"{number}_", roi.space)
-        arrays[f"{number}_about"] = np.array(
-            json_text({"name": roi.name, "source": roi.source, "n_before": roi.n_before})
-        )
+        about = {name: getattr(roi, name) for name in ("name", "source", "n_before", "is_part")}
+        arrays[f"{number}_about"] = np.array(json_text(about))
     return _save(
         path, n=np.array(len(rois)), warnings=np.array(json_text(list(warnings))), **arrays
     )

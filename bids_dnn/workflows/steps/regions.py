@@ -40,7 +40,7 @@ def regions_step(manifest: Path, responses: Path, *, out_dir: Path) -> Path:
     told = read_json(manifest)
     space = load_responses(responses)[0].space
     own = load_rois(responses.with_name(AREAS))[0]
-    rois: list[Roi] = list(own) if told["own"] else []
+    rois = [roi for roi in own if not roi.is_part] if told["own"] else []
     warnings: list[str] = []
     for rule in told["rules"]:
         try:

@@ -306,6 +306,24 @@ def test_a_space_may_be_what_training_images_make_of_it(rng):
     np.testing.assert_allclose(found.guess, plainly.guess, rtol=1e-5, atol=1e-6)
 
 
+def test_test_images_do_not_decide_which_penalties_are_tried(rng):
+    """Features of the test images of a fold are made large: what it predicts is the same."""
+    xs, y, cut = make(rng)
+    fold = cut["folds"][0]
+    only = {"folds": [fold], "inner": cut["inner"][:1]}
+    search = Search(None, n_candidates=6, refine=False)
+    before = fit_banded(grams(xs), y, **only, search=search)
+    for x in xs:
+        x[fold.test] *= 1000
+    after = fit_banded(grams(xs), y, **only, search=search)
+    np.testing.assert_array_equal(after.alpha, before.alpha)
+    np.testing.assert_array_equal(after.weights, before.weights)
+    other = cut["folds"][1]
+    both = {"folds": [other, fold], "inner": [cut["inner"][1], cut["inner"][0]]}
+    again = fit_banded(grams(xs), y, **both, search=search)  # the other learns from these images
+    np.testing.assert_array_equal(again.alpha[1], before.alpha[0])
+
+
 def test_an_edge_of_the_grid_is_told(rng):
     xs, y, cut = make(rng)
     y[:, 0] = rng.normal(size=60)

@@ -6,6 +6,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from bids_dnn.analyses.encode.banded import grid_of
+from bids_dnn.analyses.encode.banded_search import teach
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.estimators import ESTIMATORS as ALL_ESTIMATORS
 from bids_dnn.analyses.encode.fit import encode
@@ -196,12 +198,9 @@ def test_nuisance_and_components_reach_every_estimator(rng):
 
 
 def test_banded_ridge_tries_the_penalties_that_kept_components_ask_for(rng):
-    responses, rois, grams = make(rng, n=48)
-    few = [replace(one, n_components=2) for one in grams]
-    whole, kept = (
-        np.array(run((responses, rois[:1], g), "banded").meta["banded"]["alphas"])
-        for g in (grams, few)
-    )
+    grams = [one.gram for one in make(rng, n=48)[2]]
+    train = np.arange(48) % 4 > 0
+    whole, kept = (grid_of(teach(grams, train, (n, n))) for n in (0, 2))
     # the first two components have the larger variances, and leave fewer dimensions to shrink
     assert kept.min() > whole.min()
     assert kept.max() <= whole.max()

@@ -22,35 +22,33 @@ def split(rng, n, n_folds=3):
     return by_stimulus([f"{k:03}" for k in range(n)], n_folds, rng)
 
 
-def by_hand(truth, guess, folds, *, among):
+def by_hand(truth, guess, folds):
     """Rank by loops: (better than the right one, candidates) of each image."""
     better, count = np.zeros(len(truth), dtype=int), np.zeros(len(truth), dtype=int)
     for fold in folds:
         mean, sd = truth[fold.train].mean(axis=0), truth[fold.train].std(axis=0)
-        candidates = range(len(truth)) if among == "all" else np.flatnonzero(fold.test)
-        for i in np.flatnonzero(fold.test):
+        candidates = np.flatnonzero(fold.test)
+        for i in candidates:
             r = {j: np.corrcoef(guess[i] / sd, (truth[j] - mean) / sd)[0, 1] for j in candidates}
             better[i] = sum(r[j] > r[i] for j in candidates if j != i)
             count[i] = len(r)
     return better, count
 
 
-@pytest.mark.parametrize("among", ["fold", "all"])
 @pytest.mark.parametrize("block", [7, 1024])
-def test_ranks_are_those_of_brute_force(rng, monkeypatch, among, block):
+def test_ranks_are_those_of_brute_force(rng, monkeypatch, block):
     monkeypatch.setattr(module, "BLOCK", block)
     truth, guess = make(rng, signal=0.3)
     folds = split(rng, 30)
-    found = identify(truth, guess, folds=folds, among=among)
-    better, count = by_hand(truth, guess, folds, among=among)
+    found = identify(truth, guess, folds=folds)
+    better, count = by_hand(truth, guess, folds)
     assert found.better.tolist() == better.tolist()
     assert found.n_candidates.tolist() == count.tolist()
     assert found.rank.tolist() == (better + 1).tolist()
     np.testing.assert_allclose(found.normalized_rank, 1 - better / (count - 1))
     np.testing.assert_allclose(found.proportion, [(better < k).mean() for k in (1, 5)])
     np.testing.assert_allclose(found.chance, [(k / count).mean() for k in (1, 5)])
-    assert found.among == among
-    assert np.isnan(found.p) == (among == "all")
+    assert np.isfinite(found.p)
 
 
 def test_z_is_how_far_the_right_one_stands_out(rng):
@@ -140,6 +138,20 @@ def test_a_unit_that_is_silent_in_one_training_set_is_left_out_everywhere(rng):
     again = identify(truth, guess, folds=folds)
     np.testing.assert_array_equal(again.better, once.better)
     assert again.n_units == 39
+
+
+def test_patterns_are_scaled_by_what_each_fold_learns_from(rng):
+    """With a nuisance, training rows of `truth` are as other folds clean them."""
+    truth, guess = make(rng, signal=0.3)
+    folds = split(rng, 30)
+    lessons = [np.where(fold.train[:, None], truth * 3 + 1, truth) for fold in folds]
+    found = identify(truth, guess, folds=folds, teaching=lessons)
+    alone = []
+    for fold, lesson in zip(folds, lessons, strict=True):
+        better, _ = by_hand(lesson, guess, [fold])
+        np.testing.assert_array_equal(found.better[fold.test], better[fold.test])
+        alone.append(better[fold.test].sum())
+    assert sum(alone) != by_hand(truth, guess, folds)[0].sum()
 
 
 def test_patterns_are_of_the_units_that_each_fold_chose(rng):
@@ -248,22 +260,10 @@ def test_the_same_seed_gives_the_same_bytes(rng):
     assert once.mean_rank_low != other.mean_rank_low
 
 
-def test_one_fold_that_is_ranked_among_all_has_no_p(rng):
-    truth, guess = make(rng, n=20)
-    test = np.arange(20) < 8
-    folds = [Fold("1", ~test, test)]
-    assert np.isfinite(identify(truth, guess, folds=folds).p)
-    found = identify(truth, guess, folds=folds, among="all")
-    assert np.isnan(found.p)
-    assert found.n_candidates.tolist() == [20] * 8
-    assert found.rows.tolist() == list(range(8))
-
-
 @pytest.mark.parametrize(
     ("given", "error", "match"),
     [
         ({"guess": np.zeros((4, 5))}, ShapeError, r"\(4, 6\).*\(4, 5\)"),
-        ({"among": "folds"}, ConfigError, "'folds'"),
         ({"top": (0, 5)}, ConfigError, r"\[0, 5\]"),
         ({"top": ()}, ConfigError, r"\[\]"),
         ({"n_permutations": 0}, ConfigError, "0 permutations"),

@@ -30,6 +30,14 @@ def test_areas_and_arrays_are_regions_each_once(array, area, expected):
     assert regions_of(array, area) == expected
 
 
+def test_arrays_are_parts_only_where_there_are_areas():
+    space = make_channels(make_layout("ab"))
+    parts = {roi.name: roi.is_part for roi in electrodes.named_regions(space, source="here")}
+    assert parts == {"V1": False, "a": True, "b": True}
+    alone = electrodes.named_regions(make_channels(make_layout("ab", area="")), source="here")
+    assert [(roi.name, roi.is_part) for roi in alone] == [("a", False), ("b", False)]
+
+
 def test_without_a_layout_there_are_no_regions():
     space = type(make_channels(make_layout("a")))("units", ("x",), np.arange(1))
     assert electrodes.named_regions(space, source="here") == ()

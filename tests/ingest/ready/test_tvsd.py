@@ -122,6 +122,7 @@ def test_exports_lie_side_by_side(exports):
         "array01": [0, 1, 2],
         "array02": [3, 4],  # array 10 is all there is of V4
     }
+    assert [roi.name for roi in ingested.rois if roi.is_part] == ["array01", "array02"]
     layout = responses.space.layout
     assert layout.array[:4] == ("array01", "array01", "array01", "array02")
     assert layout.area == ("V1",) * 5 + ("V4",) * 4
