@@ -213,22 +213,26 @@ def _stands(place: NDArray[np.float64]) -> NDArray[np.int64] | None:
     if down is None or right is None:
         return None
     found = np.column_stack([down, right])
-    _, counts = np.unique(found, axis=0, return_counts=True)
-    return found if counts.max() <= MOST_SHARED else None
+    cells, counts = np.unique(found, axis=0, return_counts=True)
+    is_alone = len(np.unique(place, axis=0)) == len(cells)  # one electrode in a cell
+    return found if is_alone and counts.max() <= MOST_SHARED else None
 
 
 def _steps(along: NDArray[np.float64]) -> NDArray[np.int64] | None:
     """Return the place of each electrode (n,) along a side, in steps of the pitch."""
-    levels = np.unique(along)
-    gaps = np.diff(levels)
-    tiny = 1e-6 * max(1.0, float(np.abs(levels).max()))
-    if not (gaps > tiny).any():
+    reach = float(np.ptp(along))
+    if reach <= 1e-6 * max(1.0, float(np.abs(along).max())):
         return np.zeros(len(along), dtype=np.int64)
-    pitch = float(gaps[gaps > tiny].min())
-    steps = (along - levels[0]) / pitch
+    rising = np.sort(along)
+    ends = np.flatnonzero(np.diff(rising) > reach / (2 * MOST_SIDE)) + 1  # less is jitter
+    lines = np.array([part.mean() for part in np.split(rising, ends)])
+    gaps = np.diff(lines)
+    pitch = float(gaps[gaps < 1.5 * gaps.min()].mean())
+    steps = (along - lines[0]) / pitch
     whole: NDArray[np.int64] = np.rint(steps).astype(np.int64)
     is_regular = (np.abs(steps - whole) <= OFF).all() and whole.max() < MOST_SIDE
-    return whole if is_regular else None
+    is_full = 2 * np.unique(whole).size > whole.max()  # half of the lines hold an electrode
+    return whole if is_regular and is_full else None
 
 
 def _in_order(channel: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bids_dnn.report.parts import many
 
@@ -139,6 +140,30 @@ def inference_text(
             "the false discovery rate controlled over all of them [@benjamini1995]."
         )
     return " ".join(texts)
+
+
+def patterns_text(chosen: Mapping[str, Any] | None, *, units: str) -> str:
+    """Say of which units patterns are, as the end of a sentence; "" where they are of all.
+
+    Parameters
+    ----------
+    chosen
+        ``encode.units`` of the settings.
+    units
+        What units are called.
+
+    Examples
+    --------
+    >>> patterns_text({"above": 0.1}, units="voxels")[:57]
+    ', of the voxels that a layer predicts with r above 0.1 on'
+    """
+    if not chosen:
+        return ""
+    if chosen.get("top") is not None:
+        told = f"the {chosen['top']} {units} of a region that a layer predicts best"
+    else:
+        told = f"the {units} that a layer predicts with r above {chosen['above']:g}"
+    return f", of {told} on training stimuli, in each fold anew"
 
 
 def uncited(text: str) -> str:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from bids_dnn.containers.result import EVERY
 from bids_dnn.report.canvas import WIDTH_IN, drawing
+from bids_dnn.report.estimators import patterns_text
 from bids_dnn.report.palette import LIGHT, Theme
-from bids_dnn.report.parts import Picture, Table, counted, picture, table_of
+from bids_dnn.report.parts import Picture, Table, counted, many, picture, table_of
 from bids_dnn.report.shown import Shown
 
 KEYS = ["region", "estimator", "network", "layer"]
@@ -30,6 +31,7 @@ def identification_pictures(shown: Shown, rows: pd.DataFrame) -> list[Picture]:
     if curves.empty:
         return []
     names = list(dict.fromkeys(curves["region"]))
+    which = _of_which(shown)[1:] or f" of all {many(shown.unit)}"
     return [
         picture(
             f"{shown.name}_identification",
@@ -39,9 +41,13 @@ def identification_pictures(shown: Shown, rows: pd.DataFrame) -> list[Picture]:
             caption="Share of images whose own measured pattern correlates most with the "
             "predicted one, against the number of patterns to choose from: for each region, the "
             "layer of a network with the highest score. Dotted: extrapolated beyond the images "
-            "that a fold tests. Dashed: chance.",
+            f"that a fold tests. Dashed: chance. Patterns are{which}.",
         )
     ]
+
+
+def _of_which(shown: Shown) -> str:
+    return patterns_text(shown.result.meta.get("units"), units=many(shown.unit))
 
 
 def identification_tables(shown: Shown, rows: pd.DataFrame) -> list[Table]:
@@ -60,7 +66,7 @@ def identification_tables(shown: Shown, rows: pd.DataFrame) -> list[Table]:
                 told["identification"],
                 words.get("identification", {}),
                 caption="Identification of images from predicted patterns, among the test images "
-                "of a fold.",
+                f"of a fold{_of_which(shown)}.",
             )
         )
     curves = best_curves(shown, rows)

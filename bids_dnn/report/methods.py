@@ -11,7 +11,7 @@ from typing import Any
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.estimates import estimate_texts
-from bids_dnn.report.estimators import CITE, fitted_text, inference_text
+from bids_dnn.report.estimators import CITE, fitted_text, inference_text, patterns_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
 from bids_dnn.report.sources import SOURCES
@@ -169,6 +169,7 @@ def _encode(ran: Ran) -> str:
         has_choice=_has_choice(ran),
         has_split=bool(folds.get("split")),
     )
+    patterns = patterns_text(told.get("units"), units=plural)
     return (
         f"Encoding models predicted each {unit}'s mean response to each stimulus, and the mean "
         f"response of each region beside its {plural}. {fitted} "
@@ -176,7 +177,7 @@ def _encode(ran: Ran) -> str:
         f"responses, averaged over the {plural} of a region through Fisher's z. "
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
         f"ceiling [@schoppe2016]. {interval} {p} Images were identified from predicted "
-        "patterns among the test images of a fold [@kay2008]."
+        f"patterns among the test images of a fold{patterns} [@kay2008]."
     )
 
 

@@ -137,17 +137,29 @@ def make_plan(scene: Scene) -> Plan:
     ------
     MissingInputError
         If a stimulus or a file of weights is not there.
+    LeakageError
+        If one picture has two names, of which one trains and the other tests.
     """
     encodes = "encode" in _asked(scene.config)
+    split = _split(scene) if encodes else {}
     networks = network_manifests(scene) if encodes and scene.stimuli.files else {}
-    subjects = tuple(_plan_or_problem(scene, s, networks) for s in scene.inventory.participants)
+    encoding = _Encoding(networks, split)
+    subjects = tuple(_plan_or_problem(scene, s, encoding) for s in scene.inventory.participants)
     return Plan(subjects, networks)
 
 
-def _plan_or_problem(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """What encoding needs beside a participant's data: networks, and the split of stimuli."""
+
+    networks: dict[str, Manifest]
+    split: dict[str, str]
+
+
+def _plan_or_problem(scene: Scene, subject: Subject, encoding: _Encoding) -> SubjectPlan:
     """Plan one participant; what is wrong with this one does not stop the others."""
     try:
-        return _plan_subject(scene, subject, networks)
+        return _plan_subject(scene, subject, encoding)
     except BidsDnnError as err:
         return SubjectPlan(subject, _name(subject), {}, {}, (), (err,))
 
@@ -188,7 +200,7 @@ def _asked(config: Config) -> tuple[Analysis, ...]:
     return config.run.analysis or known
 
 
-def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest]) -> SubjectPlan:
+def _plan_subject(scene: Scene, subject: Subject, encoding: _Encoding) -> SubjectPlan:
     responses = _responses_manifest(scene, subject)
     regions = regions_manifest(scene, subject)
     n_runs = count_runs(subject)
@@ -202,7 +214,7 @@ def _plan_subject(scene: Scene, subject: Subject, networks: dict[str, Manifest])
         elif why is not None:
             notes.append(f"{analysis} is left out: {why.what}")
         else:
-            job = _job(scene, analysis, (subject, responses, regions), networks)
+            job = _job(scene, analysis, (subject, responses, regions), encoding)
             notes += _replaced(scene, job)
             jobs.append(job)
     if not jobs and not problems:
@@ -286,25 +298,26 @@ def _split(scene: Scene) -> dict[str, str]:
     if not scene.config.encode.folds.split:
         return {}
     same, told = scene.same(), scene.stimuli.table["split"]
-    made: dict[str, str] = {}
+    made: dict[str, tuple[str, str]] = {}  # by the first name of a picture: who says it, and what
     for name, part in ((str(name), str(part)) for name, part in told.items() if part):
-        first = same.get(name, name)
-        if made.setdefault(first, part) != part:
+        other, before = made.setdefault(same.get(name, name), (name, part))
+        if before != part:
             raise LeakageError(
-                f"{name} is in {part}, but it is the same picture as {first}, which is in "
-                f"{made[first]}; a picture that trains cannot test.",
+                f"{name} is in {part}, but it is the same picture as {other}, which is in "
+                f"{before}; a picture that trains cannot test.",
                 mend="Give both the same split in stimuli.tsv, or leave one of them out.",
             )
-    return made
+    return {first: part for first, (_, part) in made.items()}
 
 
 def _job(
     scene: Scene,
     analysis: Analysis,
     parts: tuple[Subject, Manifest, Manifest],
-    networks: dict[str, Manifest],
+    encoding: _Encoding,
 ) -> Job:
     subject, responses, regions = parts
+    networks = encoding.networks
     settings = _settings_of(scene, analysis)
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
     made_from = {
@@ -317,7 +330,7 @@ def _job(
         "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
     }
     if analysis == "encode":
-        made_from["split"] = _split(scene)
+        made_from["split"] = encoding.split
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]

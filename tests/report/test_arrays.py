@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from bids_dnn.containers.space import Channels
 from bids_dnn.report import arrays
@@ -22,6 +25,32 @@ def test_a_value_stands_at_its_electrode():
         expected[corner] = np.nan
         assert panel.cells[corner] == arrays.NOTHING
     np.testing.assert_array_equal(arrays.on_panel(panel, values, space), expected)
+
+
+def test_measured_places_stand_on_the_same_grid():
+    """Electrodes are some micrometers off a pitch of 400."""
+    space, _ = make_utah()
+    place = space.layout.place + np.random.default_rng(0).normal(size=(96, 2)) * 8
+    measured = make_channels(make_layout(["utah"] * 96, area="V4", place=place))
+    (found,), (expected,) = arrays.panels_of(measured), arrays.panels_of(space)
+    assert found.is_placed
+    np.testing.assert_array_equal(found.cells, expected.cells)
+
+
+def test_the_upper_row_is_drawn_above_and_the_first_column_on_the_left():
+    space, at = make_utah()
+    highest = np.where((at[:, 0] == 0) | (at[:, 1] == 0), 1.0, 0.0)  # top row and left column
+    png = arrays.array_maps([("map", highest)], space, label="r")
+    shown = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    top = np.array([253, 231, 37])  # the end of the scale
+    bright = np.abs(shown - top).max(axis=2) < 12
+    dark = np.abs(shown - np.array([68, 1, 84])).max(axis=2) < 12  # its beginning
+    rows, columns = np.nonzero(dark[:, : dark.shape[1] // 2])
+    own = bright[rows.min() - 60 : rows.max() + 60, : columns.max() + 60]
+    above, left = np.nonzero(own)
+    inner = (np.median(rows) - rows.min() + 60, np.median(columns))
+    assert (above < inner[0]).sum() > 1.5 * (above > inner[0]).sum()
+    assert (left < inner[1]).sum() > 1.5 * (left > inner[1]).sum()
 
 
 def test_units_that_were_left_out_are_empty_and_the_others_stay_where_they_are():
@@ -80,6 +109,7 @@ def test_numbers_that_run_on_over_arrays_give_way_to_the_order():
         ([[0, 0], [1, 0], [np.nan, np.nan], [1, 1]], "one is missing"),
         ([[0, 0], [1, 0], [2.5, 0], [4, 0]], "no regular grid"),
         ([[0, 0], [1, 0], [100, 0], [101, 0]], "too long a side"),
+        ([[0, 0], [0.1, 0], [1, 0], [2, 0]], "most lines would be empty"),
     ],
 )
 def test_places_that_make_no_grid_give_way_to_the_order(place, why):

@@ -13,6 +13,7 @@ from bids_dnn.analyses.encode.select import SELECTIONS
 from bids_dnn.errors import ConfigError, nearest
 
 Select = Literal["auto", "gcv", "loo", "inner"]
+FEWEST_UNITS = 3  # of a pattern: of two, r is 1 or -1
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 CEILINGS = ("ncsnr", "split-half", "fev")
@@ -24,7 +25,7 @@ class UnitChoice:
 
     Parameters
     ----------
-    top : int, at least 1
+    top : int, at least `FEWEST_UNITS`
         This many of a region, those of the highest scores; None = no limit.
     above : float, in [-1, 1)
         Those whose r is above it; None = whatever it is.
@@ -44,10 +45,11 @@ class UnitChoice:
                 f"encode.units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
                 mend="Type units = { top = 500 } or units = { above = 0.1 }.",
             )
-        if (self.top is not None and self.top < 1) or not -1 <= (self.above or 0) < 1:
+        is_too_few = self.top is not None and self.top < FEWEST_UNITS
+        if is_too_few or not -1 <= (self.above or 0) < 1:
             raise ConfigError(
                 f"encode.units is {{ top = {self.top}, above = {self.above} }}: top is a number "
-                "from 1, above a correlation from -1 to below 1.",
+                f"from {FEWEST_UNITS}, above a correlation from -1 to below 1.",
                 mend="Type units = { top = 500 } or units = { above = 0.1 }.",
             )
 
@@ -62,8 +64,8 @@ class UnitChoice:
 
         Examples
         --------
-        >>> UnitChoice(top=2).choose(np.array([0.1, np.nan, 0.3, 0.2])).tolist()
-        [False, False, True, True]
+        >>> UnitChoice(top=3).choose(np.array([0.1, np.nan, 0.3, 0.0, 0.2])).tolist()
+        [True, False, True, False, True]
         """
         known = np.isfinite(r)
         if self.above is not None:

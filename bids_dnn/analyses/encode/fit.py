@@ -22,7 +22,7 @@ from bids_dnn.analyses.encode.tables import (
     warnings_of,
 )
 from bids_dnn.analyses.encode.tally import Tally
-from bids_dnn.analyses.encode.unit_choice import choice_map, choose_units
+from bids_dnn.analyses.encode.unit_choice import choice_map, choice_warnings, choose_units
 from bids_dnn.containers.features import FeatureGram, FeatureMaps
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, model_label
@@ -135,6 +135,7 @@ def encode(
             "independence": responses.independence,
             "warnings": [
                 *warnings_of(responses, data, left_out),
+                *choice_warnings(task, chosen),
                 *(text for one in made for text in one.warnings),
             ],
         },

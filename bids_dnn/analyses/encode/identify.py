@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bids_dnn.analyses.encode.choices import FEWEST_UNITS
 from bids_dnn.analyses.encode.exchange import average_p
 from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
@@ -29,7 +30,6 @@ Mask = NDArray[np.bool_]
 BLOCK = 1024
 DRAWN, N_DRAWS = 100, 20  # samples of the bootstrap at once, and times
 LEVEL = 0.95
-FEWEST_UNITS = 3  # of two, r is 1 or -1
 VARIES = 1e-28  # of the squared pattern: less is rounding
 
 

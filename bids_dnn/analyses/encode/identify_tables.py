@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.choices import FEWEST_UNITS, Choices
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.analyses.encode.identify import (
-    FEWEST_UNITS,
-    Identification,
-    identify,
-    pattern_units,
-)
+from bids_dnn.analyses.encode.identify import Identification, identify, pattern_units
 from bids_dnn.analyses.encode.identify_null import MOST_CROSSED, by_set_size, crossed_p
 from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.tables import COLUMNS

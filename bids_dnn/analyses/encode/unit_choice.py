@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.encode.choices import FEWEST_UNITS
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.model import Task
 from bids_dnn.analyses.encode.scores import score_units
@@ -136,3 +137,16 @@ def choice_map(task: Task, marks: Sequence[Mask]) -> StatMap:
         share[own] = np.maximum(share[own], mark.mean(axis=0))
     text = "Share of the folds in which the unit was chosen by its scores on training images."
     return StatMap("chosen", share.astype(np.float32), "", text)
+
+
+def choice_warnings(task: Task, marks: Sequence[Mask]) -> list[str]:
+    """Say in which regions too few units were chosen to identify images by them."""
+    told = []
+    for (region, _), mark in zip(task.data.regions, marks, strict=True):
+        fewest = int(mark.sum(axis=1).min())
+        if task.choices.units is not None and fewest < FEWEST_UNITS:
+            told.append(
+                f"{region.name}: encode.units chose {fewest} of {mark.shape[1]} units in a fold; "
+                f"a pattern needs {FEWEST_UNITS}, so that no image was identified."
+            )
+    return told

@@ -1,13 +1,17 @@
 """Units are chosen on training images: by known answers, and without a look at the test images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bids_dnn.analyses.encode.choices import Choices, UnitChoice
+from bids_dnn.analyses.encode.data import prepare
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.layer import fit_layer
+from bids_dnn.analyses.encode.model import Task
 from bids_dnn.analyses.encode.scores import score_units
-from bids_dnn.analyses.encode.unit_choice import score_on_training
+from bids_dnn.analyses.encode.unit_choice import choose_units, score_on_training
 from bids_dnn.errors import ConfigError, LeakageError, NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus
@@ -94,6 +98,29 @@ def test_a_choice_on_test_images_would_find_units_in_noise_and_is_refused(rng):
         )
 
 
+def task_of(responses, grams, **other):
+    choices = choices_of(units=UnitChoice(top=10), **other)
+    return Task(prepare(responses, [], choices), grams, choices, "cpu", lambda _: None)
+
+
+@pytest.mark.parametrize("nuisance", [(), ("motion",)])
+def test_responses_to_test_images_do_not_choose(rng, nuisance):
+    responses, _, grams = simulated(rng)
+    samples = responses.samples.assign(motion=rng.normal(size=N))
+    responses = replace(responses, samples=samples)
+    task = task_of(responses, grams, nuisance=nuisance)
+    (before,) = choose_units(task)
+    for f, fold in enumerate(task.data.folds):
+        tested = np.isin(responses.samples["stimulus"], np.array(task.data.stimuli)[fold.test])
+        values = responses.values.copy()
+        values[tested] = rng.normal(size=values[tested].shape) * 50
+        altered = task_of(replace(responses, values=values), grams, nuisance=nuisance)
+        np.testing.assert_array_equal(altered.data.folds[f].test, fold.test)
+        (after,) = choose_units(altered)
+        np.testing.assert_array_equal(after[f], before[f])
+        assert (after != before).any()  # of other folds, which learn from these images
+
+
 def test_units_that_do_not_vary_are_not_taken(rng, folds):
     gram, y = make(rng)
     y[:, 3] = 2.0
@@ -109,7 +136,7 @@ def test_of_equal_scores_the_first_are_taken():
     assert UnitChoice(above=0.2).choose(r).tolist() == [False, True, False, False]
 
 
-@pytest.mark.parametrize("given", [{}, {"top": 0}, {"above": 1.0}, {"top": 3, "above": 0.1}])
+@pytest.mark.parametrize("given", [{}, {"top": 2}, {"above": 1.0}, {"top": 3, "above": 0.1}])
 def test_what_cannot_be_is_refused(given):
     with pytest.raises(ConfigError, match=r"units = \{ top = 500 \}"):
         UnitChoice(**given)
@@ -123,7 +150,14 @@ def test_too_few_folds_are_refused(rng, folds):
     assert np.isfinite(score_on_training(gram, y, folds=halves, select="gcv")).all()
 
 
-def encoded(rng, **other):
+def choices_of(**other):
+    return Choices(
+        n_folds=4, n_inner=3, alphas=None, select="gcv", ceiling="ncsnr", floor=0.0,
+        n_permutations=19, seed=0, **other,
+    )  # fmt: skip
+
+
+def simulated(rng):
     """Ten of forty units follow the second of two layers."""
     stimuli = [f"s{k:02}" for k in range(N)]
     layers = rng.normal(size=(2, N, 10))
@@ -131,12 +165,11 @@ def encoded(rng, **other):
     values[:, :10] = 0.3 * values[:, :10] + layers[1] @ rng.normal(size=(10, 10)) / 3
     responses = make_responses(values, stimuli=stimuli)
     rois = [make_roi("all", responses, range(40)), make_roi("noise", responses, range(10, 40))]
-    choices = Choices(
-        n_folds=4, n_inner=3, alphas=None, select="gcv", ceiling="ncsnr", floor=0.0,
-        n_permutations=19, seed=0, **other,
-    )  # fmt: skip
-    grams = [make_gram(x, stimuli, layer=f"conv{k}") for k, x in enumerate(layers)]
-    return encode(responses, rois, grams, choices=choices)
+    return responses, rois, [make_gram(x, stimuli, layer=f"c{k}") for k, x in enumerate(layers)]
+
+
+def encoded(rng, **other):
+    return encode(*simulated(rng), choices=choices_of(**other))
 
 
 def test_images_are_identified_by_the_units_that_are_chosen():
@@ -152,7 +185,7 @@ def test_images_are_identified_by_the_units_that_are_chosen():
     )
     assert (found["n_units"] == 10).all()
     assert before.loc["all", "n_units"].eq(40).all()
-    assert found.loc[("all", "conv1"), "mean_rank"] > before.loc[("all", "conv1"), "mean_rank"]
+    assert found.loc[("all", "c1"), "mean_rank"] > before.loc[("all", "c1"), "mean_rank"]
     assert some.meta["units"] == {"top": 10, "above": None}
     # scores of regions are of all units, whatever is chosen
     np.testing.assert_array_equal(some.table["score"], whole.table["score"])
@@ -160,6 +193,8 @@ def test_images_are_identified_by_the_units_that_are_chosen():
 
 def test_where_too_few_units_are_chosen_no_image_is_identified():
     found = encoded(np.random.default_rng(0), units=UnitChoice(above=0.6))
+    (told,) = [text for text in found.meta["warnings"] if "encode.units" in text]
+    assert told.startswith("noise: encode.units chose ")
     table = found.extras["identification"].set_index("region")
     assert (table.loc["noise", "n_images"] == 0).all()
     assert (table.loc["all", "n_images"] == N).all()
