@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
 import pytest
+from PIL import Image
 
 REAL = Path(
     os.environ.get("BIDS_DNN_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
@@ -32,6 +34,16 @@ def real_data():
     if not REAL.is_dir():
         pytest.skip(f"no real data at {REAL} (set BIDS_DNN_TEST_DATA)")
     return REAL
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Put figures together, but do not lay them out: for tests of what is said, not drawn."""
+    from matplotlib.figure import Figure
+
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), "white").save(stream, format="PNG")
+    monkeypatch.setattr(Figure, "savefig", lambda _, file, **__: file.write(stream.getvalue()))
 
 
 @pytest.fixture(autouse=True)

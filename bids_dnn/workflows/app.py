@@ -96,7 +96,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     plan = make_plan(scene)
     _refuse_nothing(plan)
     if call.download_only:
-        return _download(plan, screen)
+        return _download(plan, config, screen)
     for note in [*scene.stimuli.notes, *scene.same_notes()]:
         screen.warn(note)
     resources = resources_of(config)
@@ -106,7 +106,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
         return DONE
     waiting = [] if call.reports_only else [s for s in plan.subjects if s.waiting()]
     if waiting and plan.needs_features():
-        fetch_networks(plan.networks, screen)  # wrong weights are refused before anything runs
+        fetch_networks(plan.networks, config.encode, screen)  # what cannot be is refused first
     describe_output(
         call.output_dir,
         sources=scene.roots(),
@@ -216,9 +216,9 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
     )
 
 
-def _download(plan: Plan, screen: Screen) -> int:
+def _download(plan: Plan, config: Config, screen: Screen) -> int:
     """Fetch what the run needs, and stop."""
-    fetch_networks(plan.networks, screen)
+    fetch_networks(plan.networks, config.encode, screen)
     screen.say("All that this run needs from the network is there; nothing was run.")
     return DONE
 

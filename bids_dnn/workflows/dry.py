@@ -6,13 +6,17 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import caption_notes, check_layers, check_readouts
+from bids_dnn.workflows.networks import caption_notes, check_estimators, check_layers
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
+
+if TYPE_CHECKING:
+    from bids_dnn.features.probe import Probed
 
 NAMED = 2  # files of a region that are named
 BYTES = 8  # of a product: float64
@@ -77,13 +81,13 @@ class Extraction:
         Layers with their numbers of features, and how their products are made.
     disk_gb : GB
         Of the scratch files and the cache.
-    n_maps : int
-        Layers that put out maps.
+    probed
+        The layers; none of features that were made elsewhere.
     """
 
     lines: tuple[str, ...]
     disk_gb: float
-    n_maps: int = 0
+    probed: tuple[Probed, ...] = ()
 
 
 def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> Extraction:
@@ -149,13 +153,13 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     lines += [f"  transform {one}" for one in told["transform"]]
     lines += [f"  {note}" for note in caption_notes(told, probed)]
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
-    maps = with_maps(probed, reduction)
-    kept = [one.layer.name for one in maps] if told["keep_maps"] else []
+    maps = with_maps(probed, reduction) if told["keep_maps"] else ()
+    kept = [one.layer.name for one in maps]
     kept = list(widths) if told["keep_features"] else kept
     size = BYTES * n**2 * len(widths) + FEATURE_BYTES * n * sum(left[layer] for layer in kept)
     if kept:
         lines.append(f"  kept: features of {len(kept)} layers")
-    return Extraction(tuple(lines), (plan.scratch_bytes + size) / 1e9, len(maps))
+    return Extraction(tuple(lines), (plan.scratch_bytes + size) / 1e9, probed)
 
 
 def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extraction]:
@@ -167,7 +171,8 @@ def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extract
         name: extraction_of(name, told, free_disk=free, memory=memory)
         for name, told in plan.networks.items()
     }
-    check_readouts(plan.networks, {name: one.n_maps for name, one in made.items()})
+    looked_at = {name: one.probed for name, one in made.items() if one.probed}
+    check_estimators(scene.config.encode, plan.networks, looked_at)
     return list(made.values())
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+from bids_dnn.config.schema import EncodeConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.errors import MissingInputError
-from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.rois.atlas_files import templateflow_atlas
 from bids_dnn.rois.rule import Term
-from bids_dnn.workflows.networks import caption_notes, check_layers, check_readouts
+from bids_dnn.workflows.networks import caption_notes, check_estimators, check_layers
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.screen import Screen
 
@@ -32,21 +32,23 @@ def fetch_atlas(term: Term, space: str) -> None:
         templateflow_atlas(space, name, desc=term.options.get("desc", ""), is_online=True)
 
 
-def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
+def fetch_networks(networks: Mapping[str, Manifest], encode: EncodeConfig, screen: Screen) -> None:
     """Load each network once, which fetches its weights, look at its layers, and tell of them.
 
     Parameters
     ----------
     networks
         Manifests of feature extraction, by name.
+    encode
+        Settings of encoding.
     screen
         Where it is said.
 
     Raises
     ------
     ConfigError
-        If a network or a layer does not exist, an option does not fit its layer, or readouts
-        are asked for and no layer puts out maps.
+        If a network or a layer does not exist, an option does not fit its layer, or an estimator
+        cannot do with these layers.
     MissingInputError
         If weights are not there and cannot be downloaded.
     NotEnoughDataError
@@ -55,9 +57,8 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
     from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
     from bids_dnn.features.text import captioner
-    from bids_dnn.workflows.steps.maps import with_maps
 
-    map_layers = {}
+    looked_at = {}
     for name, told in networks.items():
         if told["network"].startswith(READY):
             continue
@@ -68,13 +69,12 @@ def fetch_networks(networks: Mapping[str, Manifest], screen: Screen) -> None:
             seed=told["seed"],
             offline=told["offline"],
         )
-        probed = probe(found, found.card.layers)  # wrong options are refused
+        probed = looked_at[name] = probe(found, found.card.layers)  # refuses wrong options
         check_layers(told, probed)
-        map_layers[name] = len(with_maps(probed, parse_reduction(told["reduce"])))
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")
         for note in caption_notes(told, probed):
             screen.warn(note)
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])
             screen.say(f"{name}: captioner {told['captioner']} is there")
-    check_readouts(networks, map_layers)
+    check_estimators(encode, networks, looked_at)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bids_dnn.config.schema import NetworkConfig
+from bids_dnn.config.schema import EncodeConfig, NetworkConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import provenance
@@ -128,30 +128,49 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
         )
 
 
-def check_readouts(networks: Mapping[str, Manifest], map_layers: Mapping[str, int]) -> None:
-    """Refuse readouts in space and features, before anything runs, where nothing has maps.
+def check_estimators(
+    encode: EncodeConfig,
+    networks: Mapping[str, Manifest],
+    probed: Mapping[str, Sequence[Probed]],
+) -> None:
+    """Refuse, before anything runs, estimators that the layers of all networks do not allow.
 
     Parameters
     ----------
+    encode
+        Settings.
     networks
         Manifests of feature extraction, by name.
-    map_layers
-        How many layers of each network put out maps; none for what is not named.
+    probed
+        Layers of each network; none of features that were made elsewhere.
 
     Raises
     ------
     ConfigError
-        If readouts are asked for, and no layer puts out maps of features.
+        If readouts are asked for, and no layer puts out maps of features; or banded ridge
+        cannot join the feature spaces.
     """
-    asked = [name for name, told in networks.items() if told["keep_maps"]]
-    if not asked or any(map_layers.get(name) for name in asked):
-        return
-    raise ConfigError(
-        f"encode.estimator asks for readouts in space and features ({', '.join(READOUTS)}), but "
-        f"no layer of {', '.join(asked)} puts out maps of features.",
-        mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean, "
-        "reduce = 'srp(...)' or features that were made elsewhere.",
-    )
+    from bids_dnn.analyses.encode.estimate_banded import check_spaces
+    from bids_dnn.workflows.steps.maps import with_maps
+
+    reductions = {name: parse_reduction(networks[name]["reduce"]) for name in probed}
+    asked = [one for one in encode.estimator if one in READOUTS]
+    if asked and not any(with_maps(own, reductions[name]) for name, own in probed.items()):
+        raise ConfigError(
+            f"encode.estimator asks for readouts in space and features ({', '.join(asked)}), but "
+            f"no layer of {', '.join(networks)} puts out maps of features.",
+            mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean, "
+            "reduce = 'srp(...)' or features that were made elsewhere.",
+        )
+    if "banded" in encode.estimator and probed.keys() == networks.keys():
+        n_kept = {n: one.n_components * (one.kind == "pca") for n, one in reductions.items()}
+        layers = [(name, one.layer.name, n_kept[name]) for name in probed for one in probed[name]]
+        check_spaces(
+            layers,
+            spaces=encode.spaces,
+            select=encode.select,
+            is_partitioned=encode.partition,
+        )
 
 
 def caption_notes(told: Manifest, probed: Sequence[Probed]) -> list[str]:

@@ -11,8 +11,8 @@ from tests.factories.sources import MAKE, write_raw, write_settings
 
 
 @pytest.fixture
-def app(tmp_path):
-    """Run the App in this process; returns what it said, or the tables of an analysis.
+def app(tmp_path, undrawn):
+    """Run the App in this process, figures blank; returns what it said, or tables.
 
     `more` is TOML; with `analysis` None all that the data allow are run. With `expect` 1 all
     participants fail but those in `made`, with 2 nothing runs.

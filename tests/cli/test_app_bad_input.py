@@ -111,6 +111,29 @@ def test_readouts_of_what_has_no_maps_are_refused_before_anything_runs(
     assert not (tmp_path / "work" / "features").exists()
 
 
+@pytest.mark.parametrize("plan", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("layers", "text", "words"),
+    [
+        ("fc8", "", ("there is one: alexnet", "or use ridge")),
+        ("conv1,conv2,conv3,fc7,fc8", "partition = true", ("5 feature spaces", "4 can be")),
+        ("fc7,fc8", 'select = "gcv"', ("encode.select = 'gcv'", "'inner'")),
+    ],
+)
+def test_feature_spaces_that_cannot_be_joined_are_refused_before_anything_runs(
+    call, tree, tmp_path, layers, text, words, plan
+):
+    reduce = 'reduce = "pca(n=2)"' if "gcv" in text else ""
+    names = ", ".join(f'"{one}"' for one in layers.split(","))
+    (tmp_path / "own.toml").write_text(
+        f'[networks.alexnet]\nnetwork = "alexnet"\nweights = "random"\nlayers = [{names}]\n'
+        f'{reduce}\n[encode]\nestimator = "banded"\n{text}\n'
+    )
+    own = ("--config", str(tmp_path / "own.toml"))
+    check_refused(call(tree, "--analysis", "encode", *own, *plan), *words)
+    assert not (tmp_path / "work" / "features").exists()
+
+
 def test_a_network_that_does_not_exist_is_refused_by_the_dry_run_too(call, tree):
     check_refused(
         call(tree, "--analysis", "encode", "--dry-run", "--network", "alexnt"),

@@ -78,7 +78,7 @@ def test_a_given_split_is_trained_and_tested_on(app, tree, tmp_path):
     (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
     assert json.loads(sidecar.read_text())["FoldScheme"] == "split given"
     page = (tmp_path / "out" / "sub-01.html").read_text()
-    check(page, "on the test images of the split that was given", "bootstrap intervals")
+    check(page, "of the test images of the split that was given", "bootstrap intervals")
 
 
 def test_units_of_patterns_are_chosen_on_training_pictures(app, tree, tmp_path):

@@ -99,6 +99,7 @@ def test_layers_chosen_on_training_images_are_shown(encode):
     assert "chosen layer" not in encoding.encoding_answer(encode.table)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_banded_ridge_is_no_choice_of_layers(encode):
     encode = chosen_of(encode)
     rows = encode.table[encode.table["layer"] == "chosen layer"]
@@ -108,6 +109,7 @@ def test_banded_ridge_is_no_choice_of_layers(encode):
     assert told == encoding.chosen_answer(encode)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_each_estimator_has_its_heat_map(encode):
     ridge = encode.table.assign(target="units", estimator="ridge")
     both = pd.concat([ridge, ridge.assign(estimator="pls", score=0.1)], ignore_index=True)
@@ -120,6 +122,7 @@ def test_each_estimator_has_its_heat_map(encode):
     assert "by partial least squares" in picture.caption
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_a_choice_nothing_is_said_of_it(encode):
     section = encoding.encoding(Shown("encode", encode, COLORS))
     assert encoding.chosen_answer(encode) == ""
@@ -133,6 +136,7 @@ def test_region_means_are_not_drawn_among_units(encode):
     assert encoding.encoding_answer(both) == encoding.encoding_answer(table)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("meta", "told"),
     [
@@ -149,6 +153,7 @@ def test_how_it_was_done_is_told_as_it_was_done(encode, meta, told):
     assert told in encoding.how_encoded(Shown("encode", encode, COLORS))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -168,6 +173,7 @@ def test_ridge_is_told_only_where_it_ran(encode, name, told):
     assert "Ridge regression" in encoding.how_encoded(Shown("encode", encode, COLORS))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_choice_of_layers_is_told_where_it_was_made(encode):
     assert "chosen layer" not in encoding.how_encoded(Shown("encode", encode, COLORS))
     one = dataclasses.replace(encode, table=encode.table[encode.table["layer"] == "features.0"])

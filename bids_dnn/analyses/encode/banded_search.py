@@ -29,6 +29,7 @@ Mask = NDArray[np.bool_]
 Space = Array | Callable[[Mask], Array]
 CONCENTRATIONS = (0.1, 1.0)
 REACH = 3
+KEPT = 1 << 30  # bytes of components of inner folds that are not learnt anew
 FALLS = 2  # a descent goes on where so many times its last fall would win
 
 
@@ -55,13 +56,17 @@ class Teaching:
     def seen_by(self, split: Fold) -> Array:
         """Return the Gram matrices (n_spaces, n, n) as the split's training images see them.
 
-        Components are learnt the first time that a split is asked for.
+        Components are learnt the first time that a split is asked for, and each time where those
+        of all splits would take more memory than `KEPT`.
         """
         if not any(self.n_components):
             return self.grams
-        if split not in self._seen:
-            self._seen[split] = np.stack(reduced(list(self.grams), split.train, self.n_components))
-        return self._seen[split]
+        if split in self._seen:
+            return self._seen[split]
+        made = np.stack(reduced(list(self.grams), split.train, self.n_components))
+        if (1 + len(self._seen)) * made.nbytes <= KEPT:
+            self._seen[split] = made
+        return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)

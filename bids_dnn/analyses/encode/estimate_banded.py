@@ -46,11 +46,12 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     """
     data, choices = task.data, task.choices
     grams = spaces_of(task)
-    if len(grams) < 2:
-        raise ConfigError(
-            f"Banded ridge joins feature spaces, and there is one: {', '.join(grams)}.",
-            mend="Name another layer or network (--network NAME@LAYER,LAYER), or use ridge.",
-        )
+    check_spaces(
+        [(one.network, one.layer, one.n_components) for one in task.grams],
+        spaces=choices.spaces,
+        select=choices.select,
+        is_partitioned=choices.is_partitioned,
+    )
     n_components = _components(task, grams)
     kept = tuple(n_components.values())
     search = _search(task)
@@ -62,12 +63,6 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
         "teaching": data.teaching,
     }
     if choices.is_partitioned:
-        if len(grams) > MOST:
-            raise ConfigError(
-                f"encode.partition asks for the variance that {len(grams)} feature spaces share; "
-                f"{MOST} can be divided at most.",
-                mend="Name fewer layers, or join those of a network (encode.spaces = 'network').",
-            )
         found = partition_variance(grams, data.truth, n_components=n_components, **how)
         made = found.whole
         parts: Mapping[str, Array] = found.parts
@@ -92,6 +87,52 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     if parts:
         extras.tables["partition"] = _partition_table(task, parts)
     return extras
+
+
+def check_spaces(
+    layers: Sequence[tuple[str, str, int]], *, spaces: str, select: str, is_partitioned: bool
+) -> None:
+    """Refuse what banded ridge cannot do with some layers.
+
+    Parameters
+    ----------
+    layers
+        Network, layer, and number of principal components that are kept (0 = all).
+    spaces, select, is_partitioned
+        As in `Choices`.
+
+    Raises
+    ------
+    ConfigError
+        If there is one space only, variance is to be divided between more than four, or
+        principal components cannot be learnt anew where they are needed.
+    """
+    joins = spaces == "network"
+    names = list(dict.fromkeys(net if joins else f"{net} {layer}" for net, layer, _ in layers))
+    limited = sorted({network for network, _, n_components in layers if n_components})
+    if len(names) < 2:
+        raise ConfigError(
+            f"Banded ridge joins feature spaces, and there is one: {', '.join(names)}.",
+            mend="Name another layer or network (--network NAME@LAYER,LAYER), or use ridge.",
+        )
+    if is_partitioned and len(names) > MOST:
+        raise ConfigError(
+            f"encode.partition asks for the variance that {len(names)} feature spaces share; "
+            f"{MOST} can be divided at most.",
+            mend="Name fewer layers, or join those of a network (encode.spaces = 'network').",
+        )
+    if limited and joins:
+        raise ConfigError(
+            f"The layers of {limited[0]} are to be one feature space, and of each the first "
+            "principal components are to be kept.",
+            mend="Leave reduce out, or take each layer as a space (encode.spaces = 'layer').",
+        )
+    if limited and select not in ("auto", "inner"):
+        raise ConfigError(
+            f"Principal components of {limited[0]} are to be kept, with encode.select = "
+            f"{select!r}; for banded ridge they would have been learnt on what is left out.",
+            mend="Select by inner folds (encode.select = 'inner'), or leave reduce out.",
+        )
 
 
 def spaces_of(task: Task) -> dict[str, Space]:
@@ -127,12 +168,6 @@ def _components(task: Task, grams: Mapping[str, Space]) -> dict[str, int]:
     """Return how many principal components of each space are kept; 0 = all."""
     if task.choices.spaces == "layer":
         return {f"{one.network} {one.layer}": one.n_components for one in task.grams}
-    if limited := sorted({one.network for one in task.grams if one.n_components}):
-        raise ConfigError(
-            f"The layers of {limited[0]} are to be one feature space, and of each the first "
-            "principal components are to be kept.",
-            mend="Leave reduce out, or take each layer as a space (encode.spaces = 'layer').",
-        )
     return dict.fromkeys(grams, 0)
 
 

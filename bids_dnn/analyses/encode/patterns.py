@@ -18,7 +18,7 @@ PATTERNS = {
     "region": "Name of the region",
     "estimator": "What predicts",
     "network": "Name of the network",
-    "layer": "Module path of the layer, the best of this estimator in this region",
+    "layer": "Module path of the layer, the best of this estimator in this region; or all spaces",
     "stimulus": "A picture that no model saw in training; some of them, evenly from all",
     "unit": "Column of the responses; some of the region, evenly from all",
     "measured": "Response less its mean over tested pictures, in its SD over them",

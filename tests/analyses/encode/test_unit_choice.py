@@ -61,7 +61,7 @@ def test_noise_is_chosen_no_more_often_than_chance(rng, folds):
     gram, y = make(rng, n_units=400, n_signal=0)
     r = score_on_training(gram, y, folds=folds, select="gcv")
     assert UnitChoice(above=0.3).choose(r).mean() < 0.05
-    assert r.mean() < 4 * r.std() / np.sqrt(len(r))
+    assert -0.1 < r.mean() < 4 * r.std() / np.sqrt(len(r))  # a fold's mean leans low
 
 
 def test_a_choice_on_test_images_would_find_units_in_noise_and_is_refused(rng):
