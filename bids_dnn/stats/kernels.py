@@ -1,16 +1,21 @@
-"""Centering, principal components and dimensionality from a Gram matrix alone."""
+"""Centering, scaling, principal components and dimensionality of features by their products."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from bids_dnn.backend import on_device, pull
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 
 Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 VARIES = 1e-12  # of the mean diagonal: less is rounding
+COLUMNS = 1024  # that are multiplied at once
 
 
 def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
@@ -139,6 +144,67 @@ def principal(gram: Array, train: Mask, n_components: int) -> Array:
     scores = (taught @ u[:, keep]) / np.sqrt(s[keep])  # (n, n_components)
     made: Array = scores @ scores.T
     return made
+
+
+def scaled_gram(features: Values, train: Mask, *, device: str = "cpu") -> Array:
+    """Multiply features with themselves, each divided by its SD over some samples.
+
+    Parameters
+    ----------
+    features : (n, p)
+    train : (n,) bool
+        Samples that means and SDs are learnt on.
+    device
+        ``cpu`` or ``cuda``: where blocks of columns are multiplied.
+
+    Returns
+    -------
+    gram : (n, n)
+        In double precision, centered on the training mean. Features that do not vary over the
+        training samples are left out.
+
+    Raises
+    ------
+    ShapeError
+        If `features` are no matrix, or `train` has another length.
+    NotEnoughDataError
+        If `train` names fewer than two samples, or a feature is not finite.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 5.0], [3.0, 5.0], [7.0, 6.0]])
+    >>> scaled_gram(x, np.array([True, True, False])).round(9).tolist()
+    [[0.5, -0.5, -2.5], [-0.5, 0.5, 2.5], [-2.5, 2.5, 12.5]]
+    """
+    if features.ndim != 2 or train.shape != features.shape[:1]:
+        raise ShapeError(
+            f"The features have shape {features.shape}, the training samples {train.shape}.",
+            mend="Give (n, n_features), and true or false for each of the n samples.",
+        )
+    if int(train.sum()) < 2:
+        raise NotEnoughDataError(
+            f"{int(train.sum())} of {len(train)} samples are training samples.",
+            mend="Name two at least: one has no SD.",
+        )
+    n, p = features.shape
+    total = on_device(np.zeros((n, n)), device)
+    for start in range(0, p, COLUMNS):
+        block = features[:, start : start + COLUMNS].astype(np.float64)
+        if not np.isfinite(block).all():
+            raise NotEnoughDataError(
+                f"Some of the features {start} to {min(start + COLUMNS, p) - 1} are not finite.",
+                mend="Leave out samples or features without values.",
+            )
+        taught = block[train]
+        varies = taught.min(axis=0) < taught.max(axis=0)
+        mean = taught.mean(axis=0)
+        taught -= mean
+        sd = np.sqrt(np.einsum("ij,ij->j", taught, taught) / (len(taught) - 1))
+        block -= mean
+        block *= np.where(varies, 1 / np.where(varies, sd, 1.0), 0.0)
+        there = on_device(block, device)
+        total += there @ there.T
+    return pull(total)
 
 
 def dimensionality(gram: Array) -> float:

@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import KernelCenterer
+from sklearn.preprocessing import KernelCenterer, StandardScaler
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.kernels import center_grams, centered, dimensionality, principal
+from bids_dnn.stats import kernels
+from bids_dnn.stats.kernels import (
+    center_grams,
+    centered,
+    dimensionality,
+    principal,
+    scaled_gram,
+)
 
 
 def make(rng, n=30, p=50):
@@ -69,6 +76,33 @@ def test_test_samples_teach_nothing(rng):
     )
 
 
+@pytest.mark.parametrize("columns", [3, 1024])
+def test_scaling_is_that_of_scikit_learn(rng, monkeypatch, columns):
+    monkeypatch.setattr(kernels, "COLUMNS", columns)
+    x, train = make(rng)
+    x[:, 3] = 7.3  # varies nowhere
+    x[train, 4] = 0.1  # varies in test samples alone, which teach nothing
+    z = StandardScaler().fit(x[train]).transform(x)
+    z[:, 4] = 0
+    found = scaled_gram(x, train)
+    expected = z @ z.T * (train.sum() - 1) / train.sum()  # there, SDs are those of a population
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_offset_and_scale_of_each_feature_do_not_matter_to_scaled_ones(rng):
+    x, train = make(rng)
+    other = 5 + x * rng.uniform(0.1, 10, size=x.shape[1])
+    np.testing.assert_allclose(scaled_gram(other, train), scaled_gram(x, train), rtol=1e-9)
+
+
+def test_test_samples_scale_nothing(rng):
+    x, train = make(rng)
+    other = x.copy()
+    other[~train] *= rng.normal(size=x.shape[1])
+    both = np.ix_(train, train)
+    np.testing.assert_array_equal(scaled_gram(x, train)[both], scaled_gram(other, train)[both])
+
+
 def test_dimensionality_is_the_participation_ratio_of_variances(rng):
     x, _ = make(rng)
     variances = PCA().fit(x).explained_variance_
@@ -88,6 +122,12 @@ def test_what_does_not_fit_is_refused():
         centered(np.zeros((3, 4)), np.ones(3, dtype=bool))
     with pytest.raises(ShapeError, match=r"\(3, 3\).*\(2,\)"):
         centered(np.zeros((3, 3)), np.ones(2, dtype=bool))
+    with pytest.raises(ShapeError, match=r"\(3, 3\).*\(2,\)"):
+        scaled_gram(np.zeros((3, 3)), np.ones(2, dtype=bool))
+    with pytest.raises(NotEnoughDataError, match="1 of 3 samples"):
+        scaled_gram(np.zeros((3, 3)), np.arange(3) == 1)
+    with pytest.raises(NotEnoughDataError, match="features 0 to 1 are not finite"):
+        scaled_gram(np.array([[1.0, 2.0], [3.0, np.nan]]), np.ones(2, dtype=bool))
     with pytest.raises(NotEnoughDataError, match="None of 3 samples"):
         principal(np.eye(3), np.zeros(3, dtype=bool), 1)
     with pytest.raises(NotEnoughDataError, match="0 principal components"):
