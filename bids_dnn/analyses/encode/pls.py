@@ -20,18 +20,14 @@ Rosipal & Trejo (2001), J. Mach. Learn. Res. 2:97.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, eigh_tridiagonal
 
 from bids_dnn.analyses.encode.spectrum import Spectrum
-from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 
 Array = NDArray[np.float64]
-Values = NDArray[np.floating[Any]]
 EPS = float(np.finfo(np.float64).eps)
 SMALL = 200  # sides up to which LAPACK is as fast as Lanczos
 
@@ -208,138 +204,3 @@ def _lanczos(h: Array, *, most: int) -> tuple[Array, float] | None:
                 return vector / np.linalg.norm(vector), float(np.sqrt(max(value[0], 0.0)))
         v = w / beside[k]
     return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlsModel:
-    """A fitted PLS2 model of explicit features (PLS1 where there is one target).
-
-    Parameters
-    ----------
-    rotations : (n_features, n_found)
-        From features, less their mean and divided by their SD, to scores. `n_found` is less
-        than the components asked for where the features or targets are exhausted.
-    loadings : (n_targets, n_found)
-        From scores to targets, less their mean and divided by their SD.
-    x_mean, x_sd : (n_features,)
-        Of the training samples; SD are 1 where nothing was scaled.
-    y_mean, y_sd : (n_targets,)
-    """
-
-    rotations: Array
-    loadings: Array
-    x_mean: Array
-    x_sd: Array
-    y_mean: Array
-    y_sd: Array
-
-    def coef(self, n_components: int | None = None) -> Array:
-        """Return the weights (n_features, n_targets) of so many components; None = all.
-
-        In units of targets by units of features.
-        """
-        k = n_components
-        raw = self.rotations[:, :k] @ self.loadings[:, :k].T
-        made: Array = raw * self.y_sd / self.x_sd[:, None]
-        return made
-
-    def predict(self, x: Values, n_components: int | None = None) -> Array:
-        """Predict targets (n_samples, n_targets) from features (n_samples, n_features).
-
-        With the first `n_components`; None = all. More than there are change nothing.
-        """
-        k = n_components
-        scores = ((x - self.x_mean) / self.x_sd) @ self.rotations[:, :k]
-        made: Array = (scores @ self.loadings[:, :k].T) * self.y_sd + self.y_mean
-        return made
-
-
-def solve_pls(x: Values, y: Values, *, n_components: int, scale: bool = False) -> PlsModel:
-    """Fit PLS2 to explicit features, for every number of components up to the one given.
-
-    The same model as scikit-learn's ``PLSRegression`` with `tol` near zero.
-
-    Parameters
-    ----------
-    x : (n_samples, n_features)
-    y : (n_samples, n_targets)
-    n_components : int, at least 1
-    scale : bool
-        Divide each feature and each target by its SD (n - 1 in the denominator); columns that
-        do not vary are left as they are.
-
-    Returns
-    -------
-    model
-        Which predicts with any number of components.
-
-    Raises
-    ------
-    ShapeError
-        If `x` and `y` are not matrices with the same number of rows.
-    NotEnoughDataError
-        If there are fewer than two samples, or a value is not finite.
-    ConfigError
-        If `n_components` is below one.
-
-    References
-    ----------
-    Wold, Sjostrom & Eriksson (2001), Chemometr. Intell. Lab. Syst. 58:109,
-    doi:10.1016/S0169-7439(01)00155-1.
-
-    Examples
-    --------
-    >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0], [3.0, 2.0]])
-    >>> model = solve_pls(x, x @ np.array([[2.0], [1.0]]), n_components=2)
-    >>> model.coef().round(9).tolist()
-    [[2.0], [1.0]]
-    """
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ShapeError(
-            f"Features have shape {x.shape}, targets have shape {y.shape}.",
-            mend="Give (n_samples, n_features) and (n_samples, n_targets), in one order.",
-        )
-    if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise NotEnoughDataError(
-            f"{len(x)} samples have {np.sum(~np.isfinite(x))} features and "
-            f"{np.sum(~np.isfinite(y))} targets that are not finite; PLS needs two samples "
-            "and all their values.",
-            mend="Leave out samples or columns that were not measured.",
-        )
-    refuse_no_component(n_components)
-    x_mean, x_sd = _standards(x, scale=scale)
-    y_mean, y_sd = _standards(y, scale=scale)
-    u, root, vt = np.linalg.svd((x - x_mean) / x_sd, full_matrices=False)
-    # Centering leaves rounding errors of the size of what is taken away.
-    taken = 4 * float(np.linalg.norm(x / x_sd))
-    rounding = EPS * max(max(x.shape) * float(root.max(initial=0)), taken)
-    keep = root > rounding
-    vt = vt[keep].T * root[keep]  # inner products of single features with the coordinates
-    found = Spectrum(root[keep] ** 2, u[:, keep], vt, 1.0)
-    z = found.vectors.T @ ((y - y_mean) / y_sd)
-    made = list(joint_scores(found, z, n_components))
-    scores = np.array([t for t, _ in made]).reshape(len(made), len(z))
-    rotations = np.array([r for _, r in made]).reshape(len(made), x.shape[1]).T
-    return PlsModel(rotations, (scores @ z).T, x_mean, x_sd, y_mean, y_sd)
-
-
-def refuse_no_component(n_components: int) -> None:
-    """Refuse to fit no component at all.
-
-    Raises
-    ------
-    ConfigError
-        If `n_components` is below one.
-    """
-    if n_components < 1:
-        raise ConfigError(
-            f"{n_components} components of partial least squares are asked for.",
-            mend="Ask for one at least, such as 50.",
-        )
-
-
-def _standards(values: Values, *, scale: bool) -> tuple[Array, Array]:
-    """Return mean and SD of each column; SD 1 where nothing is to be scaled, or varies."""
-    wide = values.astype(np.float64)
-    sd = wide.std(axis=0, ddof=1) if scale else np.ones(wide.shape[1])
-    return wide.mean(axis=0), np.where(np.ptp(wide, axis=0) == 0, 1.0, sd)

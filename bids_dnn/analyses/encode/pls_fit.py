@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from bids_dnn.analyses.encode.pls import joint_scores, refuse_no_component, single_scores
+from bids_dnn.analyses.encode.pls import joint_scores, single_scores
 from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.analyses.encode.spectrum import Spectrum, decompose
-from bids_dnn.errors import NotEnoughDataError, ShapeError
+from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
@@ -74,7 +74,8 @@ def fit_groups(
     gram : (n_stimuli, n_stimuli), or a function
         Inner products of the layer's features, not centered. A function is given the training
         images (n_stimuli,) bool of each fold and inner fold, and returns the matrix of features
-        as these teach it: columns divided by their SD, or principal components.
+        as these teach it: columns divided by their SD (`kernels.scaled_gram`), or principal
+        components.
     truth : (n_stimuli, n_units)
         Responses to each image.
     folds
@@ -212,7 +213,11 @@ def _most(
     truth: Values, folds: Sequence[Fold], inner: Sequence[Sequence[Fold]], n_components: int
 ) -> int:
     """Return the largest number of components that all training sets allow."""
-    refuse_no_component(n_components)
+    if n_components < 1:
+        raise ConfigError(
+            f"{n_components} components of partial least squares are asked for.",
+            mend="Ask for one at least, such as 50.",
+        )
     if truth.ndim != 2 or any(len(fold.train) != len(truth) for fold in folds):
         raise ShapeError(
             f"truth has shape {truth.shape}, the folds are over {len(folds[0].train)} images.",
