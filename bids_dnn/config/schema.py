@@ -269,6 +269,12 @@ class EncodeConfig(Section):
     candidates: int = Field(
         100, ge=1, description="Sets of weights of the spaces that banded ridge tries."
     )
+    pls_scale: bool = Field(
+        default=False,
+        description="Divide features and responses by their SD over the training stimuli before "
+        "partial least squares, as scikit-learn's scale=True; features of each layer are then "
+        "kept in the cache.",
+    )
     settings: int = Field(
         8, ge=1, description="Sets of penalties that readouts try, within training stimuli."
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeatureMaps:
-    """One layer's features of stimuli as maps, for models that look at where they lie.
+class FeatureValues:
+    """One layer's features of stimuli, for models that need more than their products.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ class FeatureMaps:
         Stimulus ids, in the order of the rows of `values`; no id twice.
     network, layer
         Names, as in the config and in the tables.
-    values : (n_stimuli, C, H, W) float32
-        A numpy array, or one that lies in a file.
+    values : (n_stimuli, C, H, W) or (n_stimuli, p) float32
+        Maps, or features that lie nowhere. A numpy array, or one that lies in a file.
     identity
         What the numbers depend on.
 
     Raises
     ------
     ShapeError
-        If `values` are no maps with a row for each stimulus.
+        If `values` have another number of axes, or not one row for each stimulus.
     """
 
     stimuli: tuple[str, ...]
@@ -43,12 +43,28 @@ class FeatureMaps:
     identity: dict[str, str]
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 4 or len(self.values) != len(self.stimuli):
+        if self.values.ndim not in (2, 4) or len(self.values) != len(self.stimuli):
             raise ShapeError(
                 f"values have shape {self.values.shape}, but there are {len(self.stimuli)} "
                 "stimuli.",
-                mend="Give (n_stimuli, channels, rows, columns).",
+                mend="Give (n_stimuli, channels, rows, columns), or (n_stimuli, n_features).",
             )
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it is known where features lie."""
+        return self.values.ndim == 4
+
+    def take(self, stimuli: Sequence[str]) -> NDArray[np.float32]:
+        """Return the features of `stimuli` in that order, as columns, (n, p).
+
+        Raises
+        ------
+        MissingInputError
+            If a stimulus has no features.
+        """
+        flat = self.values.reshape(len(self.values), -1)
+        return flat if tuple(stimuli) == self.stimuli else flat[self.rows_of(stimuli)]
 
     def rows_of(self, stimuli: Sequence[str]) -> NDArray[np.intp]:
         """Return the row of `values` for each of `stimuli` (n,).

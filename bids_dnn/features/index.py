@@ -21,19 +21,19 @@ CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
-class MapPlace:
-    """Where the features of a layer lie as maps.
+class Place:
+    """Where the features of a layer lie.
 
     Parameters
     ----------
     key
         Of the features in the cache.
     shape
-        Channels, rows and columns.
+        Of those of a stimulus: channels, rows and columns of maps, or one number.
     """
 
     key: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +46,30 @@ class Index:
         Names, and the key of the Gram matrix of each.
     warnings
         Sentences.
-    maps
-        By layer that puts out maps; None where nobody asked for maps.
+    kept
+        By layer whose features themselves are kept; None where nobody asked for them.
     """
 
     layers: tuple[str, ...]
     keys: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    maps: Mapping[str, MapPlace] | None = None
+    kept: Mapping[str, Place] | None = None
 
     def entries(self) -> list[tuple[str, Kind]]:
         """Return key and kind of all entries that it names."""
-        maps = (self.maps or {}).values()
+        kept = (self.kept or {}).values()
         grams: list[tuple[str, Kind]] = [(key, "gram") for key in self.keys]
-        return grams + [(one.key, "features") for one in maps]
+        return grams + [(one.key, "features") for one in kept]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         told: dict[str, Any] = {name: list(getattr(self, name)) for name in LISTS}
-        if self.maps is None:
+        if self.kept is None:
             return told
-        maps = {layer: {"key": m.key, "shape": list(m.shape)} for layer, m in self.maps.items()}
-        return told | {"maps": maps}
+        kept = {
+            name: {"key": one.key, "shape": list(one.shape)} for name, one in self.kept.items()
+        }
+        return told | {"kept": kept}
 
     @classmethod
     def from_json(cls, told: Any) -> Index:
@@ -80,10 +82,10 @@ class Index:
         """
         try:
             layers, keys, warnings = (tuple(map(_text, told[name])) for name in LISTS)
-            maps = told.get("maps")
-            found = maps and {
-                str(layer): MapPlace(_text(one["key"]), _shape(one["shape"]))
-                for layer, one in maps.items()
+            kept = told.get("kept")
+            found = kept and {
+                str(layer): Place(_text(one["key"]), _shape(one["shape"]))
+                for layer, one in kept.items()
             }
         except (TypeError, KeyError, AttributeError) as err:
             raise ValueError(f"This is no index: {told!r}") from err
@@ -98,9 +100,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _shape(value: Any) -> tuple[int, int, int]:
-    channels, rows, columns = (int(one) for one in value)
-    return channels, rows, columns
+def _shape(value: Any) -> tuple[int, ...]:
+    shape = tuple(int(one) for one in value)
+    if len(shape) not in (1, 3):
+        raise ValueError(f"{value!r} is no shape of features.")
+    return shape
 
 
 def index_path(folder: Path, key: str, device: str) -> Path:

@@ -132,9 +132,21 @@ def grams(
     NotEnoughDataError
         If two rows are the same stimulus.
     """
-    return [
-        _gram(one, layer, network, _rows(one, layer, resolved)) for layer, one in ready.items()
-    ]
+    return [_gram(one, layer, network, resolved) for layer, one in ready.items()]
+
+
+def rows_of(ready: Ready, resolved: Mapping[str, str]) -> NDArray[np.float32]:
+    """Return the features that are of stimuli, in the order that `grams` gives them.
+
+    Parameters
+    ----------
+    ready
+        Of one layer.
+    resolved
+        As in `grams`, which refuses what it must.
+    """
+    places = [row for row, name in enumerate(ready.ids) if name in resolved]
+    return ready.values if len(places) == len(ready.ids) else ready.values[places]
 
 
 # --- reading
@@ -277,10 +289,8 @@ def _rows(ready: Ready, layer: str, resolved: Mapping[str, str]) -> dict[str, in
     return rows
 
 
-def _gram(ready: Ready, layer: str, network: str, rows: Mapping[str, int]) -> FeatureGram:
-    places = np.fromiter(rows.values(), dtype=np.intp)
-    is_all = np.array_equal(places, np.arange(len(ready.ids)))
-    values = ready.values if is_all else ready.values[places]
+def _gram(ready: Ready, layer: str, network: str, resolved: Mapping[str, str]) -> FeatureGram:
+    rows, values = _rows(ready, layer, resolved), rows_of(ready, resolved)
     joined = "".join(f"{stimulus}\0{row}\n" for stimulus, row in rows.items())
     identity = {
         "network": network,

@@ -106,6 +106,7 @@ def how_encoded(shown: Shown) -> str:
         select=str(told.get("select")),
         n_inner=int(told.get("n_inner", 5)),
         has_choice=has_choice,
+        is_scaled=bool(told.get("pls_scale")),
     )
     where = (
         "of the test images of the split that was given"

@@ -29,12 +29,15 @@ _TRAINED = (
     " were trained on each layer that puts out maps; penalties were chosen and training was "
     "stopped on a part of the training stimuli."
 )
+_SCALED = (
+    "; features and responses were divided by their standard deviation over the training stimuli"
+)
 _FITTED = {
     "ridge": "Ridge regression [@hoerl1970] in its kernel form [@dupre2022] predicted each {unit} "
     "from each layer, with one penalty a {unit} chosen {select}.",
     "pls": "Partial least squares [@dejong1993] predicted the {units} of a region from each layer "
     "by components that they share, and its mean by components of its own, their number chosen "
-    "on inner folds.",
+    "on inner folds{scaled}.",
     "bashivan": "Readouts of a spatial mask and a vector of features [@bashivan2019]" + _TRAINED,
     "cadena": "Readouts with full weights over space and features [@cadena2019]" + _TRAINED,
     "factorized": "Factorized what-where readouts [@klindt2017]" + _TRAINED,
@@ -44,7 +47,13 @@ _FITTED = {
 
 
 def fitted_text(
-    estimators: Iterable[str], *, unit: str, select: str, n_inner: int, has_choice: bool
+    estimators: Iterable[str],
+    *,
+    unit: str,
+    select: str,
+    n_inner: int,
+    has_choice: bool,
+    is_scaled: bool = False,
 ) -> str:
     """Say how each estimator predicts, with citations.
 
@@ -60,6 +69,8 @@ def fitted_text(
         Inner folds.
     has_choice
         Whether units chose among several layers, which ridge regression alone offers them.
+    is_scaled
+        Whether partial least squares divided features and responses by their SD.
 
     Returns
     -------
@@ -75,6 +86,7 @@ def fitted_text(
         "unit": unit,
         "units": many(unit),
         "select": _SELECTIONS.get(select, _INNER).format(inner=n_inner),
+        "scaled": _SCALED if is_scaled else "",
     }
     texts = []
     for name in estimators:

@@ -161,6 +161,7 @@ def _encode(ran: Ran) -> str:
         select=told.get("select", "auto"),
         n_inner=folds.get("inner", 5),
         has_choice=_has_choice(ran),
+        is_scaled=bool(told.get("pls_scale")),
     )
     p = inference_text(
         _estimators(ran),

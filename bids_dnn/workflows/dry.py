@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
-from bids_dnn.workflows.networks import caption_notes, check_estimators, check_layers
+from bids_dnn.workflows.networks import (
+    caption_notes,
+    check_estimators,
+    check_layers,
+    ready_files,
+)
 from bids_dnn.workflows.plan import Plan
 from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
 from bids_dnn.workflows.scene import Manifest, Scene
@@ -112,15 +117,17 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
         If a layer reads captions, and there are none.
     """
     if told["network"].startswith(READY):
-        line = f"features of {name}: read from {told['network'].removeprefix(READY)}"
-        return Extraction((line,), BYTES * len(told["stimuli"]) ** 2 / 1e9)
+        path = told["network"].removeprefix(READY)
+        files = ready_files(Path(path)) if told["keep_columns"] else []
+        size = BYTES * len(told["stimuli"]) ** 2 + sum(one.stat().st_size for one in files)
+        return Extraction((f"features of {name}: read from {path}",), size / 1e9)
     from bids_dnn.features.gram import plan_grams
     from bids_dnn.features.models import load_network
     from bids_dnn.features.models.presence import whereabouts
     from bids_dnn.features.probe import probe
     from bids_dnn.features.reduce import parse_reduction, widths_left
     from bids_dnn.features.text import check_captioner
-    from bids_dnn.workflows.steps.maps import with_maps
+    from bids_dnn.workflows.steps.kept import with_maps
 
     network = load_network(
         told["network"],
@@ -155,7 +162,7 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
     maps = with_maps(probed, reduction) if told["keep_maps"] else ()
     kept = [one.layer.name for one in maps]
-    kept = list(widths) if told["keep_features"] else kept
+    kept = list(widths) if told["keep_features"] or told["keep_columns"] else kept
     size = BYTES * n**2 * len(widths) + FEATURE_BYTES * n * sum(left[layer] for layer in kept)
     if kept:
         lines.append(f"  kept: features of {len(kept)} layers")

@@ -43,7 +43,8 @@ def network_manifests(scene: Scene) -> dict[str, Manifest]:
     Raises
     ------
     ConfigError
-        If a transform does not exist, or features that were made elsewhere are to be made anew.
+        If a transform does not exist, features that were made elsewhere are to be made anew, or
+        principal components are to be scaled.
     MissingInputError
         If a stimulus, a file of weights or of captions is not there.
     NotEnoughDataError
@@ -61,7 +62,14 @@ def _manifest(
     run = scene.config.run
     captions, notes = _captions(scene, told)
     _check_ready(name, told)
-    parse_reduction(told.reduce)  # refused before anything runs
+    reduction = parse_reduction(told.reduce)  # refused before anything runs
+    needs_columns = scene.config.encode.pls_scale and "pls" in scene.config.encode.estimator
+    if needs_columns and reduction.kind == "pca":
+        raise ConfigError(
+            f"encode.pls_scale is true, but [networks.{name}] has reduce = {told.reduce!r}; "
+            "principal components would all weigh the same once they are divided by their SD.",
+            mend="Leave pls_scale or reduce out, or type reduce = 'srp(n=1000)'.",
+        )
     manifest: Manifest = {
         "name": name,
         "network": told.network,
@@ -89,6 +97,7 @@ def _manifest(
         "cache": str(scene.cache_dir()),
         "max_pixels": run.max_pixels,
         "keep_maps": any(one in READOUTS for one in scene.config.encode.estimator),
+        "keep_columns": needs_columns,
         "gram": told.gram,
         "offline": run.offline,
         "output_dir": str(scene.output_dir),
@@ -151,7 +160,7 @@ def check_estimators(
         cannot join the feature spaces.
     """
     from bids_dnn.analyses.encode.estimate_banded import check_spaces
-    from bids_dnn.workflows.steps.maps import with_maps
+    from bids_dnn.workflows.steps.kept import with_maps
 
     reductions = {name: parse_reduction(networks[name]["reduce"]) for name in probed}
     asked = [one for one in encode.estimator if one in READOUTS]
@@ -264,7 +273,8 @@ def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:
     if sign and source.endswith(".py"):
         made["source_sha256"] = scene.inputs.sha256(Path(source))
     if told.network.startswith(READY):
-        made["ready_sha256"] = _ready_sha256(scene, Path(told.network.removeprefix(READY)))
+        files = ready_files(Path(told.network.removeprefix(READY)))
+        made["ready_sha256"] = {one.name: scene.inputs.sha256(one) for one in files}
     if told.weights not in (None, "random"):
         made["weights_sha256"] = scene.inputs.sha256(Path(told.weights))
     if not told.network.startswith(READY):
@@ -281,16 +291,20 @@ def _files_identity(scene: Scene, told: NetworkConfig) -> Manifest:
     return made
 
 
-def _ready_sha256(scene: Scene, path: Path) -> dict[str, str]:
-    """Hash the features that were made elsewhere: a file and those beside it, or a folder."""
+def ready_files(path: Path) -> list[Path]:
+    """Return the files of features that were made elsewhere: one and those beside it, or a folder.
+
+    Raises
+    ------
+    MissingInputError
+        If there is neither.
+    """
     if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.is_file())
-    elif path.is_file():
+        return sorted(one for one in path.rglob("*") if one.is_file())
+    if path.is_file():
         files = sorted(path.parent.glob(f"{path.stem}.*"))
-        files += [one for one in (path.parent / "file_names.txt",) if one.is_file()]
-    else:
-        raise MissingInputError(
-            f"There are no features at {path}, which --network {READY}{path} names.",
-            mend="Correct the path after the colon.",
-        )
-    return {one.name: scene.inputs.sha256(one) for one in files}
+        return files + [one for one in (path.parent / "file_names.txt",) if one.is_file()]
+    raise MissingInputError(
+        f"There are no features at {path}, which --network {READY}{path} names.",
+        mend="Correct the path after the colon.",
+    )

@@ -72,13 +72,13 @@ def test_the_plan_sizes_the_features_of_the_network_at_hand(call, tree):
     assert "layer classifier.6: 1000 features" in said.output
 
 
-def test_the_plan_says_what_products_take():
+def test_the_plan_says_what_products_take(tmp_path):
     sizes = {"free_disk": 10**12, "memory": 10**9}
     told = {
         **{"network": "alexnet", "layers": ["features.0"], "weights": "random", "offline": True},
         **{"precision": "float32", "gram": "disk", "transform": ["grey()"], "reduce": "none"},
         **{"captioner": "", "stimuli": {str(k): [] for k in range(1000)}},
-        **{"keep_maps": False, "keep_features": False},
+        **{"keep_maps": False, "keep_columns": False, "keep_features": False},
     }
     made = extraction_of("net", told, **sizes)
     assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
@@ -88,12 +88,16 @@ def test_the_plan_says_what_products_take():
     both = {**told, "layers": ["features.0", "classifier.6"]}
     layers = np.array([64 * 55 * 55, 1000])
     bare = extraction_of("net", both, **sizes)
-    for keeps, counted in (({"keep_maps": True}, layers[:1]), ({"keep_features": True}, layers)):
-        kept = extraction_of("net", {**both, **keeps}, **sizes)
+    keeping = {"keep_maps": layers[:1], "keep_columns": layers, "keep_features": layers}
+    for keep, counted in keeping.items():
+        kept = extraction_of("net", {**both, keep: True}, **sizes)
         assert kept.disk_gb - bare.disk_gb == pytest.approx(4 * 1000 * counted.sum() / 1e9)
         assert f"  kept: features of {len(counted)} layers" in kept.lines
-    ready = extraction_of("mine", {**told, "network": "features:a.npy"}, **sizes)
-    assert ready.disk_gb == pytest.approx(8 * 1000**2 / 1e9)
+    mine = {**told, "network": f"features:{tmp_path / 'a.npy'}"}
+    assert extraction_of("mine", mine, **sizes).disk_gb == pytest.approx(8 * 1000**2 / 1e9)
+    (tmp_path / "a.npy").write_bytes(bytes(10**6))
+    ready = extraction_of("mine", {**mine, "keep_columns": True}, **sizes)
+    assert ready.disk_gb == pytest.approx((8 * 1000**2 + 10**6) / 1e9)
 
 
 @pytest.mark.parametrize("plan", [(), ("--dry-run",)])

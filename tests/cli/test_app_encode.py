@@ -1,6 +1,7 @@
 """The App encodes: estimators beside each other, a given split, what is refused, what is left."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,42 @@ def test_units_of_patterns_are_chosen_on_training_pictures(app, tree, tmp_path):
     assert pd.read_csv(path, sep="\t")["chosen"].between(0, 1).all()
 
 
+def scores_of(table, network):
+    rows = table[table["network"] == network]
+    return rows.set_index(["target", "layer"])["score"].to_numpy()
+
+
+def test_partial_least_squares_scales_features_of_every_kind(app, tree, tmp_path):
+    raw, given = tree
+    pls = 'estimator = "pls"\nfolds = { stimulus = 2, inner = 2 }\n'
+    kept = "[networks.again]\nnetwork = 'tiny.py:build'\nlayers = ['0']\n"
+    own = settings(tmp_path, f"{pls}{kept}keep_features = true")
+    (plain,) = app(raw, *given, *own, analysis="encode").values()
+    cache = tmp_path / "work" / "features"
+    assert len(list(cache.glob("*-features"))) == 1
+    shutil.copytree(tmp_path / "out" / "stimuli", tmp_path / "mine")
+    mine = tmp_path / "mine" / "network-again_layer-0_features.npy"
+    more = (
+        "[networks.fewer]\nnetwork = 'tiny.py:build'\nlayers = ['0', '1:mean']\n"
+        f"reduce = 'srp(n=4)'\n[networks.ready]\nnetwork = 'features:{mine}'"
+    )
+    own = settings(tmp_path, f"{pls}pls_scale = true\n{kept}{more}")
+    (scaled,) = app(raw, *given, *own, analysis="encode").values()
+    assert len(list(cache.glob("*-features"))) == 5
+    np.testing.assert_array_equal(scores_of(scaled, "again"), scores_of(scaled, "ready"))
+    assert (scores_of(scaled, "tiny") != scores_of(plain, "tiny")).all()
+    assert np.isfinite(scores_of(scaled, "fewer")).all()
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    assert json.loads(sidecar.read_text())["Facts"]["pls_scale"] is True
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "divided by their standard deviation over the training stimuli")
+    for one in cache.glob("*-features"):
+        shutil.rmtree(one)
+    shutil.rmtree(tmp_path / "out")
+    (again,) = app(raw, *given, *own, analysis="encode").values()
+    pd.testing.assert_frame_equal(again, scaled)
+
+
 def test_another_split_makes_another_result(app, tree, tmp_path):
     raw, given = tree
     own = settings(tmp_path, "folds = { split = true }")
@@ -141,6 +178,7 @@ def test_penalties_of_the_spectrum_are_told_with_their_edges(app, tree, tmp_path
         ('select = "gvc"', ("gvc", "gcv")),
         ("alphas = [1.0, -2.0]\nfolds = { stimulus = 2, inner = 2 }", ("-2.0", "above zero")),
         ("floor = 1.5", ("floor", "1.5")),
+        ('pls_scale = "yes please"', ("encode.pls_scale is 'yes please'",)),
         ("units = { top = 5, above = 0.1 }", ("units = { top = 500 }",)),
     ],
 )

@@ -37,6 +37,21 @@ def test_features_that_were_made_elsewhere_are_not_made_anew(app, tree, rng, lin
 
 
 @pytest.mark.parametrize("dry", [True, False])
+def test_principal_components_are_not_scaled(app, tree, dry):
+    raw, given = tree
+    options = (*given, "--estimator", "ridge", "--estimator", "pls")
+    more = '[networks.few]\nnetwork = "tiny.py:build"\nreduce = "pca(n=3)"\n'
+    settings = raw.parent / "scaled.toml"
+    app(raw, *options, analysis="encode", more=more, dry=True)
+    tiny = raw.parent / "settings" / "tiny.py"
+    settings.write_text(f"[encode]\npls_scale = true\n{more.replace('tiny.py', str(tiny))}")
+    options += ("--config", settings)
+    said = app(raw, *options, analysis="encode", expect=2, dry=dry)
+    words = ("pls_scale is true, but [networks.few] has reduce = 'pca(n=3)'", "Leave pls_scale")
+    check(" ".join(said.split()), *words)
+
+
+@pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize(
     ("files", "line", "words"),
     [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.containers.features import FeatureGram, FeatureMaps
+from bids_dnn.containers.features import FeatureGram, FeatureValues
 from bids_dnn.errors import MissingInputError, ShapeError
 
 
@@ -18,10 +18,20 @@ def test_a_stimulus_without_features_is_named():
     gram = FeatureGram(("a",), "net", "layer", np.eye(1), 5, {})
     with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
         gram.take(["a", "b"])
-    maps = FeatureMaps(("c", "a"), "net", "layer", np.zeros((2, 1, 3, 3), dtype=np.float32), {})
+    maps = FeatureValues(("c", "a"), "net", "layer", np.zeros((2, 1, 3, 3), dtype=np.float32), {})
     assert maps.rows_of(["a", "c"]).tolist() == [1, 0]
-    with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
-        maps.rows_of(["a", "b"])
+    for ask in (maps.rows_of, maps.take):
+        with pytest.raises(MissingInputError, match=r"1 stimuli have no features of net.*'b'"):
+            ask(["a", "b"])
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (3, 1, 2, 3)])
+def test_features_are_taken_as_columns_in_the_order_that_is_asked_for(rng, shape):
+    x = rng.normal(size=shape).astype(np.float32)
+    values = FeatureValues(("a", "b", "c"), "net", "layer", x, {})
+    assert values.is_map == (len(shape) == 4)
+    np.testing.assert_array_equal(values.take(["c", "a"]), x.reshape(3, 6)[[2, 0]])
+    assert np.shares_memory(values.take(["a", "b", "c"]), x)
 
 
 def test_what_does_not_fit_is_refused():
@@ -29,6 +39,9 @@ def test_what_does_not_fit_is_refused():
         FeatureGram(("a",), "net", "layer", np.eye(2), 5, {})
     with pytest.raises(ShapeError, match=r"1 stimulus id"):
         FeatureGram(("a", "a"), "net", "layer", np.eye(2), 5, {})
+    for shape in ((3, 4), (2,), (2, 3, 4)):
+        with pytest.raises(ShapeError, match=r"values have shape.*2 stimuli"):
+            FeatureValues(("a", "b"), "net", "layer", np.zeros(shape, dtype=np.float32), {})
 
 
 def test_sums_have_one_value_for_each_stimulus():

@@ -7,7 +7,7 @@ import pytest
 from bids_dnn.errors import OutputError
 from bids_dnn.features.index import (
     Index,
-    MapPlace,
+    Place,
     damaged_indices,
     index_path,
     read_index,
@@ -17,10 +17,10 @@ from bids_dnn.features.index import (
 from bids_dnn.files import explain
 
 PLAIN = Index(("a",), ("k",), ("slow",))
-WITH_MAPS = Index(("a", "b"), ("k", "l"), (), {"a": MapPlace("m", (4, 3, 2))})
+KEPT = Index(("a", "b"), ("k", "l"), (), {"a": Place("m", (4, 3, 2)), "b": Place("n", (7,))})
 
 
-@pytest.mark.parametrize("index", [PLAIN, WITH_MAPS, Index(("a",), ("k",), (), {})])
+@pytest.mark.parametrize("index", [PLAIN, KEPT, Index(("a",), ("k",), (), {})])
 def test_what_was_noted_is_read(tmp_path, index):
     path = index_path(tmp_path, "key", "cpu")
     assert read_index(path) is None
@@ -29,9 +29,10 @@ def test_what_was_noted_is_read(tmp_path, index):
     assert damaged_indices(tmp_path) == []
 
 
-def test_entries_are_those_of_products_and_of_maps():
+def test_entries_are_those_of_products_and_of_kept_features():
     assert PLAIN.entries() == [("k", "gram")]
-    assert WITH_MAPS.entries() == [("k", "gram"), ("l", "gram"), ("m", "features")]
+    kept = [("m", "features"), ("n", "features")]
+    assert KEPT.entries() == [("k", "gram"), ("l", "gram"), *kept]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,8 @@ def test_entries_are_those_of_products_and_of_maps():
     [
         *("", '{"layers": [', "[]", "{}", '{"layers": ["a"], "keys": [], "warnings": []}'),
         '{"layers": ["a"], "keys": [1], "warnings": []}',
-        '{"layers": ["a"], "keys": ["k"], "warnings": [], "maps": {"a": {"key": "m"}}}',
-        '{"layers": [], "keys": [], "warnings": [], "maps": {"a": {"key": "m", "shape": [1]}}}',
+        '{"layers": ["a"], "keys": ["k"], "warnings": [], "kept": {"a": {"key": "m"}}}',
+        '{"layers": [], "keys": [], "warnings": [], "kept": {"a": {"key": "m", "shape": [1, 2]}}}',
     ],
 )
 def test_a_damaged_index_is_as_none(tmp_path, text):

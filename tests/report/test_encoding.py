@@ -174,6 +174,15 @@ def test_ridge_is_told_only_where_it_ran(encode, name, told):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("is_scaled", [True, False])
+def test_scaling_is_told_where_it_was_done(encode, is_scaled):
+    pls = of_estimator(encode, "pls")
+    pls.meta["pls_scale"] = is_scaled
+    how = encoding.how_encoded(Shown("encode", pls, COLORS))
+    assert ("features and responses were divided by" in how) == is_scaled
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_the_choice_of_layers_is_told_where_it_was_made(encode):
     assert "chosen layer" not in encoding.how_encoded(Shown("encode", encode, COLORS))
     one = dataclasses.replace(encode, table=encode.table[encode.table["layer"] == "features.0"])

@@ -154,8 +154,8 @@ def test_html_in_names_is_escaped():
     assert "<b>" not in methods.boilerplate(ran)["html"]
 
 
-def encode_text(*estimators, split=False, layers=("a", "b")):
-    told = RAN["encode"] | {"estimator": estimators, "folds": {"split": split}}
+def encode_text(*estimators, split=False, layers=("a", "b"), **more):
+    told = RAN["encode"] | {"estimator": estimators, "folds": {"split": split}} | more
     ran = {"encode": told, "networks": [NETWORK | {"layers": list(layers)}]}
     return methods.sentences(ran)[-1]
 
@@ -173,6 +173,12 @@ def test_other_estimators_are_not_told_as_ridge(name):
     assert MERGED in text
     assert MERGED not in encode_text(name, split=True)
     assert "Test stimuli were exchanged (1000 times)" in encode_text(name, split=True)
+
+
+def test_scaling_is_told_where_partial_least_squares_did_it():
+    words = "on inner folds; features and responses were divided by their standard deviation"
+    assert words in encode_text("ridge", "pls", pls_scale=True)
+    assert "standard deviation" not in encode_text("pls") + encode_text("ridge", pls_scale=True)
 
 
 def test_ridge_merges_folds_only_where_layers_were_chosen():

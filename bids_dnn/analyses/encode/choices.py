@@ -105,7 +105,6 @@ class Choices:
         The same seed gives the same table.
     nuisance
         Numeric columns of the sample table, regressed out of the responses within each fold.
-
     estimators
         Names of `estimators.ESTIMATORS`.
     spaces
@@ -118,6 +117,9 @@ class Choices:
         Sets of penalties that readouts try, by successive halving within training stimuli.
     loss
         Of readouts.
+    pls_scale
+        Whether partial least squares divides features and responses by their SD over the
+        training stimuli.
     units
         Which units make up the patterns by which images are identified; None = all.
     stimulus_deg : degrees
@@ -145,6 +147,7 @@ class Choices:
     is_partitioned: bool = False
     n_settings: int = 8
     loss: Literal["gaussian", "poisson"] = "gaussian"
+    pls_scale: bool = False
     stimulus_deg: float | None = None
     split: Mapping[str, str] | None = None
     units: UnitChoice | None = None

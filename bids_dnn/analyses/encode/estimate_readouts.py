@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
-from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.containers.features import FeatureValues
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
@@ -47,15 +47,16 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     ConfigError
         If no layer has maps.
     """
-    if not task.maps:
+    given = task.maps()
+    if not given:
         raise ConfigError(
             f"encode.estimator is {kind!r}, but none of the layers puts out maps of features.",
             mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean.",
         )
     found: list[pd.DataFrame] = []
     made: list[StatMap] = []
-    for number, maps in enumerate(task.maps):
-        task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(task.maps)})")
+    for number, maps in enumerate(given):
+        task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(given)})")
         model, space = _fit(kind, task, maps)
         keep(model)
         fields = _fields(task, maps, space)
@@ -64,7 +65,7 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     return Extras(tables={f"fields{kind}": pd.concat(found, ignore_index=True)}, maps=made)
 
 
-def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
+def _fit(kind: str, task: Task, maps: FeatureValues) -> tuple[Model, Array]:
     """Fit one layer; returns the model, and how much each position weighs (n_columns, H, W)."""
     from bids_dnn.analyses.encode.readouts.fit import fit_folds
     from bids_dnn.analyses.encode.readouts.forms import Options
@@ -97,7 +98,7 @@ def _fit(kind: str, task: Task, maps: FeatureMaps) -> tuple[Model, Array]:
     return Model.of_all((kind, maps.network, maps.layer), guess, data), space
 
 
-def _fields(task: Task, maps: FeatureMaps, space: Array) -> pd.DataFrame:
+def _fields(task: Task, maps: FeatureValues, space: Array) -> pd.DataFrame:
     """Return the field of each unit: place, size, and how well a Gaussian describes it."""
     from bids_dnn.analyses.encode.readouts.fields import fit_fields
 
@@ -112,7 +113,7 @@ def _fields(task: Task, maps: FeatureMaps, space: Array) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(names, values, strict=True)))
 
 
-def _table(task: Task, maps: FeatureMaps, fields: pd.DataFrame) -> pd.DataFrame:
+def _table(task: Task, maps: FeatureValues, fields: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each unit of each region."""
     unit = "deg" if task.choices.stimulus_deg else "share"
     made = []
@@ -126,7 +127,7 @@ def _table(task: Task, maps: FeatureMaps, fields: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(made, ignore_index=True)
 
 
-def _field_maps(task: Task, maps: FeatureMaps, fields: pd.DataFrame, kind: str) -> list[StatMap]:
+def _field_maps(task: Task, maps: FeatureValues, fields: pd.DataFrame, kind: str) -> list[StatMap]:
     unit = "degrees" if task.choices.stimulus_deg else "shares of the picture's side"
     told = {
         "x": f"Center of the field, {unit} to the right of the picture's center",

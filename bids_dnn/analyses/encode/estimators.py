@@ -7,6 +7,7 @@ To add one: a function from a `Task` and what takes a `Model` to `Extras`, and a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +35,8 @@ from bids_dnn.analyses.encode.tables import (
 from bids_dnn.backend import on_device
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import CHOSEN, EVERY
-from bids_dnn.stats.kernels import principal
+from bids_dnn.errors import ConfigError
+from bids_dnn.stats.kernels import principal, scaled_gram
 
 
 def fit_ridge(task: Task, keep: Keep) -> Extras:
@@ -94,6 +96,9 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
 def fit_pls(task: Task, keep: Keep) -> Extras:
     """Fit each layer by partial least squares: a region's units together, its mean alone.
 
+    Features and responses are divided by their SD over the training images of each fold, and of
+    each inner fold, where the choices say so.
+
     Parameters
     ----------
     task
@@ -104,6 +109,11 @@ def fit_pls(task: Task, keep: Keep) -> Extras:
     -------
     extras
         Table ``components``: how many were chosen.
+
+    Raises
+    ------
+    ConfigError
+        If features are to be scaled, and a layer's are not at hand or are principal components.
     """
     data = task.data
     places = data.places()
@@ -121,23 +131,40 @@ def fit_pls(task: Task, keep: Keep) -> Extras:
             for fold, k in zip(data.folds, made.n_components, strict=True)
         ]
     names = ["region", "target", "network", "layer", "fold", "n_components", "most"]
-    return Extras(tables={"components": pd.DataFrame(rows, columns=names)})
+    return Extras(
+        tables={"components": pd.DataFrame(rows, columns=names)},
+        facts={"pls_scale": task.choices.pls_scale},
+    )
 
 
 def _pls(task: Task, gram: FeatureGram, columns: Columns, groups: list[Columns]) -> PlsFit:
     """Fit columns of the responses, in groups that share components."""
-    data, whole = task.data, gram.take(task.data.stimuli)
-    given: GramOf | np.ndarray = whole
-    if gram.n_components:
-        given = lambda train: principal(whole, train, gram.n_components)  # noqa: E731
+    data = task.data
     return fit_groups(
-        given,
+        _products(task, gram),
         data.truth[:, columns],
         folds=data.folds,
         inner=data.inner,
         groups=groups,
         teaching=data.teaching and [one[:, columns] for one in data.teaching],
+        scale=task.choices.pls_scale,
     )
+
+
+def _products(task: Task, gram: FeatureGram) -> GramOf | np.ndarray:
+    """Return the products of a layer, or what makes those that a training set teaches."""
+    if task.choices.pls_scale and gram.n_components:
+        raise ConfigError(
+            f"encode.pls_scale is true, but {gram.network} {gram.layer} is reduced to principal "
+            "components, which would all weigh the same once they are divided by their SD.",
+            mend="Leave pls_scale out, or project in another way (reduce = 'srp(n=1000)').",
+        )
+    if task.choices.pls_scale:
+        return partial(scaled_gram, task.columns_of(gram), device=task.device)
+    whole = gram.take(task.data.stimuli)
+    if gram.n_components:
+        return partial(principal, whole, n_components=gram.n_components)
+    return whole
 
 
 ESTIMATORS: dict[str, Callable[[Task, Keep], Extras]] = {

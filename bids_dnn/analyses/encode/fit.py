@@ -23,7 +23,7 @@ from bids_dnn.analyses.encode.tables import (
 )
 from bids_dnn.analyses.encode.tally import Tally
 from bids_dnn.analyses.encode.unit_choice import choice_map, choice_warnings, choose_units
-from bids_dnn.containers.features import FeatureGram, FeatureMaps
+from bids_dnn.containers.features import FeatureGram, FeatureValues
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, model_label
 from bids_dnn.containers.roi import Roi
@@ -36,7 +36,7 @@ def encode(
     grams: Sequence[FeatureGram],
     *,
     choices: Choices,
-    maps: Sequence[FeatureMaps] = (),
+    features: Sequence[FeatureValues] = (),
     device: str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Result:
@@ -71,8 +71,8 @@ def encode(
         One a layer. Images that lack features in one of them are left out and counted.
     choices
         The settings.
-    maps
-        Features of layers as maps, for readouts in space and features.
+    features
+        As maps, for readouts in space and features; of each layer, where ``pls_scale`` is true.
     device
         ``cpu`` or ``cuda``: where matrices are multiplied.
     progress
@@ -88,7 +88,8 @@ def encode(
     Raises
     ------
     ConfigError
-        If `nuisance` names no column, there is no layer, or a layer twice.
+        If `nuisance` names no column, there is no layer, or a layer twice; or if an estimator
+        lacks the features that it needs.
     NotEnoughDataError
         If too few images have responses and features, or a region has no measured unit.
     LeakageError
@@ -104,7 +105,7 @@ def encode(
     _check(grams, choices.estimators)
     used, left_out = used_samples(responses, grams, choices)
     data = prepare(responses.select(used), rois, choices)
-    task = Task(data, grams, choices, device, progress or (lambda _: None), maps)
+    task = Task(data, grams, choices, device, progress or (lambda _: None), features)
     chosen = choose_units(task)
     tally = Tally(data, choices, chosen)
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]

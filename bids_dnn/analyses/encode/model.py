@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.containers.features import FeatureGram, FeatureMaps
+from bids_dnn.containers.features import FeatureGram, FeatureValues
 from bids_dnn.containers.result import StatMap, model_label
+from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.intp]
@@ -100,8 +101,9 @@ class Task:
         ``cpu`` or ``cuda``.
     say
         Told what is next.
-    maps
-        Of the layers that have them, for readouts; none where no readout is asked for.
+    features
+        Of layers, for estimators that need more than products: maps for readouts, those of all
+        layers for partial least squares that scales.
     """
 
     data: Data
@@ -109,7 +111,28 @@ class Task:
     choices: Choices
     device: str
     say: Callable[[str], None]
-    maps: Sequence[FeatureMaps] = ()
+    features: Sequence[FeatureValues] = ()
+
+    def maps(self) -> list[FeatureValues]:
+        """Return the features that are maps."""
+        return [one for one in self.features if one.is_map]
+
+    def columns_of(self, gram: FeatureGram) -> NDArray[np.float32]:
+        """Return the features of a layer for the stimuli of `data`, (n_stimuli, p).
+
+        Raises
+        ------
+        ConfigError
+            If they are not at hand.
+        """
+        for one in self.features:
+            if (one.network, one.layer) == (gram.network, gram.layer):
+                return one.take(self.data.stimuli)
+        raise ConfigError(
+            f"encode.pls_scale is true, but of {gram.network} {gram.layer} only products are at "
+            "hand, whose columns cannot be scaled.",
+            mend="Give encode the FeatureValues of each layer, or leave pls_scale out.",
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 from bids_dnn.analyses.encode.choices import Choices, UnitChoice
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.backend import choose_device
+from bids_dnn.containers.features import FeatureValues
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
@@ -17,7 +18,7 @@ from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
-from bids_dnn.workflows.steps.maps import load_maps
+from bids_dnn.workflows.steps.kept import load_features
 
 # Runs that data sets name after their split.
 RUNS = {"train": "train", "training": "train", "test": "test", "validation": "test"}
@@ -34,15 +35,14 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         check_scaling(measured, read_json(index)["scaled_on"], split=split)
         warnings += read_json(index)["warnings"]
     grams = [gram for index in features for gram in load_grams(index)]
-    needs_maps = any(name in READOUTS for name in settings["estimator"])
-    maps = [one for index in features for one in load_maps(index)] if needs_maps else []
+    values = [one for index in features for one in _values(index, settings)]
     try:
         result = encode(
             measured,
             rois,
             grams,
             choices=choices_of(settings, seed=told["seed"], split=split),
-            maps=maps,
+            features=values,
             device=choose_device(told["device"]),
         )
     except NotEnoughDataError as err:
@@ -53,6 +53,13 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def _values(index: Path, settings: Mapping[str, Any]) -> list[FeatureValues]:
+    """Return the features themselves, where an estimator needs more than their products."""
+    needs_all = settings["pls_scale"] and "pls" in settings["estimator"]
+    needs_maps = any(name in READOUTS for name in settings["estimator"])
+    return load_features(index, maps_only=not needs_all) if needs_all or needs_maps else []
 
 
 def choices_of(
@@ -76,6 +83,7 @@ def choices_of(
         is_partitioned=settings["partition"],
         n_settings=settings["settings"],
         loss=settings["loss"],
+        pls_scale=settings["pls_scale"],
         stimulus_deg=settings.get("stimulus_deg"),
         split=split,
         units=UnitChoice(**settings["units"]) if settings["units"] else None,

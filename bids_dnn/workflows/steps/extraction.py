@@ -23,7 +23,7 @@ from bids_dnn.features.claims import claimed
 from bids_dnn.features.extract import Options, Read, Shown, extract_features, passes_of
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
-from bids_dnn.features.index import MapPlace, where_open
+from bids_dnn.features.index import Place, where_open
 from bids_dnn.features.models import load_network
 from bids_dnn.features.portrait import head_layers, labels_of, portray
 from bids_dnn.features.probe import Probed, probe
@@ -37,7 +37,7 @@ from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
 from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
-from bids_dnn.workflows.steps.maps import where_maps_lie, with_maps
+from bids_dnn.workflows.steps.kept import where_features_lie, with_maps
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -57,9 +57,9 @@ class Extracted:
     warnings
         Sentences.
     features
-        By layer, the key of the features themselves, where they are kept.
-    maps
-        By layer that puts out maps, where they lie, where readouts need them.
+        By layer, the key of the features themselves, where they are to be written.
+    kept
+        By layer, where the features themselves lie, where estimators need them.
     """
 
     layers: tuple[str, ...]
@@ -67,7 +67,7 @@ class Extracted:
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
-    maps: Mapping[str, MapPlace] = field(default_factory=dict)
+    kept: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     portraits: dict[str, Portrait] = {}
     warnings: list[str] = []
     features: dict[str, str] = {}
-    maps: dict[str, MapPlace] = {}
+    places: dict[str, Place] = {}
     for modality in dict.fromkeys(one.modality for one in probed):
         mine = tuple(one for one in probed if one.modality == modality)
         inputs = _shown(told, network) if modality == "image" else _read(told, device)
@@ -134,13 +134,14 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         tower = _Tower(told, network, mine, inputs, options, reduction, out_dir)
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
-        mapped = with_maps(mine, reduction) if told["keep_maps"] else ()
-        kept = _keep_features(tower, mine if told["keep_features"] else mapped)
+        needed = with_maps(mine, reduction) if told["keep_maps"] else ()
+        needed = mine if told["keep_columns"] else needed
+        kept = _keep_features(tower, mine if told["keep_features"] else needed)
         features |= kept if told["keep_features"] else {}
-        maps |= where_maps_lie(mapped, kept)
+        places |= where_features_lie(needed, kept, reduction, n_stimuli=len(tower.ids))
     layers = tuple(one.layer.name for one in probed)
     in_order = tuple(keys[one] for one in layers)
-    return Extracted(layers, in_order, portraits, tuple(warnings), features, maps)
+    return Extracted(layers, in_order, portraits, tuple(warnings), features, places)
 
 
 def _shown(told: Told, network: Network) -> Shown:

@@ -16,9 +16,9 @@ from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
 from bids_dnn.features import store
 from bids_dnn.features.claims import is_whole
-from bids_dnn.features.index import Index, index_path, read_index, write_index
+from bids_dnn.features.index import Index, Place, index_path, read_index, write_index
 from bids_dnn.features.portrait import portray_grams
-from bids_dnn.features.ready import grams, read_ready
+from bids_dnn.features.ready import grams, read_ready, rows_of
 from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.files import read_json, write_json
 from bids_dnn.stimuli.catalog import resolve
@@ -34,7 +34,7 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
     index = index_path(cache, told["key"], device)
-    found = _known(cache, index, needs_maps=told["keep_maps"])
+    found = _known(cache, index, told)
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
     if found is None or not provenance.is_done(drawn, told["key"]):
         is_ready = told["network"].startswith(READY)
@@ -59,8 +59,8 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
                 layer=layer,
                 sidecar={"Identity": dict(kept.identity)},
             )
-        maps = dict(made.maps) if told["keep_maps"] else None
-        found = Index(made.layers, made.keys, made.warnings, maps)
+        places = dict(made.kept) if told["keep_maps"] or told["keep_columns"] else None
+        found = Index(made.layers, made.keys, made.warnings, places)
         write_index(index, found)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
     reduction = parse_reduction(told["reduce"])
@@ -90,12 +90,15 @@ def load_grams(index: Path) -> list[FeatureGram]:
     return made
 
 
-def _known(cache: Path, path: Path, *, needs_maps: bool) -> Index | None:
+def _known(cache: Path, path: Path, told: Mapping[str, Any]) -> Index | None:
     """Return the index of a network where all that is needed of it lies in the cache, whole."""
-    found = read_index(path)
-    if found is None or (needs_maps and found.maps is None):
+    found, needs_all = read_index(path), told["keep_columns"]
+    needs_some = needs_all or told["keep_maps"]
+    if found is None or (needs_some and found.kept is None):
         return None
-    needed = [(key, kind) for key, kind in found.entries() if kind == "gram" or needs_maps]
+    if needs_all and not set(found.layers) <= set(found.kept or ()):
+        return None
+    needed = [(key, kind) for key, kind in found.entries() if kind == "gram" or needs_some]
     return found if all(is_whole(cache, key, kind) for key, kind in needed) else None
 
 
@@ -112,10 +115,16 @@ def _keep_ready(told: Mapping[str, Any], cache: Path) -> Extracted:
     path = Path(told["network"].removeprefix(READY))
     found = read_ready(path, layers=told["layers"])
     ids = {name for one in found.values() for name in one.ids}
-    made = grams(found, resolve(ids, told["stimuli"], told["aliases"]), network=told["name"])
+    resolved = resolve(ids, told["stimuli"], told["aliases"])
+    made = grams(found, resolved, network=told["name"])
     keys = [store.key(gram.identity) for gram in made]
+    kept: dict[str, Place] = {}
     for key, gram in zip(keys, made, strict=True):
         store.write_gram(cache, key, gram)
+        if told["keep_columns"]:
+            values = rows_of(found[gram.layer], resolved)
+            store.write_features(cache, key, gram.stimuli, values, gram.identity)
+            kept[gram.layer] = Place(key, (gram.n_features,))
     facts = NetworkFacts(told["name"], network=told["network"], modality="")
     drawn = portray_grams(facts, made, categories=told["categories"])
-    return Extracted(tuple(found), tuple(keys), {"": drawn})
+    return Extracted(tuple(found), tuple(keys), {"": drawn}, kept=kept)

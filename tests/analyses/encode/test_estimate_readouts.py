@@ -7,9 +7,9 @@ import pytest
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.fit import encode
-from bids_dnn.containers.features import FeatureMaps
+from bids_dnn.containers.features import FeatureValues
 from bids_dnn.containers.readout import READOUTS
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
 SETTINGS = {
@@ -39,14 +39,14 @@ def make(rng, *, n=240, noise=0.3):
     values = signal + noise * rng.normal(size=signal.shape)
     responses = make_responses(values, stimuli=stimuli)
     grams = [make_gram(maps.reshape(n, -1), stimuli, layer="conv")]
-    found = FeatureMaps(tuple(stimuli), "net", "conv", maps, {})
+    found = FeatureValues(tuple(stimuli), "net", "conv", maps, {})
     return responses, [make_roi("V4", responses, range(len(PLACES)))], grams, found
 
 
 def run(given, kind, **other):
     responses, rois, grams, maps = given
     choices = Choices(**(SETTINGS | {"estimators": (kind,)} | other))
-    return encode(responses, rois, grams, choices=choices, maps=[maps])
+    return encode(responses, rois, grams, choices=choices, features=[maps])
 
 
 @pytest.mark.parametrize("kind", READOUTS)
@@ -85,12 +85,9 @@ def test_test_images_do_not_reach_the_readout(rng):
 
 
 def test_without_maps_it_is_refused(rng):
-    responses, rois, grams, _ = make(rng, n=40)
+    responses, rois, grams, maps = make(rng, n=40)
     choices = Choices(**(SETTINGS | {"estimators": ("cadena",)}))
-    with pytest.raises(ConfigError, match=r"'cadena', but none of the layers puts out maps"):
-        encode(responses, rois, grams, choices=choices)
-
-
-def test_maps_of_another_shape_are_refused():
-    with pytest.raises(ShapeError, match=r"\(3, 4\).*2 stimuli"):
-        FeatureMaps(("a", "b"), "net", "conv", np.zeros((3, 4), dtype=np.float32), {})
+    flat = replace(maps, values=maps.values.reshape(40, -1))
+    for given in ((), (flat,)):
+        with pytest.raises(ConfigError, match=r"'cadena', but none of the layers puts out maps"):
+            encode(responses, rois, grams, choices=choices, features=given)
