@@ -29,6 +29,8 @@ class FeatureValues:
         Maps, or features that lie nowhere. A numpy array, or one that lies in a file.
     identity
         What the numbers depend on.
+    size_px : int
+        Side of the square picture that the network sees; 0 = not known.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class FeatureValues:
     layer: str
     values: NDArray[np.float32]
     identity: dict[str, str]
+    size_px: int = 0
 
     def __post_init__(self) -> None:
         if self.values.ndim not in (2, 4) or len(self.values) != len(self.stimuli):

@@ -137,6 +137,23 @@ def recorded(identity: Mapping[str, str], *, batch_size: int, device_name: str) 
     return {**identity, "batch_size_used": str(batch_size), "device_name": device_name}
 
 
+def size_px_of(identity: Mapping[str, str]) -> int:
+    """Return the side of the picture that the network saw, pixels; 0 where it saw none.
+
+    Parameters
+    ----------
+    identity
+        From `identity_of`.
+
+    Examples
+    --------
+    >>> size_px_of({"preprocessing": "224 px, squash, bilinear"}), size_px_of({})
+    (224, 0)
+    """
+    side, _, unit = identity.get("preprocessing", "").partition(",")[0].partition(" ")
+    return int(side) if unit == "px" else 0
+
+
 def canonical(probed: Probed) -> str:
     """Return a layer with all its options written out, however the user spelled it.
 

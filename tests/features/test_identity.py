@@ -14,7 +14,7 @@ from bids_dnn.containers.network import Card, Network
 from bids_dnn.errors import ConfigError, MissingInputError
 from bids_dnn.features import identity, store
 from bids_dnn.features.extract import extract_features, passes_of
-from bids_dnn.features.identity import identities_of, identity_of
+from bids_dnn.features.identity import identities_of, identity_of, size_px_of
 from bids_dnn.features.inputs import Options, Read, Shown
 from bids_dnn.features.models import load_network
 from bids_dnn.features.models.weights import hash_of
@@ -113,6 +113,13 @@ def test_what_alters_no_number_alters_no_key():
     named = with_card(aliases={"conv2": "2"}, doi="10.1/x", license="MIT")
     assert key_of(named, layer="conv2") == base
     assert key_of(scale=["b.png", "a.png"]) == key_of(scale=["a.png", "b.png"])
+
+
+def test_the_size_of_what_was_seen_is_told():
+    network = small_network(size_px=16)
+    (probed,) = probe(network, ["2"])
+    assert size_px_of(identity_of(network, probed, SHOWN, options=Options())) == 16
+    assert size_px_of({"preprocessing": "tokens, sha256 ab"}) == 0
 
 
 @pytest.mark.parametrize("name", ["torch", "numpy", "PIL"])

@@ -19,6 +19,20 @@ Array = NDArray[np.float64]
 VALIDATION = 0.1  # share of the training images on which penalties are chosen
 LEAST = 4  # of them, or more of few images
 FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
+FROM = "from the center of the upper left pixel of the picture that the network sees, pixels"
+FIELDS = {
+    "unit": "Number of the unit among the columns of the responses",
+    "x": "Center of the receptive field, to the right of the picture's center, in the unit of "
+    "measured_in; n/a where the weights have no place",
+    "y": "Center of the receptive field, above the picture's center, in the unit of measured_in",
+    "size": "2 SD of the Gaussian, in the unit of measured_in",
+    "r2": "Share of the variance of the weights of places that the Gaussian describes",
+    "x_px": f"Center of the receptive field, to the right {FROM}",
+    "y_px": f"Center of the receptive field, down {FROM}",
+    "size_px": "2 SD of the Gaussian, pixels of the picture that the network sees",
+    "measured_in": "Unit of x, y and size: deg = degrees of visual angle; share = share of the "
+    "side of the picture that the network sees",
+}
 
 
 def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
@@ -39,8 +53,8 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     Returns
     -------
     extras
-        Table ``fields``: place and size of each unit's field, and how much of its weights the
-        Gaussian describes. Maps of them.
+        Table ``fields``: place and size of each unit's field, in degrees (or shares of the
+        picture) and in pixels, and how much of its weights the Gaussian describes. Maps of them.
 
     Raises
     ------
@@ -62,7 +76,9 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
         fields = _fields(task, maps, space)
         found.append(_table(task, maps, fields))
         made += _field_maps(task, maps, fields, kind)
-    return Extras(tables={f"fields{kind}": pd.concat(found, ignore_index=True)}, maps=made)
+    name = f"fields{kind}"
+    table = pd.concat(found, ignore_index=True)
+    return Extras(tables={name: table}, maps=made, columns={name: FIELDS})
 
 
 def _fit(kind: str, task: Task, maps: FeatureValues) -> tuple[Model, Array]:
@@ -103,14 +119,18 @@ def _fields(task: Task, maps: FeatureValues, space: Array) -> pd.DataFrame:
     from bids_dnn.analyses.encode.readouts.fields import fit_fields
 
     n = task.data.n_units
-    names = ["x", "y", "size", "r2"]
-    if min(maps.values.shape[2:]) < FEWEST_CELLS:
-        return pd.DataFrame(np.full((n, 4), np.nan), columns=names)
+    names = ["x", "y", "size", "r2", "x_px", "y_px", "size_px"]
+    made = pd.DataFrame(np.full((n, len(names)), np.nan), columns=names)
+    if min(space.shape[1:]) < FEWEST_CELLS:
+        return made
     found = fit_fields(space[:n])
     side = task.choices.stimulus_deg or 1.0
     placed = found.in_degrees(side, side)
-    values = [placed.x, placed.y, placed.diameter, found.r2]
-    return pd.DataFrame(dict(zip(names, values, strict=True)))
+    made["x"], made["y"], made["size"], made["r2"] = placed.x, placed.y, placed.diameter, found.r2
+    if maps.size_px:
+        seen = found.in_pixels(maps.size_px, maps.size_px)
+        made["x_px"], made["y_px"], made["size_px"] = seen.x, seen.y, seen.diameter
+    return made
 
 
 def _table(task: Task, maps: FeatureValues, fields: pd.DataFrame) -> pd.DataFrame:

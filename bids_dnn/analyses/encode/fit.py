@@ -145,7 +145,8 @@ def encode(
             "identification": IDENTIFIED,
             "candidates": CANDIDATES,
             "patterns": PATTERNS,
-        },
+        }
+        | {name: told for one in made for name, told in one.columns.items()},
     )
 
 

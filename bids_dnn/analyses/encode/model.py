@@ -148,12 +148,15 @@ class Extras:
         Sentences.
     facts
         JSON-ready.
+    columns
+        Descriptions of columns, by name of the table.
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     maps: list[StatMap] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 Keep = Callable[[Model], None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bids_dnn.containers.features import FeatureValues
 from bids_dnn.features import store
+from bids_dnn.features.identity import size_px_of
 from bids_dnn.features.index import Index, Place
 from bids_dnn.features.probe import Probed
 from bids_dnn.features.reduce import Reduction, widths_left
@@ -78,6 +79,6 @@ def load_features(index: Path, *, maps_only: bool) -> list[FeatureValues]:
             continue
         kept = store.read_features(Path(told["cache"]), place.key)
         values = kept.values.reshape(len(kept.stimuli), *place.shape)
-        identity = dict(kept.identity)
-        made.append(FeatureValues(tuple(kept.stimuli), told["name"], layer, values, identity))
+        identity, size = dict(kept.identity), size_px_of(kept.identity)
+        made.append(FeatureValues(kept.stimuli, told["name"], layer, values, identity, size))
     return made

@@ -39,7 +39,7 @@ def make(rng, *, n=240, noise=0.3):
     values = signal + noise * rng.normal(size=signal.shape)
     responses = make_responses(values, stimuli=stimuli)
     grams = [make_gram(maps.reshape(n, -1), stimuli, layer="conv")]
-    found = FeatureValues(tuple(stimuli), "net", "conv", maps, {})
+    found = FeatureValues(tuple(stimuli), "net", "conv", maps, {}, 70)
     return responses, [make_roi("V4", responses, range(len(PLACES)))], grams, found
 
 
@@ -64,6 +64,14 @@ def test_planted_fields_are_found_and_predict(kind):
     y = [(3 - r) * cell for r, _ in PLACES]  # up is above zero
     np.testing.assert_allclose(fields["x"], x, atol=0.5 * cell)
     np.testing.assert_allclose(fields["y"], y, atol=0.5 * cell)
+    x_px = [10 * c + 4.5 for _, c in PLACES]  # of 70 pixels; 0 to 9 are the first cell
+    y_px = [10 * r + 4.5 for r, _ in PLACES]
+    np.testing.assert_allclose(fields["x_px"], x_px, atol=5)
+    np.testing.assert_allclose(fields["y_px"], y_px, atol=5)
+    np.testing.assert_allclose(fields["size_px"], fields["size"] * 70 / 8)
+    told = result.extra_columns[f"fields{kind}"]
+    assert "upper left pixel" in told["x_px"]
+    assert set(fields.columns) - set(told) == {"region", "network", "layer"}
     stats = {(one.stat, one.model) for one in result.maps}
     assert ("fieldx", f"net+conv+{kind}") in stats
     assert ("pearson", f"net+conv+{kind}") in stats

@@ -19,12 +19,13 @@ FEWEST_CELLS = 3  # on a side
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """Fields in degrees of visual angle, or in another unit of the stimulus.
+    """Fields in units of the stimulus.
 
     Parameters
     ----------
     x, y : (n_units,)
-        Of the center, from the center of the stimulus, to the right and up.
+        Of the center. In degrees: from the center of the stimulus, to the right and up. In
+        pixels: from the center of the first one (upper left), to the right and down.
     sd : (n_units,)
         Root of the product of the two SDs of the Gaussian.
     """
@@ -93,17 +94,47 @@ class Fields:
         >>> placed.x, placed.y, placed.diameter
         (array([-2.]), array([2.]), array([8.]))
         """
-        down, right = self._per_cell(height, width)
+        down, right = self._per_cell(height, width, "degrees")
         return Placed(
             (self.x + 0.5) * right - width / 2,
             height / 2 - (self.y + 0.5) * down,
             self.sd * np.sqrt(down * right),
         )
 
-    def _per_cell(self, height: float, width: float) -> tuple[float, float]:
+    def in_pixels(self, height: int, width: int) -> Placed:
+        """Return the fields in pixels of the picture that the network sees.
+
+        The cells are taken to tile it evenly, as those of padded convolutions do.
+
+        Parameters
+        ----------
+        height, width
+            Of that picture, pixels.
+
+        Raises
+        ------
+        ConfigError
+            If a side is not above zero.
+
+        Examples
+        --------
+        >>> one = np.array([1.0])
+        >>> field = Fields(0 * one, 0 * one, one, one, 0 * one, one, (2, 2))
+        >>> placed = field.in_pixels(8, 8)
+        >>> placed.x, placed.y, placed.diameter
+        (array([1.5]), array([1.5]), array([8.]))
+        """
+        down, right = self._per_cell(height, width, "pixels")
+        return Placed(
+            (self.x + 0.5) * right - 0.5,
+            (self.y + 0.5) * down - 0.5,
+            self.sd * np.sqrt(down * right),
+        )
+
+    def _per_cell(self, height: float, width: float, unit: str) -> tuple[float, float]:
         if not (height > 0 and width > 0):
             raise ConfigError(
-                f"The stimulus is {height} x {width} degrees; both must be above zero.",
+                f"The stimulus is {height} x {width} {unit}; both must be above zero.",
                 mend="Give its height and its width.",
             )
         return height / self.shape[0], width / self.shape[1]

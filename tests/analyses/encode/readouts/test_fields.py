@@ -75,10 +75,14 @@ def test_maps_without_a_field_are_nan(rng):
         np.testing.assert_array_equal(np.isnan(part), [True] * 4 + [False])
 
 
-def test_cells_become_degrees():
+def test_cells_become_pixels_and_degrees():
     one = np.ones(2)
     x, y = np.array([0.0, 6.5]), np.array([0.0, 6.5])  # the first cell, and the center of 14
     fields = Fields(x, y, 2 * one, 0.5 * one, 0 * one, one, (14, 14))
+    pixels = fields.in_pixels(224, 224)
+    np.testing.assert_allclose(pixels.x, [7.5, 111.5])  # pixels 0 to 15 are the first cell
+    np.testing.assert_allclose(pixels.y, [7.5, 111.5])
+    np.testing.assert_allclose(pixels.diameter, [32, 32])
     degrees = fields.in_degrees(8.0, 8.0)
     np.testing.assert_allclose(degrees.x, [-4 + 8 / 28, 0], atol=1e-12)
     np.testing.assert_allclose(degrees.y, [4 - 8 / 28, 0], atol=1e-12)
@@ -95,3 +99,17 @@ def test_what_has_no_size_is_refused():
     one = np.ones(1)
     with pytest.raises(ConfigError, match="0 x 8 degrees"):
         Fields(one, one, one, one, one, one, (5, 5)).in_degrees(0, 8)
+    with pytest.raises(ConfigError, match="8 x 0 pixels"):
+        Fields(one, one, one, one, one, one, (5, 5)).in_pixels(8, 0)
+
+
+def test_a_mask_planted_on_pixels_is_found_there():
+    down, right = np.mgrid[:96, :96]
+    x, y, sd = np.array([20.0, 70.0]), np.array([64.0, 31.0]), 12.0
+    square = (right - x[:, None, None]) ** 2 + (down - y[:, None, None]) ** 2
+    mask = np.exp(-0.5 * square / sd**2)  # on the picture; cells pool 8 x 8 pixels
+    cells = mask.reshape(2, 12, 8, 12, 8).mean(axis=(2, 4))
+    placed = fit_fields(cells).in_pixels(96, 96)
+    np.testing.assert_allclose(placed.x, x, atol=0.1)
+    np.testing.assert_allclose(placed.y, y, atol=0.1)
+    np.testing.assert_allclose(placed.diameter, 2 * sd, rtol=0.05)  # pooling adds 8²/12 to sd²
