@@ -285,6 +285,11 @@ class EncodeConfig(Section):
         description="Degrees of visual angle of the side of the picture that the network sees, "
         "for the places of receptive fields.",
     )
+    triggered: bool = Field(
+        default=False,
+        description="Average the training pictures by the responses of 24 units of each region "
+        "(response-triggered averages).",
+    )
     partition: bool = Field(
         default=False,
         description="Divide the variance that banded ridge explains into what each of 2 to 4 "

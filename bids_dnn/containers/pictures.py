@@ -1,11 +1,16 @@
-"""Pictures that a data set keeps in arrays instead of files."""
+"""Pictures in arrays: those that a data set keeps so, and those that a network sees."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bids_dnn.errors import MissingInputError, ShapeError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 AXES = ("nyx", "nyxc")  # in any order
 
@@ -96,3 +101,35 @@ class Pictures:
         raise MissingInputError(
             f"No array holds a picture {name!r}.", mend=nearest(name, self.names)
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GreyPictures:
+    """Luminance of the pictures of stimuli, as a network sees them.
+
+    Parameters
+    ----------
+    stimuli : n_stimuli
+        Ids, in the order of the rows of `values`.
+    values : (n_stimuli, h, w) uint8
+        From black to white.
+    network
+        The one that sees them, as the settings call it.
+
+    Raises
+    ------
+    ShapeError
+        If `values` are no pictures with a row for each stimulus.
+    """
+
+    stimuli: tuple[str, ...]
+    values: NDArray[np.uint8]
+    network: str
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or len(self.values) != len(self.stimuli):
+            raise ShapeError(
+                f"values have shape {self.values.shape}, but there are {len(self.stimuli)} "
+                "stimuli.",
+                mend="Give (n_stimuli, rows, columns).",
+            )

@@ -58,6 +58,36 @@ class StatMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RowArrays:
+    """Arrays that have a row for each row of an extra table.
+
+    Parameters
+    ----------
+    values : by name, (n_rows, ...) float32
+        NaN = not known.
+    words
+        Of each array, by its name: what it holds, its unit and range.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays have other numbers of rows, or one of them is not described.
+    """
+
+    values: dict[str, NDArray[np.float32]]
+    words: dict[str, str]
+
+    def __post_init__(self) -> None:
+        lengths = {len(one) for one in self.values.values()}
+        if len(lengths) > 1 or set(self.words) != set(self.values):
+            raise ShapeError(
+                f"Arrays {sorted(self.values)} have {sorted(lengths)} rows, and "
+                f"{sorted(self.words)} are described.",
+                mend="Give each array the rows of the table, and words for each.",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """A tidy table, maps, extra tables and arrays, and how they were made.
 
@@ -79,11 +109,14 @@ class Result:
         Further tidy tables by name, such as ``confusion``.
     extra_columns
         Description of columns of `extras`, by name of the table, where it differs from `columns`.
+    arrays
+        Of the rows of `extras`, by name of the table.
 
     Raises
     ------
     ShapeError
-        If a map has another length than `space`, or `columns` misses a column of `table`.
+        If a map has another length than `space`, `columns` misses a column of `table`, or arrays
+        have other rows than their table.
     """
 
     analysis: str
@@ -94,6 +127,7 @@ class Result:
     meta: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, pd.DataFrame] = field(default_factory=dict)
     extra_columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    arrays: dict[str, RowArrays] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)
@@ -109,3 +143,10 @@ class Result:
                 f"The columns {missing} of the {self.analysis} table are not described.",
                 mend="Describe each column in `columns`.",
             )
+        for name, kept in self.arrays.items():
+            n_rows = len(self.extras[name]) if name in self.extras else 0
+            if any(len(one) != n_rows for one in kept.values.values()):
+                raise ShapeError(
+                    f"Arrays of {name!r} have other rows than its table, which has {n_rows}.",
+                    mend="Give a row for each row of the table.",
+                )

@@ -20,6 +20,7 @@ _BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 # hemisphere, `_grayordinates` with the density of the file, `_channels` as one table.
 TEMPLATES: dict[str, str] = {
     "scores": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_scores.tsv",
+    "arrays": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_arrays.npz",
     "statmap": f"{_OF}{_IN}{_STAT}.nii.gz",
     "statmap_surface": f"{_OF}{_HEMI}{_STAT}.shape.gii",
     "statmap_grayordinates": f"{_OF}{_DEN}{_STAT}.dscalar.nii",
@@ -65,6 +66,7 @@ SPACES = (  # standard templates, which need no SpatialReference
 BIDSIGNORE = (
     "*.html",
     "*_scores.*",
+    "*_arrays.*",
     "*_statmap.*",
     "*_units.*",
     "*hemi-*_mask.*",

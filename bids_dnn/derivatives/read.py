@@ -12,6 +12,7 @@ from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Space
 from bids_dnn.derivatives import names
+from bids_dnn.derivatives.extras import read_arrays
 from bids_dnn.derivatives.places import read_places, read_values
 from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.write import PROMOTED
@@ -68,6 +69,7 @@ def read_result(table_path: Path) -> Result:
             name: _columns(read_json(names.sidecar_of(folder / file)), extras[name])
             for name, file in facts["Tables"].items()
         },
+        arrays=read_arrays(folder, facts.get("Arrays", {})),
     )
 
 

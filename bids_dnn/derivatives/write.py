@@ -12,6 +12,7 @@ from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Channels, Space
 from bids_dnn.derivatives import names, places
+from bids_dnn.derivatives.extras import write_extras
 from bids_dnn.derivatives.provenance import OUTPUTS
 from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.errors import UnreadableError
@@ -210,7 +211,7 @@ def _source(folder: Path, url: str) -> dict[str, str]:
 def write_result(
     result: Result, out_dir: Path, *, entities: dict[str, str], sidecar: dict[str, Any]
 ) -> list[Path]:
-    """Write a result: tables, maps, the places of its units; the sidecar of its table last.
+    """Write a result: tables, arrays, maps, their places; the sidecar of its table last.
 
     An older result under the same name is taken away first, so that a sidecar always stands
     for files that belong to it.
@@ -247,13 +248,9 @@ def write_result(
     shared = promoted | _shared(entities["space"], sidecar, result.space)
 
     written = [write_text(table, table_text(result.table))]
-    facts: dict[str, Any] = {"Maps": [], "Tables": {}, "Units": []}
-    for name, extra in sorted(result.extras.items()):
-        path = names.path_of(out_dir, kind, **given, extra=name)
-        described = describe(extra, result.columns | result.extra_columns.get(name, {}))
-        written += [write_text(path, table_text(extra))]
-        written += [write_json(names.sidecar_of(path), described | shared)]
-        facts["Tables"][name] = path.name
+    further, paths = write_extras(result, out_dir, kind, entities=given, shared=shared)
+    facts: dict[str, Any] = {"Maps": [], "Units": []} | further
+    written += paths
     if result.maps and result.space is not None:
         made, paths = _write_maps(result, result.space, out_dir, entities=given, shared=shared)
         facts |= made

@@ -35,6 +35,7 @@ from bids_dnn.report.shown import (
     nothing_can_be,
     ordered,
 )
+from bids_dnn.report.triggered_figures import triggered_maps
 
 MOST_NAMED = 6  # regions in the title of a map
 
@@ -58,6 +59,7 @@ def encoding(shown: Shown) -> Section:
     pictures += identification_pictures(shown, rows)
     pictures += _space_pictures(shown)
     pictures += _field_pictures(shown, drawn)
+    pictures += _triggered_pictures(shown)
     pictures += _pattern_pictures(shown)
     return Section(
         shown.name,
@@ -271,6 +273,31 @@ def _fields_picture(shown: Shown, rows: pd.DataFrame, name: str) -> Picture:
         f"picture that the network sees; cross: its center. Number: {many(shown.unit)} with a "
         "field.",
     )
+
+
+def _triggered_pictures(shown: Shown) -> list[Picture]:
+    """Draw what pictures have in common to which single units respond strongly."""
+    table, kept = shown.result.extras.get("triggered"), shown.result.arrays.get("triggered")
+    if table is None or kept is None or table.empty:
+        return []
+    z = kept.values["z"]
+    rows, columns = z.shape[1:]
+    n = int(table["n_images"].max())
+    return [
+        picture(
+            f"{shown.name}_triggered",
+            lambda theme: triggered_maps(table, z, theme=theme),
+            alt=f"Small maps of the response-triggered averages of {len(table)} "
+            f"{many(shown.unit)} in {counted(table['region'].nunique(), 'region')}.",
+            caption=f"Response-triggered averages: {n} training pictures, weighted by the "
+            f"response to each. Red: lighter, blue: darker where the {shown.unit} responds more "
+            "strongly; z is over exchanges of responses among pictures (mean 0, SD 1), one pixel "
+            f"at a time. Frame: the picture as {table['network'].iloc[0]} sees it, in gray, "
+            f"{columns} x {rows} pixels; below it: number of the {shown.unit}. Nearby pixels of "
+            "natural pictures are alike, and objects have usual places: such averages are "
+            "confounded with these correlations, and are no receptive fields by themselves.",
+        )
+    ]
 
 
 def _pattern_pictures(shown: Shown) -> list[Picture]:

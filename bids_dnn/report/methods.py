@@ -61,6 +61,13 @@ class Paragraph:
     write: Callable[[Ran], str]
 
 
+_TRIGGERED = (
+    " Response-triggered averages [@chichilnisky2001] of some {} weighed the training images, in "
+    "gray as the network sees them, by the responses; z are over exchanges of responses among "
+    "images. No correction for correlations among pixels was made."
+)
+
+
 def _general(_: Ran) -> str:
     return (
         "Results were computed with bids_dnn, a BIDS App [@gorgolewski2016; @gorgolewski2017] "
@@ -179,6 +186,7 @@ def _encode(ran: Ran) -> str:
         f"The noise ceiling was estimated {ceiling}; the normalized score is score divided by "
         f"ceiling [@schoppe2016]. {interval} {p} Images were identified from predicted "
         f"patterns among the test images of a fold{patterns} [@kay2008]."
+        + (_TRIGGERED.format(plural) if told.get("triggered") else "")
     )
 
 

@@ -47,6 +47,14 @@ DATA_WORKS = (
         "10.1038/s41597-019-0052-3",
     ),
     Reference(
+        "chichilnisky2001",
+        "Chichilnisky, E. J.",
+        "A simple white noise analysis of neuronal light responses",
+        2001,
+        "Network: Computation in Neural Systems 12:199-213",
+        "10.1080/713663221",
+    ),
+    Reference(
         "ciric2022",
         "Ciric, Rastko and Thompson, William H. and others",
         "TemplateFlow: FAIR-sharing of multi-scale, multi-species brain models",

@@ -360,6 +360,7 @@ def _job(
     }
     if analysis == "encode":
         manifest |= {"split": made_from["split"], "device": scene.config.run.device}
+        manifest["networks"] = networks if settings["triggered"] else {}
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()
     job = Job(analysis, manifest, print_, done=False)

@@ -187,3 +187,20 @@ def test_wrong_settings_are_refused(app, tree, tmp_path, text, words):
     own = settings(tmp_path, text)
     said = app(raw, *given, *own, analysis="encode", expect=2)
     check(" ".join(said.split()), *words)
+
+
+def test_response_triggered_averages_are_written_and_drawn(app, tree, tmp_path):
+    raw, given = tree
+    own = settings(tmp_path, "triggered = true\nfolds = { stimulus = 2 }")
+    app(raw, *given, *own, analysis="encode")
+    (path,) = (tmp_path / "out" / "sub-01" / "func").glob("*_desc-encodeTriggered_arrays.npz")
+    with np.load(path, allow_pickle=False) as kept:
+        assert {name: kept[name].shape for name in kept.files} == {
+            "average": (5, 8, 8), "z": (5, 8, 8)
+        }  # fmt: skip
+    table = pd.read_csv(next(path.parent.glob("*_desc-encodeTriggered_scores.tsv")), sep="\t")
+    assert table["unit"].tolist() == [0, 1, 2, 3, 4]
+    assert (table["n_images"] == len(PICTURES)).all()
+    page = (tmp_path / "out" / "sub-01.html").read_text()
+    check(page, "as tiny sees it, in gray, 8 x 8 pixels", "10.1080/713663221")
+    assert (tmp_path / "out" / ".bidsignore").read_text().count("_arrays") == 1

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bids_dnn.containers.pictures import PictureArray, Pictures
+from bids_dnn.containers.pictures import GreyPictures, PictureArray, Pictures
 from bids_dnn.errors import MissingInputError, ShapeError
 
 
@@ -30,3 +31,8 @@ def test_a_name_twice_is_refused():
 def test_wrong_axes_and_no_contrast_are_refused(wrong):
     with pytest.raises(ShapeError, match="array of pictures has the axes"):
         PictureArray(Path("a"), "x", ("a1",), **wrong)
+
+
+def test_grey_pictures_have_a_row_for_each_stimulus():
+    with pytest.raises(ShapeError, match=r"\(3, 2, 2\).*2 stimuli"):
+        GreyPictures(("a", "b"), np.zeros((3, 2, 2), dtype=np.uint8), "net")

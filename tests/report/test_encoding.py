@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.result import RowArrays, StatMap
 from bids_dnn.report import encoding
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
@@ -277,3 +277,16 @@ def test_sizes_of_fields_are_not_mapped_without_arrays(rng):
     assert (
         encoding._sizes_picture(Shown("encode", encode, COLORS), ("alexnet", "x"), "cadena") == []
     )
+
+
+def test_triggered_averages_are_drawn_with_a_warning(encode, rng):
+    table = pd.DataFrame({"region": ["V1", "V1"], "unit": [0, 3], "network": "net", "n_images": 9})
+    kept = RowArrays({"z": rng.normal(size=(2, 6, 8)).astype(np.float32)}, {"z": "Scores."})
+    shown = Shown("encode", encode, COLORS)
+    assert encoding._triggered_pictures(shown) == []
+    encode.extras["triggered"] = table
+    encode.arrays["triggered"] = kept
+    (picture,) = encoding._triggered_pictures(shown)
+    assert "9 training pictures" in picture.caption
+    assert "as net sees it, in gray, 8 x 6 pixels" in picture.caption
+    assert "no receptive fields by themselves" in picture.caption

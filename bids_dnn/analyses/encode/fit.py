@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bids_dnn.analyses.encode.averages import averages_of
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data, prepare, used_samples
 from bids_dnn.analyses.encode.estimators import ESTIMATORS
@@ -24,6 +25,7 @@ from bids_dnn.analyses.encode.tables import (
 from bids_dnn.analyses.encode.tally import Tally
 from bids_dnn.analyses.encode.unit_choice import choice_map, choice_warnings, choose_units
 from bids_dnn.containers.features import FeatureGram, FeatureValues
+from bids_dnn.containers.pictures import GreyPictures
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, model_label
 from bids_dnn.containers.roi import Roi
@@ -37,6 +39,7 @@ def encode(
     *,
     choices: Choices,
     features: Sequence[FeatureValues] = (),
+    pictures: GreyPictures | None = None,
     device: str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Result:
@@ -73,6 +76,8 @@ def encode(
         The settings.
     features
         As maps, for readouts in space and features; of each layer, where ``pls_scale`` is true.
+    pictures
+        Of all images, for response-triggered averages; None = there are none.
     device
         ``cpu`` or ``cuda``: where matrices are multiplied.
     progress
@@ -82,8 +87,8 @@ def encode(
     -------
     result
         One row a region, estimator, layer and target; maps over the union of the regions;
-        `extras` holds ``ceiling``, ``identification``, ``candidates``, ``patterns`` and what the
-        estimators leave.
+        `extras` holds ``ceiling``, ``identification``, ``candidates``, ``patterns``, what the
+        estimators leave, and ``triggered``, which has arrays, where there are pictures.
 
     Raises
     ------
@@ -96,6 +101,8 @@ def encode(
         If images stand on both sides of a fold.
     SpaceError
         If a region lies on another grid.
+    MissingInputError
+        If `pictures` lacks an image.
 
     References
     ----------
@@ -109,6 +116,7 @@ def encode(
     chosen = choose_units(task)
     tally = Tally(data, choices, chosen)
     made = [ESTIMATORS[name](task, tally.take) for name in choices.estimators]
+    made += [averages_of(data, pictures)] if pictures is not None else []
     tables = {
         "ceiling": ceiling_table(data),
         **tally.identified(),
@@ -147,6 +155,7 @@ def encode(
             "patterns": PATTERNS,
         }
         | {name: told for one in made for name, told in one.columns.items()},
+        arrays={name: kept for one in made for name, kept in one.arrays.items()},
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.containers.features import FeatureGram, FeatureValues
-from bids_dnn.containers.result import StatMap, model_label
+from bids_dnn.containers.result import RowArrays, StatMap, model_label
 from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
@@ -150,6 +150,8 @@ class Extras:
         JSON-ready.
     columns
         Descriptions of columns, by name of the table.
+    arrays
+        Of the rows of tables, by name of the table.
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -157,6 +159,7 @@ class Extras:
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    arrays: dict[str, RowArrays] = field(default_factory=dict)
 
 
 Keep = Callable[[Model], None]

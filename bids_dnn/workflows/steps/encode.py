@@ -19,6 +19,7 @@ from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
 from bids_dnn.workflows.steps.kept import load_features
+from bids_dnn.workflows.steps.pictures import grey_pictures
 
 # Runs that data sets name after their split.
 RUNS = {"train": "train", "training": "train", "test": "test", "validation": "test"}
@@ -36,6 +37,8 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         warnings += read_json(index)["warnings"]
     grams = [gram for index in features for gram in load_grams(index)]
     values = [one for index in features for one in _values(index, settings)]
+    shown = set(measured.samples["stimulus"].fillna("").astype(str))
+    pictures = grey_pictures(told["networks"], shown) if settings["triggered"] else None
     try:
         result = encode(
             measured,
@@ -43,6 +46,7 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
             grams,
             choices=choices_of(settings, seed=told["seed"], split=split),
             features=values,
+            pictures=pictures,
             device=choose_device(told["device"]),
         )
     except NotEnoughDataError as err:

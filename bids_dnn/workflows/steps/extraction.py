@@ -30,7 +30,7 @@ from bids_dnn.features.probe import Probed, probe
 from bids_dnn.features.reduce import Reduction, parse_reduction, projected
 from bids_dnn.features.text import captioner, length_warnings
 from bids_dnn.stimuli.captions import sha256_of
-from bids_dnn.stimuli.load import Loader, read_rgb
+from bids_dnn.stimuli.load import read_rgb
 from bids_dnn.stimuli.transform import examples
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
@@ -38,6 +38,7 @@ from bids_dnn.workflows.resources import MEMORY_SHARE
 from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
 from bids_dnn.workflows.steps.kept import where_features_lie, with_maps
+from bids_dnn.workflows.steps.pictures import files_of, loader_of
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -145,20 +146,8 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
 
 
 def _shown(told: Told, network: Network) -> Shown:
-    card, transforms = network.card, parse_transforms(told["transform"])
-    loader = Loader(
-        _files(told),
-        card.size_px,
-        card.resize,
-        card.interpolation,
-        transforms,
-        told["max_pixels"],
-    )
-    return Shown(told["stimulus_sha256"], loader, tuple(map(str, transforms)))
-
-
-def _files(told: Told) -> dict[str, tuple[Path, ...]]:
-    return {name: tuple(map(Path, paths)) for name, paths in told["stimuli"].items()}
+    loader = loader_of(told, network.card)
+    return Shown(told["stimulus_sha256"], loader, tuple(map(str, loader.transforms)))
 
 
 def _read(told: Told, device: str) -> Read:
@@ -180,7 +169,7 @@ def _captioned(told: Told, device: str) -> dict[str, tuple[str, ...]]:
     try:
         said = caption_stimuli(
             captioner(told["captioner"], offline=told["offline"]),
-            _files(told),
+            files_of(told),
             max_pixels=told["max_pixels"],
             device=device,
             progress=ticker,
