@@ -278,6 +278,12 @@ class EncodeConfig(Section):
     settings: int = Field(
         8, ge=1, description="Sets of penalties that readouts try, within training stimuli."
     )
+    readout_features: Literal["auto", "cache", "images"] = Field(
+        "auto",
+        description="Where readouts take maps from: cache = kept on disk; images = made anew for "
+        "each batch from 8-bit pictures in memory; auto = cache, unless the maps would take more "
+        "than half of the free disk of the cache.",
+    )
     loss: Literal["gaussian", "poisson"] = Field("gaussian", description="Of readouts.")
     stimulus_deg: float | None = Field(
         None,

@@ -10,8 +10,9 @@ import numpy as np
 from bids_dnn.errors import MissingInputError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
 
@@ -76,6 +77,58 @@ class FeatureValues:
         ------
         MissingInputError
             If a stimulus has no features.
+        """
+        return _rows_of(stimuli, self.stimuli, self.network)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownMaps:
+    """One layer's features as maps that are made anew each time, where they are too many to keep.
+
+    Parameters
+    ----------
+    stimuli : n_stimuli
+        Stimulus ids, in the order of the rows of `pictures`; no id twice.
+    network, layer
+        Names, as in the config and in the tables.
+    pictures : (n_stimuli, size, size, 3) uint8
+        As the network sees them, before they are normalized.
+    look
+        From some of the pictures, on the device, to maps (n, C, H, W) float32.
+
+    Raises
+    ------
+    ShapeError
+        If `pictures` are no square ones of 8 bits with a row for each stimulus.
+    """
+
+    stimuli: tuple[str, ...]
+    network: str
+    layer: str
+    pictures: NDArray[np.uint8]
+    look: Callable[[torch.Tensor], torch.Tensor]
+
+    def __post_init__(self) -> None:
+        shape, kind = self.pictures.shape, self.pictures.dtype
+        if shape != (len(self.stimuli), self.size_px, self.size_px, 3) or kind != np.uint8:
+            raise ShapeError(
+                f"pictures have shape {shape} and type {kind}, and there are "
+                f"{len(self.stimuli)} stimuli.",
+                mend="Give (n_stimuli, size, size, 3) uint8.",
+            )
+
+    @property
+    def size_px(self) -> int:
+        """Return the side of the square picture that the network sees."""
+        return self.pictures.shape[1] if self.pictures.ndim > 1 else 0
+
+    def rows_of(self, stimuli: Sequence[str]) -> NDArray[np.intp]:
+        """Return the row of `pictures` for each of `stimuli` (n,).
+
+        Raises
+        ------
+        MissingInputError
+            If a stimulus has no picture.
         """
         return _rows_of(stimuli, self.stimuli, self.network)
 

@@ -162,11 +162,44 @@ def extraction_of(name: str, told: Manifest, *, free_disk: int, memory: int) -> 
     lines += [f"  reduction {told['reduce']}"] if told["reduce"] != "none" else []
     maps = with_maps(probed, reduction) if told["keep_maps"] else ()
     kept = [one.layer.name for one in maps]
+    if kept and not told["keep_columns"] and is_anew(told, maps):
+        lines.append(_anew_line(told, maps, size_px=network.card.size_px))
+        kept = []
     kept = list(widths) if told["keep_features"] or told["keep_columns"] else kept
     size = BYTES * n**2 * len(widths) + FEATURE_BYTES * n * sum(left[layer] for layer in kept)
     if kept:
         lines.append(f"  kept: features of {len(kept)} layers")
     return Extraction(tuple(lines), (plan.scratch_bytes + size) / 1e9, probed)
+
+
+def is_anew(told: Manifest, maps: Sequence[Probed]) -> bool:
+    """Tell whether readouts make maps anew; those that lie in the cache already are taken.
+
+    Parameters
+    ----------
+    told
+        Manifest of the network.
+    maps
+        Layers that put out maps.
+    """
+    from bids_dnn.backend import choose_device
+    from bids_dnn.workflows.steps.anew import bytes_of_maps, is_made_anew
+    from bids_dnn.workflows.steps.features import known_maps
+
+    if told["readout_features"] == "auto" and known_maps(told, choose_device(told["device"])):
+        return False
+    return is_made_anew(told, bytes_of_maps(maps, len(told["stimuli"])))
+
+
+def _anew_line(told: Manifest, maps: Sequence[Probed], *, size_px: int) -> str:
+    from bids_dnn.workflows.steps.anew import bytes_of_maps
+
+    n = len(told["stimuli"])
+    why = "as asked" if told["readout_features"] == "images" else "more than half of the free disk"
+    return (
+        f"  readouts: maps of {len(maps)} layers ({size_text(bytes_of_maps(maps, n))}; {why}) are "
+        f"made anew for each batch, from {size_text(3 * n * size_px**2)} of pictures in memory"
+    )
 
 
 def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extraction]:

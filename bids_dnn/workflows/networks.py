@@ -98,6 +98,7 @@ def _manifest(
         "max_pixels": run.max_pixels,
         "keep_maps": any(one in READOUTS for one in scene.config.encode.estimator),
         "keep_columns": needs_columns,
+        "readout_features": scene.config.encode.readout_features,
         "gram": told.gram,
         "offline": run.offline,
         "output_dir": str(scene.output_dir),

@@ -9,6 +9,7 @@ from typing import cast, get_args
 
 from bids_dnn import __version__
 from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import BidsDnnError, ConfigError, LeakageError
 from bids_dnn.files import fingerprint_of, read_json
@@ -360,7 +361,8 @@ def _job(
     }
     if analysis == "encode":
         manifest |= {"split": made_from["split"], "device": scene.config.run.device}
-        manifest["networks"] = networks if settings["triggered"] else {}
+        has_readouts = any(name in READOUTS for name in settings["estimator"])
+        manifest["networks"] = networks if settings["triggered"] or has_readouts else {}
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()
     job = Job(analysis, manifest, print_, done=False)

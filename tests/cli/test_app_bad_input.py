@@ -79,6 +79,7 @@ def test_the_plan_says_what_products_take(tmp_path):
         **{"precision": "float32", "gram": "disk", "transform": ["grey()"], "reduce": "none"},
         **{"captioner": "", "stimuli": {str(k): [] for k in range(1000)}},
         **{"keep_maps": False, "keep_columns": False, "keep_features": False},
+        "readout_features": "cache",
     }
     made = extraction_of("net", told, **sizes)
     assert made.disk_gb == pytest.approx((4 * 1000 * 64 * 55 * 55 + 8 * 1000**2) / 1e9, rel=0.01)
@@ -93,6 +94,12 @@ def test_the_plan_says_what_products_take(tmp_path):
         kept = extraction_of("net", {**both, keep: True}, **sizes)
         assert kept.disk_gb - bare.disk_gb == pytest.approx(4 * 1000 * counted.sum() / 1e9)
         assert f"  kept: features of {len(counted)} layers" in kept.lines
+    anew = {**both, "keep_maps": True, "readout_features": "images"}
+    made = extraction_of("net", anew, **sizes)
+    assert made.disk_gb == bare.disk_gb
+    (line,) = [line for line in made.lines if line.startswith("  readouts:")]
+    assert "maps of 1 layers (774.4 MB; as asked)" in line
+    assert "from 150.5 MB of pictures in memory" in line
     mine = {**told, "network": f"features:{tmp_path / 'a.npy'}"}
     assert extraction_of("mine", mine, **sizes).disk_gb == pytest.approx(8 * 1000**2 / 1e9)
     (tmp_path / "a.npy").write_bytes(bytes(10**6))

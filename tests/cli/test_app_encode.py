@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.containers.readout import READOUTS
+from bids_dnn.workflows.steps import anew
 from tests.factories.pictures import PICTURES, write_pictures
 from tests.factories.sources import check
 
@@ -187,6 +189,31 @@ def test_wrong_settings_are_refused(app, tree, tmp_path, text, words):
     own = settings(tmp_path, text)
     said = app(raw, *given, *own, analysis="encode", expect=2)
     check(" ".join(said.split()), *words)
+
+
+def test_maps_made_anew_of_pictures_give_what_kept_ones_give(app, tree, tmp_path, monkeypatch):
+    raw, given = tree  # pictures have the size that the network takes, and so stay as they are
+    monkeypatch.setattr(anew, "free_disk", lambda _: 0)
+    found = {}
+    for mode in ("cache", "auto"):
+        text = f'estimator = {list(READOUTS)}\nreadout_features = "{mode}"\nsettings = 2\n'
+        own = settings(tmp_path, text + "folds.stimulus = 2")
+        (table,) = app(raw, *given, *own, analysis="encode").values()
+        func = tmp_path / "out" / "sub-01" / "func"
+        tables = [pd.read_csv(one, sep="\t") for one in sorted(func.glob("*Fields*_scores.tsv"))]
+        assert len(tables) == len(READOUTS)
+        sidecar = json.loads(next(func.glob("*desc-encode_scores.json")).read_text())
+        came = {"cache": "cache", "auto": "images"}[mode]
+        assert sidecar["Facts"]["readout_features"] == {"tiny": came}
+        found[mode] = [table, *tables]
+        kept = list((tmp_path / "work" / "features").glob("*-features"))
+        assert len(kept) == (2 if mode == "cache" else 0)
+        for folder in ("out", "work"):
+            shutil.rmtree(tmp_path / folder)
+    for kept, made in zip(*found.values(), strict=True):
+        pd.testing.assert_frame_equal(kept, made, rtol=1e-3, atol=1e-4)
+    said = app(raw, *given, *settings(tmp_path, text), analysis="encode", dry=True)
+    assert "more than half of the free disk) are made anew for each batch" in said
 
 
 def test_response_triggered_averages_are_written_and_drawn(app, tree, tmp_path):

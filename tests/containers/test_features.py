@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.containers.features import FeatureGram, FeatureValues
+from bids_dnn.containers.features import FeatureGram, FeatureValues, ShownMaps
 from bids_dnn.errors import MissingInputError, ShapeError
 
 
@@ -49,3 +49,13 @@ def test_sums_have_one_value_for_each_stimulus():
         FeatureGram(("a", "b"), "net", "layer", np.eye(2), 5, {}, sums=np.zeros(3))
     known = FeatureGram(("a", "b"), "net", "layer", np.eye(2), 5, {}, sums=np.ones(2))
     np.testing.assert_array_equal(known.sums, [1, 1])
+
+
+def test_pictures_to_be_shown_are_square_and_of_8_bits():
+    pictures = np.zeros((2, 4, 4, 3), dtype=np.uint8)
+    made = ShownMaps(("a", "b"), "net", "layer", pictures, lambda shown: shown)
+    assert made.size_px == 4
+    assert made.rows_of(["b"]).tolist() == [1]
+    for bad in (pictures[:1], pictures[:, 1:], pictures.astype(np.float32), pictures[0]):
+        with pytest.raises(ShapeError, match=r"2 stimuli"):
+            ShownMaps(("a", "b"), "net", "layer", bad, lambda shown: shown)

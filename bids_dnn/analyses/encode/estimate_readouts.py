@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
-from bids_dnn.containers.features import FeatureValues
+from bids_dnn.containers.features import FeatureValues, ShownMaps
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from bids_dnn.analyses.encode.readouts.sources import FeatureSource
+
 Array = NDArray[np.float64]
+Maps = FeatureValues | ShownMaps
 VALIDATION = 0.1  # share of the training images on which penalties are chosen
 LEAST = 4  # of them, or more of few images
 FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
@@ -69,28 +74,29 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
         )
     found: list[pd.DataFrame] = []
     made: list[StatMap] = []
+    source: dict[str, str] = {}
     for number, maps in enumerate(given):
         task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(given)})")
         model, space = _fit(kind, task, maps)
         keep(model)
+        source[maps.network] = "images" if isinstance(maps, ShownMaps) else "cache"
         fields = _fields(task, maps, space)
         found.append(_table(task, maps, fields))
         made += _field_maps(task, maps, fields, kind)
     name = f"fields{kind}"
     table = pd.concat(found, ignore_index=True)
-    return Extras(tables={name: table}, maps=made, columns={name: FIELDS})
+    facts = {"readout_features": source}
+    return Extras(tables={name: table}, maps=made, facts=facts, columns={name: FIELDS})
 
 
-def _fit(kind: str, task: Task, maps: FeatureValues) -> tuple[Model, Array]:
+def _fit(kind: str, task: Task, maps: Maps) -> tuple[Model, Array]:
     """Fit one layer; returns the model, and how much each position weighs (n_columns, H, W)."""
     from bids_dnn.analyses.encode.readouts.fit import fit_folds
     from bids_dnn.analyses.encode.readouts.forms import Options
     from bids_dnn.analyses.encode.readouts.search import draw_settings
-    from bids_dnn.analyses.encode.readouts.sources import ArraySource
 
     data, choices = task.data, task.choices
-    rows = maps.rows_of(data.stimuli)
-    source = ArraySource(maps.values, order=rows, device=task.device)
+    source = _source(task, maps)
     settings = draw_settings(kind, choices.n_settings, np.random.default_rng([choices.seed, 7]))
     fewest = min(int(fold.train.sum()) for fold in data.folds)
     share = min(max(VALIDATION, LEAST / fewest), 0.5)
@@ -114,7 +120,17 @@ def _fit(kind: str, task: Task, maps: FeatureValues) -> tuple[Model, Array]:
     return Model.of_all((kind, maps.network, maps.layer), guess, data), space
 
 
-def _fields(task: Task, maps: FeatureValues, space: Array) -> pd.DataFrame:
+def _source(task: Task, maps: Maps) -> FeatureSource:
+    """Return what gives the maps of the images of the data."""
+    from bids_dnn.analyses.encode.readouts.sources import ArraySource, NetworkSource
+
+    rows = maps.rows_of(task.data.stimuli)
+    if isinstance(maps, ShownMaps):
+        return NetworkSource(maps.pictures, maps.look, order=rows, device=task.device)
+    return ArraySource(maps.values, order=rows, device=task.device)
+
+
+def _fields(task: Task, maps: Maps, space: Array) -> pd.DataFrame:
     """Return the field of each unit: place, size, and how well a Gaussian describes it."""
     from bids_dnn.analyses.encode.readouts.fields import fit_fields
 
@@ -133,7 +149,7 @@ def _fields(task: Task, maps: FeatureValues, space: Array) -> pd.DataFrame:
     return made
 
 
-def _table(task: Task, maps: FeatureValues, fields: pd.DataFrame) -> pd.DataFrame:
+def _table(task: Task, maps: Maps, fields: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each unit of each region."""
     unit = "deg" if task.choices.stimulus_deg else "share"
     made = []
@@ -147,7 +163,7 @@ def _table(task: Task, maps: FeatureValues, fields: pd.DataFrame) -> pd.DataFram
     return pd.concat(made, ignore_index=True)
 
 
-def _field_maps(task: Task, maps: FeatureValues, fields: pd.DataFrame, kind: str) -> list[StatMap]:
+def _field_maps(task: Task, maps: Maps, fields: pd.DataFrame, kind: str) -> list[StatMap]:
     unit = "degrees" if task.choices.stimulus_deg else "shares of the picture's side"
     told = {
         "x": f"Center of the field, {unit} to the right of the picture's center",

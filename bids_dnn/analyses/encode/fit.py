@@ -24,7 +24,7 @@ from bids_dnn.analyses.encode.tables import (
 )
 from bids_dnn.analyses.encode.tally import Tally
 from bids_dnn.analyses.encode.unit_choice import choice_map, choice_warnings, choose_units
-from bids_dnn.containers.features import FeatureGram, FeatureValues
+from bids_dnn.containers.features import FeatureGram, FeatureValues, ShownMaps
 from bids_dnn.containers.pictures import GreyPictures
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, model_label
@@ -38,7 +38,7 @@ def encode(
     grams: Sequence[FeatureGram],
     *,
     choices: Choices,
-    features: Sequence[FeatureValues] = (),
+    features: Sequence[FeatureValues | ShownMaps] = (),
     pictures: GreyPictures | None = None,
     device: str = "cpu",
     progress: Callable[[str], None] | None = None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.containers.features import FeatureGram, FeatureValues
+from bids_dnn.containers.features import FeatureGram, FeatureValues, ShownMaps
 from bids_dnn.containers.result import RowArrays, StatMap, model_label
 from bids_dnn.errors import ConfigError
 
@@ -111,11 +111,11 @@ class Task:
     choices: Choices
     device: str
     say: Callable[[str], None]
-    features: Sequence[FeatureValues] = ()
+    features: Sequence[FeatureValues | ShownMaps] = ()
 
-    def maps(self) -> list[FeatureValues]:
+    def maps(self) -> list[FeatureValues | ShownMaps]:
         """Return the features that are maps."""
-        return [one for one in self.features if one.is_map]
+        return [one for one in self.features if isinstance(one, ShownMaps) or one.is_map]
 
     def columns_of(self, gram: FeatureGram) -> NDArray[np.float32]:
         """Return the features of a layer for the stimuli of `data`, (n_stimuli, p).
@@ -126,7 +126,8 @@ class Task:
             If they are not at hand.
         """
         for one in self.features:
-            if (one.network, one.layer) == (gram.network, gram.layer):
+            is_it = (one.network, one.layer) == (gram.network, gram.layer)
+            if is_it and isinstance(one, FeatureValues):
                 return one.take(self.data.stimuli)
         raise ConfigError(
             f"encode.pls_scale is true, but of {gram.network} {gram.layer} only products are at "

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bids_dnn.analyses.encode.choices import Choices, UnitChoice
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.backend import choose_device
-from bids_dnn.containers.features import FeatureValues
+from bids_dnn.containers.features import FeatureValues, ShownMaps
+from bids_dnn.containers.network import READY
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import LeakageError, NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
+from bids_dnn.workflows.steps.anew import shown_maps
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
 from bids_dnn.workflows.steps.kept import load_features
@@ -36,8 +38,9 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
         check_scaling(measured, read_json(index)["scaled_on"], split=split)
         warnings += read_json(index)["warnings"]
     grams = [gram for index in features for gram in load_grams(index)]
-    values = [one for index in features for one in _values(index, settings)]
+    device = choose_device(told["device"])
     shown = set(measured.samples["stimulus"].fillna("").astype(str))
+    values = [one for index in features for one in values_of(index, told, shown, device)]
     pictures = grey_pictures(told["networks"], shown) if settings["triggered"] else None
     try:
         result = encode(
@@ -47,7 +50,7 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
             choices=choices_of(settings, seed=told["seed"], split=split),
             features=values,
             pictures=pictures,
-            device=choose_device(told["device"]),
+            device=device,
         )
     except NotEnoughDataError as err:
         return leave_out(told, err)
@@ -59,11 +62,42 @@ def encode_step(manifest: Path, responses: Path, regions: Path, features: list[P
     )[-1]
 
 
-def _values(index: Path, settings: Mapping[str, Any]) -> list[FeatureValues]:
-    """Return the features themselves, where an estimator needs more than their products."""
+def values_of(
+    index: Path, told: Mapping[str, Any], shown: Collection[str], device: str
+) -> Sequence[FeatureValues | ShownMaps]:
+    """Return the features themselves of a network, where an estimator needs them.
+
+    Parameters
+    ----------
+    index
+        That a `features_step` wrote.
+    told
+        Manifest of encoding.
+    shown
+        Ids of the stimuli.
+    device
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    features
+        As they are kept; or maps that are to be made anew of pictures.
+
+    Raises
+    ------
+    BidsDnnError
+        If an entry of the cache, or the network, its weights or a picture cannot be used.
+    """
+    settings = told["settings"]
     needs_all = settings["pls_scale"] and "pls" in settings["estimator"]
     needs_maps = any(name in READOUTS for name in settings["estimator"])
-    return load_features(index, maps_only=not needs_all) if needs_all or needs_maps else []
+    if not (needs_all or needs_maps):
+        return []
+    made = read_json(index)
+    network = told["networks"][made["name"]]
+    if made["is_anew"] and not network["network"].startswith(READY):
+        return shown_maps(network, shown, device)
+    return load_features(index, maps_only=not needs_all)
 
 
 def choices_of(

@@ -35,6 +35,7 @@ from bids_dnn.stimuli.transform import examples
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
+from bids_dnn.workflows.steps.anew import bytes_of_maps, is_made_anew
 from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
 from bids_dnn.workflows.steps.kept import where_features_lie, with_maps
@@ -60,7 +61,8 @@ class Extracted:
     features
         By layer, the key of the features themselves, where they are to be written.
     kept
-        By layer, where the features themselves lie, where estimators need them.
+        By layer, where the features themselves lie, where estimators need them; None where maps
+        are made anew from the pictures.
     """
 
     layers: tuple[str, ...]
@@ -68,7 +70,7 @@ class Extracted:
     portraits: Mapping[str, Portrait]
     warnings: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
-    kept: Mapping[str, Place] = field(default_factory=dict)
+    kept: Mapping[str, Place] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     warnings: list[str] = []
     features: dict[str, str] = {}
     places: dict[str, Place] = {}
+    is_anew = False
     for modality in dict.fromkeys(one.modality for one in probed):
         mine = tuple(one for one in probed if one.modality == modality)
         inputs = _shown(told, network) if modality == "image" else _read(told, device)
@@ -136,13 +139,17 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
         made, portraits[modality] = _extract_tower(tower)
         keys |= made
         needed = with_maps(mine, reduction) if told["keep_maps"] else ()
-        needed = mine if told["keep_columns"] else needed
+        if told["keep_columns"]:
+            needed = mine
+        elif needed and is_made_anew(told, bytes_of_maps(needed, len(tower.ids))):
+            needed, is_anew = (), True
         kept = _keep_features(tower, mine if told["keep_features"] else needed)
         features |= kept if told["keep_features"] else {}
         places |= where_features_lie(needed, kept, reduction, n_stimuli=len(tower.ids))
     layers = tuple(one.layer.name for one in probed)
     in_order = tuple(keys[one] for one in layers)
-    return Extracted(layers, in_order, portraits, tuple(warnings), features, places)
+    lie = None if is_anew else places
+    return Extracted(layers, in_order, portraits, tuple(warnings), features, lie)
 
 
 def _shown(told: Told, network: Network) -> Shown:

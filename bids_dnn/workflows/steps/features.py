@@ -34,7 +34,9 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
     cache, output = Path(told["cache"]), Path(told["output_dir"])
     device = choose_device(told["device"])
     index = index_path(cache, told["key"], device)
-    found = _known(cache, index, told)
+    needs_all = told["keep_columns"]
+    needs_maps = told["keep_maps"] and told["readout_features"] != "images"
+    found = _known(cache, index, needs_all=needs_all, needs_maps=needs_maps)
     drawn = names.sidecar_of(portrait_path(output, told["name"]))
     if found is None or not provenance.is_done(drawn, told["key"]):
         is_ready = told["network"].startswith(READY)
@@ -59,10 +61,12 @@ def features_step(manifest: Path, *, out_dir: Path) -> Path:
                 layer=layer,
                 sidecar={"Identity": dict(kept.identity)},
             )
-        places = dict(made.kept) if told["keep_maps"] or told["keep_columns"] else None
-        found = Index(made.layers, made.keys, made.warnings, places)
+        is_kept = told["keep_maps"] or told["keep_columns"]
+        found = Index(made.layers, made.keys, made.warnings, made.kept if is_kept else None)
         write_index(index, found)
     where = {"cache": str(cache), "name": told["name"], "scaled_on": told["scaled_on"]}
+    is_anew = told["keep_maps"] and (not needs_maps or found.kept is None)
+    where["is_anew"] = is_anew and not needs_all
     reduction = parse_reduction(told["reduce"])
     where["n_components"] = reduction.n_components if reduction.kind == "pca" else 0
     return write_json(out_dir / "features.json", found.to_json() | where)
@@ -90,10 +94,24 @@ def load_grams(index: Path) -> list[FeatureGram]:
     return made
 
 
-def _known(cache: Path, path: Path, told: Mapping[str, Any]) -> Index | None:
+def known_maps(told: Mapping[str, Any], device: str) -> bool:
+    """Tell whether the cache has all maps of a network, whole.
+
+    Parameters
+    ----------
+    told
+        Manifest of the network.
+    device
+        ``cpu`` or ``cuda``.
+    """
+    cache = Path(told["cache"])
+    found = _known(cache, index_path(cache, told["key"], device), needs_all=False, needs_maps=True)
+    return found is not None and bool(found.kept)
+
+
+def _known(cache: Path, path: Path, *, needs_all: bool, needs_maps: bool) -> Index | None:
     """Return the index of a network where all that is needed of it lies in the cache, whole."""
-    found, needs_all = read_index(path), told["keep_columns"]
-    needs_some = needs_all or told["keep_maps"]
+    found, needs_some = read_index(path), needs_all or needs_maps
     if found is None or (needs_some and found.kept is None):
         return None
     if needs_all and not set(found.layers) <= set(found.kept or ()):

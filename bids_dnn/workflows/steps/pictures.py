@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from bids_dnn.backend import cores
 from bids_dnn.containers.network import READY, Card
 from bids_dnn.containers.pictures import GreyPictures
 from bids_dnn.errors import ConfigError
-from bids_dnn.features.ahead import decoded
+from bids_dnn.features.ahead import Picture, decoded
 from bids_dnn.features.models import load_network
 from bids_dnn.stimuli.load import Loader
 from bids_dnn.stimuli.tone import luminance
@@ -85,18 +85,47 @@ def grey_pictures(networks: Mapping[str, Told], shown: Collection[str]) -> GreyP
             mend="Name a network that is shown pictures, such as --network alexnet, or leave "
             "triggered out.",
         )
-    ids = [one for one in told["stimuli"] if one in set(shown)]
-    size = min(card.size_px, MOST_PX)
+    ids, size = _ids(told, shown), min(card.size_px, MOST_PX)
     values = np.empty((len(ids), size, size), dtype=np.uint8)
-    pictures = decoded(
-        loader_of(told, card), ids, size_px=card.size_px, n_workers=max(1, cores() - 1)
-    )
-    for row, picture in enumerate(pictures):
+    for row, picture in enumerate(_decoded(told, card, ids)):
         values[row] = _small(picture, size)
-    return GreyPictures(tuple(ids), values, name)
+    return GreyPictures(ids, values, name)
 
 
-def as_8_bit(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+def pictures_of(
+    told: Told, card: Card, shown: Collection[str]
+) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """Return pictures as a network sees them before they are normalized, in 8 bits.
+
+    Parameters
+    ----------
+    told
+        Manifest of the network.
+    card
+        Of the network.
+    shown
+        Ids of stimuli; those without a picture are left out.
+
+    Returns
+    -------
+    ids
+        Of the rows.
+    pictures : (n, size_px, size_px, 3) uint8
+        What transforms made is rounded, see `as_8_bit`.
+
+    Raises
+    ------
+    BidsDnnError
+        If a picture cannot be loaded.
+    """
+    ids = _ids(told, shown)
+    values = np.empty((len(ids), card.size_px, card.size_px, 3), dtype=np.uint8)
+    for row, picture in enumerate(_decoded(told, card, ids)):
+        values[row] = as_8_bit(picture)
+    return ids, values
+
+
+def as_8_bit(picture: Picture) -> NDArray[np.uint8]:
     """Return a picture in 8 bits: what lies outside of [0, 1] is cut off, the rest rounded.
 
     Parameters
@@ -115,6 +144,16 @@ def as_8_bit(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uin
     return np.round(share * np.float32(255)).astype(np.uint8)
 
 
+def _ids(told: Told, shown: Collection[str]) -> tuple[str, ...]:
+    wanted = set(shown)
+    return tuple(one for one in told["stimuli"] if one in wanted)
+
+
+def _decoded(told: Told, card: Card, ids: Sequence[str]) -> Iterator[Picture]:
+    workers = max(1, cores() - 1)
+    return decoded(loader_of(told, card), ids, size_px=card.size_px, n_workers=workers)
+
+
 def _card(told: Told) -> Card | None:
     """Return the card of a network that sees pictures, None of another one."""
     if told["network"].startswith(READY):
@@ -126,7 +165,7 @@ def _card(told: Told) -> Card | None:
     return network.card if "image" in network.card.methods else None
 
 
-def _small(picture: NDArray[np.uint8] | NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+def _small(picture: Picture, size: int) -> NDArray[np.uint8]:
     """Return the luminance in 8 bits, (size, size)."""
     grey = as_8_bit(luminance(as_8_bit(picture).astype(np.float32) / np.float32(255)))
     made = Image.fromarray(grey)

@@ -132,6 +132,8 @@ class NetworkSource:
     ----------
     images : (n, h, w, 3) uint8
         Anything with a shape that gives rows when sliced; kept as it is.
+    order : (n,) index
+        Rows of the stimuli; None = as they are.
     extract
         From uint8 images (b, h, w, 3) on the device to maps (b, C, H, W); the network in
         evaluation mode.
@@ -151,6 +153,7 @@ class NetworkSource:
         images: Any,
         extract: Callable[[torch.Tensor], torch.Tensor],
         *,
+        order: Index | None = None,
         device: str = "cpu",
         batch: int = 64,
     ) -> None:
@@ -162,6 +165,7 @@ class NetworkSource:
                 mend="Give the cache of 8-bit images.",
             )
         self._images, self._extract, self._device, self._batch = images, extract, device, batch
+        self._order = np.arange(shape[0]) if order is None else order
         first = self._made(np.zeros(1, dtype=np.intp))
         if first.ndim != 4:
             raise ShapeError(
@@ -174,7 +178,7 @@ class NetworkSource:
     @property
     def n(self) -> int:
         """Return the number of stimuli."""
-        return int(self._images.shape[0])
+        return len(self._order)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -195,10 +199,11 @@ class NetworkSource:
 
     @torch.no_grad()
     def _made(self, index: Index) -> torch.Tensor:
+        rows = self._order[index]
         if isinstance(self._images, np.ndarray):
-            shown = self._images[index]
+            shown = self._images[rows]
         else:
-            shown = np.stack([np.asarray(self._images[int(k)]) for k in index])
+            shown = np.stack([np.asarray(self._images[int(k)]) for k in rows])
         return self._extract(torch.tensor(shown, device=self._device))
 
 

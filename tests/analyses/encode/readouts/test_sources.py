@@ -65,6 +65,9 @@ def test_a_network_makes_what_an_array_holds(rng):
     index = np.array([8, 1, 2, 0, 5])
     np.testing.assert_allclose(source.rows(index), kept[index], atol=1e-5)
     assert not source.rows(index).requires_grad
+    some = NetworkSource(images, extract, order=np.array([7, 2, 4]))
+    assert some.n == 3
+    np.testing.assert_allclose(some.rows(np.array([2, 0])), kept[[4, 7]], atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(30, 3), (30, 3, 4), (0, 3, 4, 5), (2, 3, 0, 5)])
