@@ -30,7 +30,13 @@ N_COMPARED = 200  # voxels
 
 
 def fitted(split: Split) -> NDArray[np.float32]:
-    """Predict each image from the half that does not hold it."""
+    """Predict each image from the half that does not hold it.
+
+    Raises
+    ------
+    ArithmeticError
+        If an image is not predicted.
+    """
     n = len(split.gram)
     folds = by_stimulus([f"{k:05}" for k in range(n)], 2, np.random.default_rng(1))
     made = fit_layer(

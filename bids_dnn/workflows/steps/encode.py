@@ -94,7 +94,7 @@ def values_of(
     if not (needs_all or needs_maps):
         return []
     made = read_json(index)
-    network = told["networks"][made["name"]]
+    network = told["networks"].get(made["name"], {})
     if made["is_anew"] and not network["network"].startswith(READY):
         return shown_maps(network, shown, device)
     return load_features(index, maps_only=not needs_all)
