@@ -156,32 +156,25 @@ def identify(
             f"needs {FEWEST_UNITS}.",
             mend="Take a larger region, or choose more units (encode.units in analysis.toml).",
         )
-    n = len(truth)
-    parts = []
-    single = []  # p of each fold
-    counts = []  # units of its patterns
     rng = np.random.default_rng([seed, 6])
-    for f, (tested, taught) in enumerate(_sets(n, folds)):
+    parts: list[tuple[Rows, Rows, Rows, Array, Rows]] = []
+    single: list[float] = []  # p of each fold
+    counts: list[int] = []  # units of its patterns
+    for f, (tested, taught) in enumerate(_sets(len(truth), folds)):
         lesson = None if taught is None else lesson_of(truth, teaching, f)[taught]
         own_units = units if chosen is None else units[chosen[f, units]]
         counts.append(len(own_units))
         r = _correlations(truth[tested], guess[tested], own_units, lesson)
-        better, tied, z = _standing(r)
-        parts.append((tested, better, tied, z, np.full(len(tested), len(tested))))
-        null = _null(r, n_permutations, rng)
-        rank = float(_normalized(better, tied, len(tested)).mean())
-        single.append(permutation_p(rank, null, enumerated=False))
-    order = np.argsort(np.concatenate([part[0] for part in parts]))
-    better, tied, z, count = (
-        np.concatenate([part[k] for part in parts])[order] for k in (1, 2, 3, 4)
-    )
+        parts.append((tested, *_standing(r), np.full(len(tested), len(tested))))
+        single.append(_fold_p(r, parts[-1], n_permutations, rng))
+    rows, better, tied, z, count = _in_order(parts)
     normalized = _normalized(better, tied, count)
     tops = np.asarray(top, dtype=np.intp)
     hits = np.clip((tops - better[:, None]) / (tied[:, None] + 1), 0, 1)  # (n_images, n_top)
     low, high = _wilson(hits.mean(axis=0), len(hits))
     rank_low, rank_high = _bootstrap(normalized, np.random.default_rng([seed, 5]))
     return Identification(
-        rows=np.sort(np.concatenate([part[0] for part in parts])),
+        rows=rows,
         n_candidates=count,
         better=better,
         tied=tied,
@@ -198,6 +191,27 @@ def identify(
         p=float(average_p(np.array(single)[:, None])[0]),
         n_units=int(np.median(counts)),
     )
+
+
+def _fold_p(
+    r: Array,
+    part: tuple[Rows, Rows, Rows, Array, Rows],
+    n_permutations: int,
+    rng: np.random.Generator,
+) -> float:
+    """Test the mean normalized rank of one fold, predictions exchanged among its images."""
+    _, better, tied, _, count = part
+    rank = float(_normalized(better, tied, count).mean())
+    return permutation_p(rank, _null(r, n_permutations, rng), enumerated=False)
+
+
+def _in_order(
+    parts: Sequence[tuple[Rows, Rows, Rows, Array, Rows]],
+) -> tuple[Rows, Rows, Rows, Array, Rows]:
+    """Join what folds found, in the order of images."""
+    rows, better, tied, z, count = (np.concatenate(one) for one in zip(*parts, strict=True))
+    order = np.argsort(rows)
+    return rows[order], better[order], tied[order], z[order], count[order]
 
 
 def _check(truth: Values, guess: Values, *, top: Sequence[int], n_permutations: int) -> None:
