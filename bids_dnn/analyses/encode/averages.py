@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.model import Extras
+from bids_dnn.analyses.encode.patterns import evenly
 from bids_dnn.containers.pictures import GreyPictures
 from bids_dnn.containers.result import RowArrays
 from bids_dnn.errors import MissingInputError
@@ -67,7 +68,7 @@ def averages_of(data: Data, pictures: GreyPictures) -> Extras:
         )
     shown = pictures.values[[place[name] for name in names]]
     told, tables = data.truth[trained], []
-    chosen = [(region.name, _evenly(columns)) for region, columns in data.regions]
+    chosen = [(region.name, evenly(columns, MOST_UNITS)) for region, columns in data.regions]
     made = triggered_average(shown, told[:, np.concatenate([own for _, own in chosen])])
     for region, own in chosen:
         rows = {"unit": data.units[own], "n_images": np.isfinite(told[:, own]).sum(axis=0)}
@@ -83,12 +84,6 @@ def averages_of(data: Data, pictures: GreyPictures) -> Extras:
     return Extras(
         tables={NAME: table}, columns={NAME: COLUMNS}, arrays={NAME: RowArrays(values, WORDS)}
     )
-
-
-def _evenly(columns: NDArray[np.intp]) -> NDArray[np.intp]:
-    n = min(len(columns), MOST_UNITS)
-    taken: NDArray[np.intp] = columns[np.linspace(0, len(columns) - 1, n).round().astype(int)]
-    return taken
 
 
 def _or_nan(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 Maps = FeatureValues | ShownMaps
 VALIDATION = 0.1  # share of the training images on which penalties are chosen
 LEAST = 4  # of them, or more of few images
-FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
 FROM = "from the center of the upper left pixel of the picture that the network sees, pixels"
 FIELDS = {
     "unit": "Number of the unit among the columns of the responses",
@@ -132,7 +131,7 @@ def _source(task: Task, maps: Maps) -> FeatureSource:
 
 def _fields(task: Task, maps: Maps, space: Array) -> pd.DataFrame:
     """Return the field of each unit: place, size, and how well a Gaussian describes it."""
-    from bids_dnn.analyses.encode.readouts.fields import fit_fields
+    from bids_dnn.analyses.encode.readouts.fields import FEWEST_CELLS, fit_fields
 
     n = task.data.n_units
     names = ["x", "y", "size", "r2", "x_px", "y_px", "size_px"]

@@ -47,7 +47,7 @@ class Patterns:
     _best: dict[tuple[int, str], _Best] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rows = _evenly(np.flatnonzero(self.data.tested()), N_IMAGES)
+        self._rows = evenly(np.flatnonzero(self.data.tested()), N_IMAGES)
 
     def offer(self, model: Model, place: int, columns: Columns, score: float) -> None:
         """Keep a model's predictions of a region where it is better than those before.
@@ -65,7 +65,7 @@ class Patterns:
         best = self._best.get((place, model.estimator))
         if not np.isfinite(score) or (best is not None and best.score >= score):
             return
-        columns = _evenly(columns, N_UNITS)
+        columns = evenly(columns, N_UNITS)
         truth = self._standard(self.data.truth, model.columns[columns])
         told = model.guess[np.ix_(self.data.tested(), columns)].astype(np.float64)
         here = model.guess[np.ix_(self._rows, columns)] - told.mean(axis=0)
@@ -85,7 +85,7 @@ class Patterns:
         data = self.data
         for (place, estimator), best in sorted(self._best.items(), key=lambda one: one[0][0]):
             region, own = data.regions[place]
-            columns = _evenly(own, N_UNITS)
+            columns = evenly(own, N_UNITS)
             measured = self._measured(columns)
             n_images, n_units = measured.shape
             made.append(
@@ -114,8 +114,14 @@ class Patterns:
         )
 
 
-def _evenly(places: Columns, most: int) -> Columns:
-    """Return at most so many of some places, from the first to the last."""
+def evenly(places: Columns, most: int) -> Columns:
+    """Return at most so many of some places, from the first to the last.
+
+    Examples
+    --------
+    >>> evenly(np.arange(10), 4)
+    array([0, 3, 6, 9])
+    """
     if len(places) <= most:
         return places
-    return places[np.linspace(0, len(places) - 1, most).astype(np.intp)]
+    return places[np.linspace(0, len(places) - 1, most).round().astype(np.intp)]

@@ -14,7 +14,7 @@ from bids_dnn.errors import ConfigError, ShapeError
 Array = NDArray[np.float64]
 FLAT = 1e-6  # of the largest value: a map whose values lie closer has no field
 LEAST_SD = 0.3  # cells; a smaller Gaussian is seen by one cell alone
-FEWEST_CELLS = 3  # on a side
+FEWEST_CELLS = 3  # on a side of a map: of fewer no field can be told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
