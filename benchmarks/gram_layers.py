@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -73,39 +76,48 @@ def whole(n: int, device: str) -> int:
 
 
 def products_s(n: int, widths: Mapping[str, int]) -> float:
-    """Estimate the seconds of the matrix products, from one tile that is at hand.
+    """Measure the seconds of the matrix products alone, with tiles that are at hand.
 
-    Of two ways to multiply a tile with itself the faster one counts: numpy's ``A @ A.T`` with
-    all threads (BLAS's syrk), and the products of groups as they are used.
+    As many products of a tile with itself are made as the layers have tiles, since a burst of a
+    few is faster than a processor stays. Of two ways to make them the faster one counts: numpy's
+    ``A @ A.T`` with all threads (BLAS's syrk), and the products of groups as they are used.
     """
-    total = 0.0
-    speeds: dict[tuple[int, int], float] = {}
+    n_tiles: Counter[Grid] = Counter()
+    columns: Counter[Grid] = Counter()
     for p in widths.values():
         grid = make_grid((n,), p)
-        width = min(grid.tile, p)
-        if (grid.group, width) not in speeds:
-            speeds[grid.group, width] = _tile_s(grid, width)
-        total += speeds[grid.group, width] * p / width
-    return total
+        shape = replace(grid, p=min(grid.tile, p))
+        n_tiles[shape] += -(-p // shape.p)
+        columns[shape] += p
+    return sum(
+        _tiles_s(shape, count) * columns[shape] / (count * shape.p)
+        for shape, count in n_tiles.items()
+    )
 
 
-def _tile_s(grid: Grid, width: int) -> float:
-    tile = np.random.default_rng(0).normal(size=(grid.n_rows, width))
+def _tiles_s(grid: Grid, count: int) -> float:
+    tile = np.random.default_rng(0).normal(size=(grid.n_rows, grid.p))
     rows = tile[: grid.parts[0]]
 
-    def by_groups() -> None:
+    def by_groups(count: int) -> None:
+        calls = (
+            (None, partial(product, tile[grid.rows(i)], tile[grid.rows(j)]))
+            for _ in range(count)
+            for i, j in grid.pairs()
+        )
         with threads_of_blas() as pool:
-            calls = (
-                (None, partial(product, tile[grid.rows(i)], tile[grid.rows(j)]))
-                for i, j in grid.pairs()
-            )
             for _ in pool.in_order(calls):
                 pass
 
-    def by_numpy() -> None:
-        rows @ rows.T
+    def by_numpy(count: int) -> None:
+        for _ in range(count):
+            rows @ rows.T
 
-    return min(time_both(by_groups, by_numpy, n_repeats=3))
+    groups_s, numpy_s = time_both(partial(by_groups, 1), partial(by_numpy, 1), n_repeats=3)
+    best = by_groups if groups_s < numpy_s else by_numpy
+    start = perf_counter()
+    best(count)
+    return perf_counter() - start
 
 
 def run(size: Size, device: Device) -> list[Row]:

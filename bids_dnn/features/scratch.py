@@ -21,13 +21,15 @@ from bids_dnn.errors import OutputError, ShapeError, UnreadableError
 
 Array = NDArray[np.float32]
 WRITERS = 4
+MOST_PIECES = 512  # of one call; systems take 1024
 
 
 class Scratch:
     """One layer's features in a file that has no name, so that nothing can leave it behind.
 
     The file holds one tile of columns after the other, each with all rows. A tile is read in
-    one piece, and a batch of rows is written in pieces of one tile's width.
+    one piece, and a batch of rows is written in pieces of one tile's width, without being
+    copied before.
 
     Parameters
     ----------
@@ -74,14 +76,24 @@ class Scratch:
         OutputError
             If the disk is full.
         """
+        whole = np.ascontiguousarray(rows)
         with _explained(self.folder):
-            for first in range(0, self.p, self.tile):
-                piece = np.ascontiguousarray(rows[:, first : first + self.tile])
-                offset = 4 * (self.n * first + start * piece.shape[1])
-                left = piece.reshape(-1).view(np.uint8).data
-                while left:
-                    done = os.pwrite(self._file.fileno(), left, offset)
-                    left, offset = left[done:], offset + done
+            for first in range(0, len(whole), MOST_PIECES):
+                some = whole[first : first + MOST_PIECES]
+                for left in range(0, self.p, self.tile):
+                    pieces = [row[left : left + self.tile].data for row in some]
+                    offset = 4 * self.n * left + (start + first) * pieces[0].nbytes
+                    self._write(pieces, offset)
+
+    def _write(self, pieces: Sequence[memoryview], offset: int) -> None:
+        done = os.pwritev(self._file.fileno(), pieces, offset)
+        if done == len(pieces) * pieces[0].nbytes:
+            return
+        left = memoryview(b"".join(pieces))[done:]
+        while left:
+            offset += done
+            done = os.pwrite(self._file.fileno(), left, offset)
+            left = left[done:]
 
     def columns(self, start: int, stop: int) -> Array:
         """Return the columns of one tile, (n, stop - start), until the next ones are read.

@@ -80,15 +80,20 @@ def normalized(pictures: torch.Tensor, card: Card) -> torch.Tensor:
         On the device of `pictures`; channels-last in memory on a GPU, contiguous on the CPU.
     """
     device = pictures.device
+    on_cuda = device.type == "cuda"
 
     def fixed(*values: float) -> torch.Tensor:  # a tensor, as CUDA multiplies by 1 / a number
-        return torch.tensor(values, dtype=torch.float32).to(device, non_blocking=True)
+        made = torch.tensor(values, dtype=torch.float32).to(device, non_blocking=True)
+        return made[:, None, None]
 
-    unit = pictures
+    inputs = pictures.permute(0, 3, 1, 2).to(
+        torch.float32,
+        copy=True,
+        memory_format=torch.preserve_format if on_cuda else torch.contiguous_format,
+    )
     if pictures.dtype == torch.uint8:
-        unit = pictures.to(torch.float32).div_(fixed(255.0))
-    inputs = unit.sub(fixed(*card.mean)).div_(fixed(*card.sd)).permute(0, 3, 1, 2)
-    return inputs if device.type == "cuda" else inputs.contiguous()
+        inputs.div_(fixed(255.0))
+    return inputs.sub_(fixed(*card.mean)).div_(fixed(*card.sd))
 
 
 def stacked(pictures: Sequence[Picture], *, is_pinned: bool = False) -> torch.Tensor:

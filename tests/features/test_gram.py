@@ -237,7 +237,7 @@ def test_a_disk_that_fills_is_told_and_the_scratch_is_gone(rng, tmp_path, monkey
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return len(data)
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     with pytest.raises(OutputError, match=r"No space left.* Free some space"):
         grams_of(FakePasses(features(rng, 75, WIDTHS)), plan=plan(), scratch=tmp_path)
     assert list(tmp_path.iterdir()) == []

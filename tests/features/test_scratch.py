@@ -41,6 +41,7 @@ def test_a_write_that_is_cut_short_goes_on(rng, tmp_path, monkeypatch):
     x = rng.normal(size=(5, 40)).astype(np.float32)
     write, read = os.pwrite, os.preadv
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: write(fd, bytes(data)[:13], at))
+    monkeypatch.setattr(os, "pwritev", lambda fd, some, at: write(fd, bytes(some[0])[:7], at))
     monkeypatch.setattr(os, "preadv", lambda fd, data, at: read(fd, [data[0][:11]], at))
     with Scratch(tmp_path, n=5, p=40, tile=16) as made:
         made.write(0, x)
@@ -79,7 +80,7 @@ def test_an_error_of_the_last_write_is_told_too(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     passes = FakePasses({"a": np.ones((3, 4), dtype=np.float32)}, batch_size=3)
     given = {"n": 3, "tiles": {"a": 4}, "folder": tmp_path}
     with (
