@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
@@ -18,15 +15,16 @@ from benchmarks.shown import bare_forward, network_of, pictures_of
 from bids_dnn.features.extract import Options, extract_features, passes_of
 from bids_dnn.features.gram import LayerGram, Passes, grams_of, plan_grams
 from bids_dnn.features.probe import probe
-from bids_dnn.features.products import Grid, make_grid, product, threads_of_blas
+from bids_dnn.features.products import Array, Grid, make_grid, product, threads_of_blas
 from bids_dnn.features.scratch import free_disk
 
 NAME = "alexnet"
 SIZES = {"small": 96, "full": 1750}  # pictures
-REPEATS = {"small": 3, "full": 1}
+REPEATS = {"small": 3, "full": 2}
 BATCH = 32
 MEMORY = 2.0  # GB above the network's own
 TARGET = 1 / 1.3
+Multiply = Callable[[Grid, Array], None]
 CHECKED = 24  # pictures of which the direct product is made
 SCRATCH = "bids_dnn.bench."
 
@@ -75,49 +73,46 @@ def whole(n: int, device: str) -> int:
     return len(by_disk(passes_over(n, device)))
 
 
-def products_s(n: int, widths: Mapping[str, int]) -> float:
-    """Measure the seconds of the matrix products alone, with tiles that are at hand.
+def products_alone(n: int, widths: Mapping[str, int]) -> Callable[[], None]:
+    """Return what makes all matrix products from tiles that are at hand, and adds nothing up.
 
-    As many products of a tile with itself are made as the layers have tiles, since a burst of a
-    few is faster than a processor stays. Of two ways to make them the faster one counts: numpy's
-    ``A @ A.T`` with all threads (BLAS's syrk), and the products of groups as they are used.
+    Of two ways to multiply a tile with itself it takes the faster one: numpy's ``A @ A.T`` with
+    all threads (BLAS's syrk), or the products of groups as they are used.
     """
-    n_tiles: Counter[Grid] = Counter()
-    columns: Counter[Grid] = Counter()
-    for p in widths.values():
-        grid = make_grid((n,), p)
-        shape = replace(grid, p=min(grid.tile, p))
-        n_tiles[shape] += -(-p // shape.p)
-        columns[shape] += p
-    return sum(
-        _tiles_s(shape, count) * columns[shape] / (count * shape.p)
-        for shape, count in n_tiles.items()
+    grids = [make_grid((n,), p) for p in widths.values()]
+    tiles = {
+        (grid.n_rows, grid.tile): np.random.default_rng(0).normal(size=(grid.n_rows, grid.tile))
+        for grid in grids
+    }
+
+    def multiply_all(multiply: Multiply) -> None:
+        for grid in grids:
+            whole = tiles[grid.n_rows, grid.tile]
+            for start, stop in grid.tiles():
+                multiply(grid, whole[:, : stop - start])
+
+    groups_s, numpy_s = time_both(
+        partial(by_groups, grids[0], tiles[grids[0].n_rows, grids[0].tile]),
+        partial(by_numpy, grids[0], tiles[grids[0].n_rows, grids[0].tile]),
+        n_repeats=3,
     )
+    return partial(multiply_all, by_groups if groups_s < numpy_s else by_numpy)
 
 
-def _tiles_s(grid: Grid, count: int) -> float:
-    tile = np.random.default_rng(0).normal(size=(grid.n_rows, grid.p))
+def by_groups(grid: Grid, tile: Array) -> None:
+    """Multiply a tile with itself, group by group, each on one thread."""
+    calls = (
+        (None, partial(product, tile[grid.rows(i)], tile[grid.rows(j)])) for i, j in grid.pairs()
+    )
+    with threads_of_blas() as pool:
+        for _ in pool.in_order(calls):
+            pass
+
+
+def by_numpy(grid: Grid, tile: Array) -> None:
+    """Multiply the filled rows of a tile with themselves in one call, on all threads."""
     rows = tile[: grid.parts[0]]
-
-    def by_groups(count: int) -> None:
-        calls = (
-            (None, partial(product, tile[grid.rows(i)], tile[grid.rows(j)]))
-            for _ in range(count)
-            for i, j in grid.pairs()
-        )
-        with threads_of_blas() as pool:
-            for _ in pool.in_order(calls):
-                pass
-
-    def by_numpy(count: int) -> None:
-        for _ in range(count):
-            rows @ rows.T
-
-    groups_s, numpy_s = time_both(partial(by_groups, 1), partial(by_numpy, 1), n_repeats=3)
-    best = by_groups if groups_s < numpy_s else by_numpy
-    start = perf_counter()
-    best(count)
-    return perf_counter() - start
+    rows @ rows.T
 
 
 def run(size: Size, device: Device) -> list[Row]:
@@ -125,9 +120,13 @@ def run(size: Size, device: Device) -> list[Row]:
     n = SIZES[size]
     check(device)
     passes, network = passes_over(n, device), network_of(NAME)
-    forward = partial(bare_forward, network, n=n, batch_size=BATCH, device=device)
-    ours_s, forward_s = time_both(partial(by_disk, passes), forward, n_repeats=REPEATS[size])
-    peer_s = forward_s + products_s(n, passes.widths)
+    products = products_alone(n, passes.widths)
+
+    def peer() -> None:
+        bare_forward(network, n=n, batch_size=BATCH, device=device)
+        products()
+
+    ours_s, peer_s = time_both(partial(by_disk, passes), peer, n_repeats=REPEATS[size])
     _, own = peak_of("benchmarks.gram_layers:forward_alone", n=n, device=device)
     _, peak = peak_of("benchmarks.gram_layers:whole", n=n, device=device)
     name = f"gram_layers[{len(passes.widths)}-layers,{n}"
