@@ -14,8 +14,9 @@ from benchmarks.peak import peak_of
 from benchmarks.shown import bare_forward, network_of, pictures_of
 from bids_dnn.features.extract import Options, extract_features, passes_of
 from bids_dnn.features.gram import LayerGram, Passes, grams_of, plan_grams
+from bids_dnn.features.grid import Array, Grid, make_grid
 from bids_dnn.features.probe import probe
-from bids_dnn.features.products import Array, Grid, make_grid, product, threads_of_blas
+from bids_dnn.features.products import product, threads_of_blas
 from bids_dnn.features.scratch import free_disk
 
 NAME = "alexnet"

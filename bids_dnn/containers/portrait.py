@@ -56,7 +56,8 @@ class NetworkFacts:
     weights, weights_sha256
         File, or ``random`` with the seed, and the hash of the tensors.
     size_px, resize, interpolation, mean, sd
-        Of the input, as on the card; 0 and "" where nothing was resized.
+        Of the input, as on the card; 0 and "" where nothing was resized. `resize` is "" where a
+        transform makes the square of the network's size in its place.
     license, reference, doi
         Of the weights and the paper; "" where not known.
     layers

@@ -66,9 +66,12 @@ def write_portrait(
         frame = pd.DataFrame(
             [(name, *told) for name, told in portrait.labels.items()], columns=[*LABEL_COLUMNS]
         )
-        said = describe(frame, LABEL_COLUMNS) | {"Network": portrait.facts.name} | further
+        said = describe(frame, LABEL_COLUMNS) | {
+            "Network": portrait.facts.name,
+            "WeightsSHA256": portrait.facts.weights_sha256,
+        }
         written += [write_text(table, table_text(frame))]
-        written += [write_json(names.sidecar_of(table), said)]
+        written += [write_json(names.sidecar_of(table), said | further)]
     else:
         for left in (table, names.sidecar_of(table)):
             left.unlink(missing_ok=True)

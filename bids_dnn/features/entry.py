@@ -163,12 +163,12 @@ def load(entry: Path, kind: Kind) -> tuple[Arrays, dict[str, Any]]:
     import zarr
 
     try:
-        main = zarr.open_array(store=entry / MAIN[kind], mode="r")
+        main = zarr.open_array(store=entry / MAIN[kind], mode="r", zarr_format=3)
         plain: dict[str, Any] = dict(main.attrs)
         expected = plain.pop("sha256", None)
         arrays: Arrays = {}
         for part in sorted(entry.glob("*.zarr")):
-            array = zarr.open_array(store=part, mode="r")
+            array = zarr.open_array(store=part, mode="r", zarr_format=3)
             arrays[part.stem] = np.asarray(array[:], dtype=_type_of(part.stem))
         if _checksum(arrays, plain) != expected:
             raise damaged(entry, "its checksum is another")
@@ -214,7 +214,7 @@ def describe(place: Path, kind: Kind) -> Entry:
     identity: dict[str, str] = {}
     facts: dict[str, str] = {}
     with suppress(*BROKEN):
-        array = open_array(store=place / MAIN[kind], mode="r")
+        array = open_array(store=place / MAIN[kind], mode="r", zarr_format=3)
         told: dict[str, Any] = dict(array.attrs)
         identity = {str(k): str(v) for k, v in told["identity"].items()}
         facts = {

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import ConfigError, NotEnoughDataError, OutputError, ShapeError
+from bids_dnn.features.grid import Array, Sums, make_grid
 from bids_dnn.features.passes import Passes as Passes
-from bids_dnn.features.products import Array, Mask, Sums, make_grid, multiply
+from bids_dnn.features.products import Mask, multiply
 from bids_dnn.features.routes import InMemory, Mode, add_up
 from bids_dnn.files import size_text
 

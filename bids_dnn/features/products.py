@@ -7,8 +7,7 @@ added in their order: so the same features give the same bytes.
 
 from __future__ import annotations
 
-import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,18 +21,12 @@ from threadpoolctl import ThreadpoolController
 
 from bids_dnn.backend import cores
 from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.features.grid import Array, Grid, Sums
 
-Array = NDArray[np.float64]
 Features = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Item = TypeVar("Item")
 Key = TypeVar("Key")
-
-SPEEDS = {256: 65, 128: 55, 64: 45, 32: 36, 16: 25}  # rows of a group: 1e9 operations/s (a Xeon)
-GROUP_BYTES = 256 << 20
-LEAST_OF_WIDE = 64
-TILE_ELEMENTS = 8 << 20
-TILES = (256, 4096)
 
 
 class Columns(Protocol):
@@ -41,128 +34,6 @@ class Columns(Protocol):
 
     def columns(self, start: int, stop: int, /) -> Features:
         """Return columns `start` to `stop`, (n, stop - start)."""
-
-
-@dataclass(slots=True, eq=False)
-class Sums:
-    """What the tiles add up to.
-
-    Parameters
-    ----------
-    products : float64
-        Filled for the pairs of a grid, of its shape.
-    rows : (n_rows,) float64
-        Sum of each row.
-    n_constant : int
-        Columns left out, as they do not vary over the training rows.
-    """
-
-    products: Array
-    rows: Array
-    n_constant: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """How rows and columns are cut, from their numbers alone.
-
-    Parameters
-    ----------
-    parts
-        Rows of each set of stimuli; a set begins with a group of its own.
-    p : int
-        Columns.
-    group : int
-        Rows of a group.
-    tile : int
-        Columns of a tile.
-    """
-
-    parts: tuple[int, ...]
-    p: int
-    group: int
-    tile: int
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """Return the first group of each part, and the number of groups."""
-        groups = [-(-n // self.group) for n in self.parts]
-        return tuple(int(sum(groups[:k])) for k in range(len(groups) + 1))
-
-    @property
-    def n_rows(self) -> int:
-        """Return the number of rows, with those of zeros that fill the last groups."""
-        return self.starts[-1] * self.group
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return the shape of the products: the part with itself, or the first with the second."""
-        rows = [self.group * -(-n // self.group) for n in self.parts]
-        return rows[0], rows[-1]
-
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Give the pairs of groups to be multiplied.
-
-        The first not after the second for one part; for two, one group of each.
-        """
-        is_one, end = len(self.parts) == 1, self.starts[-1]
-        for i in range(self.starts[1]):
-            for j in range(i if is_one else self.starts[1], end):
-                yield i, j
-
-    def target(self, sums: Sums, i: int, j: int) -> Array:
-        """Return where the product of groups `i` and `j` is added, a view (g, g)."""
-        if len(self.parts) > 1:
-            j -= self.starts[1]
-        return sums.products[self.rows(i), self.rows(j)]
-
-    def rows(self, k: int) -> slice:
-        """Return the rows of group `k`."""
-        return slice(k * self.group, (k + 1) * self.group)
-
-    def whole(self, sums: Sums) -> Array:
-        """Return the products of the one part with itself (n, n), symmetric to the bit."""
-        n = self.parts[0]
-        made: Array = sums.products[:n, :n].copy()
-        for start in range(0, n, self.group):
-            stop = start + self.group
-            made[stop:, start:stop] = made[start:stop, stop:].T
-            square = made[start:stop, start:stop]
-            square[:] = np.triu(square) + np.triu(square, 1).T
-        return made
-
-    def tiles(self) -> Iterator[tuple[int, int]]:
-        """Give where each tile begins and ends."""
-        for start in range(0, self.p, self.tile):
-            yield start, min(start + self.tile, self.p)
-
-
-def make_grid(parts: Sequence[int], p: int) -> Grid:
-    """Choose groups and tiles: large enough for speed, small enough for memory.
-
-    Parameters
-    ----------
-    parts
-        Rows of each set of stimuli.
-    p : int
-        Columns.
-
-    Examples
-    --------
-    >>> make_grid((1750,), 9216)
-    Grid(parts=(1750,), p=9216, group=256, tile=4096)
-    """
-    allowed = [g for g in SPEEDS if 4 * g * p <= GROUP_BYTES or g <= LEAST_OF_WIDE]
-
-    def cost(g: int) -> float:
-        return math.prod(-(-n // g) * g for n in (parts[0], parts[-1])) / SPEEDS[g]
-
-    group = min(allowed, key=cost)
-    rows = sum(-(-k // group) * group for k in parts)
-    least, most = TILES
-    return Grid(
-        tuple(parts), p, group, min(max(TILE_ELEMENTS // max(rows, 1) // 64 * 64, least), most)
-    )
 
 
 class Moments:
@@ -237,63 +108,121 @@ def multiply(grid: Grid, sources: Sequence[Columns], trains: Sequence[Mask]) -> 
     NotEnoughDataError
         If a training set has fewer than two rows.
     """
-    made = empty_sums(grid, max(1, len(trains)))
+    ((_, made),) = multiply_each([("", grid, sources)], trains)
+    return made
 
-    spare: deque[Array] = deque()
 
-    def calls() -> Iterator[tuple[tuple[Array, Array | None], Callable[[], Array]]]:
-        last = grid.starts[1] - 1, grid.starts[-1] - 1
-        for which, tile in _ahead(_scaled_tiles(grid, sources, trains, made, spare)):
+def multiply_each(
+    works: Iterable[tuple[str, Grid, Sequence[Columns]]], trains: Sequence[Mask]
+) -> Iterator[tuple[str, list[Sums]]]:
+    """Multiply several layers, one after the other, as `multiply` does.
+
+    Tiles of the next layer are read while the last ones of a layer are multiplied.
+
+    Parameters
+    ----------
+    works
+        Name, grid and sources of each layer; the next one is asked for, in a thread, once all of
+        a layer was read.
+    trains
+        As in `multiply`.
+
+    Yields
+    ------
+    name, sums
+    """
+    spare: Spare = defaultdict(deque)
+
+    def calls() -> Iterator[tuple[Added, Callable[[], Array]]]:
+        for tile in _ahead(_tiles_of(works, trains, spare)):
+            grid, values = tile.grid, tile.values
+            last = grid.starts[1] - 1, grid.starts[-1] - 1
             for i, j in grid.pairs():
-                target = grid.target(made[which], i, j), tile if (i, j) == last else None
-                yield target, partial(product, tile[grid.rows(i)], tile[grid.rows(j)])
+                target = grid.target(tile.sums[tile.which], i, j)
+                call = partial(product, values[grid.rows(i)], values[grid.rows(j)])
+                yield (target, tile if (i, j) == last else None), call
 
     with threads_of_blas() as pool:
         for (target, done), found in pool.in_order(calls()):
             target += found
             if done is not None:
-                spare.append(done)
-    return made
+                if done.values.shape[1] == done.grid.tile:
+                    spare[done.kind].append(done.values)
+                if done.is_last:
+                    yield done.name, done.sums
 
 
-def _scaled_tiles(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tile:
+    """Some columns of a layer, and where their products belong."""
+
+    name: str
+    grid: Grid
+    sums: list[Sums]
+    which: int
+    values: Array
+    is_last: bool
+
+    @property
+    def kind(self) -> Kind:
+        return _kind(self.grid, self.values.shape[1])
+
+
+Kind = tuple[tuple[int, ...], int, int]  # parts, rows of a group, columns
+Spare = defaultdict[Kind, deque[Array]]
+Added = tuple[Array, _Tile | None]
+
+
+def _kind(grid: Grid, width: int) -> Kind:
+    return grid.parts, grid.group, width
+
+
+def _tiles_of(
+    works: Iterable[tuple[str, Grid, Sequence[Columns]]], trains: Sequence[Mask], spare: Spare
+) -> Iterator[_Tile]:
+    for name, grid, sources in works:
+        made = empty_sums(grid, max(1, len(trains)))
+        for start, stop in grid.tiles():
+            for which, values in _scaled(grid, sources, (start, stop), trains, made, spare):
+                is_last = stop == grid.p and which == len(made) - 1
+                yield _Tile(name, grid, made, which, values, is_last)
+
+
+def _scaled(
     grid: Grid,
     sources: Sequence[Columns],
+    ends: tuple[int, int],
     trains: Sequence[Mask],
     made: Sequence[Sums],
-    spare: deque[Array],
+    spare: Spare,
 ) -> Iterator[tuple[int, Array]]:
-    """Give each tile (n_rows, w), once for each Gram matrix, and add up its rows.
+    """Give a tile (n_rows, w), once for each Gram matrix, and add up its rows.
 
     A tile that was multiplied comes back through `spare`, and is filled anew.
     """
-    for start, stop in grid.tiles():
-        tile = _blank(grid, stop - start, spare)
-        for first, n, source in zip(grid.starts, grid.parts, sources, strict=False):
-            tile[first * grid.group :][:n] = source.columns(start, stop)
-        if not trains:
-            made[0].rows += tile.sum(axis=1)
-            yield 0, tile
-        for which, train in enumerate(trains):
-            moments = Moments()
-            for i in range(0, grid.parts[0], grid.group):
-                moments.add(tile[i : i + grid.group][: grid.parts[0] - i][train[i:][: grid.group]])
-            weights = moments.inverse()
-            made[which].n_constant += int((weights == 0).sum())
-            scaled = np.multiply(tile, weights, out=_blank(grid, stop - start, spare))
-            made[which].rows += scaled.sum(axis=1)
-            yield which, scaled
-        if trains:
-            spare.append(tile)
+    tile = _blank(grid, ends[1] - ends[0], spare)
+    for first, n, source in zip(grid.starts, grid.parts, sources, strict=False):
+        tile[first * grid.group :][:n] = source.columns(*ends)
+    if not trains:
+        made[0].rows += tile.sum(axis=1)
+        yield 0, tile
+    for which, train in enumerate(trains):
+        moments = Moments()
+        for i in range(0, grid.parts[0], grid.group):
+            moments.add(tile[i : i + grid.group][: grid.parts[0] - i][train[i:][: grid.group]])
+        weights = moments.inverse()
+        made[which].n_constant += int((weights == 0).sum())
+        scaled = np.multiply(tile, weights, out=_blank(grid, tile.shape[1], spare))
+        made[which].rows += scaled.sum(axis=1)
+        yield which, scaled
+    if trains:
+        spare[_kind(grid, tile.shape[1])].append(tile)
 
 
-def _blank(grid: Grid, width: int, spare: deque[Array]) -> Array:
+def _blank(grid: Grid, width: int, spare: Spare) -> Array:
     """Return a tile (n_rows, width) of which the rows that no stimulus fills are zero."""
-    while spare:
-        tile = spare.popleft()
-        if tile.shape[1] == width:
-            return tile
-    return np.zeros((grid.n_rows, width))
+    tiles = spare[_kind(grid, width)]
+    return tiles.popleft() if tiles else np.zeros((grid.n_rows, width))
 
 
 def product(a: Array, b: Array) -> Array:

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import ShapeError
+from bids_dnn.features.grid import Array, Grid, Sums
 from bids_dnn.features.passes import Passes
 from bids_dnn.features.products import (
-    Array,
     Features,
-    Grid,
     Mask,
     Moments,
     Pool,
-    Sums,
     empty_sums,
     product,
     threads_of_blas,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from bids_dnn.features.grid import Grid, Sums, make_grid
 from bids_dnn.features.passes import Passes, steadily
-from bids_dnn.features.products import Features, Grid, Mask, Sums, make_grid, multiply
+from bids_dnn.features.products import Features, Mask, multiply_each
 from bids_dnn.features.resident import recompute
-from bids_dnn.features.scratch import numbered, spooled
+from bids_dnn.features.scratch import Scratch, numbered, spooled
 
 Mode = Literal["disk", "recompute"]
 
@@ -80,10 +81,8 @@ def add_up(
         return steadily(partial(_by_disk, both, grids, scratch, trains))
     if block >= first.n and second is None:
         held = steadily(partial(_collect, first))
-        return {
-            layer: multiply(grid, (InMemory(held.pop(layer)),), trains)
-            for layer, grid in grids.items()
-        }
+        works = ((layer, grid, (InMemory(held.pop(layer)),)) for layer, grid in grids.items())
+        return dict(multiply_each(works, trains))
     again = partial(recompute, first, second, grids=grids, block=block, trains=trains)
     return steadily(again)
 
@@ -92,17 +91,20 @@ def _by_disk(
     both: Sequence[Passes], grids: Mapping[str, Grid], scratch: Path, trains: Sequence[Mask]
 ) -> dict[str, list[Sums]]:
     tiles = {layer: grid.tile for layer, grid in grids.items()}
-    made = {}
     with ExitStack() as stack:
         spools = [
             stack.enter_context(spooled(one(), one.widths, n=one.n, tiles=tiles, folder=scratch))
             for one in both
         ]
-        for layer, grid in grids.items():
-            made[layer] = multiply(grid, [spool[layer] for spool in spools], trains)
-            for spool in spools:
-                spool[layer].close()
-    return made
+
+        def works() -> Iterator[tuple[str, Grid, list[Scratch]]]:
+            for layer, grid in grids.items():
+                there = [spool[layer] for spool in spools]
+                yield layer, grid, there
+                for one in there:
+                    one.close()
+
+        return dict(multiply_each(works(), trains))
 
 
 def _collect(passes: Passes) -> dict[str, Features]:

@@ -199,12 +199,13 @@ def _examples(portrait: Portrait) -> Picture | None:
     if len(portrait.examples) < 2:
         return None
     steps = list(portrait.examples)[1:]
+    start = "was resized" if portrait.facts.resize else "is in its file"
     return picture(
         _name(portrait, "transforms"),
         lambda theme: figures.draw_examples(portrait.examples, theme=theme),
         alt=f"{portrait.example} before and after each of {counted(len(steps), 'transform')}.",
-        caption=f"Stimulus {portrait.example} as it was resized, and after each transform in "
-        "turn; the network is shown the last one.",
+        caption=f"Stimulus {portrait.example} as it {start}, and after each transform in turn; "
+        "the network is shown the last one.",
     )
 
 

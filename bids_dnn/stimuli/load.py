@@ -16,8 +16,7 @@ from PIL.ImageFile import ImageFile
 
 from bids_dnn.errors import BidsDnnError, MissingInputError, UnreadableError, nearest
 from bids_dnn.stimuli.resize import MID_GREY, square
-from bids_dnn.stimuli.transform import Transform, transformed
-from bids_dnn.stimuli.transform_names import SPECS
+from bids_dnn.stimuli.transform import Transform, makes_square, transformed
 
 if TYPE_CHECKING:
     from bids_dnn.containers.network import Interpolation, Resize
@@ -119,7 +118,7 @@ class Loader:
     def _first(self) -> tuple[_Rule | None, tuple[Transform, ...]]:
         """Return how the pictures are resized first, on 8 bits, and what is done then."""
         rule = _Rule(resize=self.resize, interpolation=self.interpolation)
-        if not any(SPECS[one.name].makes_square for one in self.transforms):
+        if not makes_square(self.transforms):
             return rule, self.transforms
         first, others = self.transforms[0], self.transforms[1:]
         if first.name == "squash":

@@ -162,6 +162,11 @@ def examples(
     return shown
 
 
+def makes_square(transforms: Sequence[Transform]) -> bool:
+    """Tell whether one of them makes the square of the network's size, in place of its card."""
+    return any(SPECS[one.name].makes_square for one in transforms)
+
+
 def _stages(
     pictures: Pictures,
     transforms: Sequence[Transform],
@@ -173,7 +178,7 @@ def _stages(
 ) -> list[Pictures]:
     """Return the pictures before the first transform and after each."""
     seen = list(pictures)
-    if not any(SPECS[one.name].makes_square for one in transforms):
+    if not makes_square(transforms):
         seen = [_fitted(one, size_px, resize=resize, interpolation=interpolation) for one in seen]
     stages: list[Pictures] = [seen]
     for position, transform in enumerate(transforms):

@@ -213,7 +213,8 @@ def _tables(subject: SubjectPlan) -> dict[str, Path]:
 
 def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:
     label = subject.subject.participant
-    left = [*subject.notes, *map(str, subject.problems)]
+    left = [*told.scene.stimuli.notes, *told.scene.all_names()]
+    left += [*subject.notes, *map(str, subject.problems)]
     stale: list[str] = []
     for job in subject.jobs:
         if why := job.why_left_out():

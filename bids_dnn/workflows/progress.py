@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bids_dnn.files import json_text, read_json
@@ -34,7 +35,7 @@ class Ticker:
         if now - self._last < EVERY_S and done < total:
             return
         self._last = now
-        told = {"done": done, "total": total, "seconds": now - self._began, "noun": self._noun}
+        told = asdict(Tick(done, total, now - self._began, self._noun))
         aside = self._path.with_suffix(".tmp")
         with suppress(OSError):  # no bar is worth a failure
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,27 +48,49 @@ class Ticker:
             self._path.unlink(missing_ok=True)
 
 
-def read_tick(path: Path) -> str:
-    """Return how far a step is as a phrase; "" where nothing is told.
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """How far a step is.
+
+    Parameters
+    ----------
+    done, total : int
+    seconds : float
+        Since it began.
+    noun
+        What is counted.
+    """
+
+    done: int
+    total: int
+    seconds: float
+    noun: str
+
+    def text(self) -> str:
+        """Return it as a phrase.
+
+        Examples
+        --------
+        >>> Tick(30, 120, 3.0, "images").text()
+        '30 of 120 images, 10.0 a second, 0:09 left'
+        """
+        rate = self.done / self.seconds if self.seconds > 0 else 0.0
+        left = f", {clock((self.total - self.done) / rate)} left" if rate > 0 else ""
+        return f"{self.done} of {self.total} {self.noun}, {rate:.1f} a second{left}"
+
+
+def read_tick(path: Path) -> Tick | None:
+    """Return how far a step is; None where nothing is told.
 
     Parameters
     ----------
     path
         That of a `Ticker`.
-
-    Examples
-    --------
-    >>> read_tick(Path("nowhere.json"))
-    ''
     """
     try:
-        told = read_json(path)
-    except (OSError, ValueError):
-        return ""
-    done, total, seconds = told["done"], told["total"], told["seconds"]
-    rate = done / seconds if seconds > 0 else 0.0
-    left = f", {clock((total - done) / rate)} left" if rate > 0 else ""
-    return f"{done} of {total} {told['noun']}, {rate:.1f} a second{left}"
+        return Tick(**read_json(path))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def clock(seconds: float) -> str:

@@ -86,6 +86,20 @@ class Scene:
         groups = self._alike()
         return [same_warning(groups)] if groups else []
 
+    def all_names(self) -> list[str]:
+        """Say of each picture with several names which these are, as a report keeps it.
+
+        Raises
+        ------
+        MissingInputError
+            If a file is not there.
+        """
+        return [
+            f"{' = '.join(map(repr, names))}: one picture under several names, which counts as "
+            "one stimulus."
+            for names in self._alike()
+        ]
+
     def _alike(self) -> Sequence[Sequence[str]]:
         """Group the ids of one content; pictures within one array are not told apart here.
 

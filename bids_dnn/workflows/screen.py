@@ -111,7 +111,7 @@ class Bars:
             name: self._progress.add_task(name, total=n, doing="waiting")
             for name, n in totals.items()
         }
-        self._left = dict(totals)
+        self._totals, self._left = dict(totals), dict(totals)
         self._failed: set[str] = set()
         self._began = time.monotonic()
 
@@ -137,10 +137,12 @@ class Bars:
         said = dict.fromkeys(self._ticks, time.monotonic())
         while not self._over.wait(EVERY_S):
             for name, path in self._ticks.items():
-                text = read_tick(path)
-                if not text:
+                tick = read_tick(path)
+                if tick is None:
                     continue
-                self._progress.update(self._tasks[name], doing=text)
+                text = tick.text()
+                steps = self._totals[name] - self._left[name] + tick.done / max(tick.total, 1)
+                self._progress.update(self._tasks[name], completed=steps, doing=text)
                 is_due = time.monotonic() - said[name] > LINE_S
                 if is_due and not self._screen.console.is_terminal:
                     self._screen.say(f"{name}: {text}")
@@ -159,7 +161,8 @@ class Bars:
         self._left[name] -= 1
         self._failed |= {name} if state == "exception" else set()
         said = "failed" if state == "exception" else what
-        self._progress.update(self._tasks[name], advance=1, doing=said)
+        steps = self._totals[name] - self._left[name]
+        self._progress.update(self._tasks[name], completed=steps, doing=said)
         if state == "exception":
             self._screen.say(f"{name}: {what} failed")
         elif self._left[name] == 0 and name not in self._failed:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import gram_layers
-from benchmarks.gram_layers import by_disk, check, products_s, run
+from benchmarks.gram_layers import by_disk, check, products_alone, run
 from tests.factories.networks import small_network
 
 
@@ -38,13 +38,17 @@ def test_other_products_are_refused(monkeypatch):
         check("cpu")
 
 
-def test_a_tile_stands_for_all_columns(monkeypatch):
-    tiles = []
-
-    def tile_s(grid, width):
-        tiles.append((grid.group, width))
-        return 2.0
-
-    monkeypatch.setattr(gram_layers, "_tile_s", tile_s)
-    assert products_s(64, {"a": 8192, "b": 3 * 8192, "c": 100}) == 2 * (2 + 6 + 1)
-    assert tiles == [(64, 4096), (64, 100)]
+@pytest.mark.parametrize("faster", ["by_groups", "by_numpy"])
+def test_the_peer_multiplies_all_columns_in_the_faster_way(monkeypatch, faster):
+    done = {"by_groups": [], "by_numpy": []}
+    for way, calls in done.items():
+        monkeypatch.setattr(
+            gram_layers,
+            way,
+            lambda grid, tile, calls=calls: calls.append((grid.group, tile.shape[1])),
+        )
+    times = (1.0, 2.0) if faster == "by_groups" else (2.0, 1.0)
+    monkeypatch.setattr(gram_layers, "time_both", lambda *_, **__: times)
+    products_alone(64, {"a": 8192, "b": 5000, "c": 100})()
+    assert done.pop(faster) == [(64, 4096), (64, 4096), (64, 4096), (64, 904), (64, 100)]
+    assert not any(done.values())

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bids_dnn.cli.app import main
+from tests.factories.pictures import write_pictures
 from tests.factories.sources import MAKE, write_raw, write_settings
 
 
@@ -15,7 +16,8 @@ def app(tmp_path, undrawn):
     """Run the App in this process, figures blank; returns what it said, or tables.
 
     `more` is TOML; with `analysis` None all that the data allow are run. With `expect` 1 all
-    participants fail but those in `made`, with 2 nothing runs.
+    participants fail but those in `made`, with 2 nothing runs; None = it ends well, and what was
+    said is returned.
     """
 
     def run(bids_dir, *options, analysis, nuisance=(), more="", expect=0, made=(), dry=False):
@@ -32,7 +34,7 @@ def app(tmp_path, undrawn):
         said = CliRunner().invoke(main, args)
         if said.exception is not None and not isinstance(said.exception, SystemExit):
             raise said.exception
-        assert said.exit_code == expect, said.output
+        assert said.exit_code == (expect or 0), said.output
         if dry or expect:
             written = [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()]
             tables = [name for name in written if name.endswith("_scores.tsv")]
@@ -40,7 +42,7 @@ def app(tmp_path, undrawn):
             assert not (written and (dry or expect == 2)), written
             assert "Traceback" not in said.output
             return said.output
-        if analysis is None:
+        if analysis is None or expect is None:
             return said.output
         return {
             path.name.partition("_")[0].removeprefix("sub-"): pd.read_csv(path, sep="\t")
@@ -48,6 +50,12 @@ def app(tmp_path, undrawn):
         }
 
     return run
+
+
+@pytest.fixture
+def tree(tmp_path, rng):
+    """Write responses of ready-made kind `table` to pictures of two categories."""
+    return write_pictures(tmp_path, rng)
 
 
 @pytest.fixture

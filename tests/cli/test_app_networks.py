@@ -10,17 +10,12 @@ from PIL import Image
 
 from bids_dnn.features import store
 from bids_dnn.features.ready import read_ready
+from bids_dnn.files import size_text
 from bids_dnn.workflows.steps import extraction
 from tests.factories.pictures import PICTURES, add_training_pictures, write_pictures
 from tests.factories.sources import check
 
 pytestmark = pytest.mark.whole
-
-
-@pytest.fixture
-def tree(tmp_path, rng):
-    """Responses of ready-made kind `table` to pictures of two categories."""
-    return write_pictures(tmp_path, rng)
 
 
 def rows(tables):
@@ -250,6 +245,7 @@ def test_the_plan_says_how_products_are_made(app, tree):
     more = '[networks.again]\nnetwork = "tiny.py:build"\ngram = "disk"\n'
     said = app(raw, *given, analysis="encode", more=more, dry=True)
     check(said, "layer 0: 144 features", "1 pass over 16 stimuli", "products: disk")
+    check(" ".join(said.split()), f"{size_text(4 * 16 * 144)} of scratch files")
 
 
 def test_recomputed_products_are_those_of_the_disk(app, tree):

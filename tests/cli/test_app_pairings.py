@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 
 from tests.factories.hub import save_clip
-from tests.factories.pictures import PICTURES, add_training_pictures, write_pictures
+from tests.factories.pictures import PICTURES, add_training_pictures
 from tests.factories.sources import check
 
 pytestmark = pytest.mark.whole
-
-
-@pytest.fixture
-def tree(tmp_path, rng):
-    """Responses of ready-made kind `table` to pictures of two categories."""
-    return write_pictures(tmp_path, rng)
 
 
 @pytest.mark.parametrize("dry", [True, False])

@@ -56,9 +56,9 @@ def test_the_same_portrait_gives_the_same_bytes(tmp_path):
 
 
 def test_the_sidecar_tells_what_it_was_made_from(tmp_path):
-    *_, last = write_portrait(make_portrait(), tmp_path, sidecar={FINGERPRINT: "abc"})
+    *_, labels, last = write_portrait(make_portrait(), tmp_path, sidecar={FINGERPRINT: "abc"})
     said = read_json(last)
-    assert said["WeightsSHA256"] == "0123456789abcdef" * 4
+    assert said["WeightsSHA256"] == read_json(labels)["WeightsSHA256"] == "0123456789abcdef" * 4
     assert said["Features"]["features.1"] == {"weights_sha256": "ab", "layer": "features.1"}
     assert said["EffectiveDimensionality"] == {f"features.{i}": 2.0 + i for i in range(3)}
     assert said["Network"]["license"] == "BSD-3-Clause"

@@ -117,13 +117,20 @@ def save_vit(folder, names=("cat", "dog", "tree", "house", "car"), **changes):
     return _save(folder, transformers.ViTForImageClassification, config)
 
 
-def save_git(folder):
+def save_git(folder, *, loudness=1.0):
+    """Save a captioner; where it is loud, what it says depends on what it sees."""
     config = transformers.GitConfig(**TEXT | {"max_position_embeddings": 64}, vision_config=VISION)
     tokenizer = save_tokenizer(folder)
     save_feeding(folder)
     images = transformers.AutoImageProcessor.from_pretrained(folder)
     transformers.GitProcessor(images, tokenizer).save_pretrained(folder)
-    return _save(folder, transformers.GitForCausalLM, config)
+    module = _seeded(lambda: transformers.GitForCausalLM(config)).eval()
+    with torch.no_grad():
+        for value in module.parameters():
+            if value.ndim > 1:
+                value.mul_(loudness)
+    module.save_pretrained(folder)
+    return module
 
 
 def add_tiny_clip(monkeypatch, name="tiny", **changes):

@@ -12,9 +12,9 @@ from bids_dnn.features import batches
 from bids_dnn.features.capture import capture
 from bids_dnn.features.extract import Options, Shown, extract_features, passes_of
 from bids_dnn.features.gram import GramPlan, grams_of
+from bids_dnn.features.grid import make_grid
 from bids_dnn.features.passes import BatchHalvedError
 from bids_dnn.features.probe import probe
-from bids_dnn.features.products import make_grid
 from bids_dnn.features.transfer import OnCpu, normalized, stacked
 from tests.factories.networks import photos, small_network
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bids_dnn.errors import ConfigError, NotEnoughDataError, OutputError, ShapeError
-from bids_dnn.features import products, scratch
+from bids_dnn.features import grid, scratch
 from bids_dnn.features.extract import Options, Shown, passes_of
 from bids_dnn.features.gram import (
     GramPlan,
@@ -31,11 +31,11 @@ GB = 10**9
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch):
     """Cut small arrays as large ones are cut: several groups, several tiles, a rest of each."""
-    monkeypatch.setattr(products, "SPEEDS", {32: 36, 16: 25})
-    monkeypatch.setattr(products, "GROUP_BYTES", 4 * 32 * 700)
-    monkeypatch.setattr(products, "LEAST_OF_WIDE", 16)
-    monkeypatch.setattr(products, "TILES", (64, 192))
-    monkeypatch.setattr(products, "TILE_ELEMENTS", 64 * 300)
+    monkeypatch.setattr(grid, "SPEEDS", {32: 36, 16: 25})
+    monkeypatch.setattr(grid, "GROUP_BYTES", 4 * 32 * 700)
+    monkeypatch.setattr(grid, "LEAST_OF_WIDE", 16)
+    monkeypatch.setattr(grid, "TILES", (64, 192))
+    monkeypatch.setattr(grid, "TILE_ELEMENTS", 64 * 300)
 
 
 def plan(mode="disk", block=0):
@@ -48,7 +48,7 @@ def bytes_of(made):
 
 @pytest.mark.parametrize("tile_elements", [1, 64 * 300, 8 << 20])
 def test_tiles_give_the_direct_product(rng, monkeypatch, tile_elements):
-    monkeypatch.setattr(products, "TILE_ELEMENTS", tile_elements)
+    monkeypatch.setattr(grid, "TILE_ELEMENTS", tile_elements)
     x = rng.normal(size=(9, 501)).astype(np.float32)
     made = gram_of(x)
     np.testing.assert_allclose(made, x.astype(float) @ x.T.astype(float), rtol=1e-11)
@@ -312,6 +312,6 @@ def test_blocks_hold_whole_groups_of_every_layer(monkeypatch):
     monkeypatch.undo()
     widths = {"a": 3_000_000, "b": 400_000, "c": 4096}
     made = plan_grams(3000, widths, free_disk=0, memory=16 * GB)
-    groups = {products.make_grid((3000,), p).group for p in widths.values()}
-    assert groups == {64, 128, 256}
+    groups = {grid.make_grid((3000,), p).group for p in widths.values()}
+    assert groups == {64, 128, 512}
     assert {made.block % group for group in groups} == {0}

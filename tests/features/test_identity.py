@@ -66,6 +66,7 @@ PICTURES = {
 SETTINGS = {
     "device": {"device": "cuda"},
     "precision": {"precision": "bf16"},
+    "precision of a GPU": {"device": "cuda", "precision": "tf32"},
     "batch size that was asked for": {"batch_size": 32},
     "pca": {"reduction": Reduction("pca", n_components=2)},
     "components": {"reduction": Reduction("pca", n_components=3)},

@@ -1,30 +1,11 @@
-"""features.products: how rows and columns are cut, and how columns are scaled."""
+"""features.products: how columns are scaled, and calls of BLAS in threads."""
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bids_dnn.errors import NotEnoughDataError
-from bids_dnn.features.products import SPEEDS, Grid, Moments, make_grid, threads_of_blas
-
-
-@pytest.mark.parametrize("n", [1, 16, 17, 92, 200, 257, 1750, 10_000])
-@pytest.mark.parametrize("p", [1, 1000, 193_600, 401_408, 3_211_264])
-def test_groups_and_tiles_cover_all_and_stay_small(n, p):
-    grid = make_grid((n,), p)
-    assert grid.group in SPEEDS
-    assert grid.group * p * 4 <= 1 << 30
-    assert n <= grid.n_rows <= max(n + 15, 1.4 * n)
-    assert sum(stop - start for start, stop in grid.tiles()) == p
-    assert 8 * grid.n_rows * grid.tile <= max(8 * 256 * grid.n_rows, 64 << 20)
-
-
-def test_pairs_are_each_group_with_itself_and_those_after():
-    assert list(Grid((40,), 10, 16, 64).pairs())[:4] == [(0, 0), (0, 1), (0, 2), (1, 1)]
-    grid = Grid((33, 17), 10, 16, 64)
-    assert grid.starts == (0, 3, 5)
-    assert grid.shape == (48, 32)
-    assert list(grid.pairs()) == [(i, j) for i in range(3) for j in (3, 4)]
+from bids_dnn.features.products import Moments, threads_of_blas
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])

@@ -3,6 +3,7 @@
 import io
 import time
 
+import pytest
 from rich.console import Console
 
 from bids_dnn.files import read_json
@@ -15,7 +16,7 @@ def test_a_tick_says_how_many_how_fast_and_how_long(tmp_path):
     path = tmp_path / "new" / "net.json"
     path.parent.mkdir()
     path.write_text('{"done": 30, "total": 120, "seconds": 3.0, "noun": "images"}')
-    assert read_tick(path) == "30 of 120 images, 10.0 a second, 0:09 left"
+    assert read_tick(path).text() == "30 of 120 images, 10.0 a second, 0:09 left"
 
 
 def test_a_ticker_writes_the_last_one_and_takes_its_file_along(tmp_path):
@@ -25,7 +26,7 @@ def test_a_ticker_writes_the_last_one_and_takes_its_file_along(tmp_path):
     told = read_json(path)
     assert (told["done"], told["total"]) == (5, 5)
     tick.close()
-    assert read_tick(path) == ""
+    assert read_tick(path) is None
 
 
 def test_a_ticker_writes_at_most_twice_a_second(tmp_path):
@@ -35,16 +36,17 @@ def test_a_ticker_writes_at_most_twice_a_second(tmp_path):
     assert read_json(tmp_path / "net.json")["done"] == 1
 
 
-def test_a_file_that_is_cut_short_says_nothing(tmp_path):
-    (tmp_path / "net.json").write_text('{"done": 3')
-    assert read_tick(tmp_path / "net.json") == ""
+@pytest.mark.parametrize("text", ['{"done": 3', '{"done": 3}', "[]"])
+def test_a_file_that_is_cut_short_says_nothing(tmp_path, text):
+    (tmp_path / "net.json").write_text(text)
+    assert read_tick(tmp_path / "net.json") is None
 
 
 def test_a_folder_that_cannot_be_made_is_no_failure(tmp_path):
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "net.json"
     Ticker(path, "images")(1, 1)
-    assert read_tick(path) == ""
+    assert read_tick(path) is None
 
 
 def test_times_of_an_hour_and_more_are_told_in_hours():
@@ -63,3 +65,23 @@ def test_without_a_terminal_long_steps_are_told_in_lines(tmp_path, monkeypatch):
         while not (said := screen.console.file.getvalue()) and time.monotonic() < until:
             time.sleep(0.01)
     assert "features_net: 1 of 4 images, 1.0 a second, 0:03 left" in said
+
+
+def test_a_bar_moves_while_its_step_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(screens, "EVERY_S", 0.01)
+    path = tmp_path / "net.json"
+    path.write_text('{"done": 1, "total": 4, "seconds": 1.0, "noun": "images"}')
+    screen = Screen(0)
+    screen.console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    until = time.monotonic() + 5
+    with screen.bars({"features_net": 2}, {"features_net": path}) as bars:
+        bars.status("run.features_net.first", "end")
+        task = bars._progress.tasks[0]
+        while task.completed != 1.25 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (task.completed, task.total) == (1.25, 2)
+        bars._progress.refresh()
+        path.unlink()
+        bars.status("run.features_net.second", "end")
+        assert task.completed == 2
+    assert "1 of 4 images, 1.0 a second, 0:03 left" in screen.console.file.getvalue()

@@ -36,6 +36,7 @@ def test_one_picture_under_two_names_is_told_and_only_equal_sizes_are_read(tmp_p
     scene = scene_of(tmp_path, contents, analysis)
     assert scene.same() == {"c": "a", "f": "e"}
     assert "'a' = 'c'" in scene.same_notes()[0]
+    assert [text.partition(":")[0] for text in scene.all_names()] == ["'a' = 'c'", "'e' = 'f'"]
     assert {path.rpartition("/")[2] for path in scene.inputs.used()} == {
         *("a0", "b0", "c0"),
         *("e0", "e1", "f0", "f1"),

@@ -31,7 +31,7 @@ from bids_dnn.features.reduce import Reduction, parse_reduction, projected
 from bids_dnn.features.text import captioner, length_warnings
 from bids_dnn.stimuli.captions import sha256_of
 from bids_dnn.stimuli.load import read_rgb
-from bids_dnn.stimuli.transform import examples
+from bids_dnn.stimuli.transform import examples, makes_square
 from bids_dnn.stimuli.transform_parse import parse_transforms
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.resources import MEMORY_SHARE
@@ -356,17 +356,18 @@ def _portray(tower: _Tower, grams: Iterable[FeatureGram], labels: Labels) -> Por
     told, inputs = tower.told, tower.inputs
     example = tower.ids[0]
     seen = {}
+    transforms = parse_transforms(told["transform"])
     if isinstance(inputs, Shown):
         card = tower.network.card
         seen = examples(
             [_picture(Path(path), told["max_pixels"]) for path in told["stimuli"][example]],
-            parse_transforms(told["transform"]),
+            transforms,
             size_px=card.size_px,
             resize=card.resize,
             interpolation=card.interpolation,
             stimulus=example,
         )
-    return portray(
+    made = portray(
         tower.network,
         tower.probed,
         inputs,
@@ -376,6 +377,9 @@ def _portray(tower: _Tower, grams: Iterable[FeatureGram], labels: Labels) -> Por
         example=example,
         examples=seen,
     )
+    if not makes_square(transforms):
+        return made
+    return replace(made, facts=replace(made.facts, resize=""))
 
 
 def _picture(path: Path, max_pixels: int) -> NDArray[np.float32]:
