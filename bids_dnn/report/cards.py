@@ -198,14 +198,15 @@ def _input_text(network: Told) -> str:
         return f"It read the captions of the stimuli{source}."
     if not network.get("size_px"):
         return ""
-    steps = f"transformed by {', then '.join(map(str, network.get('transforms') or ()))}"
-    is_made = network.get("resize") == ""  # one of the transforms makes the square
+    transforms = network.get("transforms") or ()
+    steps = f"transformed by {', then '.join(map(str, transforms))}"
+    is_made = bool(transforms) and not network.get("resize")  # one of them makes the square
     rule = RESIZE.get(str(network.get("resize")), "resized to {size} x {size} pixels")
     rule = f"{steps}, to {{size}} x {{size}} pixels" if is_made else rule
     text = f"Pictures were {rule.format(size=network['size_px'])}"
     if network.get("interpolation"):
         text += f" ({network['interpolation']} interpolation)"
-    if network.get("transforms") and not is_made:
+    if transforms and not is_made:
         text += f", {steps}"
     if norm := norm_text(network.get("mean") or (), network.get("sd") or ()):
         text += f", and normalized by channel ({norm})" if "SD" in norm else f", {norm}"

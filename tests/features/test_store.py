@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import pickle
 import shlex
 import shutil
 import subprocess
@@ -84,47 +83,6 @@ def test_a_damaged_entry_is_found_out_and_replaced(gram, tmp_path, harm):
         store.read_gram(tmp_path, "k")
     store.write_gram(tmp_path, "k", gram)
     np.testing.assert_array_equal(store.read_gram(tmp_path, "k").gram, gram.gram)
-
-
-class Harmful:
-    """What a pickle can do when it is read."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-@pytest.mark.parametrize("part", ["sums", store.ARRAY.removesuffix(".zarr")])
-def test_code_in_an_entry_is_never_run(gram, tmp_path, part):
-    """An older form of zarr knows a filter that unpickles."""
-    place = store.write_gram(tmp_path, "k", gram)
-    folder = place / f"{part}.zarr"
-    if part == "sums":
-        shutil.rmtree(folder)
-        folder.mkdir()
-    told = {
-        "zarr_format": 2,
-        "shape": [1],
-        "chunks": [1],
-        "dtype": "|O",
-        "compressor": None,
-        "fill_value": None,
-        "order": "C",
-        "filters": [{"id": "pickle", "protocol": 5}],
-    }
-    (folder / ".zarray").write_text(json.dumps(told))
-    (folder / "0").write_bytes(pickle.dumps(Harmful(tmp_path / "harm")))
-    (folder / "zarr.json").unlink(missing_ok=True)
-    if part == "sums":
-        with pytest.raises(UnreadableError, match="damaged"):
-            store.read_gram(tmp_path, "k")
-    else:
-        with pytest.raises(MissingInputError):
-            store.read_gram(tmp_path, "k")
-        list(store.entries(tmp_path))
-    assert not (tmp_path / "harm").exists()
 
 
 def test_a_whole_entry_stays(gram, tmp_path):

@@ -35,7 +35,10 @@ def test_the_methods_tell_how_a_network_was_fed():
     [
         ({"resize": "center-crop"}, "cropped to the central square"),
         ({"resize": "pad"}, "padded with mid grey"),
-        ({"resize": ""}, f"then {TRANSFORMS[1]}, to 224 x 224 pixels (bilinear interpolation), and"),
+        (
+            {"resize": ""},
+            f"then {TRANSFORMS[1]}, to 224 x 224 pixels (bilinear interpolation), and",
+        ),
         (
             {"mean": (0, 0, 0), "sd": (1, 1, 1), "transforms": ()},
             "interpolation), left in [0, 1].",
