@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from bids_dnn.workflows.steps.features import load_grams
 from bids_dnn.workflows.steps.kept import load_features
 from bids_dnn.workflows.steps.pictures import grey_pictures
 
-# Runs that data sets name after their split.
+# Runs that data sets name after their split, with a number where there are several.
 RUNS = {"train": "train", "training": "train", "test": "test", "validation": "test"}
+RUN = re.compile(rf"({'|'.join(RUNS)})[-_ ]?\d*")
 
 
 def encode_step(manifest: Path, responses: Path, regions: Path, features: list[Path]) -> Path:
@@ -146,13 +148,14 @@ def split_of(responses: Responses, told: Mapping[str, str]) -> dict[str, str]:
     NotEnoughDataError
         If nothing tells the stimuli apart.
     """
-    shown = responses.samples["stimulus"].fillna("").astype(str)
+    samples = responses.samples
+    shown = samples["stimulus"].fillna("").astype(str)
     known = {name: told[name] for name in set(shown) if told.get(name)}
     if known:
         return known
-    parts = responses.samples["run"].astype(str).map(RUNS)
-    pairs = {(name, part) for name, part in zip(shown, parts, strict=True) if name}
-    pairs = {(name, part) for name, part in pairs if isinstance(part, str)}
+    runs = zip(samples["run"].astype(str), samples["session"].astype(str), strict=True)
+    parts = [part_of(run, session=session) for run, session in runs]
+    pairs = {(name, part) for name, part in zip(shown, parts, strict=True) if name and part}
     both = sorted(name for name, part in pairs if part == "train" and (name, "test") in pairs)
     if both:
         raise LeakageError(
@@ -167,6 +170,33 @@ def split_of(responses: Responses, told: Mapping[str, str]) -> dict[str, str]:
             mend="Add a column split (train or test) to stimuli.tsv, or use folds.",
         )
     return dict(sorted(pairs))
+
+
+def part_of(run: str, *, session: str = "") -> str:
+    """Return which part of a split a run is, as its name says.
+
+    Parameters
+    ----------
+    run
+        Id of the run, which begins with the session where there are sessions (``03xtest01``).
+    session
+        "" = there are none.
+
+    Returns
+    -------
+    part
+        ``train`` or ``test``; "" where the name tells neither.
+
+    Examples
+    --------
+    >>> part_of("test02"), part_of("training"), part_of("retest"), part_of("01")
+    ('test', 'train', '', '')
+    >>> part_of("03xtest01", session="03")
+    'test'
+    """
+    own = run.removeprefix(f"{session}x") if session else run
+    found = RUN.fullmatch(own.casefold())
+    return RUNS[found[1]] if found else ""
 
 
 def check_scaling(
