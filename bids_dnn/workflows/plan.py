@@ -291,6 +291,8 @@ def _settings(scene: Scene, subject: Subject) -> Manifest:
 def _split(scene: Scene) -> dict[str, str]:
     """Return which stimuli train and which test, where the split of the table is asked for.
 
+    "" = the table leaves it open.
+
     Raises
     ------
     LeakageError
@@ -308,7 +310,8 @@ def _split(scene: Scene) -> dict[str, str]:
                 f"{before}; a picture that trains cannot test.",
                 mend="Give both the same split in stimuli.tsv, or leave one of them out.",
             )
-    return {first: part for first, (_, part) in made.items()}
+    known = {first: part for first, (_, part) in made.items()}
+    return {same.get(name, name): "" for name in map(str, told.index)} | known
 
 
 def _job(

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.factories.pictures import PICTURES, write_pictures
 from tests.factories.ready_algonauts import write_algonauts
 from tests.factories.ready_tvsd import norm_mua
 from tests.factories.ready_vim1 import vim1_folder
-from tests.factories.sources import write_raw
+from tests.factories.sources import check, write_raw
 
 pytestmark = pytest.mark.whole
 
@@ -51,3 +52,34 @@ def test_test_images_of_algonauts_are_tested(app, tmp_path, rng, by_split):
     given = ("--responses", f"algonauts={tmp_path / 'algonauts'}", "--roi", "V1=area:V1")
     table = app(raw, *given, *by_split, analysis="encode")["subj01"]
     assert (table["n_stimuli"] == 5).all()
+
+
+def name_runs(tmp_path, runs):
+    """Give the two showings of the pictures in the table of responses other runs."""
+    path = tmp_path / "responses" / "sub-01" / "samples.tsv"
+    table = pd.read_csv(path, sep="\t")
+    table.assign(run=runs).to_csv(path, sep="\t", index=False)
+
+
+def test_a_stimulus_in_training_and_test_runs_is_refused(app, tmp_path, rng, by_split):
+    raw, given = write_pictures(tmp_path, rng)
+    name_runs(tmp_path, ["train"] * len(PICTURES) + ["test"] * len(PICTURES))
+    said = app(raw, *given, *by_split, analysis="encode", expect=1)
+    check(
+        " ".join(said.split()),
+        f"16 stimuli are in training and in test runs, such as '{PICTURES[0]}'",
+        "Give the split of each stimulus in stimuli.tsv",
+    )
+
+
+def test_a_partial_column_is_refused_where_runs_tell_the_rest(app, tmp_path, rng, by_split):
+    raw, given = write_pictures(tmp_path, rng)
+    name_runs(tmp_path, (["train"] * 8 + ["test01"] * 8) * 2)
+    told = raw / "stimuli" / "stimuli.tsv"
+    split = ["train"] * 4 + ["n/a"] * 4 + ["test"] * 8
+    pd.DataFrame({"stimulus_id": PICTURES, "split": split}).to_csv(told, sep="\t", index=False)
+    said = app(raw, *given, *by_split, analysis="encode", expect=1)
+    check(" ".join(said.split()), "tells the split of 12", "leaves 4 open, such as 'face/4.png'")
+    told.unlink()
+    (table,) = app(raw, *given, *by_split, analysis="encode").values()
+    assert (table["n_stimuli"] == 8).all()

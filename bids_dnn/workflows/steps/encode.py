@@ -15,7 +15,7 @@ from bids_dnn.containers.network import READY
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.responses import Responses
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import LeakageError, NotEnoughDataError
+from bids_dnn.errors import ConfigError, LeakageError, NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.anew import shown_maps
@@ -138,11 +138,13 @@ def split_of(responses: Responses, told: Mapping[str, str]) -> dict[str, str]:
     responses
         Whose runs are named after the split in some data sets (TVSD, vim-1, Algonauts).
     told
-        ``train`` or ``test`` of stimuli, as a table says it; where it says nothing of any of
-        them, the names of the runs count.
+        ``train`` or ``test`` of the stimuli of a table, "" where it leaves it open; where it
+        says nothing of any stimulus that was shown, the names of the runs count.
 
     Raises
     ------
+    ConfigError
+        If the table tells the split of some stimuli, and the names of runs that of others.
     LeakageError
         If a stimulus is in both.
     NotEnoughDataError
@@ -151,11 +153,18 @@ def split_of(responses: Responses, told: Mapping[str, str]) -> dict[str, str]:
     samples = responses.samples
     shown = samples["stimulus"].fillna("").astype(str)
     known = {name: told[name] for name in set(shown) if told.get(name)}
-    if known:
-        return known
     runs = zip(samples["run"].astype(str), samples["session"].astype(str), strict=True)
     parts = [part_of(run, session=session) for run, session in runs]
     pairs = {(name, part) for name, part in zip(shown, parts, strict=True) if name and part}
+    if known:
+        if left := sorted({name for name, _ in pairs if name in told} - set(known)):
+            raise ConfigError(
+                f"stimuli.tsv tells the split of {len(known)} stimuli that were shown, and leaves "
+                f"{len(left)} open, such as {left[0]!r}, whose runs are called train or test.",
+                mend="Fill the column split for these too, or leave the column out, so that the "
+                "names of the runs count.",
+            )
+        return known
     both = sorted(name for name, part in pairs if part == "train" and (name, "test") in pairs)
     if both:
         raise LeakageError(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.errors import LeakageError
+from bids_dnn.errors import ConfigError, LeakageError
 from bids_dnn.workflows.steps.encode import part_of, split_of
 from tests.factories.responses import make_responses
 
@@ -52,3 +52,24 @@ def test_stimuli_of_runs_of_another_name_have_no_split():
     assert split_of(shown(train="ab", test="z", localizer="q", rest=[""]), {}) == {
         "a": "train", "b": "train", "z": "test"
     }  # fmt: skip
+
+
+def test_a_stimulus_in_train_and_in_test_runs_is_refused():
+    with pytest.raises(LeakageError, match=r"2 stimuli are in training and in test .*'b'"):
+        split_of(shown(training="abc", test02="bcz"), {})
+
+
+def test_a_table_that_tells_all_stands_over_the_names_of_runs():
+    """Of stimuli that it does not list there is no picture; they are left out in any case."""
+    told = {"a": "test", "b": "train", "y": "train", "z": "test", "other": ""}
+    assert split_of(shown(train="abq", test="yz"), told) == {
+        name: part for name, part in told.items() if part
+    }
+
+
+def test_a_table_that_tells_some_alone_is_refused_where_runs_tell_the_others():
+    told = {"a": "", "b": "", "y": "test", "z": "test"}
+    with pytest.raises(ConfigError, match=r"split of 2 stimuli .* leaves 2 open, such as 'a'"):
+        split_of(shown(train="ab", test="yz"), told)
+    known = {"y": "test", "z": "test"}
+    assert split_of(shown(first="ab", second="yz"), told) == known  # such runs tell nothing
