@@ -21,15 +21,22 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "cadena": {
         "smooth": (1e-3, 10.0),
         "ridge": (1e-3, 10.0),
+        "sparse": (1e-4, 0.1),
         "channels": (1e-4, 0.1),
         "rate": (0.003, 0.1),
     },
     "factorized": {"smooth": (1e-4, 1.0), "sparse": (1e-3, 1.0), "rate": (0.01, 0.1)},
 }
+SPARSE = ("sparse", "channels", "places")  # penalties that make weights zero
+EACH = 4  # one of so many settings goes without such a penalty
 
 
 def draw_settings(kind: str, n: int, rng: np.random.Generator) -> tuple[Setting, ...]:
     """Draw settings of a readout, each number uniform in its logarithm within `RANGES`.
+
+    Each penalty of `SPARSE` is left out (0) of one in `EACH` settings, drawn by itself, so that
+    a unit may choose none: weights that are all in use can be right. Smoothness and squares
+    stay, as small as they may be.
 
     Parameters
     ----------
@@ -50,15 +57,17 @@ def draw_settings(kind: str, n: int, rng: np.random.Generator) -> tuple[Setting,
     3
     """
     form_of(kind)
-    return tuple(
-        Setting(
-            **{
-                name: float(math.exp(rng.uniform(math.log(low), math.log(high))))
-                for name, (low, high) in RANGES[kind].items()
-            }
-        )
+    drawn = [
+        {
+            name: float(math.exp(rng.uniform(math.log(low), math.log(high))))
+            for name, (low, high) in RANGES[kind].items()
+        }
         for _ in range(n)
-    )
+    ]
+    for name in (one for one in SPARSE if one in RANGES[kind]):
+        for k in rng.permutation(n)[: n // EACH]:
+            drawn[k][name] = 0.0
+    return tuple(Setting(**one) for one in drawn)
 
 
 def rungs(n_settings: int, n_epochs: int) -> list[tuple[int, int]]:

@@ -7,8 +7,14 @@ import pytest
 import torch
 
 from bids_dnn.analyses.encode.readouts.descent import columns_of, train
-from bids_dnn.analyses.encode.readouts.forms import FORMS, Setting
-from bids_dnn.analyses.encode.readouts.search import RANGES, draw_settings, halve, leading, rungs
+from bids_dnn.analyses.encode.readouts.forms import FORMS, PENALTIES, Setting
+from bids_dnn.analyses.encode.readouts.search import (
+    RANGES,
+    draw_settings,
+    halve,
+    leading,
+    rungs,
+)
 from bids_dnn.analyses.encode.readouts.start import start
 from bids_dnn.errors import ConfigError
 from tests.factories.feature_maps import planted
@@ -30,11 +36,40 @@ def test_rungs_halve_settings_and_end_with_the_last_epoch(n_settings, n_epochs):
 def test_draws_fill_their_ranges(kind):
     made = draw_settings(kind, 200, np.random.default_rng(0))
     for name, (low, high) in RANGES[kind].items():
-        share = np.log([getattr(one, name) / low for one in made]) / np.log(high / low)
+        values = np.array([getattr(one, name) for one in made])
+        assert (values == 0).sum() == (50 if name in ("sparse", "channels", "places") else 0)
+        used = values[values > 0]
+        share = np.log(used / low) / np.log(high / low)
         assert 0 <= share.min() < 0.05
         assert 0.95 < share.max() <= 1
-        assert abs(share.mean() - 0.5) < 5 / np.sqrt(12 * 200)
+        assert abs(share.mean() - 0.5) < 5 / np.sqrt(12 * len(used))
     assert made == draw_settings(kind, 200, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("bashivan", {"smooth", "ridge", "places"}),
+        ("cadena", {"smooth", "ridge", "sparse", "channels"}),
+        ("factorized", {"smooth", "sparse"}),
+    ],
+)
+def test_the_penalties_that_were_published_are_tried(kind, names):
+    made = draw_settings(kind, 8, np.random.default_rng(0))
+    tried = {name for one in made for name in PENALTIES if getattr(one, name) > 0}
+    assert tried == names
+
+
+def test_sparse_penalties_go_missing_from_some_settings_each_by_itself():
+    made = draw_settings("cadena", 8, np.random.default_rng(0))
+    for name in ("sparse", "channels"):
+        assert [getattr(one, name) > 0 for one in made].count(False) == 2
+    many = draw_settings("cadena", 400, np.random.default_rng(0))
+    assert {(one.sparse > 0, one.channels > 0) for one in many} == {
+        (True, True), (True, False), (False, True), (False, False)
+    }  # fmt: skip
+    (one,) = draw_settings("cadena", 1, np.random.default_rng(0))
+    assert min(one.sparse, one.channels) > 0
 
 
 def test_draws_of_an_unknown_readout_are_refused():
