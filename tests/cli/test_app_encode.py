@@ -54,9 +54,15 @@ def test_all_estimators_stand_beside_each_other(app, tree, tmp_path):
     names = {path.name for path in (out / "func").iterdir()}
     for extra in (
         "Alphas", "Assignment", "Components", "Spaces", "Identification", "Fieldsbashivan",
-        "Fieldscadena", "Fieldsfactorized",
+        "Fieldscadena", "Fieldsfactorized", "Settingsbashivan", "Settingscadena",
+        "Settingsfactorized",
     ):  # fmt: skip
         assert any(f"desc-encode{extra}_scores.tsv" in name for name in names), extra
+    (path,) = (out / "func").glob("*desc-encodeSettingscadena_scores.tsv")
+    settings = pd.read_csv(path, sep="\t")
+    assert (settings[["setting", "sparse", "loss"]] >= 0).all(axis=None)
+    described = json.loads(path.with_suffix(".json").read_text())
+    assert "(L1)" in described["sparse"]["Description"]
     page = (tmp_path / "out" / "sub-01.html").read_text()
     check(
         page,
@@ -169,8 +175,27 @@ def test_penalties_of_the_spectrum_are_told_with_their_edges(app, tree, tmp_path
     steps = 2 * np.log10(table["alpha"])
     np.testing.assert_allclose(steps, steps.round(), atol=1e-4)
     assert (table["n_smallest"] + table["n_largest"] <= table["count"]).all()
+    assert table["n_largest"].sum() > 0  # of noise
     (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
     assert json.loads(sidecar.read_text())["Facts"]["select"] == "loo"
+    described = json.loads(path.with_suffix(".json").read_text())
+    assert "mean diagonal" in described["alpha"]["Description"]
+
+
+def test_penalties_at_an_end_of_those_that_were_given_are_counted_and_told(app, tree, tmp_path):
+    raw, given = tree  # of noise, which asks for the largest penalty
+    text = "folds = { stimulus = 2, inner = 2 }\nalphas = [1e-3, 1e-2, 1e3]"
+    app(raw, *given, *settings(tmp_path, text), analysis="encode")
+    (path,) = (tmp_path / "out").rglob("*desc-encodeAlphas_scores.tsv")
+    table = pd.read_csv(path, sep="\t")
+    ends = {0.001: "n_smallest", 1000: "n_largest"}
+    for name in ("n_smallest", "n_largest"):
+        at = np.array([ends.get(float(f"{one:.6g}")) == name for one in table["alpha"]])
+        np.testing.assert_array_equal(table[name], np.where(at, table["count"], 0))
+    assert table["n_largest"].sum() > 0.1 * table["count"].sum()
+    (sidecar,) = (tmp_path / "out").rglob("*desc-encode_scores.json")
+    told = " ".join(json.loads(sidecar.read_text())["Warnings"])
+    check(told, "The largest penalty of encode.alphas was chosen for")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.banded import BandedFit, Search, fit_banded
 from bids_dnn.analyses.encode.banded_search import Mask, Space, spread_over
+from bids_dnn.analyses.encode.edges import banded_warnings
 from bids_dnn.analyses.encode.model import Extras, Keep, Model, Task
 from bids_dnn.analyses.encode.partition import MOST, partition_variance
 from bids_dnn.analyses.encode.select import Selection
@@ -73,6 +74,9 @@ def fit_spaces(task: Task, keep: Keep) -> Extras:
     extras = Extras(
         tables={"spaces": _spaces_table(task, made, list(grams))},
         maps=_maps(task, made, list(grams), parts),
+        warnings=banded_warnings(
+            float(made.at_edge[:, : data.n_units].mean()), is_given=search.alphas is not None
+        ),
         facts={
             "spaces": list(grams),
             "banded": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from bids_dnn.containers.result import StatMap, model_label
 from bids_dnn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from bids_dnn.analyses.encode.readouts.fit import ReadoutFit
+    from bids_dnn.analyses.encode.readouts.forms import Setting
     from bids_dnn.analyses.encode.readouts.sources import FeatureSource
 
 Array = NDArray[np.float64]
@@ -37,14 +40,32 @@ FIELDS = {
     "measured_in": "Unit of x, y and size: deg = degrees of visual angle; share = share of the "
     "side of the picture that the network sees",
 }
+PENALTY = "of the setting that was chosen; 0 = none, n/a where the unit was not fitted"
+SETTINGS = {
+    "unit": FIELDS["unit"],
+    "fold": "Fold whose training images chose",
+    "setting": "Number of the setting that was chosen, among those drawn, from 0; n/a where the "
+    "unit was not fitted",
+    "smooth": f"Penalty on the squared Laplacian over space, {PENALTY}",
+    "ridge": f"Penalty on squares of weights, {PENALTY}",
+    "sparse": f"Penalty on sizes of weights (L1), {PENALTY}",
+    "channels": f"Penalty on norms of channels (group sparsity), {PENALTY}",
+    "places": f"Penalty on norms of places, {PENALTY}",
+    "rate": "First step of Adam, as a share of the root mean square of the weights at the start",
+    "loss": "Least loss on the part of the training images that was held out: mean squared error "
+    "in units of the variance (gaussian), or negative log likelihood of rates over their mean, "
+    "but for a constant (poisson)",
+    "is_diverged": "Whether training ended in a loss that is no number; the weights are the best "
+    "before",
+}
 
 
 def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     """Fit each layer that has maps by a readout in space and features.
 
     Penalties are chosen for each unit on a part of the training images, by successive halving;
-    training stops early on the same part. The field of a unit is a Gaussian fitted to how much
-    each position weighs, averaged over folds.
+    training stops early on the same part. What was chosen is told. The field of a unit is a
+    Gaussian fitted to how much each position weighs, averaged over folds.
 
     Parameters
     ----------
@@ -59,6 +80,7 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
     extras
         Table ``fields``: place and size of each unit's field, in degrees (or shares of the
         picture) and in pixels, and how much of its weights the Gaussian describes. Maps of them.
+        Table ``settings``: the penalties of each unit and fold, and the loss they left.
 
     Raises
     ------
@@ -72,24 +94,64 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
             mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean.",
         )
     found: list[pd.DataFrame] = []
+    settings: list[pd.DataFrame] = []
     made: list[StatMap] = []
     source: dict[str, str] = {}
     for number, maps in enumerate(given):
         task.say(f"{kind} {maps.network} {maps.layer} ({number + 1} of {len(given)})")
-        model, space = _fit(kind, task, maps)
+        model, space, chosen = _fit(kind, task, maps)
         keep(model)
         source[maps.network] = "images" if isinstance(maps, ShownMaps) else "cache"
         fields = _fields(task, maps, space)
-        found.append(_table(task, maps, fields))
+        found.append(_of_regions(task, maps, fields))
+        settings += [_of_regions(task, maps, one) for one in chosen]
         made += _field_maps(task, maps, fields, kind)
-    name = f"fields{kind}"
-    table = pd.concat(found, ignore_index=True)
-    facts = {"readout_features": source}
-    return Extras(tables={name: table}, maps=made, facts=facts, columns={name: FIELDS})
+    unit = "deg" if task.choices.stimulus_deg else "share"
+    told = pd.concat(settings, ignore_index=True)
+    return Extras(
+        tables={
+            f"fields{kind}": pd.concat(found, ignore_index=True).assign(measured_in=unit),
+            f"settings{kind}": told,
+        },
+        maps=made,
+        warnings=divergence_warnings(kind, told),
+        facts={"readout_features": source},
+        columns={f"fields{kind}": FIELDS, f"settings{kind}": SETTINGS},
+    )
 
 
-def _fit(kind: str, task: Task, maps: Maps) -> tuple[Model, Array]:
-    """Fit one layer; returns the model, and how much each position weighs (n_columns, H, W)."""
+def divergence_warnings(kind: str, settings: pd.DataFrame) -> list[str]:
+    """Say for how many units and folds training ended in no number.
+
+    Parameters
+    ----------
+    kind
+        Of the readout.
+    settings
+        ``network``, ``layer`` and ``is_diverged``, a row for each unit and fold.
+    """
+    bad = settings[settings["is_diverged"]]
+    if bad.empty:
+        return []
+    first = bad.iloc[0]
+    return [
+        f"Training of {kind} ended in a loss that is no number for {len(bad)} of {len(settings)} "
+        f"units and folds, such as in {first['layer']} of {first['network']}; their weights are "
+        "the best before."
+    ]
+
+
+def _fit(kind: str, task: Task, maps: Maps) -> tuple[Model, Array, list[pd.DataFrame]]:
+    """Fit one layer.
+
+    Returns
+    -------
+    model
+    space : (n_columns, H, W)
+        How much each position weighs.
+    chosen
+        For each fold, what was chosen, a row for each column.
+    """
     from bids_dnn.analyses.encode.readouts.fit import fit_folds
     from bids_dnn.analyses.encode.readouts.forms import Options
     from bids_dnn.analyses.encode.readouts.search import draw_settings
@@ -111,12 +173,24 @@ def _fit(kind: str, task: Task, maps: Maps) -> tuple[Model, Array]:
         options=options,
         teaching=data.teaching,
     )
+    chosen = []
     for (fold, one, told), mean in zip(made, data.training_means(), strict=True):
         guess[fold.test] = told - mean
+        chosen.append(_chosen(one, settings, fold.name))
         weighs = np.abs(one.readout.space()).astype(np.float64)
         total = weighs.sum(axis=(1, 2), keepdims=True)
         space += weighs / np.where(total > 0, total, 1.0) / len(data.folds)
-    return Model.of_all((kind, maps.network, maps.layer), guess, data), space
+    return Model.of_all((kind, maps.network, maps.layer), guess, data), space, chosen
+
+
+def _chosen(made: ReadoutFit, settings: Sequence[Setting], fold: str) -> pd.DataFrame:
+    """Return the chosen setting of each column, and how training under it went."""
+    number = pd.Series(made.chosen)
+    values = pd.DataFrame([asdict(one) for one in settings])
+    table = values.reindex(number).reset_index(drop=True)  # -1 = not fitted: NaN
+    table.insert(0, "setting", number.where(number >= 0).astype("Int64"))
+    table.insert(0, "fold", fold)
+    return table.assign(loss=made.loss, is_diverged=made.is_diverged)
 
 
 def _source(task: Task, maps: Maps) -> FeatureSource:
@@ -148,17 +222,16 @@ def _fields(task: Task, maps: Maps, space: Array) -> pd.DataFrame:
     return made
 
 
-def _table(task: Task, maps: Maps, fields: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each unit of each region."""
-    unit = "deg" if task.choices.stimulus_deg else "share"
+def _of_regions(task: Task, maps: Maps, columns: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each unit of each region, of a table with a row for each column."""
     made = []
-    for region, columns in task.data.regions:
-        rows = fields.iloc[columns].reset_index(drop=True)
-        rows.insert(0, "unit", task.data.units[columns])
+    for region, own in task.data.regions:
+        rows = columns.iloc[own].reset_index(drop=True)
+        rows.insert(0, "unit", task.data.units[own])
         for name, value in (("layer", maps.layer), ("network", maps.network)):
             rows.insert(0, name, value)
         rows.insert(0, "region", region.name)
-        made.append(rows.assign(measured_in=unit))
+        made.append(rows)
     return pd.concat(made, ignore_index=True)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.analyses.encode.chosen import ChosenLayer
+from bids_dnn.analyses.encode.edges import ALPHAS, chosen_penalties, edge_warnings
 from bids_dnn.analyses.encode.estimate_banded import fit_spaces
 from bids_dnn.analyses.encode.estimate_readouts import ESTIMATORS as READOUT_ESTIMATORS
 from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
@@ -25,13 +26,7 @@ from bids_dnn.analyses.encode.model import (
     Task,
 )
 from bids_dnn.analyses.encode.pls_fit import GramOf, PlsFit, fit_groups
-from bids_dnn.analyses.encode.tables import (
-    assignment_table,
-    chosen_penalties,
-    edge_warnings,
-    flat_warnings,
-    layer_map,
-)
+from bids_dnn.analyses.encode.tables import assignment_table, flat_warnings, layer_map
 from bids_dnn.backend import on_device
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import CHOSEN, EVERY
@@ -85,6 +80,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
             "alphas": "of the spectrum" if choices.alphas is None else list(choices.alphas),
             "alpha_unit": "mean diagonal of the centered training Gram matrix",
         },
+        columns={"alphas": ALPHAS},
     )
     if len(task.grams) > 1:
         keep(Model.of_all(("ridge", EVERY, CHOSEN), taken.guess, data))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
-from bids_dnn.analyses.encode.layer import LayerFit
 from bids_dnn.analyses.encode.model import Columns, Model
 from bids_dnn.analyses.encode.scores import mean_r, score_interval
 from bids_dnn.analyses.encode.units import share_above_chance
@@ -26,7 +25,6 @@ from bids_dnn.stats.leakage import ceiling_doubts
 from bids_dnn.stats.metrics import finite_mean
 
 Array = NDArray[np.float64]
-AT_EDGE = 0.1  # share of units and folds
 SOMETIMES = ("p", "q", "fevexplained")  # maps of some models and data only
 
 ALIGNED = (
@@ -236,20 +234,6 @@ def layer_map(taken: ChosenLayer, grams: Sequence[FeatureGram], data: Data) -> S
     return StatMap("layer", values, "", text)
 
 
-def chosen_penalties(gram: FeatureGram, made: LayerFit, data: Data) -> pd.DataFrame:
-    """Count how often each penalty was chosen, over units and folds, and how often at an edge."""
-    rows = []
-    for region, columns in data.regions:
-        alpha, edges = made.alpha[:, columns].ravel(), made.edges[:, columns].ravel()
-        values, which = np.unique(np.log10(alpha).round(6), return_inverse=True)
-        for k, value in enumerate(values):
-            own = edges[which == k]
-            counts = len(own), int((own < 0).sum()), int((own > 0).sum())
-            rows.append((region.name, gram.network, gram.layer, float(10**value), *counts))
-    names = ["region", "network", "layer", "alpha", "count", "n_smallest", "n_largest"]
-    return pd.DataFrame(rows, columns=names)
-
-
 def ceiling_table(data: Data) -> pd.DataFrame:
     """Give the noise ceiling of each region, and how many of its units have one."""
     tops = data.ceiling()
@@ -280,34 +264,6 @@ def flat_warnings(labels: Sequence[str]) -> list[str]:
     ['clip+text answers all images alike, so that it predicts nothing.']
     """
     return [f"{one} answers all images alike, so that it predicts nothing." for one in labels]
-
-
-def edge_warnings(counted: pd.DataFrame, *, is_given: bool) -> list[str]:
-    """Say where many chosen penalties are the smallest or largest that were offered.
-
-    Parameters
-    ----------
-    counted
-        As `chosen_penalties` gives it.
-    is_given
-        Whether the penalties were given. Those of the spectrum end where the features are
-        free, or bound to nothing: only then is an edge no sign of a grid that is too short.
-    """
-    if not is_given or counted.empty:
-        return []
-    sums = counted.groupby(["network", "layer"], sort=False)[
-        ["count", "n_smallest", "n_largest"]
-    ].sum()
-    out = []
-    for which, word in (("n_smallest", "smallest"), ("n_largest", "largest")):
-        share = sums[which] / sums["count"]
-        if (share > AT_EDGE).any():
-            network, layer = share.index[int(share.to_numpy().argmax())]
-            out.append(
-                f"The {word} penalty of encode.alphas was chosen for {share.max():.0%} of units "
-                f"and folds in {layer} of {network}: offer more, or leave alphas out."
-            )
-    return out
 
 
 def warnings_of(responses: Responses, data: Data, left_out: dict[str, Any]) -> list[str]:

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.estimate_readouts import divergence_warnings
 from bids_dnn.analyses.encode.fit import encode
+from bids_dnn.analyses.encode.readouts.forms import PENALTIES
+from bids_dnn.analyses.encode.readouts.search import draw_settings
 from bids_dnn.containers.features import FeatureValues
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
@@ -99,3 +103,43 @@ def test_without_maps_it_is_refused(rng):
     for given in ((), (flat,)):
         with pytest.raises(ConfigError, match=r"'cadena', but none of the layers puts out maps"):
             encode(responses, rois, grams, choices=choices, features=given)
+
+
+@pytest.mark.parametrize("kind", READOUTS)
+def test_the_setting_of_each_unit_is_told_with_its_loss(rng, kind):
+    responses, rois, grams, maps = make(rng, n=96)
+    values = responses.values.copy()
+    values[:, 3] = 1.0  # is not fitted
+    given = (replace(responses, values=values), [*rois, replace(rois[0], name="again")])
+    result = run((*given, grams, maps), kind, n_settings=4)
+    table = result.extras[f"settings{kind}"]
+    told = result.extra_columns[f"settings{kind}"]
+    assert set(table.columns) - set(told) == {"region", "network", "layer"}
+    assert set(told) == {
+        "unit", "fold", "setting", *PENALTIES, "rate", "loss", "is_diverged"
+    }  # fmt: skip
+    counts = table.groupby(["region", "unit"])["fold"].nunique()
+    assert (counts == 3).all()
+    fitted = table[table["unit"] != 3]
+    assert fitted["loss"].between(0, 1.5).all()
+    drawn = draw_settings(kind, 4, np.random.default_rng([0, 7]))
+    for row in fitted.itertuples():
+        one = drawn[row.setting]
+        for name in (*PENALTIES, "rate"):
+            assert getattr(row, name) == getattr(one, name)
+    if kind == "cadena":
+        assert fitted["sparse"].max() > 0
+    assert not table["is_diverged"].any()
+    flat = table[table["unit"] == 3]
+    assert flat.drop(columns=["is_diverged"]).isna().any(axis=1).all()
+
+
+def test_training_that_ends_in_no_number_is_told_of():
+    table = pd.DataFrame(
+        {"network": "net", "layer": ["conv1", "conv2"] * 3, "is_diverged": [False] * 6}
+    )
+    assert divergence_warnings("cadena", table) == []
+    bad = table.assign(is_diverged=[False, True] * 2 + [False] * 2)
+    (told,) = divergence_warnings("cadena", bad)
+    assert "cadena ended in a loss that is no number for 2 of 6 units and folds" in told
+    assert "conv2 of net" in told

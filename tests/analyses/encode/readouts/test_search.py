@@ -8,13 +8,7 @@ import torch
 
 from bids_dnn.analyses.encode.readouts.descent import columns_of, train
 from bids_dnn.analyses.encode.readouts.forms import FORMS, PENALTIES, Setting
-from bids_dnn.analyses.encode.readouts.search import (
-    RANGES,
-    draw_settings,
-    halve,
-    leading,
-    rungs,
-)
+from bids_dnn.analyses.encode.readouts.search import RANGES, draw_settings, halve, leading, rungs
 from bids_dnn.analyses.encode.readouts.start import start
 from bids_dnn.errors import ConfigError
 from tests.factories.feature_maps import planted
