@@ -146,11 +146,15 @@ def inference_text(
         "Corrected p control the family of all regions and layers of an estimator by the maximum "
         "statistic [@westfall1993; @nichols2002]."
     )
-    if "ridge" in names:
-        texts.append(
-            f"Single {units} were tested by rotations of their responses [@langsrud2005], with "
-            "the false discovery rate controlled over all of them [@benjamini1995]."
-        )
+    ways = ["by rotations of their responses [@langsrud2005]"] if "ridge" in names else []
+    if names != {"ridge"} or has_choice:
+        other = "others " if ways else ""
+        inside = "" if has_split else " in each fold, merged in the same way"
+        ways.append(f"{other}by the t test of their correlation{inside}")
+    texts.append(
+        f"Single {units} were tested {', '.join(ways)}, with the false discovery rate controlled "
+        "over all of them [@benjamini1995]."
+    )
     return " ".join(texts)
 
 

@@ -173,6 +173,8 @@ def test_other_estimators_are_not_told_as_ridge(name):
     assert MERGED in text
     assert MERGED not in encode_text(name, split=True)
     assert "Test stimuli were exchanged (1000 times)" in encode_text(name, split=True)
+    assert "tested by the t test of their correlation in each fold" in text
+    assert "tested by the t test of their correlation, with" in encode_text(name, split=True)
 
 
 def test_scaling_is_told_where_partial_least_squares_did_it():
@@ -187,7 +189,7 @@ def test_ridge_merges_folds_only_where_layers_were_chosen():
         assert "Ridge regression" in text
         assert BEFORE in text
         assert "rotations" in text
-    for words in (EXCHANGED, MERGED, "took the layer"):
+    for words in (EXCHANGED, MERGED, "took the layer", "others by the t test"):
         assert words in several
         assert words not in one
     assert MERGED in encode_text("ridge", "banded", layers=("a",))

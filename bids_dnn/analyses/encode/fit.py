@@ -61,7 +61,8 @@ def encode(
     penalties alike (so that the null is exact: nothing in it was chosen on the responses) and
     over the region's units, standardized, with responses exchanged among images before the
     fit; see `permutation`. With a nuisance, it is taken out of the exchanged responses again.
-    Single units are tested by rotations; see `units`.
+    Single units are tested by rotations. Models that choose on responses how they predict are
+    tested with predictions as they are, fold by fold; see `exchange` and `units`.
 
     Parameters
     ----------

@@ -35,6 +35,12 @@ STATISTIC = (
     "covariance of predicted and measured responses, averaged over all penalties alike, voxels "
     "standardized"
 )
+TESTS = {  # of single units, by whether the model chooses on responses how it predicts
+    False: "rotation test of the covariance of predicted and measured responses under all "
+    "penalties alike",
+    True: "t test of the correlation of predicted and measured responses in each fold, twice the "
+    "mean p of the folds",
+}
 COLUMNS = {
     "region": "Name of the region",
     "estimator": "ridge = ridge regression, a penalty for each unit; pls = partial least squares, "
@@ -59,8 +65,10 @@ COLUMNS = {
     "folds (Nadeau & Bengio 2003), n/a under 3 folds; a bootstrap over test images where the "
     "split of images was given",
     "ci_high": "Upper end of that interval",
-    "above_chance": "Share of the region's units that are predicted above chance: rotation test "
-    "(Langsrud 2005), false discovery rate over all units below 0.05",
+    "above_chance": "Share of the region's units that are predicted above chance, false discovery "
+    "rate over all units below 0.05. Ridge regression on a layer: rotation test (Langsrud 2005). "
+    "Others: t test of the correlation in each fold, and twice the mean p of the folds (Vovk & "
+    "Wang 2020)",
     "p": f"One-sided permutation p. Ridge regression on a layer: of the {STATISTIC}, responses "
     "exchanged among the images of a fold before the model learns. Others: of the mean "
     "correlation in each fold, test images exchanged, and twice the mean p of the folds (Vovk & "
@@ -184,8 +192,8 @@ def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> 
         ),
         "p": (
             scores.p,
-            f"One-sided p of each unit, predicted from {where}: rotation test of the covariance "
-            "of predicted and measured responses under all penalties alike; not corrected.",
+            f"One-sided p of each unit, predicted from {where}: {TESTS[model.operator is None]}; "
+            "not corrected.",
         ),
         "q": (
             fdr(scores.p),

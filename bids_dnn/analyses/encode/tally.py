@@ -25,7 +25,7 @@ from bids_dnn.analyses.encode.tables import (
     score_row,
     unit_maps,
 )
-from bids_dnn.analyses.encode.units import unit_p
+from bids_dnn.analyses.encode.units import unit_p, unit_p_in_folds
 from bids_dnn.containers.result import CHOSEN, EVERY, StatMap
 from bids_dnn.stats.inference import max_statistic, permutation_p
 
@@ -92,8 +92,10 @@ class Tally:
         """Score each prediction, and keep the operator for the test of regions."""
         data, folds = self.data, self.data.folds
         means = [mean[model.columns] for mean in self._means]
-        p = np.full(truth.shape[1], np.nan)
-        if model.operator is not None:
+        r = score_units(truth, model.guess, folds)
+        if model.operator is None:
+            p = unit_p_in_folds(truth, model.guess, folds)
+        else:
             operator = data.under_null(model.operator)
             rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
             p = unit_p(operator, truth, folds, rng)
@@ -103,10 +105,10 @@ class Tally:
             own = data.showings.at(model.columns)
             fev = share_of_explainable(own, truth, model.guess, folds, means)
         return UnitScores(
-            score_units(truth, model.guess, folds),
+            r,
             score_r2(truth, model.guess, folds, means),
             fev,
-            p,
+            np.where(np.isfinite(r), p, np.nan),
         )
 
     def identified(self) -> dict[str, pd.DataFrame]:

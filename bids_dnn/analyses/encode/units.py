@@ -1,4 +1,4 @@
-"""Whether single units are predicted above chance: a rotation test, one null for all of them.
+"""Whether single units are predicted above chance: rotation tests, and correlations in folds.
 
 A permutation test of each unit costs (number of images) squared for each unit and permutation.
 The score of a unit under all penalties alike is a quadratic form of its responses, with a matrix
@@ -6,6 +6,10 @@ that the features and folds fix. Rotations of the responses, in place of permuta
 form a distribution that depends on the eigenvalues of the matrix alone, so that one set of draws
 serves all units with as fine a p as is wanted. It is exact where the responses of a unit to the
 images are independent and normal about the means of their folds under the null.
+
+What chooses on the responses how it predicts has no such matrix (see `exchange`). Within a fold
+its predictions of the test images are what they are, so that their correlation with responses is
+tested there, under the same assumption, and the p of the folds are merged.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bids_dnn.analyses.encode.exchange import average_p
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.metrics import pearson
@@ -65,6 +70,56 @@ def unit_p(
     return p
 
 
+def unit_p_in_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
+    """Return the one-sided p of each unit's correlation of prediction and response.
+
+    That of a t test in each fold, whose predictions have learnt nothing from the responses to its
+    test images; those of several folds, which depend on each other, are merged by twice their
+    mean.
+
+    Parameters
+    ----------
+    truth, guess : (n_stimuli, n_units)
+    folds
+        Each stimulus is tested once at most.
+
+    Returns
+    -------
+    p : (n_units,), in (0, 1]
+        A fold in which responses or predictions do not vary counts with a p of 1; NaN where
+        this is so in all.
+
+    References
+    ----------
+    Vovk & Wang (2020), Biometrika 107:791, doi:10.1093/biomet/asaa027 (twice the mean).
+    """
+    p = np.empty(truth.shape[1])
+    for start in range(0, truth.shape[1], BLOCK):
+        where = slice(start, start + BLOCK)
+        found = np.array(
+            [
+                _p_of_r(
+                    pearson(
+                        truth[fold.test, where].astype(np.float64),
+                        guess[fold.test, where].astype(np.float64),
+                    ),
+                    int(fold.test.sum()),
+                )
+                for fold in folds
+            ]
+        )
+        known = np.isfinite(found)
+        merged = average_p(np.where(known, found, 1.0))
+        p[where] = np.where(known.any(axis=0), merged, np.nan)
+    return p
+
+
+def _p_of_r(r: Values, n: int) -> Array:
+    """Return the one-sided p of correlations over `n` images, NaN where there is none."""
+    within = np.clip(r, -1 + 1e-15, 1 - 1e-15)
+    return np.asarray(stats.t.sf(within * np.sqrt((n - 2) / (1 - within**2)), n - 2))
+
+
 def _block_p(
     operator: Array, responses: Array, folds: Sequence[Fold], null: Array | None
 ) -> Array:
@@ -73,9 +128,7 @@ def _block_p(
         teach = responses[fold.train] - responses[fold.train].mean(axis=0)
         held_out = responses[fold.test]
         r = pearson(held_out, operator[np.ix_(fold.test, fold.train)] @ teach)
-        n = len(held_out)
-        r = np.clip(r, -1 + 1e-15, 1 - 1e-15)
-        return np.asarray(stats.t.sf(r * np.sqrt((n - 2) / (1 - r**2)), n - 2))
+        return _p_of_r(r, len(held_out))
     for fold in folds:
         responses[fold.test] -= responses[fold.test].mean(axis=0)
     power = (responses**2).sum(axis=0)

@@ -92,6 +92,26 @@ def test_each_finds_the_layer_that_was_planted(made):
     assert banded.loc[("both", "all spaces"), "score"] > chosen.loc["both", "score"] - 0.03
 
 
+def test_single_units_are_tested_whatever_predicts_them(made):
+    _, result = made
+    maps = {(one.stat, one.model): one for one in result.maps}
+    for name, layer, label in (
+        ("ridge", "conv0", "net+conv0"),
+        ("ridge", "chosen layer", "chosenlayer"),
+        ("pls", "conv0", "net+conv0+pls"),
+        ("banded", "all spaces", "allspaces+banded"),
+    ):
+        share = rows_of(result, name).loc[("first", layer), "above_chance"]
+        assert share > 0.9, label
+        q = maps["q", label].values[: len(maps["q", label].values) // 2]
+        np.testing.assert_allclose((q <= 0.05).mean(), share)
+        word = "rotation" if label == "net+conv0" else "t test"
+        assert word in maps["p", label].description
+        assert rows_of(result, name, target="mean")["above_chance"].isna().all()
+    for name in ("ridge", "pls"):  # the other layer tells nothing of these units
+        assert rows_of(result, name).loc[("first", "conv1"), "above_chance"] < 0.2
+
+
 def test_components_are_those_of_the_region_alone(made):
     given, result = made
     responses, _, grams = given

@@ -78,7 +78,7 @@ def test_maps_cover_the_regions_together(rng):
     result = run(responses, rois[1:], grams)
     np.testing.assert_array_equal(result.space.index, [*range(10), *range(20, 30)])
     made = {(one.stat, one.model): one.values for one in result.maps}
-    assert len(made) == 3 * 6 + 5 + 1  # of layers, of those that units chose, of the ceiling
+    assert len(made) == 3 * 6 + 7 + 1  # of layers, of those that units chose, of the ceiling
     score = made["pearson", "net+conv1"]
     row = of_units(result).set_index(["region", "layer"]).loc[("half", "conv.1")]
     np.testing.assert_allclose(np.tanh(np.arctanh(score[:10]).mean()), row["score"], rtol=1e-6)

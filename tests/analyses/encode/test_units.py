@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bids_dnn.analyses.encode import units
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.permutation import draw_shuffles
-from bids_dnn.analyses.encode.units import share_above_chance, unit_p
+from bids_dnn.analyses.encode.units import share_above_chance, unit_p, unit_p_in_folds
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 ALPHAS = np.logspace(-2, 2, 5)
@@ -102,3 +103,56 @@ def test_planted_units_are_found(rng, n_folds):
     p = unit_p(made.operator, truth, folds, rng)
     assert share_above_chance(p, np.arange(50)) > 0.8
     assert share_above_chance(p, np.arange(50, 200)) < 0.1
+
+
+def halves(n):
+    """Return two folds that test one half each."""
+    first = np.arange(n) < n // 2
+    return [Fold("first", ~first, first), Fold("second", first, ~first)]
+
+
+def test_p_in_folds_is_that_of_correlations_merged_by_twice_their_mean(rng):
+    truth, guess = (rng.normal(size=(40, 6)).astype(np.float32) for _ in range(2))
+    folds = halves(40)
+    single = np.array(
+        [
+            [
+                stats.pearsonr(truth[f.test, v], guess[f.test, v], alternative="greater").pvalue
+                for v in range(6)
+            ]
+            for f in folds
+        ]
+    )
+    np.testing.assert_allclose(unit_p_in_folds(truth, guess, folds[:1]), single[0], rtol=1e-5)
+    expected = np.minimum(2 * single.mean(axis=0), 1)
+    np.testing.assert_allclose(unit_p_in_folds(truth, guess, folds), expected, rtol=1e-5)
+
+
+def test_p_in_one_fold_is_uniform_and_merged_ones_are_no_smaller_under_noise(rng):
+    truth, guess = (rng.normal(size=(40, 3000)) for _ in range(2))
+    folds = halves(40)
+    one = unit_p_in_folds(truth, guess, folds[:1])
+    assert stats.kstest(one, "uniform").statistic < 2.23 / np.sqrt(3000)
+    merged = unit_p_in_folds(truth, guess, folds)
+    for level in (0.01, 0.05, 0.2):
+        assert (merged <= level).mean() < level + 3 * np.sqrt(level / 3000)
+
+
+def test_a_fold_that_predicts_nothing_counts_as_a_p_of_one(rng):
+    truth = rng.normal(size=(40, 4))
+    guess = truth.copy()
+    folds = halves(40)
+    guess[folds[0].test, 1] = 3.0
+    guess[folds[0].test, 2] = np.nan
+    guess[:, 3] = 3.0
+    p = unit_p_in_folds(truth, guess, folds)
+    assert p[0] < 1e-6
+    np.testing.assert_allclose(p[1:3], 1.0)
+    assert np.isnan(p[3])
+
+
+def test_blocks_of_units_do_not_matter(rng, monkeypatch):
+    truth, guess = (rng.normal(size=(20, 7)) for _ in range(2))
+    once = unit_p_in_folds(truth, guess, halves(20))
+    monkeypatch.setattr(units, "BLOCK", 3)
+    np.testing.assert_array_equal(unit_p_in_folds(truth, guess, halves(20)), once)
