@@ -19,7 +19,6 @@ from bids_dnn.analyses.encode.units import share_above_chance
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
-from bids_dnn.stats.ceiling import ceiling_of
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.leakage import ceiling_doubts
 from bids_dnn.stats.metrics import finite_mean
@@ -57,7 +56,8 @@ COLUMNS = {
     "median": "Median over the region's units of that correlation",
     "ceiling": "Noise ceiling of that correlation, of the units' mean reliability; n/a where "
     "the repeats agree no better than noise",
-    "normalized": "score / ceiling; n/a where the reliability is below the floor of the settings",
+    "normalized": "score / ceiling; with a floor of reliability above 0 in the settings, both are "
+    "of the units that are not below it (and so not of all units); n/a where there is none",
     "r2": "Mean over units of 1 - SSE / SST, SST against the mean of the training images",
     "fev_explained": "Mean over units of the fraction of explainable variance of single showings "
     "that is explained (Cadena et al. 2019); n/a where no image repeats",
@@ -78,7 +78,8 @@ COLUMNS = {
     "statistic); chosen layers are a family of their own",
     "n_permutations": "Exchanges of images",
     "n_units": "Units (voxels, vertices, channels) of the region that have a score",
-    "n_units_ceiling": "Units among them that have a noise ceiling of their own",
+    "n_units_ceiling": "Units among them that have a noise ceiling of their own, not below the "
+    "floor of the settings",
     "n_stimuli": "Images that are predicted, each once",
     "n_folds": "Folds of images; 1 = the split that was given",
     "best": "Whether the score is the region's highest over layers; chosen after the fact, so "
@@ -132,7 +133,7 @@ def score_row(
     data, choices = about
     here, own = scores.at(columns), model.columns[columns]
     r = here.pearson
-    known, top = r[np.isfinite(r)], data.ceiling_in(own)
+    known = r[np.isfinite(r)]
     low, high = score_interval(
         data.truth[:, own],
         model.guess[:, columns],
@@ -145,18 +146,59 @@ def score_row(
         "metric": "pearson",
         "score": mean_r(r),
         "median": float(np.median(known)) if known.size else float("nan"),
-        "ceiling": top,
-        "normalized": mean_r(r) / top if top**2 >= choices.floor else float("nan"),
+        "ceiling": data.ceiling_in(own),
+        "normalized": normalized(r, own, about),
         "r2": finite_mean(here.r2),
         "fev_explained": finite_mean(here.fev),
         "ci_low": low,
         "ci_high": high,
         "above_chance": float("nan") if is_mean else share_above_chance(units, own),
         "n_units": int(np.isfinite(r).sum()),
-        "n_units_ceiling": int((np.isfinite(r) & np.isfinite(data.ceiling()[own])).sum()),
+        "n_units_ceiling": int((np.isfinite(r) & has_ceiling(own, about)).sum()),
         "n_stimuli": int(data.tested().sum()),
         "n_folds": len(data.folds),
     }
+
+
+def has_ceiling(columns: Columns, about: tuple[Data, Choices]) -> NDArray[np.bool_]:
+    """Mark the columns of `Data.truth` whose reliability is above zero and not below the floor.
+
+    Parameters
+    ----------
+    columns
+        Of `Data.truth`.
+    about
+        What was fitted, and how.
+    """
+    data, choices = about
+    known = data.reliability[columns]
+    marks: NDArray[np.bool_] = known >= max(choices.floor, np.finfo(np.float64).tiny)
+    return marks
+
+
+def normalized(r: Array, columns: Columns, about: tuple[Data, Choices]) -> float:
+    """Return the score over the ceiling, of a region's units that are not below the floor.
+
+    Without a floor (0) all units count, also those whose estimate of reliability falls below
+    zero, so that a region of noise has no ceiling.
+
+    Parameters
+    ----------
+    r : (n,)
+        Of units.
+    columns : (n,)
+        Of `Data.truth`, that they are.
+    about
+        What was fitted, and how.
+
+    Returns
+    -------
+    score : float
+        Not clipped; NaN where no unit is left, or they have no ceiling.
+    """
+    data, choices = about
+    kept = has_ceiling(columns, about) if choices.floor > 0 else np.ones(len(r), dtype=np.bool_)
+    return mean_r(r[kept]) / data.ceiling_in(columns[kept])
 
 
 def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> list[StatMap]:
@@ -173,9 +215,8 @@ def unit_maps(scores: UnitScores, model: Model, about: tuple[Data, Choices]) -> 
     """
     where = f"{model.layer} of {model.network}"
     data, choices = about
-    reliability = data.reliability[: data.n_units]
-    kept = reliability >= max(choices.floor, np.finfo(np.float64).tiny)
-    top = np.where(kept, ceiling_of(reliability), np.nan)
+    kept = has_ceiling(np.arange(data.n_units), about)
+    top = np.where(kept, data.ceiling()[: data.n_units], np.nan)
     told = {
         "pearson": (
             scores.pearson,

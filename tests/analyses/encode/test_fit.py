@@ -24,6 +24,7 @@ SETTINGS = {
     "seed": 0,
 }
 N_REPEATS = 4
+PARTS = {"all": range(30), "signal": range(20), "noise": range(20, 30)}
 
 
 def run(responses, rois, grams, *, progress=None, **other):
@@ -153,6 +154,33 @@ def test_without_repeats_there_is_no_ceiling(rng, ceiling):
     assert result.table[["ceiling", "normalized"]].isna().all(axis=None)
     assert (result.table["n_units_ceiling"] == 0).all()
     assert "half has no noise ceiling" in " ".join(result.meta["warnings"])
+
+
+def test_units_below_the_floor_have_no_normalized_score(rng):
+    responses, _, grams = make(rng)  # the last ten units are noise
+    rois = [make_roi(name, responses, own) for name, own in PARTS.items()]
+    free, result = (run(responses, rois, grams, floor=floor) for floor in (0.0, 0.5))
+    made = {(one.stat, one.model): one.values.astype(float) for one in result.maps}
+    top, score = made["noiseceiling", ""], made["pearson", "net+conv1"]
+    kept = top**2 >= 0.5
+    np.testing.assert_array_equal(kept, [True] * 20 + [False] * 10)
+    expected = np.where(kept, score / top, np.nan)
+    np.testing.assert_allclose(made["normalized", "net+conv1"], expected, rtol=1e-5)
+    row, before = (of_units(one).set_index(["region", "layer"]) for one in (result, free))
+    r = np.tanh(np.arctanh(score[:20]).mean())
+    np.testing.assert_allclose(
+        row.loc[("all", "conv.1"), "normalized"], r / np.sqrt((top[:20] ** 2).mean()), rtol=1e-5
+    )
+    assert row.loc[("all", "conv.1"), "n_units_ceiling"] == 20
+    assert np.isnan(row.loc[("noise", "conv.1"), "normalized"])
+    columns = ["score", "ceiling", "median", "n_units"]  # of all units, whatever the floor
+    pd.testing.assert_frame_equal(row[columns], before[columns])
+    one = before.loc[("all", "conv.1")]
+    np.testing.assert_allclose(one["normalized"], one["score"] / one["ceiling"])
+    means = result.table[result.table["target"] == "mean"].set_index(["region", "layer"])
+    assert np.isnan(means.loc[("noise", "conv.1"), "normalized"])
+    one = means.loc[("signal", "conv.1")]
+    np.testing.assert_allclose(one["normalized"], one["score"] / one["ceiling"])
 
 
 def test_repeats_need_not_be_of_one_number(rng):
