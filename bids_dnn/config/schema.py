@@ -312,7 +312,7 @@ class EncodeConfig(Section):
         "auto",
         description="How each unit's penalty is chosen on training stimuli: gcv = generalized "
         "cross-validation, loo = each stimulus left out, inner = inner folds; auto = inner where "
-        "responses of a run share noise (single-trial models), else gcv.",
+        "the noise of samples is not independent (single-trial models), else gcv.",
     )
     alphas: tuple[float, ...] | Literal["auto"] = Field(
         "auto",

@@ -23,7 +23,7 @@ _SELECTIONS = {
     "inner": _INNER,
     "gcv": _GCV,
     "loo": "by leaving out each training stimulus in turn [@allen1974]",
-    "auto": f"{_GCV}, or {_INNER} where responses of a run were estimated together",
+    "auto": f"{_GCV}, or {_INNER} where responses were estimated together, and share noise",
 }
 _TRAINED = (
     " were trained on each layer that puts out maps; penalties were chosen and training was "

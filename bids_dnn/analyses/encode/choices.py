@@ -90,8 +90,8 @@ class Choices:
         Penalties, as multiples of the mean diagonal of the centered training Gram matrix; None =
         those that the spectrum asks for.
     select
-        How penalties are chosen (see `select`); ``auto`` = inner folds where samples of a run
-        share noise, else generalized cross-validation.
+        How penalties are chosen (see `select`); ``auto`` = generalized cross-validation where
+        the noise of any two samples is independent, else inner folds.
     split
         ``train`` or ``test`` of each stimulus, in place of folds; stimuli that have neither are
         left out. None = folds.

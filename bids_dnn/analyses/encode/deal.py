@@ -79,7 +79,7 @@ def deal(responses: Responses, names: Sequence[str], choices: Choices) -> Dealt:
         inner.append(by_stimulus(dealt, choices.n_inner, rng))
         leakage.check(inner[-1], groups=own, what="stimuli")
     asked = choices.select
-    auto: Selection = "inner" if hangs_together else "gcv"
+    auto: Selection = "gcv" if responses.independence == "sample" else "inner"
     select: Selection = auto if asked == "auto" else asked
     check_exchangeable(select, names)
     return Dealt(folds, inner, select, hangs_together and _share(folds, together))

@@ -123,8 +123,10 @@ def test_the_ceiling_of_a_split_is_that_of_its_test_images(rng):
     assert abs(found.reliability[:30].mean() - 30 / 31) < 0.02
 
 
-@pytest.mark.parametrize(("independence", "select"), [("sample", "gcv"), ("run", "inner")])
-def test_inner_folds_choose_where_samples_of_a_run_share_noise(rng, independence, select):
+@pytest.mark.parametrize(
+    ("independence", "select"), [("sample", "gcv"), ("run", "inner"), ("none", "inner")]
+)
+def test_inner_folds_choose_where_samples_share_noise(rng, independence, select):
     responses = replace(make(rng), independence=independence)
     assert prepared(responses).select == select
     assert prepared(responses, select="loo").select == "loo"
