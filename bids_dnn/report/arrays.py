@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.space import Channels
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
-from bids_dnn.report.encoding_figures import MOST_NAMED
-from bids_dnn.report.palette import LIGHT, SCALE, Theme
+from bids_dnn.report.palette import LIGHT, Theme
+from bids_dnn.report.scales import ColorScale, scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.floating[Any]]
 NOTHING = -1  # no channel of the recording in this cell
@@ -160,7 +159,7 @@ def array_maps(
         Of the color scale, with unit.
     names
         Where values are numbers of categories, from 1: their names. Each has a color of its own,
-        with a legend where they are at most `MOST_NAMED`.
+        with a legend where they are at most `scales.MOST_NAMED`.
     theme
         Light or dark.
 
@@ -171,9 +170,8 @@ def array_maps(
         have the color of zero.
     """
     sheet = _Sheet(panels_of(space), len(maps))
-    scale = _categories(names) if names else _numbers([values for _, values in maps])
-    n_named = len(names) if len(names) <= MOST_NAMED else 0
-    with drawing(WIDTH_IN, sheet.height_in(n_named), theme) as (figure, stream):
+    scale = scale_of([values for _, values in maps], names)
+    with drawing(WIDTH_IN, sheet.height_in + scale.legend_in, theme) as (figure, stream):
         axes = figure.subplots()
         axes.set(xlim=(0, WIDTH_IN * sheet.inch), ylim=(-sheet.height, 0))
         axes.set_autoscale_on(False)
@@ -188,8 +186,8 @@ def array_maps(
                           fontsize=7, va="bottom", in_layout=False)  # fmt: skip
                 box = (corner[0], corner[1], sheet.cell)
                 image = _draw(axes, panel, grid, box=box, scale=scale, theme=theme)
-        if n_named:
-            _legend(figure, names, scale["cmap"])
+        if scale.legend:
+            scale.add_legend(figure)
         else:
             bar = axes.inset_axes(sheet.bar(), transform=axes.transData)
             figure.colorbar(image, cax=bar, label=label)
@@ -283,8 +281,9 @@ class _Sheet:
     def most_letters(self) -> int:
         return max(8, 128 // self.n_columns)
 
-    def height_in(self, n_names: int) -> float:
-        return self.height / self.inch + 0.1 + 0.22 * -(-n_names // 4)
+    @property
+    def height_in(self) -> float:
+        return self.height / self.inch + 0.1
 
     def bar(self) -> tuple[float, float, float, float]:
         """Return left, bottom, width and height of the color scale, beside the first map."""
@@ -314,28 +313,13 @@ class _Sheet:
 # --- colors
 
 
-def _numbers(values: Sequence[Array]) -> dict[str, Any]:
-    known = np.concatenate([one[np.isfinite(one)] for one in values])
-    top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
-    return {"cmap": SCALE, "vmin": 0.0, "vmax": top}
-
-
-def _categories(names: Sequence[str]) -> dict[str, Any]:
-    """Return one color a category, those of the shares of layers."""
-    import matplotlib as mpl
-    from matplotlib.colors import ListedColormap
-
-    colors = mpl.colormaps[SCALE](np.linspace(0.05, 0.95, len(names)))
-    return {"cmap": ListedColormap(colors), "vmin": 0.5, "vmax": len(names) + 0.5}
-
-
 def _draw(
     axes: Axes,
     panel: Panel,
     grid: NDArray[np.float64],
     *,
     box: tuple[float, float, float],
-    scale: dict[str, Any],
+    scale: ColorScale,
     theme: Theme,
 ) -> Any:
     """Draw an array with its upper left corner and electrodes of the width in `box`."""
@@ -351,7 +335,7 @@ def _draw(
     is_none = panel.cells == NOTHING
     band = ListedColormap([theme.band])
     axes.imshow(np.ma.masked_array(np.ones(grid.shape), ~is_none), cmap=band, **how)
-    image = axes.imshow(np.ma.masked_invalid(grid), zorder=2, **scale, **how)
+    image = axes.imshow(np.ma.masked_invalid(grid), zorder=2, **scale.ends, **how)
     wide = cell / panel.n_shared
     for row, column in np.argwhere(np.isnan(grid) & ~is_none):
         at = (left + column * wide, top - (row + 1) * cell)
@@ -363,10 +347,3 @@ def _draw(
     axes.vlines(left + cell * np.arange(n_columns + 1), bottom, top, **line)
     axes.hlines(top - cell * np.arange(n_rows + 1), left, right, **line)
     return image
-
-
-def _legend(figure: Figure, names: Sequence[str], colors: Any) -> None:
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=colors(k), label=name) for k, name in enumerate(names)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)

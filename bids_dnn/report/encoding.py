@@ -192,7 +192,7 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
         space,
         (shown.backdrop, shown.brain),
         label="number of the layer",
-        what=f"The layer that each {shown.unit} chose in most folds",
+        what=f"The layer that each {shown.unit} chose in most folds (colors as in the bars)",
         names=figures.layer_labels(layers),
     )
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from bids_dnn.report.canvas import WIDTH_IN, drawing
 from bids_dnn.report.figures import layer_labels
-from bids_dnn.report.palette import LIGHT, SCALE, Theme, region_colors
+from bids_dnn.report.palette import LIGHT, Theme, region_colors
+from bids_dnn.report.scales import MOST_NAMED, category_colors
 
-MOST_NAMED = 24  # layers in the legend
 MOST_FIELDS = 200  # drawn for a region
 
 
@@ -31,13 +31,11 @@ def layer_shares(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
         Layers from first to last have the colors of the scale from dark to light; a region
         without shares is hatched.
     """
-    import matplotlib as mpl
-
     regions = list(dict.fromkeys(table["region"]))
     layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
     placed = table.set_index(["region", "network", "layer"])["share"]
     shares = np.array([[placed.get((r, *x), np.nan) for x in layers] for r in regions], float)
-    colors = mpl.colormaps[SCALE](np.linspace(0.05, 0.95, len(layers)))
+    colors = category_colors(len(layers))
     n_lines = -(-min(len(layers), MOST_NAMED) // 4)
     with drawing(WIDTH_IN, 1.2 + 0.34 * len(regions) + 0.2 * n_lines, theme) as (figure, stream):
         axes = figure.subplots()

@@ -45,22 +45,23 @@ def map_pictures(
     what
         What is drawn, for the caption.
     names
-        Where values are numbers of categories, from 1: their names, shown for channels.
+        Where values are numbers of categories, from 1: their names.
     """
     if isinstance(space, Channels):
         return _on_arrays(name, maps, space, label=label, what=what, names=names)
     backdrop, brain = behind
     titles = ", ".join(title for title, _ in maps)
+    ends = "" if names else "values below zero have the color of zero, "
     if isinstance(space, Grid):
         return [
             picture(
                 name,
                 lambda theme: slices.map_slices(
-                    maps, space, backdrop=backdrop, label=label, theme=theme
+                    maps, space, backdrop=backdrop, label=label, names=names, theme=theme
                 ),
                 alt=f"Axial slices with maps of {titles}.",
                 caption=f"{what} on axial slices around the regions, left side of the brain on "
-                "the left; values below zero have the color of zero, no color: not measured.",
+                f"the left; {ends}no color: not measured.",
             )
         ]
     if brain is None or not surfaces.fits(brain, space):
@@ -68,10 +69,11 @@ def map_pictures(
     return [
         picture(
             name,
-            lambda theme: surfaces.map_brains(maps, space, brain=brain, label=label, theme=theme),
+            lambda theme: surfaces.map_brains(
+                maps, space, brain=brain, label=label, names=names, theme=theme
+            ),
             alt=f"Both hemispheres with maps of {titles}.",
-            caption=f"{what} on the surfaces; values below zero have the color of zero, gray: "
-            "not measured, sulci darker.",
+            caption=f"{what} on the surfaces; {ends}gray: not measured, sulci darker.",
         )
     ]
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Grid
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
-from bids_dnn.report.palette import LIGHT, SCALE, Theme
+from bids_dnn.report.palette import LIGHT, Theme
+from bids_dnn.report.scales import scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +122,7 @@ def region_slices(
         for column in range(len(sheet.cuts)):
             sheet.anatomy(axes, 0, column, backdrop, theme)
             for name, volume in volumes:
-                sheet.overlay(axes, volume, (0, column), cmap=_single(colors[name]))
+                sheet.overlay(axes, volume, (0, column), **_single(colors[name]))
         _legend(figure, colors, [roi.name for roi in rois])
     return stream.getvalue()
 
@@ -132,6 +133,7 @@ def map_slices(
     *,
     backdrop: Backdrop | None,
     label: str,
+    names: Sequence[str] = (),
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw maps on axial slices through all units, over the anatomy, on one color scale.
@@ -146,6 +148,8 @@ def map_slices(
         The anatomy on the grid of `space`; None = none.
     label
         Of the color scale, with unit.
+    names
+        Where values are numbers of categories, from 1: their names; see `scales.scale_of`.
     theme
         Light or dark.
 
@@ -155,19 +159,21 @@ def map_slices(
         Values under zero have the color of zero.
     """
     inside = np.isfinite(_volume(np.ones(len(space)), space))
-    known = np.concatenate([values[np.isfinite(values)] for _, values in maps])
-    top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
-    sheet = _Sheet(space, cuts(inside), _around(inside), len(maps))
+    scale = scale_of([values for _, values in maps], names)
+    sheet = _Sheet(space, cuts(inside), _around(inside), len(maps), is_titled=True)
     image: Any = None
-    with drawing(WIDTH_IN, sheet.height_in, theme) as (figure, stream):
+    with drawing(WIDTH_IN, sheet.height_in + scale.legend_in, theme) as (figure, stream):
         axes = _frame(figure, sheet)
         for row, (title, values) in enumerate(maps):
             volume = _volume(values, space)
             sheet.title(axes, row, title)
             for column in range(len(sheet.cuts)):
                 sheet.anatomy(axes, row, column, backdrop, theme)
-                image = sheet.overlay(axes, volume, (row, column), cmap=SCALE, vmax=top)
-        figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=18)
+                image = sheet.overlay(axes, volume, (row, column), **scale.ends)
+        if scale.legend:
+            scale.add_legend(figure)
+        else:
+            figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=18)
     return stream.getvalue()
 
 
@@ -249,12 +255,14 @@ def cuts(inside: NDArray[np.bool_]) -> list[int]:
 class _Sheet:
     """Slices side by side, in rows, on one pair of axes; a slice is one unit wide."""
 
-    def __init__(self, grid: Grid, cuts: list[int], box: Box, n_rows: int) -> None:
+    def __init__(
+        self, grid: Grid, cuts: list[int], box: Box, n_rows: int, *, is_titled: bool = False
+    ) -> None:
         self.grid, self.cuts, self.box = grid, cuts, box
         zooms = np.linalg.norm(grid.affine[:3, :3], axis=0)
         sides = [(part.stop - part.start) * z for part, z in zip(box, zooms, strict=False)]
         self.tall = float(sides[1] / sides[0])  # height of a slice over its width
-        self.titled = 0.3 if n_rows > 1 else 0.0
+        self.titled = 0.3 if is_titled else 0.0
         self.step = self.tall + 0.2 + self.titled
         self.n_rows = n_rows
         self.width = N_SLICES * (1 + GAP)
@@ -275,44 +283,31 @@ class _Sheet:
         slab = np.full((1, 1), 0.5)
         if backdrop is not None and backdrop.fits(self.grid):
             slab = backdrop.slab(self.box, z).astype(float)
-        self._show(axes, slab, (row, column), cmap="gray", vmax=1.0, smooth=True)
+        gray = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0, "interpolation": "bilinear"}
+        self._show(axes, slab, (row, column), **gray)
         middle = [(part.start + part.stop) / 2 for part in self.box]
         height = (self.grid.affine @ [*middle, z, 1])[2]
         axes.text(left + 0.5, top + 0.02, f"z = {height:.0f} mm", ha="center", va="bottom",
                   fontsize=6.5, color=theme.ink, in_layout=False)  # fmt: skip
 
-    def overlay(
-        self, axes: Axes, volume: Array, place: tuple[int, int], *, cmap: Any, vmax: float = 1.0
-    ) -> Any:
+    def overlay(self, axes: Axes, volume: Array, place: tuple[int, int], **colors: Any) -> Any:
         slab = np.ma.masked_invalid(volume[(*self.box, self.cuts[place[1]])])
-        return self._show(axes, slab, place, cmap=cmap, vmax=vmax, smooth=False)
+        return self._show(axes, slab, place, interpolation="nearest", **colors)
 
     def title(self, axes: Axes, row: int, text: str) -> None:
         left, _, _, top = self.extent(row, 0)
         axes.text(left, top + 0.2, text, fontsize=8.5, fontweight="bold", va="bottom",
                   in_layout=False)  # fmt: skip
 
-    def _show(
-        self,
-        axes: Axes,
-        slab: Any,
-        place: tuple[int, int],
-        *,
-        cmap: Any,
-        vmax: float,
-        smooth: bool,
-    ) -> Any:
+    def _show(self, axes: Axes, slab: Any, place: tuple[int, int], **how: Any) -> Any:
         # The left side of the brain is on the left, whichever way the grid runs.
         turned = slab[::-1] if self.grid.affine[0, 0] < 0 else slab
         return axes.imshow(
             turned.T,
             origin="lower",
             extent=self.extent(*place),
-            cmap=cmap,
-            vmin=0.0,
-            vmax=vmax,
-            interpolation="bilinear" if smooth else "nearest",
             in_layout=False,
+            **how,
         )
 
 
@@ -324,10 +319,10 @@ def _frame(figure: Figure, sheet: _Sheet) -> Axes:
     return axes
 
 
-def _single(color: str) -> Any:
+def _single(color: str) -> dict[str, Any]:
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap([color])
+    return {"cmap": ListedColormap([color]), "vmin": 0.0, "vmax": 1.0}
 
 
 def _whole(grid: Grid, backdrop: Backdrop | None) -> Box:

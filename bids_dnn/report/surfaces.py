@@ -12,8 +12,9 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import HEMISPHERES, Grayordinates, Hemisphere, Space, Surface
 from bids_dnn.report import visual_field
 from bids_dnn.report.canvas import WIDTH_IN, drawing
-from bids_dnn.report.palette import LIGHT, SCALE, Theme
+from bids_dnn.report.palette import LIGHT, Theme
 from bids_dnn.report.raster import FINER, Array, Brain, Raster, Side, montage, pixels
+from bids_dnn.report.scales import scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +121,7 @@ def map_brains(
     *,
     brain: Brain,
     label: str,
+    names: Sequence[str] = (),
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw maps on both hemispheres, a row each, on one color scale.
@@ -134,6 +136,8 @@ def map_brains(
         The sampled meshes.
     label
         Of the color scale, with unit.
+    names
+        Where values are numbers of categories, from 1: their names; see `scales.scale_of`.
     theme
         Light or dark.
 
@@ -142,13 +146,10 @@ def map_brains(
     png
         Values under zero have the color of zero.
     """
-    import matplotlib as mpl
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    known = np.concatenate([values[np.isfinite(values)] for _, values in maps])
-    top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
-    scale = mpl.colormaps[SCALE]
+    scale = scale_of([values for _, values in maps], names)
 
     def painter(values: Array) -> Paint:
         def paint(hemisphere: Hemisphere, raster: Raster) -> NDArray[np.float64]:
@@ -156,19 +157,23 @@ def map_brains(
             own = folds(brain, hemisphere)
             mesh = vertex_values(values, space, hemisphere, brain.n_vertices[hemisphere])
             there = np.isfinite(mesh)
-            own[there] = scale(np.clip(mesh[there] / top, 0, 1))[:, :3]
+            own[there] = scale.rgb(mesh[there])
             return own
 
         return paint
 
-    height = len(maps) * (0.9 * height_in(brain, (ONE_ROW,)) + 0.3)
-    with drawing(WIDTH_IN, height, theme) as (figure, stream):
+    wide = 1.0 if scale.legend else 0.9  # what a scale beside the maps leaves
+    height = len(maps) * (wide * height_in(brain, (ONE_ROW,)) + 0.3)
+    with drawing(WIDTH_IN, height + scale.legend_in, theme) as (figure, stream):
         panels = figure.subplots(len(maps), 1, squeeze=False)[:, 0]
         for axes, (title, values) in zip(panels, maps, strict=True):
             _frame(axes, brain, (ONE_ROW,), painter(values))
             axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
-        shown = ScalarMappable(Normalize(0, top), SCALE)
-        figure.colorbar(shown, ax=list(panels), label=label, fraction=0.03, pad=0.01, aspect=18)
+        if scale.legend:
+            scale.add_legend(figure)
+        else:
+            bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
+            figure.colorbar(bar, ax=list(panels), label=label, fraction=0.03, pad=0.01, aspect=18)
     return stream.getvalue()
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bids_dnn.containers.space import Channels
-from bids_dnn.report import arrays
+from bids_dnn.report import arrays, scales
 from tests.factories.electrodes import CORNERS, make_arrays, make_channels, make_layout, make_utah
 
 
@@ -163,7 +163,7 @@ def test_where_some_arrays_are_placed_the_others_are_named():
     assert "where they stand on the array; in b, V1, electrodes are in the order" in text
 
 
-@pytest.mark.parametrize("n_names", [0, 3, arrays.MOST_NAMED + 1])
+@pytest.mark.parametrize("n_names", [0, 3, scales.MOST_NAMED + 1])
 def test_figures_are_the_same_bytes_each_time(rng, n_names):
     space, _ = make_utah()
     values = rng.integers(1, 4, len(space)).astype(float)
@@ -181,4 +181,4 @@ def test_fifteen_arrays_fit_the_page(rng):
     corners = [corner for _, corner in sheet.places(3)]
     assert len(set(corners)) == 15
     assert max(x for x, _ in corners) + 1 <= sheet.n_columns * (1 + arrays.GAP)
-    assert sheet.height_in(0) < 15
+    assert sheet.height_in < 15

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from bids_dnn.containers.result import RowArrays, StatMap
-from bids_dnn.report import encoding
+from bids_dnn.report import encoding, raster
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
 from tests.factories.electrodes import make_utah
-from tests.factories.results import REGIONS, make_encode
+from tests.factories.looks import legend_of
+from tests.factories.reports import make_surface_rois, make_surfaces
+from tests.factories.results import LAYERS, REGIONS, make_encode, make_space
 
 COLORS = region_colors(REGIONS)
 
@@ -97,6 +99,25 @@ def test_layers_chosen_on_training_images_are_shown(encode):
     assert "V1 r = 0.40." in picture.caption
     assert "noise" not in encoding.chosen_answer(encode)
     assert "chosen layer" not in encoding.encoding_answer(encode.table)
+
+
+@pytest.mark.parametrize("kind", ["volume", "surface", "arrays"])
+def test_layers_have_the_colors_of_the_bars_wherever_units_lie(rng, drawn, kind):
+    space, brain = make_space(), None
+    if kind == "surface":
+        space, brain = make_surface_rois()[0].space, raster.make_brain(make_surfaces())
+    elif kind == "arrays":
+        space, _ = make_utah()
+    layer = StatMap("layer", rng.integers(1, 6, len(space)).astype(np.float32), "", "Layers.")
+    encode = chosen_of(make_encode(rng, space=space))
+    encode = dataclasses.replace(encode, maps=(*encode.maps, layer))
+    pictures = encoding._assignment_pictures(Shown("encode", encode, COLORS, brain=brain))
+    assert [one.name for one in pictures] == ["encode_assignment", "encode_chosen"]
+    assert "(colors as in the bars)" in pictures[1].caption
+    assert "below zero" not in pictures[1].caption
+    bars, *maps = (legend_of(figure) for figure in drawn)
+    assert tuple(bars) == LAYERS
+    assert maps == [bars] * 3  # light and dark
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -11,7 +11,9 @@ from PIL import Image
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.space import Grid
 from bids_dnn.report import slices
-from bids_dnn.report.palette import region_colors
+from bids_dnn.report.palette import DARK, LIGHT, region_colors
+from bids_dnn.report.scales import category_colors
+from tests.factories.looks import bytes_of, is_whole, legend_of, share_of
 from tests.factories.reports import AFFINE, SHAPE, ball, make_background, make_rois, make_stimuli
 
 
@@ -72,11 +74,41 @@ def test_overlaps_are_counted():
     assert shared.tolist() == [[len(one.space), len(two.space)], [len(two.space)] * 2]
 
 
+def test_the_title_of_a_single_map_is_whole(drawn):
+    space = ball((20, 20, 20), 3)
+    slices.map_slices([("conv1", np.ones(len(space)))], space, backdrop=None, label="r")
+    assert is_whole(drawn[0], "conv1")
+
+
 def test_a_map_of_nan_is_drawn():
     space = ball((20, 20, 20), 3)
     png = slices.map_slices([("all n/a", np.full(len(space), np.nan))], space, backdrop=None,
                             label="r")  # fmt: skip
     assert rgb(png).shape[1] > 1000
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_categories_have_a_color_each_and_a_name(rng, drawn, theme):
+    """Of 5 categories the middle one is not there, and so no color lies between the others."""
+    space = ball((20, 20, 20), 6)
+    values = rng.choice([1.0, 2.0, 4.0, 5.0], size=len(space))
+    names = [f"conv{k}" for k in range(1, 6)]
+    colors = [tuple(bytes_of(one)) for one in category_colors(5)]
+    png = slices.map_slices(
+        [("chosen layer", values)], space, backdrop=None, label="layer", names=names, theme=theme
+    )
+    (figure,) = drawn
+    assert legend_of(figure) == dict(zip(names, colors, strict=True))
+    assert len(figure.axes) == 1  # no scale of numbers beside it
+    assert is_whole(figure, "chosen layer")
+    above = rgb(png)[: int(0.75 * len(rgb(png)))]  # without the legend
+    shares = [share_of(above, np.array(one) / 255, within=2) for one in colors]
+    assert shares[2] == 0
+    there = np.array(shares)[[0, 1, 3, 4]]
+    np.testing.assert_allclose(there, there.mean(), rtol=0.2)
+    assert there.sum() > 0.02
+    is_gray = np.ptp(above, axis=2) < 20
+    assert there.sum() > 0.97 * (1 - is_gray.mean())  # all that has a hue
 
 
 def test_the_contact_sheet_takes_broken_and_few_pictures(tmp_path):

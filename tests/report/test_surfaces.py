@@ -12,6 +12,8 @@ from PIL import Image
 from bids_dnn.containers.space import Surface
 from bids_dnn.report import raster, surfaces
 from bids_dnn.report.palette import DARK, LIGHT, region_colors
+from bids_dnn.report.scales import category_colors
+from tests.factories.looks import bytes_of, is_whole, legend_of
 from tests.factories.reports import (
     make_channel_rois,
     make_cortex_rois,
@@ -116,6 +118,31 @@ def test_maps_of_nan_and_of_one_hemisphere_are_drawn(brain):
     assert rgb(
         surfaces.map_brains([("r", np.ones(len(space)))], space, brain=single, label="r")
     ).any()
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_categories_have_a_color_each_and_a_name(brain, drawn, theme):
+    """The left hemisphere chose the first of three layers, the right one the last."""
+    space = make_surface_rois()[0].space
+    values = np.where(space.in_hemisphere("L"), 1.0, 3.0)
+    names = ["conv1", "conv2", "conv3"]
+    png = surfaces.map_brains(
+        [("chosen layer", values)], space, brain=brain, label="layer", names=names, theme=theme
+    )
+    (figure,) = drawn
+    colors = category_colors(3)
+    assert legend_of(figure) == {
+        name: tuple(bytes_of(color)) for name, color in zip(names, colors, strict=True)
+    }
+    assert len(figure.axes) == 1  # no scale of numbers beside it
+    assert is_whole(figure, "chosen layer")
+    image = rgb(png)[: rgb(png).shape[0] * 8 // 10]  # without the legend
+    middle = image.shape[1] // 2
+    hexed = ["#{:02x}{:02x}{:02x}".format(*bytes_of(color)) for color in colors]
+    first, second, third = (share_of(image, color) for color in hexed)
+    assert first[:, :middle].sum() > 1000
+    assert third[:, middle:].sum() > 1000
+    assert second.sum() + first[:, middle:].sum() + third[:, :middle].sum() < 50
 
 
 def test_retinotopy_needs_three_maps_on_the_same_mesh(brain):

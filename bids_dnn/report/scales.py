@@ -1,0 +1,104 @@
+"""Color scales of maps: of numbers that grow from zero, and of categories that have names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.report.palette import SCALE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.floating[Any]]
+MOST_NAMED = 24  # categories in a legend
+LEGEND_COLUMNS, LINE_IN, AROUND_IN = 4, 0.22, 0.15  # of a legend; inches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColorScale:
+    """Which color a value has.
+
+    Parameters
+    ----------
+    cmap
+        Of matplotlib.
+    low, high
+        Values of its ends; what lies beyond has the color of the end.
+    names
+        Of the categories, whose numbers begin with 1; none where values are numbers.
+    """
+
+    cmap: Any
+    low: float
+    high: float
+    names: tuple[str, ...] = ()
+
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """Names that a legend tells; none where values are numbers, or it would be too long."""
+        return self.names if len(self.names) <= MOST_NAMED else ()
+
+    @property
+    def legend_in(self) -> float:
+        """Height of the legend with what is around it, in inches; 0 without one."""
+        lines = -(-len(self.legend) // LEGEND_COLUMNS)
+        return lines * LINE_IN + AROUND_IN if lines else 0.0
+
+    @property
+    def ends(self) -> dict[str, Any]:
+        """What ``imshow`` takes."""
+        return {"cmap": self.cmap, "vmin": self.low, "vmax": self.high}
+
+    def rgb(self, values: Array) -> NDArray[np.float64]:
+        """Return the colors (n, 3) of values (n,)."""
+        share = np.clip((values - self.low) / (self.high - self.low), 0, 1)
+        colors: NDArray[np.float64] = self.cmap(share)[:, :3]
+        return colors
+
+    def add_legend(self, figure: Figure) -> None:
+        """Name the categories below a figure."""
+        from matplotlib.patches import Patch
+
+        handles = [Patch(color=self.cmap(k), label=name) for k, name in enumerate(self.legend)]
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=8
+        )
+
+
+def scale_of(maps: Sequence[Array], names: Sequence[str] = ()) -> ColorScale:
+    """Return the scale that maps share.
+
+    Parameters
+    ----------
+    maps
+        Values of each; NaN is not drawn.
+    names
+        Where values are numbers of categories, from 1: their names.
+
+    Returns
+    -------
+    scale
+        From zero to the highest values, or one color a category.
+    """
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+
+    if names:
+        colors = ListedColormap(category_colors(len(names)))
+        return ColorScale(colors, 0.5, len(names) + 0.5, tuple(names))
+    known = np.concatenate([values[np.isfinite(values)] for values in maps])
+    top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
+    return ColorScale(mpl.colormaps[SCALE], 0.0, top)
+
+
+def category_colors(n: int) -> NDArray[np.float64]:
+    """Return the colors (n, 4) of categories in order, such as layers: from dark to light."""
+    import matplotlib as mpl
+
+    colors: NDArray[np.float64] = mpl.colormaps[SCALE](np.linspace(0.05, 0.95, n))
+    return colors

@@ -1,0 +1,34 @@
+"""report.scales: numbers grow from zero, categories have a color and a name each."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from bids_dnn.report import scales
+from bids_dnn.report.palette import SCALE
+
+
+def test_numbers_grow_from_zero_to_the_highest():
+    values = np.array([-1.0, 0.0, 0.25, 0.5, np.nan])
+    scale = scales.scale_of([values, np.full(1000, 0.5)])
+    assert (scale.low, scale.high, scale.legend, scale.legend_in) == (0.0, 0.5, (), 0.0)
+    expected = mpl.colormaps[SCALE](np.array([0.0, 0.0, 0.5, 1.0]))[:, :3]
+    np.testing.assert_array_equal(scale.rgb(values[:4]), expected)
+    assert scales.scale_of([np.full(3, np.nan)]).high == 1.0
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, scales.MOST_NAMED])
+def test_each_category_has_the_color_of_its_number(n):
+    scale = scales.scale_of([np.array([1.0, np.nan])], [f"layer {k}" for k in range(n)])
+    found = scale.rgb(np.arange(1, n + 1))
+    np.testing.assert_allclose(found, scales.category_colors(n)[:, :3])
+    assert len(np.unique(found.round(3), axis=0)) == n
+    assert len(scale.legend) == n
+
+
+def test_too_many_categories_have_no_legend():
+    scale = scales.scale_of([np.ones(2)], [str(k) for k in range(scales.MOST_NAMED + 1)])
+    assert scale.legend == ()
+    assert scale.legend_in == 0
