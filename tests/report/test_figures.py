@@ -10,7 +10,8 @@ from PIL import Image
 
 from bids_dnn.report import figures
 from bids_dnn.report.palette import DARK, LIGHT, OKABE_ITO, region_colors
-from tests.factories.results import REGIONS, make_decode, make_encode
+from tests.factories.looks import box_of, share_of
+from tests.factories.results import LAYERS, REGIONS, make_decode, make_encode
 
 COLORS = region_colors(REGIONS)
 
@@ -71,6 +72,58 @@ def test_all_missing_is_drawn_too(rng):
         figures.layer_profiles(encode, COLORS, label="r"),
     ):
         assert pixels(png).shape[1] > 1000
+
+
+def heat_map(rng, drawn, theme):
+    """Draw a heat map that lacks a cell and a region; returns figure, PNG and scores."""
+    table = make_encode(rng).table
+    table.loc[table["region"] == "noise", ["score", "ceiling"]] = np.nan
+    png = figures.layer_heat_map(table, label="r", theme=theme)
+    scores = table.pivot_table(index="region", columns="layer", values="score", dropna=False)
+    return drawn[-1], png, scores.reindex(index=REGIONS, columns=LAYERS).to_numpy()
+
+
+def rectangles(axes, *, is_hatched):
+    return [one for one in axes.patches if (one.get_hatch() is not None) == is_hatched]
+
+
+def cells_of(patches):
+    """Return row and column of the cells that patches lie on, each once."""
+    middles = [(one.get_y() + one.get_height() / 2, one.get_x() + one.get_width() / 2)
+               for one in patches]  # fmt: skip
+    return {tuple(np.round(middle).astype(int).tolist()) for middle in middles}
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_the_best_layer_of_each_region_is_boxed(rng, drawn, theme):
+    figure, png, scores = heat_map(rng, drawn, theme)
+    main, side = figure.axes[:2]
+    best = {(r, int(np.nanargmax(row))) for r, row in enumerate(scores[:3])}
+    assert np.isnan(scores[3]).all()  # no region of noise, no box
+    assert cells_of(rectangles(main, is_hatched=False)) == best
+    assert not rectangles(side, is_hatched=False)
+    for row, column in np.ndindex(*scores.shape):
+        edge = [(column - 0.47, row - 0.3), (column - 0.45, row + 0.3)]
+        ink = share_of(box_of(figure, main, edge, png), theme.ink)
+        assert (ink > 0.3) == ((row, column) in best), (row, column)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_cells_without_a_score_are_hatched_and_have_no_color(rng, drawn, theme):
+    figure, png, scores = heat_map(rng, drawn, theme)
+    main, side = figure.axes[:2]
+    missing = {(row, column) for row, column in np.argwhere(np.isnan(scores)).tolist()}
+    assert missing == {(2, 0), *((3, column) for column in range(len(LAYERS)))}
+    assert cells_of(rectangles(main, is_hatched=True)) == missing
+    assert cells_of(rectangles(side, is_hatched=True)) == {(3, 0)}
+    shown = [(main, row, column) for row, column in np.ndindex(*scores.shape)]
+    for axes, row, column in [*shown, *((side, row, 0) for row in range(len(REGIONS)))]:
+        part = box_of(figure, axes, [(column - 0.3, row - 0.4), (column + 0.3, row + 0.4)], png)
+        has_color = (np.ptp(part, axis=2) > 30).mean() > 0.3
+        is_missing = (row, column) in missing if axes is main else row == 3
+        assert has_color != is_missing, (row, column)
+        if is_missing:
+            assert 0.02 < 1 - share_of(part, theme.paper) < 0.9  # lines on paper
 
 
 def test_many_comparisons_are_cut_to_the_highest(rng):
