@@ -36,7 +36,8 @@ class FeatureValues:
     Raises
     ------
     ShapeError
-        If `values` have another number of axes, or not one row for each stimulus.
+        If `values` have another number of axes, or not one row for each stimulus, or hold no
+        feature.
     """
 
     stimuli: tuple[str, ...]
@@ -53,6 +54,8 @@ class FeatureValues:
                 "stimuli.",
                 mend="Give (n_stimuli, channels, rows, columns), or (n_stimuli, n_features).",
             )
+        if 0 in self.values.shape[1:]:
+            raise _empty(self.network, self.layer, f"values have shape {self.values.shape}")
 
     @property
     def is_map(self) -> bool:
@@ -158,8 +161,8 @@ class FeatureGram:
     Raises
     ------
     ShapeError
-        If `gram` is not square with one row for each stimulus, `sums` has another length, or an
-        id stands twice.
+        If `gram` is not square with one row for each stimulus, `sums` has another length, an id
+        stands twice, or there is no feature.
     """
 
     stimuli: tuple[str, ...]
@@ -188,6 +191,8 @@ class FeatureGram:
                 f"{n - len(set(self.stimuli))} stimulus id(s) stand twice among the features.",
                 mend="Give each stimulus once.",
             )
+        if self.n_features < 1:
+            raise _empty(self.network, self.layer, f"n_features is {self.n_features}")
 
     def take(self, stimuli: Sequence[str]) -> NDArray[np.float64]:
         """Return the Gram matrix of `stimuli` (n,) in that order, (n, n).
@@ -199,6 +204,13 @@ class FeatureGram:
         """
         rows = _rows_of(stimuli, self.stimuli, self.network)
         return self.gram[np.ix_(rows, rows)]
+
+
+def _empty(network: str, layer: str, found: str) -> ShapeError:
+    return ShapeError(
+        f"Layer {layer!r} of {network} has no feature: {found}.",
+        mend="Leave the layer out, or look at what made its features.",
+    )
 
 
 def _rows_of(asked: Sequence[str], known: Sequence[str], network: str) -> NDArray[np.intp]:

@@ -44,6 +44,14 @@ def test_what_does_not_fit_is_refused():
             FeatureValues(("a", "b"), "net", "layer", np.zeros(shape, dtype=np.float32), {})
 
 
+def test_a_layer_without_features_is_refused():
+    with pytest.raises(ShapeError, match=r"'conv1' of net has no feature: n_features is 0"):
+        FeatureGram(("a", "b"), "net", "conv1", np.zeros((2, 2)), 0, {})
+    for shape in ((2, 0), (2, 0, 3, 3), (2, 4, 0, 3), (2, 4, 3, 0)):
+        with pytest.raises(ShapeError, match=r"'conv1' of net has no feature: values have shape"):
+            FeatureValues(("a", "b"), "net", "conv1", np.zeros(shape, dtype=np.float32), {})
+
+
 def test_sums_have_one_value_for_each_stimulus():
     with pytest.raises(ShapeError, match=r"\(3,\), but there are 2 stimuli"):
         FeatureGram(("a", "b"), "net", "layer", np.eye(2), 5, {}, sums=np.zeros(3))
