@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError, UnreadableError
 
 EVERYWHERE = "all"
 
@@ -56,13 +56,19 @@ def region_units(responses: Responses, rois: Sequence[Roi]) -> list[RegionUnits]
         If a region lies on another grid.
     NotEnoughDataError
         If no unit of a region was measured in every sample.
+    UnreadableError
+        If a response of such a unit is infinite.
     """
-    measured = np.logical_not(np.isnan(responses.values).any(axis=0))  # (n_units,)
+    finite = np.asarray(np.isfinite(responses.values).all(axis=0), dtype=np.bool_)  # (n_units,)
+    measured = finite
+    if not finite.all():
+        measured = np.logical_not(np.isnan(responses.values).any(axis=0))
     marks = {roi.name: _mark(roi, responses) for roi in rois}
     marks = marks or {EVERYWHERE: np.ones(len(responses.space), dtype=np.bool_)}
     out = []
     for name, mark in marks.items():
         units = np.flatnonzero(mark & measured)
+        _check_finite(name, responses, units[~finite[units]])
         if not units.size:
             raise NotEnoughDataError(
                 f"Region {name!r} has {mark.sum()} units here, and none was measured in all "
@@ -141,6 +147,17 @@ def region_means(
         if part.shape[1]:
             made[:, k] = part.mean(axis=1)
     return made
+
+
+def _check_finite(name: str, responses: Responses, infinite: NDArray[np.intp]) -> None:
+    """Refuse units of a region that were measured, but hold infinity."""
+    if infinite.size:
+        sample = int(np.argmax(np.isinf(responses.values[:, infinite[0]])))
+        raise UnreadableError(
+            f"The response of unit {infinite[0]} to sample {sample} is infinite, and so are some "
+            f"of {infinite.size} unit(s) of region {name!r}.",
+            mend="Mark what was not measured with NaN; such units are left out and counted.",
+        )
 
 
 def _mark(roi: Roi, responses: Responses) -> NDArray[np.bool_]:

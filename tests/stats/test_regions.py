@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError, UnreadableError
 from bids_dnn.stats.ceiling import ncsnr
 from bids_dnn.stats.regions import region_means, region_units
 from tests.factories.responses import make_responses, make_roi
@@ -25,6 +25,19 @@ def test_units_with_nan_are_left_out_and_counted():
     responses = make_responses(values)
     (found,) = region_units(responses, [make_roi("a", responses, [2, 3, 4])])
     assert (found.units.tolist(), found.n_left_out) == ([2, 4], 1)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_infinite_responses_are_refused_with_their_unit(bad):
+    values = np.zeros((3, 6))
+    values[2, [3, 5]] = bad
+    values[0, 1] = np.nan
+    responses = make_responses(values)
+    told = r"unit 3 to sample 2 is infinite.*2 unit\(s\) of region 'all'"
+    with pytest.raises(UnreadableError, match=told):
+        region_units(responses, [])
+    (found,) = region_units(responses, [make_roi("a", responses, [0, 1, 2])])
+    assert (found.units.tolist(), found.n_left_out) == ([0, 2], 1)
 
 
 def test_without_regions_all_units_are_one():

@@ -14,7 +14,7 @@ from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.model import Model
 from bids_dnn.config.schema import Estimator
 from bids_dnn.containers.readout import READOUTS
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, UnreadableError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
 ESTIMATORS = ("ridge", "pls", "banded")  # on Gram matrices; readouts have a file of their own
@@ -198,6 +198,34 @@ def test_responses_to_test_images_do_not_reach_the_model(rng, name):
         taken.append(rows_of(result, name)["score"].to_numpy())
     # test responses scaled by a constant: r is the same unless the model saw them
     np.testing.assert_allclose(taken[0], taken[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_unit_that_never_varies_has_no_score_and_changes_no_other(rng, name):
+    responses, rois, grams = make(rng, n=48)
+    values = responses.values.copy()
+    values[:, 3] = 0.1
+    found = run((replace(responses, values=values), rois[:1], grams), name)
+    others = np.array([k for k in range(12) if k != 3])
+    without = run((responses, [make_roi("first", responses, others)], grams), name)
+    for target in ("units", "mean"):
+        one, two = (rows_of(result, name, target=target) for result in (found, without))
+        np.testing.assert_allclose(one["score"], two["score"], rtol=1e-4)
+        np.testing.assert_allclose(one["r2"], two["r2"], atol=1e-4)
+        assert one["n_units"].tolist() == two["n_units"].tolist()
+    maps = [one for one in found.maps if one.stat == "pearson"]
+    assert maps
+    for one in maps:
+        assert np.flatnonzero(np.isnan(one.values)).tolist() == [3]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_infinite_responses_are_refused_with_their_unit(rng, name):
+    responses, rois, grams = make(rng, n=48)
+    values = responses.values.copy()
+    values[7, 5] = np.inf
+    with pytest.raises(UnreadableError, match=r"unit 5 to sample 7 is infinite.*'first'"):
+        run((replace(responses, values=values), rois, grams), name)
 
 
 def test_nuisance_and_components_reach_every_estimator(rng):
