@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.estimate_readouts import divergence_warnings
 from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.readouts.forms import PENALTIES
 from bids_dnn.analyses.encode.readouts.search import draw_settings
-from bids_dnn.containers.features import FeatureValues
+from bids_dnn.containers.features import FeatureValues, ShownMaps
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_gram, make_responses, make_roi
@@ -94,6 +95,33 @@ def test_test_images_do_not_reach_the_readout(rng):
         for values in (responses.values, other)
     ]
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
+
+
+def look(pictures):
+    """Make three maps of 7 x 7 of pictures of 14 x 14."""
+    shown = pictures.permute(0, 3, 1, 2).float() / 255
+    return torch.nn.functional.avg_pool2d(shown, 2)
+
+
+@pytest.mark.parametrize("kind", ["kept", "anew"])
+def test_the_order_of_the_maps_does_not_matter(rng, kind):
+    n = 60
+    responses, rois, grams, maps = make(rng, n=n)
+    order = rng.permutation(n)
+    mixed = tuple(maps.stimuli[k] for k in order)
+    if kind == "kept":
+        given = maps, replace(maps, stimuli=mixed, values=maps.values[order])
+    else:
+        pictures = rng.integers(0, 256, (n, 14, 14, 3), dtype=np.uint8)
+        given = (
+            ShownMaps(maps.stimuli, "net", "conv", pictures, look),
+            ShownMaps(mixed, "net", "conv", pictures[order], look),
+        )
+    once, again = (run((responses, rois, grams, one), "factorized") for one in given)
+    assert once.table["score"].notna().all()
+    pd.testing.assert_frame_equal(once.table, again.table, rtol=1e-3, atol=1e-4)
+    name = "fieldsfactorized"
+    pd.testing.assert_frame_equal(once.extras[name], again.extras[name], rtol=1e-3, atol=1e-3)
 
 
 def test_without_maps_it_is_refused(rng):
