@@ -124,6 +124,18 @@ def test_the_order_of_the_maps_does_not_matter(rng, kind):
     pd.testing.assert_frame_equal(once.extras[name], again.extras[name], rtol=1e-3, atol=1e-3)
 
 
+def test_a_unit_that_never_varies_has_no_score(rng):
+    responses, rois, grams, maps = make(rng, n=60)
+    values = responses.values.copy()
+    values[:, 2] = 0.1
+    result = run((replace(responses, values=values), rois, grams, maps), "factorized")
+    row = result.table[result.table["target"] == "units"].iloc[0]
+    assert row["n_units"] == len(PLACES) - 1
+    assert np.isfinite(row["score"])
+    (r,) = [one.values for one in result.maps if one.stat == "pearson"]
+    assert np.flatnonzero(np.isnan(r)).tolist() == [2]
+
+
 def test_without_maps_it_is_refused(rng):
     responses, rois, grams, maps = make(rng, n=40)
     choices = Choices(**(SETTINGS | {"estimators": ("cadena",)}))
