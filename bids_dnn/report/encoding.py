@@ -109,6 +109,7 @@ def how_encoded(shown: Shown) -> str:
         n_inner=int(told.get("n_inner", 5)),
         has_choice=has_choice,
         is_scaled=bool(told.get("pls_scale")),
+        loss=str(told.get("readout_loss", "gaussian")),
     )
     where = (
         "of the test images of the split that was given"

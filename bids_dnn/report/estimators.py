@@ -26,9 +26,13 @@ _SELECTIONS = {
     "auto": f"{_GCV}, or {_INNER} where responses were estimated together, and share noise",
 }
 _TRAINED = (
-    " were trained on each layer that puts out maps; penalties were chosen and training was "
-    "stopped on a part of the training stimuli."
+    " were trained on each layer that puts out maps, by {loss}; penalties were chosen and "
+    "training was stopped on a part of the training stimuli."
 )
+_LOSSES = {
+    "gaussian": "the squared error of standardized responses",
+    "poisson": "the log-likelihood of counts under the Poisson distribution",
+}
 _SCALED = (
     "; features and responses were divided by their standard deviation over the training stimuli"
 )
@@ -54,6 +58,7 @@ def fitted_text(
     n_inner: int,
     has_choice: bool,
     is_scaled: bool = False,
+    loss: str = "gaussian",
 ) -> str:
     """Say how each estimator predicts, with citations.
 
@@ -71,6 +76,8 @@ def fitted_text(
         Whether units chose among several layers, which ridge regression alone offers them.
     is_scaled
         Whether partial least squares divided features and responses by their SD.
+    loss
+        Of readouts: ``gaussian`` or ``poisson``.
 
     Returns
     -------
@@ -87,6 +94,7 @@ def fitted_text(
         "units": many(unit),
         "select": _SELECTIONS.get(select, _INNER).format(inner=n_inner),
         "scaled": _SCALED if is_scaled else "",
+        "loss": _LOSSES[loss],
     }
     texts = []
     for name in estimators:

@@ -169,6 +169,7 @@ def _encode(ran: Ran) -> str:
         n_inner=folds.get("inner", 5),
         has_choice=_has_choice(ran),
         is_scaled=bool(told.get("pls_scale")),
+        loss=str(told.get("loss", "gaussian")),
     )
     p = inference_text(
         _estimators(ran),

@@ -204,6 +204,14 @@ def test_scaling_is_told_where_it_was_done(encode, is_scaled):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("loss", "told"), [("gaussian", "squared error"), ("poisson", "counts")])
+def test_the_loss_of_readouts_is_told(encode, loss, told):
+    readout = of_estimator(encode, "cadena")
+    readout.meta["readout_loss"] = loss
+    assert told in encoding.how_encoded(Shown("encode", readout, COLORS))
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_the_choice_of_layers_is_told_where_it_was_made(encode):
     assert "chosen layer" not in encoding.how_encoded(Shown("encode", encode, COLORS))
     one = dataclasses.replace(encode, table=encode.table[encode.table["layer"] == "features.0"])

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from bids_dnn.config.schema import Estimator, Source
+from bids_dnn.containers.readout import READOUTS
 from bids_dnn.errors import ConfigError
 from bids_dnn.report import methods, sources
 from bids_dnn.report.references import REFERENCES
@@ -181,6 +182,13 @@ def test_scaling_is_told_where_partial_least_squares_did_it():
     words = "on inner folds; features and responses were divided by their standard deviation"
     assert words in encode_text("ridge", "pls", pls_scale=True)
     assert "standard deviation" not in encode_text("pls") + encode_text("ridge", pls_scale=True)
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_the_loss_of_readouts_is_told(name):
+    assert "by the squared error of standardized responses; penalties" in encode_text(name)
+    assert "by the log-likelihood of counts under the Poisson" in encode_text(name, loss="poisson")
+    assert "Poisson" not in encode_text("ridge", loss="poisson")
 
 
 def test_ridge_merges_folds_only_where_layers_were_chosen():

@@ -115,7 +115,7 @@ def fit_readouts(kind: str, task: Task, keep: Keep) -> Extras:
         },
         maps=made,
         warnings=divergence_warnings(kind, told),
-        facts={"readout_features": source},
+        facts={"readout_features": source, "readout_loss": task.choices.loss},
         columns={f"fields{kind}": FIELDS, f"settings{kind}": SETTINGS},
     )
 

@@ -14,7 +14,7 @@ from bids_dnn.analyses.encode.readouts.forms import PENALTIES
 from bids_dnn.analyses.encode.readouts.search import draw_settings
 from bids_dnn.containers.features import FeatureValues, ShownMaps
 from bids_dnn.containers.readout import READOUTS
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, UnreadableError
 from tests.factories.responses import make_gram, make_responses, make_roi
 
 SETTINGS = {
@@ -134,6 +134,25 @@ def test_a_unit_that_never_varies_has_no_score(rng):
     assert np.isfinite(row["score"])
     (r,) = [one.values for one in result.maps if one.stat == "pearson"]
     assert np.flatnonzero(np.isnan(r)).tolist() == [2]
+
+
+def test_counts_are_predicted_by_the_loss_for_them(rng):
+    responses, rois, grams, maps = make(rng)
+    rate = np.exp(1 + 0.8 * responses.values)
+    counts = replace(responses, values=rng.poisson(rate).astype(np.float32))
+    found = {
+        loss: run((counts, rois, grams, maps), "factorized", loss=loss)
+        for loss in ("gaussian", "poisson")
+    }
+    scores = {
+        loss: result.table.set_index("target")["score"]["units"] for loss, result in found.items()
+    }
+    assert scores["poisson"] > max(0.4, scores["gaussian"])
+    assert {name: one.meta["readout_loss"] for name, one in found.items()} == {
+        name: name for name in found
+    }
+    with pytest.raises(UnreadableError, match=r"the Poisson loss takes counts.*Gaussian loss"):
+        run((responses, rois, grams, maps), "factorized", loss="poisson")
 
 
 def test_without_maps_it_is_refused(rng):
