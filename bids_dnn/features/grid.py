@@ -113,8 +113,8 @@ class Grid:
         return made
 
     def tiles(self) -> Iterator[tuple[int, int]]:
-        """Give where each tile begins and ends."""
-        for start in range(0, self.p, self.tile):
+        """Give where each tile begins and ends; one of no width where there are no columns."""
+        for start in range(0, max(self.p, 1), self.tile):
             yield start, min(start + self.tile, self.p)
 
 

@@ -55,6 +55,10 @@ def test_tiles_give_the_direct_product(rng, monkeypatch, tile_elements):
     np.testing.assert_array_equal(made, made.T)
 
 
+def test_no_columns_have_products_of_zero():
+    np.testing.assert_array_equal(gram_of(np.empty((3, 0), np.float32)), np.zeros((3, 3)))
+
+
 def test_sums_do_not_lose_what_float32_would(rng):
     x = np.concatenate([np.full((2, 1), 4096.0), rng.normal(size=(2, 3000))], axis=1)
     x = x.astype(np.float32)

@@ -7,7 +7,8 @@ SD of r under pure noise is about the square root of 2 of what that null says. H
 responses are exchanged before the fit, for training and test alike. With a fixed linear
 operator from responses to predictions, the mean over units of the covariance of prediction and
 response needs the responses' inner products between images only, so that each permutation
-costs (number of images) squared, whatever the number of units.
+costs (number of images) squared, whatever the number of units; where a split is given, the
+number of test images times that of all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
+Index = NDArray[np.intp]
 BLOCK = 1024
 
 
@@ -47,54 +49,68 @@ def draw_shuffles(folds: Sequence[Fold], n: int, rng: np.random.Generator) -> ND
     return out
 
 
-def similarity(truth: Values) -> Array:
+def similarity(truth: Values, rows: Index | None = None) -> Array:
     """Return the mean over units of the products of standardized responses to two images.
 
     Parameters
     ----------
     truth : (n_stimuli, n_units)
+    rows : (n_rows,)
+        Images whose products with all are wanted; None = all.
 
     Returns
     -------
-    similarity : (n_stimuli, n_stimuli)
-        Trace 1; units that do not vary are left out (all zero where none varies).
+    similarity : (n_rows, n_stimuli)
+        Of all images, its trace is 1; units that do not vary are left out (all zero where none
+        varies).
     """
-    total = np.zeros((len(truth), len(truth)))
+    own = slice(None) if rows is None else rows
+    total = np.zeros((len(truth[own]), len(truth)))
+    count = 0
     for start in range(0, truth.shape[1], BLOCK):
         t = truth[:, start : start + BLOCK].astype(np.float64)
         varies = np.ptp(t, axis=0) > 0
         t = t[:, varies] - t[:, varies].mean(axis=0)
         t /= np.sqrt((t**2).sum(axis=0))
-        total += t @ t.T
-    trace = np.trace(total)
-    return total / trace if trace > 0 else total
+        total += t[own] @ t.T
+        count += int(varies.sum())
+    return total / max(count, 1)
 
 
 def covariances(
-    operators: Sequence[Array], similarities: Iterable[Array], shuffles: NDArray[np.intp]
+    operators: Sequence[Array],
+    similarities: Iterable[Array],
+    shuffles: NDArray[np.intp],
+    rows: Index | None = None,
 ) -> Array:
     """Return the mean covariance of prediction and response for each exchange of images.
 
     Parameters
     ----------
-    operators : n_layers of (n_stimuli, n_stimuli)
+    operators : n_layers of (n_rows, n_stimuli)
         From responses to predictions.
-    similarities : n_regions of (n_stimuli, n_stimuli)
+    similarities : n_regions of (n_rows, n_stimuli)
         Taken one after the other, so that one at a time need be in memory.
     shuffles : (n, n_stimuli)
+    rows : (n_rows,)
+        Images that are predicted, and exchanged among themselves; None = all.
 
     Returns
     -------
     covariance : (n, n_regions, n_layers)
     """
     n_stimuli = shuffles.shape[1]
-    flat = [one.ravel() for one in operators]  # views, of n_stimuli^2 each
+    predicted = np.arange(n_stimuli) if rows is None else rows
+    place = np.zeros(n_stimuli, dtype=np.intp)
+    place[predicted] = np.arange(len(predicted))
+    flat = [one.ravel() for one in operators]  # views, of n_rows x n_stimuli each
     found = []
     for one in similarities:
         values = one.ravel()
         own = np.empty((len(shuffles), len(operators)))
         for b, order in enumerate(shuffles):
-            moved = values[(order[:, None] * n_stimuli + order).ravel()]
+            first = place[order[predicted]][:, None] * n_stimuli
+            moved = values[(first + order).ravel()]
             own[b] = [operator @ moved for operator in flat]
         found.append(own)
     return np.stack(found, axis=1)

@@ -53,6 +53,7 @@ class Tally:
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _shuffles: NDArray[np.intp] = field(init=False)
+    _predicted: NDArray[np.intp] | None = field(init=False)
     patterns: Patterns = field(init=False)
     _means: list[Array] = field(init=False)
 
@@ -60,6 +61,7 @@ class Tally:
         rng = np.random.default_rng([self.choices.seed, 6])
         self._shuffles = draw_shuffles(self.data.folds, self.choices.n_permutations, rng)
         self._means = self.data.training_means()
+        self._predicted = self.data.predicted()
         self.patterns = Patterns(self.data)
 
     def take(self, model: Model) -> None:
@@ -99,7 +101,8 @@ class Tally:
             operator = data.under_null(model.operator)
             rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
             p = unit_p(operator, truth, folds, rng)
-            self._operators.append(operator)
+            rows = slice(None) if self._predicted is None else self._predicted
+            self._operators.append(operator[rows])
         fev = np.full(truth.shape[1], np.nan)
         if data.showings is not None:
             own = data.showings.at(model.columns)
@@ -154,8 +157,9 @@ class Tally:
         drawn = draw_shuffles(data.folds, choices.n_permutations, rng)
         # the data as they are come first
         shuffles = np.vstack([np.arange(len(data.stimuli)), drawn])
-        alike = (similarity(data.truth[:, columns]) for *_, columns in data.places())
-        found = covariances(self._operators, alike, shuffles)  # (n, n_places, n_models)
+        rows = self._predicted
+        alike = (similarity(data.truth[:, columns], rows) for *_, columns in data.places())
+        found = covariances(self._operators, alike, shuffles, rows)  # (n, n_places, n_models)
         found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)
         known = np.isfinite(out.loc[exact, "score"].to_numpy(dtype=np.float64))
         observed = np.where(known, found[0], np.nan)

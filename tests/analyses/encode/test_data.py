@@ -91,6 +91,7 @@ def test_the_split_that_is_given_is_taken(rng):
     (fold,) = found.folds
     assert [found.stimuli[k] for k in np.flatnonzero(fold.test)] == STIMULI[5:11]
     np.testing.assert_array_equal(found.tested(), fold.test)
+    np.testing.assert_array_equal(found.predicted(), np.flatnonzero(fold.test))
     with pytest.raises(NotEnoughDataError, match=r"3 images .* split 'test'; encoding needs 4"):
         prepared(responses.select(used), split=split | dict.fromkeys(STIMULI[8:11], "train"))
 
@@ -103,6 +104,7 @@ def test_of_a_split_training_images_are_cleaned_of_the_nuisance_too(rng):
     found = prepared(responses, split=split, nuisance=("motion",))
     (own,), (fold,) = found.teaching, found.folds
     np.testing.assert_array_equal(found.truth, own)
+    assert found.predicted() is None  # where the nuisance is taken out, training rows count
     with_it = prepared(responses, split=split).truth
     assert (np.abs(found.truth - with_it).max(axis=1) > 1e-3)[fold.train].all()
 

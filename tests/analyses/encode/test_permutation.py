@@ -3,7 +3,7 @@
 import numpy as np
 
 from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
-from bids_dnn.stats.folds import by_stimulus
+from bids_dnn.stats.folds import Fold, by_stimulus
 
 
 def make_folds(rng, n=30, n_folds=3):
@@ -46,3 +46,17 @@ def test_covariances_are_those_of_exchanged_responses(rng):
                 guess = operator @ z[order]
                 expected = (guess * z[order]).sum(axis=0).mean()
                 np.testing.assert_allclose(found[b, r, k], expected)
+
+
+def test_of_a_split_only_the_rows_of_test_images_are_needed(rng):
+    test = np.flatnonzero(rng.random(30) < 0.3)
+    operators = np.zeros((2, 30, 30))
+    operators[:, test] = rng.normal(size=(2, len(test), 30))
+    is_test = np.isin(np.arange(30), test)
+    split = [Fold("test", ~is_test, is_test)]
+    shuffles = draw_shuffles(split, 6, rng)
+    truth = rng.normal(size=(30, 2000))  # more than a block
+    whole = covariances(operators, [similarity(truth)], shuffles)
+    some = covariances(operators[:, test], [similarity(truth, test)], shuffles, test)
+    np.testing.assert_allclose(some, whole, rtol=1e-9)
+    assert np.ptp(some[:, 0, 0]) > 0
