@@ -146,8 +146,7 @@ def multiply_each(
         for (target, done), found in pool.in_order(calls()):
             target += found
             if done is not None:
-                if done.values.shape[1] == done.grid.tile:
-                    spare[done.kind].append(done.values)
+                _keep(done.grid, done.values, spare)
                 if done.is_last:
                     yield done.name, done.sums
 
@@ -163,10 +162,6 @@ class _Tile:
     values: Array
     is_last: bool
 
-    @property
-    def kind(self) -> Kind:
-        return _kind(self.grid, self.values.shape[1])
-
 
 Kind = tuple[tuple[int, ...], int, int]  # parts, rows of a group, columns
 Spare = defaultdict[Kind, deque[Array]]
@@ -175,6 +170,12 @@ Added = tuple[Array, _Tile | None]
 
 def _kind(grid: Grid, width: int) -> Kind:
     return grid.parts, grid.group, width
+
+
+def _keep(grid: Grid, tile: Array, spare: Spare) -> None:
+    """Keep a tile to be filled anew; not the narrow last one of a layer."""
+    if tile.shape[1] == grid.tile:
+        spare[_kind(grid, grid.tile)].append(tile)
 
 
 def _tiles_of(
@@ -216,7 +217,7 @@ def _scaled(
         made[which].rows += scaled.sum(axis=1)
         yield which, scaled
     if trains:
-        spare[_kind(grid, tile.shape[1])].append(tile)
+        _keep(grid, tile, spare)
 
 
 def _blank(grid: Grid, width: int, spare: Spare) -> Array:

@@ -54,21 +54,15 @@ def fetch_networks(networks: Mapping[str, Manifest], encode: EncodeConfig, scree
     NotEnoughDataError
         If a layer reads captions, and there are none.
     """
-    from bids_dnn.features.models import load_network
     from bids_dnn.features.probe import probe
     from bids_dnn.features.text import captioner
+    from bids_dnn.workflows.steps.pictures import network_of
 
     looked_at = {}
     for name, told in networks.items():
         if told["network"].startswith(READY):
             continue
-        found = load_network(
-            told["network"],
-            weights=told["weights"],
-            layers=told["layers"] or None,
-            seed=told["seed"],
-            offline=told["offline"],
-        )
+        found = network_of(told)
         probed = looked_at[name] = probe(found, found.card.layers)  # refuses wrong options
         check_layers(told, probed)
         screen.say(f"{name}: weights {found.weights}, SHA-256 {found.weights_sha256[:16]}")

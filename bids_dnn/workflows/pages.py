@@ -60,11 +60,12 @@ def participant_pages(told: Told, *, anew: bool) -> dict[str, Manifest]:
         Make every page, also where nothing changed.
     """
     made: dict[str, Manifest] = {}
+    noted = [*told.scene.stimuli.notes, *told.scene.all_names()]
     for subject in told.plan.subjects:
         tables = _tables(subject)
         if not tables:
             continue
-        manifest = _manifest(told, subject, tables)
+        manifest = _manifest(told, subject, tables, noted)
         if anew or not is_made(Path(manifest["page"]), manifest["fingerprint"]):
             made[subject.name] = manifest
     return made
@@ -211,10 +212,11 @@ def _tables(subject: SubjectPlan) -> dict[str, Path]:
     }
 
 
-def _manifest(told: Told, subject: SubjectPlan, tables: Mapping[str, Path]) -> Manifest:
+def _manifest(
+    told: Told, subject: SubjectPlan, tables: Mapping[str, Path], noted: Sequence[str]
+) -> Manifest:
     label = subject.subject.participant
-    left = [*told.scene.stimuli.notes, *told.scene.all_names()]
-    left += [*subject.notes, *map(str, subject.problems)]
+    left = [*noted, *subject.notes, *map(str, subject.problems)]
     stale: list[str] = []
     for job in subject.jobs:
         if why := job.why_left_out():

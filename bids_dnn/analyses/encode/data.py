@@ -151,13 +151,13 @@ class Data:
             total[fold.train] -= weights.T @ (shape[fold.test].T @ part)
         return total
 
-    def predicted(self) -> NDArray[np.intp] | None:
-        """Return the images whose rows of an operator `under_null` are not zero; None = all.
+    def predicted(self) -> NDArray[np.intp] | slice:
+        """Return the images whose rows of an operator `under_null` are not zero, to index with.
 
         With a given split and no nuisance these are the test images, which may be few.
         """
         tested = self.tested()
-        return None if tested.all() or self.cleaning else np.flatnonzero(tested)
+        return slice(None) if tested.all() or self.cleaning else np.flatnonzero(tested)
 
     def ceiling(self) -> Array:
         """Return the noise ceiling of r for each column of `truth`; NaN where there is none."""

@@ -23,7 +23,8 @@ from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
-Index = NDArray[np.intp]
+Rows = NDArray[np.intp] | slice
+ALL = slice(None)
 BLOCK = 1024
 
 
@@ -49,14 +50,14 @@ def draw_shuffles(folds: Sequence[Fold], n: int, rng: np.random.Generator) -> ND
     return out
 
 
-def similarity(truth: Values, rows: Index | None = None) -> Array:
+def similarity(truth: Values, rows: Rows = ALL) -> Array:
     """Return the mean over units of the products of standardized responses to two images.
 
     Parameters
     ----------
     truth : (n_stimuli, n_units)
     rows : (n_rows,)
-        Images whose products with all are wanted; None = all.
+        Images whose products with all are wanted.
 
     Returns
     -------
@@ -64,15 +65,14 @@ def similarity(truth: Values, rows: Index | None = None) -> Array:
         Of all images, its trace is 1; units that do not vary are left out (all zero where none
         varies).
     """
-    own = slice(None) if rows is None else rows
-    total = np.zeros((len(truth[own]), len(truth)))
+    total = np.zeros((len(truth[rows]), len(truth)))
     count = 0
     for start in range(0, truth.shape[1], BLOCK):
         t = truth[:, start : start + BLOCK].astype(np.float64)
         varies = np.ptp(t, axis=0) > 0
         t = t[:, varies] - t[:, varies].mean(axis=0)
         t /= np.sqrt((t**2).sum(axis=0))
-        total += t[own] @ t.T
+        total += t[rows] @ t.T
         count += int(varies.sum())
     return total / max(count, 1)
 
@@ -81,7 +81,7 @@ def covariances(
     operators: Sequence[Array],
     similarities: Iterable[Array],
     shuffles: NDArray[np.intp],
-    rows: Index | None = None,
+    rows: Rows = ALL,
 ) -> Array:
     """Return the mean covariance of prediction and response for each exchange of images.
 
@@ -93,14 +93,14 @@ def covariances(
         Taken one after the other, so that one at a time need be in memory.
     shuffles : (n, n_stimuli)
     rows : (n_rows,)
-        Images that are predicted, and exchanged among themselves; None = all.
+        Images that are predicted, and exchanged among themselves.
 
     Returns
     -------
     covariance : (n, n_regions, n_layers)
     """
     n_stimuli = shuffles.shape[1]
-    predicted = np.arange(n_stimuli) if rows is None else rows
+    predicted = np.arange(n_stimuli)[rows]
     place = np.zeros(n_stimuli, dtype=np.intp)
     place[predicted] = np.arange(len(predicted))
     flat = [one.ravel() for one in operators]  # views, of n_rows x n_stimuli each

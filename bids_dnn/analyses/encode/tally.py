@@ -53,7 +53,7 @@ class Tally:
     _operators: list[Array] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _shuffles: NDArray[np.intp] = field(init=False)
-    _predicted: NDArray[np.intp] | None = field(init=False)
+    _predicted: NDArray[np.intp] | slice = field(init=False)
     patterns: Patterns = field(init=False)
     _means: list[Array] = field(init=False)
 
@@ -101,8 +101,7 @@ class Tally:
             operator = data.under_null(model.operator)
             rng = np.random.default_rng([self.choices.seed, 5])  # the same rotations for all
             p = unit_p(operator, truth, folds, rng)
-            rows = slice(None) if self._predicted is None else self._predicted
-            self._operators.append(operator[rows])
+            self._operators.append(operator[self._predicted])
         fev = np.full(truth.shape[1], np.nan)
         if data.showings is not None:
             own = data.showings.at(model.columns)

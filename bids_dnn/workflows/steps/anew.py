@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from bids_dnn.containers.features import ShownMaps
 from bids_dnn.containers.network import Network
 from bids_dnn.features.capture import capture
-from bids_dnn.features.models import load_network
 from bids_dnn.features.probe import Probed, probe
 from bids_dnn.features.reduce import parse_reduction
 from bids_dnn.features.scratch import free_disk
 from bids_dnn.features.transfer import normalized, placed
 from bids_dnn.workflows.steps.kept import with_maps
-from bids_dnn.workflows.steps.pictures import pictures_of
+from bids_dnn.workflows.steps.pictures import network_of, pictures_of
 
 if TYPE_CHECKING:
     import torch
@@ -77,13 +76,7 @@ def shown_maps(told: Told, shown: Collection[str], device: str) -> list[ShownMap
     BidsDnnError
         If the network, its weights or a stimulus cannot be used.
     """
-    network = load_network(
-        told["network"],
-        weights=told["weights"],
-        layers=told["layers"] or None,
-        seed=told["seed"],
-        offline=told["offline"],
-    )
+    network = network_of(told)
     layers = with_maps(probe(network, network.card.layers), parse_reduction(told["reduce"]))
     if not layers:
         return []

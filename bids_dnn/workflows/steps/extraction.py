@@ -24,7 +24,6 @@ from bids_dnn.features.extract import Options, Read, Shown, extract_features, pa
 from bids_dnn.features.gram import Passes, grams_of, plan_grams
 from bids_dnn.features.identity import identities_of, recorded
 from bids_dnn.features.index import Place, where_open
-from bids_dnn.features.models import load_network
 from bids_dnn.features.portrait import head_layers, labels_of, portray
 from bids_dnn.features.probe import Probed, probe
 from bids_dnn.features.reduce import Reduction, parse_reduction, projected
@@ -39,7 +38,7 @@ from bids_dnn.workflows.steps.anew import bytes_of_maps, is_made_anew
 from bids_dnn.workflows.steps.captions import caption_stimuli
 from bids_dnn.workflows.steps.heads import WithHead
 from bids_dnn.workflows.steps.kept import where_features_lie, with_maps
-from bids_dnn.workflows.steps.pictures import files_of, loader_of
+from bids_dnn.workflows.steps.pictures import files_of, loader_of, network_of
 
 log = logging.getLogger(__name__)
 Told = Mapping[str, Any]
@@ -107,13 +106,7 @@ def extract(told: Told, device: str, out_dir: Path) -> Extracted:
     BidsDnnError
         If the network, its weights, a stimulus or a caption cannot be used, or the disk is full.
     """
-    network = load_network(
-        told["network"],
-        weights=told["weights"],
-        layers=told["layers"] or None,
-        seed=told["seed"],
-        offline=told["offline"],
-    )
+    network = network_of(told)
     probed = probe(network, network.card.layers)
     options = Options(
         device=device,

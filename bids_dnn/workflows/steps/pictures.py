@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bids_dnn.backend import cores
-from bids_dnn.containers.network import READY, Card
+from bids_dnn.containers.network import READY, Card, Network
 from bids_dnn.containers.pictures import GreyPictures
 from bids_dnn.errors import ConfigError
 from bids_dnn.features.ahead import Picture, decoded
@@ -33,6 +33,25 @@ def files_of(told: Told) -> dict[str, tuple[Path, ...]]:
         Manifest of a network.
     """
     return {name: tuple(map(Path, paths)) for name, paths in told["stimuli"].items()}
+
+
+def network_of(told: Told) -> Network:
+    """Load the network of a manifest, as it asks for it.
+
+    Raises
+    ------
+    ConfigError
+        If the network or a layer does not exist.
+    MissingInputError
+        If weights are not there and cannot be downloaded.
+    """
+    return load_network(
+        told["network"],
+        weights=told["weights"],
+        layers=told["layers"] or None,
+        seed=told["seed"],
+        offline=told["offline"],
+    )
 
 
 def loader_of(told: Told, card: Card) -> Loader:

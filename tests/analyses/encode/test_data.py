@@ -104,7 +104,7 @@ def test_of_a_split_training_images_are_cleaned_of_the_nuisance_too(rng):
     found = prepared(responses, split=split, nuisance=("motion",))
     (own,), (fold,) = found.teaching, found.folds
     np.testing.assert_array_equal(found.truth, own)
-    assert found.predicted() is None  # where the nuisance is taken out, training rows count
+    assert found.predicted() == slice(None)  # where the nuisance is taken out, training rows count
     with_it = prepared(responses, split=split).truth
     assert (np.abs(found.truth - with_it).max(axis=1) > 1e-3)[fold.train].all()
 
