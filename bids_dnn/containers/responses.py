@@ -72,6 +72,8 @@ class Responses:
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Responses:
         """Return the samples that `keep` (n_samples,) marks or numbers; nothing is altered."""
+        if keep.dtype == bool and keep.all():
+            return self
         samples = self.samples.iloc[np.flatnonzero(keep) if keep.dtype == bool else keep]
         return replace(self, values=self.values[keep], samples=samples.reset_index(drop=True))
 

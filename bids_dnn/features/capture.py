@@ -223,7 +223,10 @@ def _features(probed: Probed, output: torch.Tensor | None, empty: Empty) -> torc
         values = values.clamp_min(0) if is_rectified else values
         values = values.flatten(2) if probed.channel_axis >= 0 else values[:, probed.n_prefix :].mT
         return values.mean(dim=2, dtype=torch.float32)
-    if take == "class":
+    if take == "pool":
+        values = (values.clamp_min(0) if is_rectified else values).float()
+        values = torch.nn.functional.adaptive_avg_pool2d(values, probed.sides()[1:])
+    elif take == "class":
         values = values[:, 0]
     elif take == "at":
         rows, columns = zip(*probed.layer.places, strict=True)

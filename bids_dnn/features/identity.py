@@ -164,10 +164,11 @@ def canonical(probed: Probed) -> str:
     """
     layer = probed.layer
     places = ";".join(f"{row},{column}" for row, column in layer.places)
+    taken = {"at": f"at({places})", "pool": f"pool({layer.n_cells})"}
     parts = [
         layer.module,
         f"field({layer.field})" if layer.field else "",
-        f"at({places})" if layer.take == "at" else layer.take,
+        taken.get(layer.take, layer.take),
         "relu" if layer.is_rectified else "",
         f"visit({probed.visit})",
         probed.modality,

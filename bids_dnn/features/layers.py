@@ -13,17 +13,19 @@ from bids_dnn.errors import ConfigError, nearest
 if TYPE_CHECKING:
     import torch
 
-Take = Literal["all", "mean", "class", "at"]
+Take = Literal["all", "mean", "class", "at", "pool"]
 OPTIONS = {
     "all": "every value (the default)",
     "mean": "mean over the places of a map, or over patches without the class token",
     "class": "the class token",
     "at(ROW,COLUMN;...)": "these places of a map, counted from 0 at the upper left",
-    "relu": "negative values become 0",
+    "pool(N)": "means over N x N parts of a map; a map of fewer places is left as it is",
+    "relu": "negative values become 0, before any mean",
     "visit(K)": "the K-th run, from 0, of a module that runs several times; else the last",
     "field(NAME)": "one of several things that a module puts out, by its name or number",
     "text": "where a module serves pictures and texts alike: what it makes of texts",
 }
+WITH_ARGUMENT = ("at", "pool")
 _PLACES = re.compile(r"\d+,\d+(;\d+,\d+)*")
 
 
@@ -41,9 +43,12 @@ class Layer:
         Name, or number from 0, of one of several things that the module puts out; "" = the
         only one.
     take
-        All values, the spatial mean or the mean of patches, the class token, or `places`.
+        All values, the spatial mean or the mean of patches, the class token, `places`, or the
+        means over `n_cells` x `n_cells` parts of a map.
     places : (row, column), from 0
         Of a map; empty unless `take` is ``at``.
+    n_cells : int
+        Rows and columns that are left of a map at most; 0 unless `take` is ``pool``.
     is_rectified
         Whether negative values become 0.
     visit : int
@@ -57,6 +62,7 @@ class Layer:
     field: str = ""
     take: Take = "all"
     places: tuple[tuple[int, int], ...] = ()
+    n_cells: int = 0
     is_rectified: bool = False
     visit: int | None = None
     modality: Modality | Literal[""] = ""
@@ -176,11 +182,12 @@ def resolve_layers(module: torch.nn.Module, card: Card, names: Sequence[str]) ->
 def _with_option(layer: Layer, option: str) -> Layer:
     word, _, rest = option.partition("(")
     argument = rest[:-1].strip() if rest.endswith(")") else None
-    if word in get_args(Take) and (word == "at") == (argument is not None):
+    if word in get_args(Take) and (word in WITH_ARGUMENT) == (argument is not None):
         if layer.take != "all":
             raise _clash(layer, layer.take, word)
-        places = _places(layer, argument) if argument is not None else ()
-        return replace(layer, take=cast(Take, word), places=places)
+        places = _places(layer, argument) if argument is not None and word == "at" else ()
+        n_cells = _n_cells(layer, argument) if argument is not None and word == "pool" else 0
+        return replace(layer, take=cast(Take, word), places=places, n_cells=n_cells)
     if word == "visit" and argument is not None and argument.isdecimal():
         if layer.visit is not None:
             raise _clash(layer, f"visit({layer.visit})", option)
@@ -212,6 +219,15 @@ def _places(layer: Layer, argument: str) -> tuple[tuple[int, int], ...]:
             f"Layer {layer.name!r} has a place twice.", mend="Write each place once."
         )
     return places
+
+
+def _n_cells(layer: Layer, argument: str) -> int:
+    if not argument.isdecimal() or int(argument) < 1:
+        raise ConfigError(
+            f"Layer {layer.name!r} is to be pooled to {argument!r} rows and columns.",
+            mend="Write a number from 1, such as pool(28).",
+        )
+    return int(argument)
 
 
 def _clash(layer: Layer, one: str, other: str) -> ConfigError:

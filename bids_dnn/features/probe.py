@@ -75,14 +75,16 @@ class Probed:
 
         Features are flattened with the channel slowest, whatever its axis was.
         """
-        if (
-            self.channel_axis < 0
-            or len(self.shape) != 3
-            or self.n_features != math.prod(self.shape)
-        ):
+        if self.channel_axis < 0 or self.layer.take not in ("all", "pool"):
             return None
+        return self.sides()
+
+    def sides(self) -> tuple[int, int, int]:
+        """Return channels, rows and columns of a map, those that are left where it is pooled."""
         first, second, third = self.shape
-        return self.shape if self.channel_axis == 0 else (third, first, second)
+        c, h, w = (first, second, third) if self.channel_axis == 0 else (third, first, second)
+        most = self.layer.n_cells or max(h, w)
+        return c, min(h, most), min(w, most)
 
 
 def probe(network: Network, names: Sequence[str] | None) -> tuple[Probed, ...]:
@@ -332,10 +334,11 @@ def _count(probed: Probed, network: str) -> int:
     Raises a `ConfigError` where an option does not fit the shape.
     """
     layer, shape = probed.layer, probed.shape
-    is_map = probed.channel_axis >= 0
     says = f"Layer {layer.name!r} of {network} puts out {_told(probed)}"
     if layer.take == "all":
         return math.prod(shape)
+    if layer.take in ("at", "pool"):
+        return _count_places(probed, says)
     if layer.take == "class":
         if not (probed.tokens and probed.has_class):
             raise ConfigError(
@@ -343,18 +346,26 @@ def _count(probed: Probed, network: str) -> int:
                 mend="Take mean or all of it, or a layer of a network that has a class token.",
             )
         return shape[1]
-    if layer.take == "mean":
-        if probed.tokens and probed.modality == "image":
-            return shape[1]
-        if is_map:
-            return shape[probed.channel_axis]
+    if probed.tokens and probed.modality == "image":
+        return shape[1]
+    if probed.channel_axis >= 0:
+        return shape[probed.channel_axis]
+    raise ConfigError(
+        f"{says}, over which there is no mean of places.",
+        mend="Leave :mean out; it is for maps and for tokens of patches.",
+    )
+
+
+def _count_places(probed: Probed, says: str) -> int:
+    """Return how many features single or pooled places of a map leave."""
+    layer = probed.layer
+    if probed.channel_axis < 0:
         raise ConfigError(
-            f"{says}, over which there is no mean of places.",
-            mend="Leave :mean out; it is for maps and for tokens of patches.",
+            f"{says}, which has no rows and columns.", mend=f"Leave :{layer.take}(...) out."
         )
-    if not is_map:
-        raise ConfigError(f"{says}, which has no rows and columns.", mend="Leave :at(...) out.")
-    channels, rows, columns = _sides(probed)
+    channels, rows, columns = probed.sides()
+    if layer.take == "pool":
+        return channels * rows * columns
     for row, column in layer.places:
         if row >= rows or column >= columns:
             raise ConfigError(
@@ -364,15 +375,9 @@ def _count(probed: Probed, network: str) -> int:
     return channels * len(layer.places)
 
 
-def _sides(probed: Probed) -> tuple[int, int, int]:
-    """Return channels, rows and columns of a map."""
-    first, second, third = probed.shape
-    return (first, second, third) if probed.channel_axis == 0 else (third, first, second)
-
-
 def _told(probed: Probed) -> str:
     if probed.channel_axis >= 0:
-        channels, rows, columns = _sides(probed)
+        channels, rows, columns = replace(probed, layer=replace(probed.layer, n_cells=0)).sides()
         return f"a map of {channels} channels, {rows} rows and {columns} columns"
     if probed.tokens:
         kind = "patches" if probed.modality == "image" else "words"

@@ -75,7 +75,11 @@ def activations_of(
     if not sides:
         return {}
     whole = [
-        replace(one, layer=replace(one.layer, take="all", places=()), n_features=prod(one.shape))
+        replace(
+            one,
+            layer=replace(one.layer, take="all", places=(), n_cells=0),
+            n_features=prod(one.shape),
+        )
         for one in probed
         if one.layer.name in sides
     ]

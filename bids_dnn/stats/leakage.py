@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bids_dnn.errors import LeakageError, ShapeError
 from bids_dnn.stats.folds import Fold
@@ -37,25 +38,89 @@ def check(folds: Sequence[Fold], *, groups: Sequence[Hashable], what: str) -> No
     >>> fold = Fold("1", np.array([True, False]), np.array([False, True]))
     >>> check([fold], groups=["dog", "cat"], what="stimuli")
     """
-    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
-    code = np.array([number[group] for group in groups], dtype=np.intp)
-    names = list(number)
     for fold in folds:
-        if fold.train.shape != code.shape:
+        if fold.train.shape != (len(groups),):
             raise ShapeError(
-                f"Fold {fold.name!r} has {fold.train.size} samples, but there are {code.size} "
+                f"Fold {fold.name!r} has {fold.train.size} samples, but there are {len(groups)} "
                 f"{what}.",
                 mend="Give one group for each sample.",
             )
-        shared = np.intersect1d(code[fold.train], code[fold.test])
-        if shared.size:
-            shown = ", ".join(str(names[k]) for k in shared[:SHOWN])
-            more = f" and {shared.size - SHOWN} more" if shared.size > SHOWN else ""
+    for fold, shared in zip(folds, _shared(folds, [f.train for f in folds], groups), strict=True):
+        if shared:
             raise LeakageError(
-                f"Training and test samples of fold {fold.name!r} share {shared.size} {what}: "
-                f"{shown}{more}.",
+                f"Training and test samples of fold {fold.name!r} share {len(shared)} {what}: "
+                f"{_told(shared)}.",
                 mend=f"Split the samples so that all samples of one of the {what} are on one "
                 "side (stats.folds does).",
+            )
+
+
+def _shared(
+    folds: Sequence[Fold], marks: Sequence[NDArray[np.bool_]], groups: Sequence[Hashable]
+) -> list[list[Hashable]]:
+    """Return the groups of marked samples that each fold tests, too."""
+    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+    code = np.array([number[group] for group in groups], dtype=np.intp)
+    names = list(number)
+    return [
+        [names[k] for k in np.intersect1d(code[own], code[fold.test])]
+        for fold, own in zip(folds, marks, strict=True)
+    ]
+
+
+def _told(groups: Sequence[Hashable]) -> str:
+    shown = ", ".join(str(one) for one in groups[:SHOWN])
+    return shown + (f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else "")
+
+
+def check_choice(
+    folds: Sequence[Fold],
+    *,
+    chosen_on: Sequence[NDArray[np.bool_]],
+    groups: Sequence[Hashable],
+    what: str,
+) -> None:
+    """Raise where something was chosen on samples that it is then scored on.
+
+    Parameters
+    ----------
+    folds
+        Splits of the same samples.
+    chosen_on : n_folds of (n_samples,) bool
+        The samples whose responses told each fold's choice.
+    groups : (n_samples,)
+        What each sample belongs to: none of those chosen on is of the same as one that is tested.
+    what
+        What was chosen, in the plural, for the message: ``layers``.
+
+    Raises
+    ------
+    LeakageError
+        If a fold tests what its choice was made on; names at most five of the groups.
+    ShapeError
+        If there is not a mark for each fold and sample.
+
+    References
+    ----------
+    Kriegeskorte et al. (2009), Nat. Neurosci. 12:535, doi:10.1038/nn.2303.
+
+    Examples
+    --------
+    >>> fold = Fold("1", np.array([True, False]), np.array([False, True]))
+    >>> check_choice([fold], chosen_on=[fold.train], groups=["dog", "cat"], what="layers")
+    """
+    if len(chosen_on) != len(folds) or any(one.shape != (len(groups),) for one in chosen_on):
+        raise ShapeError(
+            f"The {what} were chosen on samples of shapes {[one.shape for one in chosen_on]}, but "
+            f"there are {len(folds)} folds of {len(groups)} samples.",
+            mend="Choose anew in each fold, and mark each sample.",
+        )
+    for fold, shared in zip(folds, _shared(folds, chosen_on, groups), strict=True):
+        if shared:
+            raise LeakageError(
+                f"The {what} of fold {fold.name!r} were chosen on {len(shared)} of the samples "
+                f"that it tests, or others of the same: {_told(shared)}.",
+                mend=f"Choose {what} on the training samples of each fold alone.",
             )
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
-from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError, UnreadableError
+from bids_dnn.errors import NotEnoughDataError, SpaceError, UnreadableError
 
 EVERYWHERE = "all"
+BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +81,56 @@ def region_units(responses: Responses, rois: Sequence[Roi]) -> list[RegionUnits]
     return out
 
 
+def columns_of(
+    values: NDArray[np.floating[Any]], columns: NDArray[np.intp]
+) -> NDArray[np.floating[Any]]:
+    """Return some columns: a view where they follow each other, else a copy.
+
+    Parameters
+    ----------
+    values : (n, n_columns)
+    columns : (n_taken,)
+
+    Examples
+    --------
+    >>> values = np.arange(6.0).reshape(2, 3)
+    >>> np.shares_memory(columns_of(values, np.array([1, 2])), values)
+    True
+    >>> columns_of(values, np.array([2, 0])).tolist()
+    [[2.0, 0.0], [5.0, 3.0]]
+    """
+    if len(columns) and (np.diff(columns) == 1).all():
+        return values[:, columns[0] : columns[-1] + 1]
+    return values[:, columns]
+
+
+def varies(values: NDArray[np.floating[Any]], rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the columns that vary over some rows; goes by blocks of columns.
+
+    Parameters
+    ----------
+    values : (n, n_columns)
+    rows : (n,) bool
+
+    Returns
+    -------
+    marks : (n_columns,)
+        False where a value of these rows is NaN.
+
+    Examples
+    --------
+    >>> varies(np.array([[1.0, 1.0], [1.0, 2.0], [3.0, 2.0]]), np.array([True, True, False]))
+    array([False,  True])
+    """
+    marks = np.empty(values.shape[1], dtype=np.bool_)
+    for start in range(0, len(marks), BLOCK):
+        where = slice(start, start + BLOCK)
+        marks[where] = np.ptp(values[rows, where], axis=0) > 0
+    return marks
+
+
 def region_means(
-    values: NDArray[np.floating[Any]],
-    regions: Sequence[NDArray[np.intp]],
-    *,
-    over: NDArray[np.bool_] | None = None,
+    values: NDArray[np.floating[Any]], regions: Sequence[NDArray[np.intp]]
 ) -> NDArray[np.float64]:
     """Average responses over the units of each region.
 
@@ -98,30 +144,22 @@ def region_means(
         Responses, of single samples or means over the repeats of a stimulus.
     regions : each (n_units_in_region,)
         Columns of `values`.
-    over : (n_samples,) bool
-        Training samples. Each unit is then z-scored by its mean and SD (n - 1 in the
-        denominator) over these, so that units of large variance do not decide, and units that
-        do not vary over them are left out. None = the plain mean of the units as they are.
 
     Returns
     -------
     means : (n_samples, n_regions)
-        NaN where a unit was not measured, or no unit of the region varies.
+        NaN where a unit was not measured.
 
     Raises
     ------
     NotEnoughDataError
-        If a region has no unit, or `over` names fewer than two samples.
-    ShapeError
-        If `over` has another length than `values`.
+        If a region has no unit.
 
     Examples
     --------
     >>> values = np.array([[1.0, 10.0], [2.0, 40.0], [3.0, 70.0]])
     >>> region_means(values, [np.array([0, 1])]).ravel().tolist()
     [5.5, 21.0, 36.5]
-    >>> region_means(values, [np.array([0, 1])], over=np.ones(3, dtype=bool)).ravel().tolist()
-    [-1.0, 0.0, 1.0]
     """
     if not all(len(columns) for columns in regions):
         raise NotEnoughDataError(
@@ -129,23 +167,9 @@ def region_means(
             "unit.",
             mend="Leave them out, or check their masks against the brain mask.",
         )
-    if over is not None and over.shape != values.shape[:1]:
-        raise ShapeError(
-            f"values have shape {values.shape}, the training samples {over.shape}.",
-            mend="Give true or false for each sample.",
-        )
-    if over is not None and over.sum() < 2:
-        raise NotEnoughDataError(
-            f"{over.sum()} training sample(s) cannot tell a unit's SD.", mend="Give two at least."
-        )
-    made = np.full((len(values), len(regions)), np.nan)
+    made = np.empty((len(values), len(regions)))
     for k, columns in enumerate(regions):
-        part = values[:, columns].astype(np.float64)
-        if over is not None:
-            part = part[:, np.ptp(part[over], axis=0) != 0]
-            part = (part - part[over].mean(axis=0)) / part[over].std(axis=0, ddof=1)
-        if part.shape[1]:
-            made[:, k] = part.mean(axis=1)
+        made[:, k] = columns_of(values, columns).mean(axis=1, dtype=np.float64)
     return made
 
 

@@ -71,6 +71,21 @@ def test_options_on_a_map(shown):
         torch.testing.assert_close(values, wanted)
 
 
+def test_a_pooled_map_holds_the_means_of_its_parts(shown):
+    network = small_network()
+    whole = hooked(network, "0", lambda: network.module(shown))  # (7, 4, 10, 10)
+    made = taken(network, shown, ["0:pool(5)", "0:pool(2):relu", "0:pool(1)", "0:pool(3)"])
+    parts = whole.reshape(7, 4, 5, 2, 5, 2).mean((3, 5))
+    torch.testing.assert_close(made["0:pool(5)"], parts.flatten(1))
+    parts = whole.relu().reshape(7, 4, 2, 5, 2, 5).mean((3, 5))
+    torch.testing.assert_close(made["0:pool(2):relu"], parts.flatten(1))
+    torch.testing.assert_close(made["0:pool(1)"], whole.mean((2, 3)))
+    middle = whole[:, :, 3:7, 3:7].mean((2, 3))  # thirds of ten places share their last ones
+    torch.testing.assert_close(made["0:pool(3)"].reshape(7, 4, 3, 3)[:, :, 1, 1], middle)
+    same = taken(network, shown, ["0", "0:pool(64)"])
+    torch.testing.assert_close(same["0"], same["0:pool(64)"])
+
+
 def test_options_on_tokens(shown):
     network = network_of(Patches)
     whole = hooked(network, "blocks.0", lambda: network.module(shown))  # class, 2 registers
@@ -85,6 +100,8 @@ def test_channels_come_slowest_however_they_are_kept(shown):
     whole = hooked(network, "shared", lambda: network.module(shown))
     assert whole.shape == (7, 12, 12, 4)
     made = taken(network, shown, ["shared", "shared:at(2,3)", "shared:visit(0)"])
+    pooled = taken(network, shown, ["shared:pool(1)"])["shared:pool(1)"]
+    torch.testing.assert_close(pooled, whole.mean((1, 2)))
     torch.testing.assert_close(made["shared"], whole.permute(0, 3, 1, 2).flatten(1))
     torch.testing.assert_close(made["shared:at(2,3)"], whole[:, 2, 3])
     first = hooked(network, "shared", lambda: network.module(shown), visit=0)

@@ -77,7 +77,17 @@ SETTINGS = {
     "scale": {"scale": ["a.png", "b.png"]},
     "other scale": {"scale": ["a.png", "c.png"]},
 }
-LAYERS = ["0", "2:relu", "2:mean", "2:at(0,1)", "2:at(1,0)", "2:at(0,1;1,0)", "3"]
+LAYERS = [
+    "0",
+    "2:relu",
+    "2:mean",
+    "2:at(0,1)",
+    "2:at(1,0)",
+    "2:at(0,1;1,0)",
+    "2:pool(2)",
+    "2:pool(3)",
+    "3",
+]
 NETWORKS = {
     "weights": lambda: small_network(seed=1),
     "one weight": with_weight,

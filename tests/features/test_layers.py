@@ -25,6 +25,10 @@ ALIASES = {"conv1": "0", "pooled": "vision:field(pooler_output)", "out": "", "st
         ("conv1:mean", Layer("conv1:mean", "0", take="mean")),
         ("b:class:relu", Layer("b:class:relu", "b", take="class", is_rectified=True)),
         ("b:at(1,2; 3,4)", Layer("b:at(1,2; 3,4)", "b", take="at", places=((1, 2), (3, 4)))),
+        (
+            "b:relu:pool(7)",
+            Layer("b:relu:pool(7)", "b", take="pool", n_cells=7, is_rectified=True),
+        ),
         ("V1:visit(0):relu", Layer("V1:visit(0):relu", "V1", visit=0, is_rectified=True)),
         ("pooled", Layer("pooled", "vision", field="pooler_output")),
         ("out", Layer("out", "")),
@@ -56,6 +60,10 @@ def test_the_order_of_options_does_not_matter():
         ("a:at(1;2)", r"places '1;2'.*at\(6,6\)"),
         ("a:at(-1,2)", r"places '-1,2'"),
         ("a:at(1,2;1,2)", "place twice"),
+        ("a:pool", r"option 'pool'.*Write pool\(N\)"),
+        ("a:pool(0)", r"pooled to '0' rows.*pool\(28\)"),
+        ("a:pool(7x7)", r"pooled to '7x7' rows"),
+        ("a:pool(2):at(0,0)", "asks for pool and for at"),
         ("a:mean:class", "asks for mean and for class"),
         ("a:visit(1):visit(2)", r"asks for visit\(1\) and for visit\(2\)"),
         ("pooled:field(x)", r"asks for field\(pooler_output\) and for field\(x\)"),
@@ -69,6 +77,7 @@ def test_what_no_layer_says_is_refused(text, told):
 def test_each_option_is_one_that_is_read():
     for option in OPTIONS:
         told = option.replace("ROW,COLUMN;...", "0,1").replace("K", "0").replace("NAME", "x")
+        told = told.replace("(N)", "(2)")
         assert parse_layer(f"a:{told}", {}).module == "a"
 
 

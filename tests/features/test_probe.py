@@ -32,9 +32,12 @@ def test_all_modules_in_forward_order():
 
 
 def test_asked_layers_keep_their_order_and_their_options_count():
-    found = probe(small_network(), ["5", "2:mean", "0:at(0,0;9,9):relu", "0"])
-    assert [one.n_features for one in found] == [5, 6, 8, 400]
-    assert [one.channel_axis for one in found] == [-1, 0, 0, 0]
+    names = ["5", "2:mean", "0:at(0,0;9,9):relu", "0", "0:pool(3)", "0:pool(28)"]
+    found = probe(small_network(), names)
+    assert [one.n_features for one in found] == [5, 6, 8, 400, 36, 400]
+    assert [one.channel_axis for one in found] == [-1, 0, 0, 0, 0, 0]
+    shapes = [one.map_shape() for one in found]
+    assert shapes == [None, None, None, (4, 10, 10), (4, 3, 3), (4, 10, 10)]
 
 
 def test_the_network_is_not_altered():
@@ -142,6 +145,7 @@ def test_each_layer_has_its_tower():
         (Odd, "conv:at(0,0;12,3)", r"\(12,3\) lies outside.*from 0 to 11, columns from 0 to 11"),
         (Patches, "head:mean", r"5 values of shape \(5,\), over which there is no mean"),
         (Patches, "head:at(0,0)", "no rows and columns"),
+        (Patches, "head:pool(2)", r"no rows and columns\. Leave :pool\(...\) out"),
         (Patches, "embed:class", "9 tokens of patches of 8 values each, which has no class"),
         (partial(Patches, has_class=False), "blocks:class", "has no class token"),
     ],

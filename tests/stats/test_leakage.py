@@ -5,7 +5,7 @@ import pytest
 
 from bids_dnn.errors import LeakageError, ShapeError
 from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.leakage import ceiling_doubts, check, check_independence
+from bids_dnn.stats.leakage import ceiling_doubts, check, check_choice, check_independence
 
 
 def half(n):
@@ -32,6 +32,16 @@ def test_five_names_at_most_are_shown():
 def test_groups_of_another_length_are_refused():
     with pytest.raises(ShapeError, match=r"4 samples.*3 runs"):
         check([half(4)], groups=[1, 2, 3], what="runs")
+
+
+def test_what_was_chosen_on_tested_samples_is_named():
+    fold = half(4)
+    groups = ["dog", "cat", "dog", "car"]
+    with pytest.raises(LeakageError, match=r"units of fold '1' were chosen on 1 of .*: dog[.]"):
+        check_choice([fold], chosen_on=[fold.train], groups=groups, what="units")
+    check_choice([fold], chosen_on=[np.arange(4) == 1], groups=groups, what="units")
+    with pytest.raises(ShapeError, match=r"layers were .* \[\(4,\)\], but there are 2 folds of 4"):
+        check_choice([fold] * 2, chosen_on=[fold.train], groups=groups, what="layers")
 
 
 def test_folds_within_a_run_are_refused_for_single_trial_estimates():

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.errors import NotEnoughDataError, ShapeError, SpaceError, UnreadableError
+from bids_dnn.errors import NotEnoughDataError, SpaceError, UnreadableError
 from bids_dnn.stats.ceiling import ncsnr
-from bids_dnn.stats.regions import region_means, region_units
+from bids_dnn.stats.regions import columns_of, region_means, region_units, varies
 from tests.factories.responses import make_responses, make_roi
 
 
@@ -73,28 +73,6 @@ def test_plain_means_are_of_the_units_as_they_are(rng):
     assert found.dtype == np.float64
 
 
-def test_z_scores_are_learnt_on_training_samples_alone(rng):
-    values = rng.normal(size=(12, 3)) * [1, 10, 100] + 5
-    over = np.arange(12) < 8
-    (found,) = region_means(values, [np.arange(3)], over=over).T
-    z = (values - values[:8].mean(axis=0)) / values[:8].std(axis=0, ddof=1)
-    np.testing.assert_allclose(found, z.mean(axis=1))
-    moved = values.copy()
-    moved[8:] += 100
-    np.testing.assert_allclose(region_means(moved, [np.arange(3)], over=over)[:8, 0], found[:8])
-    louder = region_means(values * [7, 0.1, 3] + 2, [np.arange(3)], over=over)
-    np.testing.assert_allclose(louder[:, 0], found)
-
-
-def test_units_that_do_not_vary_are_left_out_of_z_scores(rng):
-    values = rng.normal(size=(6, 3))
-    values[:, 1] = 0.1
-    over = np.ones(6, dtype=bool)
-    found = region_means(values, [np.array([0, 1]), np.array([0]), np.array([1])], over=over)
-    np.testing.assert_allclose(found[:, 0], found[:, 1])
-    assert np.isnan(found[:, 2]).all()
-
-
 def test_what_was_not_measured_has_no_mean():
     values = np.array([[1.0, np.nan], [2.0, 3.0]])
     assert np.isnan(region_means(values, [np.array([0, 1])])[:, 0]).tolist() == [True, False]
@@ -110,15 +88,29 @@ def test_the_ceiling_of_a_mean_is_not_the_mean_of_ceilings(rng):
     assert ncsnr(single, list(shown)).mean() < 0.5
 
 
-@pytest.mark.parametrize(
-    ("regions", "over", "error", "match"),
-    [
-        ([[0], []], None, NotEnoughDataError, "1 of 2 regions"),
-        ([[0]], np.ones(3, dtype=bool), ShapeError, r"\(4, 2\).*\(3,\)"),
-        ([[0]], np.arange(4) == 1, NotEnoughDataError, "1 training sample"),
-    ],
-)
-def test_bad_regions_are_refused(regions, over, error, match):
-    columns = [np.array(one, dtype=np.intp) for one in regions]
-    with pytest.raises(error, match=match):
-        region_means(np.zeros((4, 2)), columns, over=over)
+def test_a_region_without_units_is_refused():
+    with pytest.raises(NotEnoughDataError, match="1 of 2 regions"):
+        region_means(np.zeros((4, 2)), [np.array([0]), np.array([], dtype=np.intp)])
+
+
+# --- Columns
+
+
+def test_columns_that_follow_each_other_are_a_view(rng):
+    values = rng.normal(size=(5, 9)).astype(np.float32)
+    for columns in ([2, 3, 4], [0], [4, 2], [1, 3], []):
+        index = np.array(columns, dtype=np.intp)
+        found = columns_of(values, index)
+        np.testing.assert_array_equal(found, values[:, index])
+        assert np.shares_memory(found, values) == (columns in ([2, 3, 4], [0]))
+
+
+def test_what_varies_is_told_of_some_rows_alone(rng):
+    values = rng.normal(size=(6, 3000)).astype(np.float32)  # more than a block
+    values[:4, 1234] = 2.5
+    values[1, 2000] = np.nan
+    rows = np.arange(6) < 4
+    expected = np.ones(3000, dtype=bool)
+    expected[[1234, 2000]] = False
+    np.testing.assert_array_equal(varies(values, rows), expected)
+    assert varies(values, np.ones(6, dtype=bool))[1234]

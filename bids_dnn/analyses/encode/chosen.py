@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.layer import LayerFit
+from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
@@ -25,11 +26,12 @@ class ChosenLayer:
     Parameters
     ----------
     folds
-    n_stimuli, n_units : int
+    stimuli : n_stimuli
+    n_units : int
     """
 
     folds: Sequence[Fold]
-    n_stimuli: int
+    stimuli: Sequence[str]
     n_units: int
     guess: NDArray[np.float32] = field(init=False)
     layer: NDArray[np.intp] = field(init=False)
@@ -37,7 +39,7 @@ class ChosenLayer:
 
     def __post_init__(self) -> None:
         shape = (len(self.folds), self.n_units)
-        self.guess = np.full((self.n_stimuli, self.n_units), np.nan, dtype=np.float32)
+        self.guess = np.full((len(self.stimuli), self.n_units), np.nan, dtype=np.float32)
         self.layer = np.full(shape, -1, dtype=np.intp)
         self._least = np.full(shape, np.inf)
 
@@ -50,7 +52,13 @@ class ChosenLayer:
             Number of the layer.
         made
             Its fit; a layer whose features do not vary is passed over.
+
+        Raises
+        ------
+        LeakageError
+            If its loss is that of images which are tested.
         """
+        leakage.check_choice(self.folds, chosen_on=made.judged, groups=self.stimuli, what="layers")
         if not made.operator.any():
             return
         for f, fold in enumerate(self.folds):

@@ -21,10 +21,11 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.ceiling import by_fev, ceiling_of, ncsnr, split_half
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns, taught_slopes
-from bids_dnn.stats.regions import RegionUnits, region_means, region_units
+from bids_dnn.stats.regions import RegionUnits, columns_of, region_means, region_units
 from bids_dnn.stats.repeats import averages
 
 Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 BLOCK = 1024
 TARGETS = ("units", "mean")
 CEILINGS: dict[str, Callable[[NDArray[np.float32], Sequence[str], int], Array]] = {
@@ -126,7 +127,7 @@ class Data:
             for f, fold in enumerate(self.folds)
         ]
 
-    def under_null(self, operator: Array) -> Array:
+    def under_null(self, operator: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an operator that takes the nuisance out again, of exchanged responses too.
 
         Cleaned responses are orthogonal to the nuisance, exchanged ones are not: without this
@@ -145,7 +146,8 @@ class Data:
             return operator
         total = np.zeros_like(operator)
         for fold, (shape, weights) in zip(self.folds, self.cleaning, strict=True):
-            part = operator[fold.test].copy()  # of the predictions; then of the responses
+            # of the predictions; then of the responses
+            part = operator[fold.test].astype(np.float64)
             part[:, fold.train] -= (part @ shape) @ weights
             total[fold.test] += part
             total[fold.train] -= weights.T @ (shape[fold.test].T @ part)
@@ -235,9 +237,7 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
     shown = responses.samples["stimulus"].astype(str).to_list()
     stimuli, which = np.unique(np.asarray(shown), return_inverse=True)
     names = [str(one) for one in stimuli]
-    own = responses.values[:, units]
-    means = region_means(own, [columns for _, columns in regions])
-    values = np.column_stack([own, means]).astype(np.float32, copy=False)
+    values = _with_means(columns_of(responses.values, units), [own for _, own in regions])
     dealt = deal(responses, names, choices)
     disturbing, warnings = nuisance_columns(responses.samples, choices.nuisance)
     truth = _mean_by(values, which, len(names))
@@ -255,7 +255,7 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
         repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
     tested = np.any([fold.test for fold in dealt.folds], axis=0)[which]
-    repeated = repeated[tested]
+    repeated = repeated if tested.all() else repeated[tested]
     return Data(
         truth=truth,
         stimuli=tuple(names),
@@ -276,6 +276,15 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
         shares_runs=dealt.shares_runs,
         keeps_runs=responses.independence == "run",
     )
+
+
+def _with_means(values: Values, regions: Sequence[NDArray[np.intp]]) -> NDArray[np.float32]:
+    """Return responses of units (n, n_units), and the mean of each region's in further columns."""
+    n_units = values.shape[1]
+    made = np.empty((len(values), n_units + len(regions)), dtype=np.float32)
+    made[:, :n_units] = values
+    made[:, n_units:] = region_means(values, regions)
+    return made
 
 
 def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:

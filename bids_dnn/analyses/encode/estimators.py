@@ -50,7 +50,7 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
     """
     data, choices = task.data, task.choices
     alphas = None if choices.alphas is None else np.asarray(choices.alphas, dtype=np.float64)
-    taken = ChosenLayer(data.folds, *data.truth.shape)
+    taken = ChosenLayer(data.folds, data.stimuli, data.truth.shape[1])
     penalties: list[pd.DataFrame] = []
     flat: list[str] = []  # layers that answer all images alike
     for g, gram in enumerate(task.grams):

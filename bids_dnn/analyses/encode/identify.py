@@ -22,6 +22,7 @@ from bids_dnn.analyses.encode.solvers import lesson_of
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import TOLERANCE, permutation_p
+from bids_dnn.stats.regions import varies
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -89,12 +90,6 @@ class Identification:
     mean_rank_high: float
     p: float
     n_units: int
-
-    @property
-    def rank(self) -> Array:
-        """Return the rank of the right candidate (n_images,), from 1; the middle one of ties."""
-        made: Array = 1 + self.better + self.tied / 2
-        return made
 
 
 def identify(
@@ -269,8 +264,8 @@ def pattern_units(
     if folds is not None:
         tested = np.any([fold.test for fold in folds], axis=0)
         for f, fold in enumerate(folds):
-            keep &= np.ptp(lesson_of(truth, teaching, f)[fold.train], axis=0) > 0
-    return keep & np.asarray(np.isfinite(guess[tested]).all(axis=0))
+            keep &= varies(lesson_of(truth, teaching, f), fold.train)
+    return keep & np.asarray(np.isfinite(guess).all(axis=0, where=tested[:, None]))
 
 
 def _correlations(truth: Values, guess: Values, units: Rows, lesson: Values | None) -> Array:
@@ -304,8 +299,8 @@ def _correlations(truth: Values, guess: Values, units: Rows, lesson: Values | No
             total += (raw**2).sum(axis=1), (less**2).sum(axis=1)
     weights = []
     for raw, less in squares:
-        varies = less > VARIES * raw
-        weights.append(np.where(varies, 1 / np.sqrt(np.where(varies, less, 1.0)), 0.0))
+        is_real = less > VARIES * raw
+        weights.append(np.where(is_real, 1 / np.sqrt(np.where(is_real, less, 1.0)), 0.0))
     made: Array = np.clip(product * weights[0][:, None] * weights[1], -1, 1)
     return made
 

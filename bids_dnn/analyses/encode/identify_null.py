@@ -85,7 +85,7 @@ def by_set_size(found: Identification, sizes: Sequence[int]) -> SizeCurve:
 
 
 def crossed_p(
-    operator: Array,
+    operator: Values,
     truth: Values,
     *,
     folds: Sequence[Fold],
@@ -152,12 +152,13 @@ class _Part:
     size: Array  # (n_stimuli,) of each pattern less the training mean; 0 = the same
 
     @classmethod
-    def of(cls, operator: Array, alike: Array, fold: Fold) -> _Part:
+    def of(cls, operator: Values, alike: Array, fold: Fold) -> _Part:
         train, test = np.flatnonzero(fold.train), np.flatnonzero(fold.test)
         lean = alike[:, train].mean(axis=1)
         square = np.diag(alike) - 2 * lean + lean[train].mean()
         size = np.sqrt(np.where(square > TIE * np.diag(alike), square, 0.0))
-        return cls(train, test, operator[np.ix_(test, train)], lean, size)
+        own = operator[np.ix_(test, train)].astype(np.float64, copy=False)
+        return cls(train, test, own, lean, size)
 
     def ranks(self, alike: Array, order: NDArray[np.intp]) -> Array:
         """Return each test image's normalized rank with responses in another order."""

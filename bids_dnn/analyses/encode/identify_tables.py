@@ -13,6 +13,7 @@ from bids_dnn.analyses.encode.identify import Identification, identify, pattern_
 from bids_dnn.analyses.encode.identify_null import MOST_CROSSED, by_set_size, crossed_p
 from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.tables import COLUMNS
+from bids_dnn.stats.regions import columns_of
 
 TOP = (1, 5)
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -82,8 +83,8 @@ def identify_model(
     """
     data, choices = about
     own = model.columns[columns]
-    truth, guess = data.truth[:, own], model.guess[:, columns]
-    teaching = None if data.teaching is None else [one[:, own] for one in data.teaching]
+    truth, guess = columns_of(data.truth, own), columns_of(model.guess, columns)
+    teaching = data.teaching and [columns_of(one, own) for one in data.teaching]
     units = pattern_units(truth, guess, data.folds, teaching)
     if (chosen & units).sum(axis=1).min() < FEWEST_UNITS:
         return {name: np.nan for name in IDENTIFIED if name not in KEYS} | {"n_images": 0}, []

@@ -34,7 +34,9 @@ class LayerFit:
     loss : (n_folds, n_units)
         Squared error that was expected of it on the training images, squared units of the
         responses: layers can be compared by it without a look at the test images.
-    operator : (n_stimuli, n_stimuli)
+    judged : n_folds of (n_stimuli,) bool
+        The images on which `loss` is expected.
+    operator : (n_stimuli, n_stimuli) float32
         From responses to predictions under all penalties in equal measure (see
         `solvers.mix_penalties`); zero within a fold.
     """
@@ -43,7 +45,8 @@ class LayerFit:
     alpha: Array
     edges: NDArray[np.int8]
     loss: Array
-    operator: Array
+    judged: tuple[NDArray[np.bool_], ...]
+    operator: NDArray[np.float32]
 
 
 def fit_layer(
@@ -87,7 +90,7 @@ def fit_layer(
     guess = np.full(truth.shape, np.nan, dtype=np.float32)
     chosen, least = np.empty((len(folds), n_units)), np.empty((len(folds), n_units))
     edges = np.zeros((len(folds), n_units), dtype=np.int8)
-    operator = np.zeros(gram.shape)
+    operator = np.zeros(gram.shape, dtype=np.float32)
     for f, (fold, splits) in enumerate(zip(folds, inner, strict=True)):
         found = decompose(
             gram[np.ix_(fold.train, fold.train)],
@@ -107,4 +110,5 @@ def fit_layer(
         )
         guess[fold.test] = made.guess
         operator[np.ix_(fold.test, fold.train)] = mix_penalties(found, penalties)
-    return LayerFit(guess, chosen, edges, least, operator)
+    judged = tuple(fold.train for fold in folds)
+    return LayerFit(guess, chosen, edges, least, judged, operator)

@@ -34,7 +34,7 @@ class Model:
         Column of `Data.truth` that each one predicts. A unit of two regions may stand twice.
     places : n_regions x 2 of columns of `guess`
         Those of each region's units, then of its mean; region by region.
-    operator : (n_stimuli, n_stimuli)
+    operator : (n_stimuli, n_stimuli) float32
         From responses to predictions, the same for all units and chosen on none of them; None
         where there is none.
     """
@@ -45,7 +45,7 @@ class Model:
     guess: NDArray[np.float32]
     columns: Columns
     places: Sequence[Columns]
-    operator: Array | None = None
+    operator: NDArray[np.float32] | None = None
 
     @classmethod
     def of_all(
@@ -54,7 +54,7 @@ class Model:
         guess: NDArray[np.float32],
         data: Data,
         *,
-        operator: Array | None = None,
+        operator: NDArray[np.float32] | None = None,
     ) -> Model:
         """Return a model that predicts the columns of `Data.truth`, each once.
 

@@ -26,6 +26,8 @@ Values = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp] | slice
 ALL = slice(None)
 BLOCK = 1024
+CELLS = 200_000  # of the operators that are worked on at once
+FEW = 16  # units, up to which their predictions are made rather than inner products exchanged
 
 
 def draw_shuffles(folds: Sequence[Fold], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -68,18 +70,15 @@ def similarity(truth: Values, rows: Rows = ALL) -> Array:
     total = np.zeros((len(truth[rows]), len(truth)))
     count = 0
     for start in range(0, truth.shape[1], BLOCK):
-        t = truth[:, start : start + BLOCK].astype(np.float64)
-        varies = np.ptp(t, axis=0) > 0
-        t = t[:, varies] - t[:, varies].mean(axis=0)
-        t /= np.sqrt((t**2).sum(axis=0))
+        t = _standardized(truth[:, start : start + BLOCK])
         total += t[rows] @ t.T
-        count += int(varies.sum())
+        count += t.shape[1]
     return total / max(count, 1)
 
 
 def covariances(
-    operators: Sequence[Array],
-    similarities: Iterable[Array],
+    operators: Sequence[Values],
+    regions: Iterable[Values],
     shuffles: NDArray[np.intp],
     rows: Rows = ALL,
 ) -> Array:
@@ -89,8 +88,8 @@ def covariances(
     ----------
     operators : n_layers of (n_rows, n_stimuli)
         From responses to predictions.
-    similarities : n_regions of (n_rows, n_stimuli)
-        Taken one after the other, so that one at a time need be in memory.
+    regions : n_regions of (n_stimuli, n_units)
+        Responses, which are standardized here. Taken one after the other.
     shuffles : (n, n_stimuli)
     rows : (n_rows,)
         Images that are predicted, and exchanged among themselves.
@@ -98,19 +97,58 @@ def covariances(
     Returns
     -------
     covariance : (n, n_regions, n_layers)
+        Mean over the units that vary; 0 where none does.
+    """
+    found = [
+        _of_units(operators, truth, shuffles, rows)
+        if truth.shape[1] <= FEW
+        else _of_products(operators, similarity(truth, rows), shuffles, rows)
+        for truth in regions
+    ]
+    return np.stack(found, axis=1)
+
+
+def _of_units(
+    operators: Sequence[Values], truth: Values, shuffles: NDArray[np.intp], rows: Rows
+) -> Array:
+    """Predict few units anew for all exchanges at once, (n, n_layers)."""
+    units = _standardized(truth).T
+    found = np.zeros((len(shuffles), len(operators)))
+    for k, operator in enumerate(operators):
+        whole = operator.astype(np.float64, copy=False)
+        for unit in units:
+            moved = unit[shuffles]  # (n, n_stimuli)
+            found[:, k] += np.einsum("bi,bi->b", moved @ whole.T, moved[:, rows])
+    return found / max(len(units), 1)
+
+
+def _of_products(
+    operators: Sequence[Values], alike: Array, shuffles: NDArray[np.intp], rows: Rows
+) -> Array:
+    """Exchange the inner products of responses (n_rows, n_stimuli), (n, n_layers).
+
+    Goes by blocks of predicted images, each through all exchanges, so that beside its inputs
+    little memory is needed and a block of the operators stays near the processor.
     """
     n_stimuli = shuffles.shape[1]
     predicted = np.arange(n_stimuli)[rows]
     place = np.zeros(n_stimuli, dtype=np.intp)
     place[predicted] = np.arange(len(predicted))
-    flat = [one.ravel() for one in operators]  # views, of n_rows x n_stimuli each
-    found = []
-    for one in similarities:
-        values = one.ravel()
-        own = np.empty((len(shuffles), len(operators)))
+    step = max(1, CELLS // (n_stimuli * len(operators)))
+    found = np.zeros((len(shuffles), len(operators)))
+    for start in range(0, len(predicted), step):
+        where = slice(start, start + step)
+        block = np.stack([operator[where].ravel() for operator in operators])
+        block = block.astype(np.float64, copy=False)
         for b, order in enumerate(shuffles):
-            first = place[order[predicted]][:, None] * n_stimuli
-            moved = values[(first + order).ravel()]
-            own[b] = [operator @ moved for operator in flat]
-        found.append(own)
-    return np.stack(found, axis=1)
+            moved = alike[place[order[predicted[where]]]][:, order]
+            found[b] += block @ moved.ravel()
+    return found
+
+
+def _standardized(truth: Values) -> Array:
+    """Return the units that vary, with mean zero and length one: (n_stimuli, n_varying)."""
+    t = truth.astype(np.float64)
+    t = t[:, np.ptp(t, axis=0) > 0]
+    t -= t.mean(axis=0)
+    return np.asarray(t / np.sqrt((t**2).sum(axis=0)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import corrected_t_interval
 from bids_dnn.stats.metrics import pearson
+from bids_dnn.stats.regions import varies
 
 Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -124,10 +125,10 @@ def score_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
         where = slice(start, start + BLOCK)
         t, g = align_folds(truth[:, where], guess[:, where], folds)
         for f, fold in enumerate(folds):
-            varies = np.ptp(truth[fold.test, where], axis=0) > 0
-            r = pearson(t[np.ix_(fold.test, varies)], g[np.ix_(fold.test, varies)])
+            own = varies(truth[:, where], fold.test)
+            r = pearson(t[np.ix_(fold.test, own)], g[np.ix_(fold.test, own)])
             total[f] += np.nansum(np.arctanh(np.clip(r, -1 + NEAR, 1 - NEAR)))
-            known[f] += varies.sum()
+            known[f] += own.sum()
     return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
@@ -163,8 +164,11 @@ def score_interval(
     if not np.isfinite(center):
         return float("nan"), float("nan")
     tested = np.any([fold.test for fold in folds], axis=0)
-    known = np.isfinite(guess[tested]).all(axis=0)  # others have no score in `center` either
-    truth, guess = truth[:, known], guess[:, known]
+    known = np.isfinite(guess).all(
+        axis=0, where=tested[:, None]
+    )  # others have no score in `center` either
+    if not known.all():
+        truth, guess = truth[:, known], guess[:, known]
     if len(folds) == 1:
         test = folds[0].test
         drawn = bootstrap_scores(truth[test], guess[test], np.random.default_rng([seed, 4]))
@@ -204,10 +208,10 @@ def bootstrap_scores(
         means = weights @ t, weights @ g
         product = weights @ (t * g) - means[0] * means[1]
         power = (weights @ t**2 - means[0] ** 2) * (weights @ g**2 - means[1] ** 2)
-        varies = power > NEAR * (t**2).mean(axis=0) * (g**2).mean(axis=0)
-        r = np.where(varies, product / np.sqrt(np.where(varies, power, 1.0)), 0.0)
+        is_real = power > NEAR * (t**2).mean(axis=0) * (g**2).mean(axis=0)
+        r = np.where(is_real, product / np.sqrt(np.where(is_real, power, 1.0)), 0.0)
         total += np.arctanh(np.clip(r, -1 + NEAR, 1 - NEAR)).sum(axis=1)
-        known += varies.sum(axis=1)
+        known += is_real.sum(axis=1)
     return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
@@ -236,6 +240,5 @@ def score_r2(truth: Values, guess: Values, folds: Sequence[Fold], means: Sequenc
             away = truth[fold.test, where].astype(np.float64) - mean[where]
             sst[where] += (away**2).sum(axis=0)
             sse[where] += ((away - guess[fold.test, where]) ** 2).sum(axis=0)
-    tested = np.any([fold.test for fold in folds], axis=0)
-    flat = np.ptp(truth[tested], axis=0) == 0
+    flat = ~varies(truth, np.any([fold.test for fold in folds], axis=0))
     return np.where(flat, np.nan, 1 - sse / np.where(flat, 1.0, sst))

@@ -22,6 +22,7 @@ from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.leakage import ceiling_doubts
 from bids_dnn.stats.metrics import finite_mean
+from bids_dnn.stats.regions import columns_of
 
 Array = NDArray[np.float64]
 SOMETIMES = ("p", "q", "fevexplained")  # maps of some models and data only
@@ -135,8 +136,8 @@ def score_row(
     r = here.pearson
     known = r[np.isfinite(r)]
     low, high = score_interval(
-        data.truth[:, own],
-        model.guess[:, columns],
+        columns_of(data.truth, own),
+        columns_of(model.guess, columns),
         data.folds,
         center=mean_r(r),
         seed=choices.seed,

@@ -17,7 +17,7 @@ from bids_dnn.analyses.encode.explained import share_of_explainable
 from bids_dnn.analyses.encode.identify_tables import CANDIDATES, IDENTIFIED, identify_model
 from bids_dnn.analyses.encode.model import Model
 from bids_dnn.analyses.encode.patterns import Patterns
-from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
+from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles
 from bids_dnn.analyses.encode.scores import score_r2, score_units
 from bids_dnn.analyses.encode.tables import (
     COLUMNS,
@@ -28,8 +28,10 @@ from bids_dnn.analyses.encode.tables import (
 from bids_dnn.analyses.encode.units import unit_p, unit_p_in_folds
 from bids_dnn.containers.result import CHOSEN, EVERY, StatMap
 from bids_dnn.stats.inference import max_statistic, permutation_p
+from bids_dnn.stats.regions import columns_of
 
 Array = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +52,7 @@ class Tally:
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _identified: list[dict[str, Any]] = field(default_factory=list)
     _sizes: list[dict[str, Any]] = field(default_factory=list)
-    _operators: list[Array] = field(default_factory=list)
+    _operators: list[NDArray[np.float32]] = field(default_factory=list)
     _exchanged: list[Array] = field(default_factory=list)
     _shuffles: NDArray[np.intp] = field(init=False)
     _predicted: NDArray[np.intp] | slice = field(init=False)
@@ -67,7 +69,7 @@ class Tally:
     def take(self, model: Model) -> None:
         """Score a model, and keep of it what inference needs; its predictions may then go."""
         data = self.data
-        truth = data.truth[:, model.columns]
+        truth = columns_of(data.truth, model.columns)
         scores = self._scored(truth, model)
         if model.operator is None:
             self._exchanged.append(
@@ -90,7 +92,7 @@ class Tally:
                     self.patterns.offer(model, place // 2, columns, row["score"])
         self.maps += unit_maps(units, model, (data, self.choices))
 
-    def _scored(self, truth: NDArray[np.float32], model: Model) -> UnitScores:
+    def _scored(self, truth: Values, model: Model) -> UnitScores:
         """Score each prediction, and keep the operator for the test of regions."""
         data, folds = self.data, self.data.folds
         means = [mean[model.columns] for mean in self._means]
@@ -156,10 +158,9 @@ class Tally:
         drawn = draw_shuffles(data.folds, choices.n_permutations, rng)
         # the data as they are come first
         shuffles = np.vstack([np.arange(len(data.stimuli)), drawn])
-        rows = self._predicted
-        alike = (similarity(data.truth[:, columns], rows) for *_, columns in data.places())
-        found = covariances(self._operators, alike, shuffles, rows)  # (n, n_places, n_models)
-        found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)
+        places = (columns_of(data.truth, own) for *_, own in data.places())
+        found = covariances(self._operators, places, shuffles, self._predicted)
+        found = found.transpose(0, 2, 1).reshape(len(shuffles), -1)  # place within model
         known = np.isfinite(out.loc[exact, "score"].to_numpy(dtype=np.float64))
         observed = np.where(known, found[0], np.nan)
         p = [

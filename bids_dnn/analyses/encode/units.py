@@ -34,7 +34,7 @@ ROWS = 500  # draws held at once
 
 
 def unit_p(
-    operator: Array, truth: Values, folds: Sequence[Fold], rng: np.random.Generator
+    operator: Values, truth: Values, folds: Sequence[Fold], rng: np.random.Generator
 ) -> Array:
     """Return the one-sided p of each unit's covariance of prediction and response.
 
@@ -62,7 +62,10 @@ def unit_p(
     """
     if not operator.any():
         return np.full(truth.shape[1], np.nan)
-    null = _rotations(operator, folds, rng) if len(folds) > 1 else None
+    null = None
+    if len(folds) > 1:
+        operator = operator.astype(np.float64, copy=False)
+        null = _rotations(operator, folds, rng)
     p = np.empty(truth.shape[1])
     for start in range(0, truth.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
@@ -121,7 +124,7 @@ def _p_of_r(r: Values, n: int) -> Array:
 
 
 def _block_p(
-    operator: Array, responses: Array, folds: Sequence[Fold], null: Array | None
+    operator: Values, responses: Array, folds: Sequence[Fold], null: Array | None
 ) -> Array:
     if null is None:
         (fold,) = folds
@@ -137,7 +140,7 @@ def _block_p(
     return np.where(np.isfinite(found), (1 + above) / (1 + len(null)), np.nan)
 
 
-def _rotations(operator: Array, folds: Sequence[Fold], rng: np.random.Generator) -> Array:
+def _rotations(operator: Values, folds: Sequence[Fold], rng: np.random.Generator) -> Array:
     """Draw the quadratic form of rotated responses, sorted: (N_DRAWS,)."""
     form = (operator + operator.T) / 2
     for fold in folds:  # responses are centered in each fold

@@ -1,10 +1,14 @@
 """analyses.encode.chosen: choices on training images, known and under noise."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.scores import score_units
+from bids_dnn.errors import LeakageError
 from bids_dnn.stats.folds import by_stimulus
 
 
@@ -20,7 +24,7 @@ def make(rng, *, n=80, n_units=30, n_layers=4, noise=1.0):
 
 
 def chosen(layers, truth, folds, inner, *, select="gcv"):
-    taken = ChosenLayer(folds, *truth.shape)
+    taken = ChosenLayer(folds, [f"{k:03}" for k in range(len(truth))], truth.shape[1])
     fits = []
     for k, x in enumerate(layers):
         fits.append(
@@ -48,6 +52,20 @@ def test_the_choice_sees_no_test_image(rng):
         other[fold.test] = 100 * rng.normal(size=other[fold.test].shape)
         after, _ = chosen(layers, other, folds, inner)
         np.testing.assert_array_equal(after.layer[f], before.layer[f])
+
+
+def test_a_choice_on_test_images_is_refused(rng):
+    """Without the refusal, layers judged where they are tested would seem to predict noise."""
+    layers, _, truth, folds, inner = make(rng)
+    taken, fits = chosen(layers, truth, folds, inner)
+    first = [np.flatnonzero(fold.test)[0] for fold in folds]
+    seen = tuple(fold.train | (np.arange(80) == k) for fold, k in zip(folds, first, strict=True))
+    told = rf"layers of fold '{folds[0].name}' were chosen on 1 of .*: {first[0]:03}\."
+    with pytest.raises(LeakageError, match=told):
+        taken.offer(0, replace(fits[0], judged=seen))
+    everything = (np.ones(80, dtype=bool),) * 4
+    with pytest.raises(LeakageError, match="chosen on 20 of"):
+        taken.offer(0, replace(fits[0], judged=everything))
 
 
 def test_under_noise_chosen_layers_score_nothing_where_the_highest_do(rng):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from bids_dnn.analyses.encode.permutation import covariances, draw_shuffles, similarity
+from bids_dnn.analyses.encode import permutation
+from bids_dnn.analyses.encode.permutation import FEW, covariances, draw_shuffles, similarity
 from bids_dnn.stats.folds import Fold, by_stimulus
 
 
@@ -37,8 +38,10 @@ def test_covariances_are_those_of_exchanged_responses(rng):
     shuffles = draw_shuffles(folds, 6, rng)
     operators = rng.normal(size=(2, 30, 30))
     operators -= operators.mean(axis=2, keepdims=True)
-    regions = [rng.normal(size=(30, 8)), rng.normal(size=(30, 5))]
-    found = covariances(operators, [similarity(one) for one in regions], shuffles)
+    regions = [rng.normal(size=(30, n_units)) for n_units in (1, 8, FEW, FEW + 1, 40)]
+    flat = np.full((30, 3), 0.1)  # counts nowhere
+    given = [np.concatenate([one, flat[:, : k % 2]], axis=1) for k, one in enumerate(regions)]
+    found = covariances(operators, given, shuffles)
     for b, order in enumerate(shuffles):
         for r, truth in enumerate(regions):
             z = (truth - truth.mean(axis=0)) / truth.std(axis=0) / np.sqrt(30)
@@ -56,7 +59,17 @@ def test_of_a_split_only_the_rows_of_test_images_are_needed(rng):
     split = [Fold("test", ~is_test, is_test)]
     shuffles = draw_shuffles(split, 6, rng)
     truth = rng.normal(size=(30, 2000))  # more than a block
-    whole = covariances(operators, [similarity(truth)], shuffles)
-    some = covariances(operators[:, test], [similarity(truth, test)], shuffles, test)
+    places = [truth, truth[:, :2]]
+    whole = covariances(operators, places, shuffles)
+    some = covariances(operators[:, test], places, shuffles, test)
     np.testing.assert_allclose(some, whole, rtol=1e-9)
-    assert np.ptp(some[:, 0, 0]) > 0
+    assert (np.ptp(some, axis=0) > 0).all()
+
+
+def test_blocks_do_not_matter(rng, monkeypatch):
+    shuffles = draw_shuffles(make_folds(rng), 5, rng)
+    operators = [rng.normal(size=(30, 30)).astype(np.float32) for _ in range(3)]
+    truth = rng.normal(size=(30, 60))
+    whole = covariances(operators, [truth], shuffles)
+    monkeypatch.setattr(permutation, "CELLS", 30 * 3 * 4)  # four images; the last has two
+    np.testing.assert_allclose(covariances(operators, [truth], shuffles), whole, rtol=1e-9)

@@ -85,17 +85,10 @@ def test_a_choice_on_test_images_would_find_units_in_noise_and_is_refused(rng):
     circular = tested[UnitChoice(top=20).choose(score_units(once, guess, [given]))]
     assert circular.mean() > 4 * tested.std() / np.sqrt(20)
 
-    # Samples: the showings that choose, then those that are tested.
-    tests = np.r_[np.zeros(n, dtype=bool), ~train]
-    leakage.check(
-        [Fold("units", np.r_[train, np.zeros(n, dtype=bool)], tests)],
-        groups=names * 2,
-        what="stimuli",
-    )
-    with pytest.raises(LeakageError, match=r"fold 'units' share 30 stimuli: 60, 61"):
-        leakage.check(
-            [Fold("units", np.arange(2 * n) < n, tests)], groups=names * 2, what="stimuli"
-        )
+    leakage.check_choice([given], chosen_on=[train], groups=names, what="units")
+    everything = np.ones(n, dtype=bool)
+    with pytest.raises(LeakageError, match=r"units of fold 'given' .* on 30 of .*: 60, 61"):
+        leakage.check_choice([given], chosen_on=[everything], groups=names, what="units")
 
 
 def task_of(responses, grams, **other):
