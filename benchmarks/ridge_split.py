@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from himalaya.backend import set_backend
 from himalaya.kernel_ridge import KernelRidgeCV
@@ -19,9 +20,14 @@ from numpy.typing import NDArray
 
 from benchmarks import Device, Row, Size, time_both
 from benchmarks.peak import begin_peak, peak_of, peak_so_far
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.fit import encode
 from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.backend import on_device
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.space import Channels
 from bids_dnn.stats.folds import Fold, by_stimulus
 from bids_dnn.stats.metrics import pearson
 
@@ -137,22 +143,48 @@ def check(split: Split, device: Device) -> None:
 
 
 def memory_beyond(n: int, n_voxels: int) -> float:
-    """Fit two folds of many images and voxels; returns bytes beyond those of the inputs.
+    """Encode many voxels from two layers; returns bytes beyond those of the inputs.
+
+    All of the analysis: two folds, scores, tests of units and of the region by 1000 exchanges,
+    layers chosen, identification.
 
     Raises
     ------
     ArithmeticError
-        If an image is not predicted.
+        If a voxel has no score, or the layer with noise predicts as well as the one without.
     """
-    split = make_split(n - N_TEST, 500, n_voxels)
-    folds = by_stimulus([f"{k:05}" for k in range(n)], 2, np.random.default_rng(1))
-    before = begin_peak()
-    made = fit_layer(
-        split.gram, split.truth, folds=folds, inner=[[], []], alphas=None, select="gcv"
+    responses, grams = _many(n, n_voxels)
+    choices = Choices(
+        n_folds=2,
+        n_inner=2,
+        alphas=None,
+        ceiling="ncsnr",
+        floor=0.0,
+        n_permutations=1000,
+        select="gcv",
+        seed=0,
     )
-    if not np.isfinite(made.guess).all():
-        raise ArithmeticError("encode_ridge: an image was not predicted.")
-    return float(peak_so_far() - before)
+    before = begin_peak()
+    found = encode(responses, [], grams, choices=choices).table.set_index(["layer", "target"])
+    taken = float(peak_so_far() - before)
+    score = found.loc[("clear", "units"), "score"], found.loc[("noisy", "units"), "score"]
+    if not (found["n_units"] >= 1).all() or not score[0] > score[1] > 0:
+        raise ArithmeticError(f"encode_ridge: the layers score {score}.")
+    return taken
+
+
+def _many(n: int, n_voxels: int) -> tuple[Responses, list[FeatureGram]]:
+    """Make responses to many images, and a layer without and one with noise."""
+    split = make_split(n - N_TEST, 500, n_voxels)
+    names = tuple(f"{k:05}" for k in range(n))
+    samples = pd.DataFrame({"stimulus": names, "condition": "", "run": "1", "session": ""})
+    channels = tuple(f"{k:06}" for k in range(n_voxels))
+    space = Channels("voxels", channels, np.arange(n_voxels))
+    responses = Responses(split.truth, samples.assign(repeat=0), space, "beta")
+    noisy = split.gram.copy()
+    noisy[np.diag_indices(n)] += 10 * np.trace(split.gram) / n
+    made = zip(("clear", "noisy"), (split.gram, noisy), strict=True)
+    return responses, [FeatureGram(names, "net", one, gram, 500, {}) for one, gram in made]
 
 
 def run(size: Size, device: Device) -> list[Row]:

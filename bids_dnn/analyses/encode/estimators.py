@@ -12,12 +12,13 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.edges import ALPHAS, chosen_penalties, edge_warnings
 from bids_dnn.analyses.encode.estimate_banded import fit_spaces
 from bids_dnn.analyses.encode.estimate_readouts import ESTIMATORS as READOUT_ESTIMATORS
-from bids_dnn.analyses.encode.layer import LayerFit, fit_layer
+from bids_dnn.analyses.encode.layer import fit_layer
 from bids_dnn.analyses.encode.model import (
     Columns,
     Extras,
@@ -32,6 +33,8 @@ from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import CHOSEN, EVERY
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.kernels import principal, scaled_gram
+
+Array = NDArray[np.float64]
 
 
 def fit_ridge(task: Task, keep: Keep) -> Extras:
@@ -55,22 +58,9 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
     flat: list[str] = []  # layers that answer all images alike
     for g, gram in enumerate(task.grams):
         task.say(f"encode {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
-        made: LayerFit = fit_layer(
-            on_device(gram.take(data.stimuli), task.device),
-            data.truth,
-            folds=data.folds,
-            inner=data.inner,
-            alphas=alphas,
-            select=data.select,
-            teaching=data.teaching,
-            n_components=gram.n_components,
-        )
-        taken.offer(g, made)
-        penalties.append(chosen_penalties(gram, made, data))
-        names = ("ridge", gram.network, gram.layer)
-        model = Model.of_all(names, made.guess, data, operator=made.operator)
-        keep(model)
-        flat += [] if made.operator.any() else [model.label()]
+        counts, label = _fit_one(task, g, alphas, taken, keep)
+        penalties.append(counts)
+        flat += [label] if label else []
     counted = pd.concat(penalties, ignore_index=True)
     extras = Extras(
         tables={"alphas": counted},
@@ -87,6 +77,36 @@ def fit_ridge(task: Task, keep: Keep) -> Extras:
         extras.tables["assignment"] = assignment_table(taken, task.grams, data)
         extras.maps.append(layer_map(taken, task.grams, data))
     return extras
+
+
+def _fit_one(
+    task: Task, place: int, alphas: Array | None, taken: ChosenLayer, keep: Keep
+) -> tuple[pd.DataFrame, str]:
+    """Fit a layer, hand it over, and let its predictions go.
+
+    Returns
+    -------
+    penalties
+        How often each was chosen.
+    label
+        Of a layer that answers all images alike; else "".
+    """
+    data, gram = task.data, task.grams[place]
+    made = fit_layer(
+        on_device(gram.take(data.stimuli), task.device),
+        data.truth,
+        folds=data.folds,
+        inner=data.inner,
+        alphas=alphas,
+        select=data.select,
+        teaching=data.teaching,
+        n_components=gram.n_components,
+    )
+    taken.offer(place, made)
+    names = ("ridge", gram.network, gram.layer)
+    model = Model.of_all(names, made.guess, data, operator=made.operator)
+    keep(model)
+    return chosen_penalties(gram, made, data), "" if made.operator.any() else model.label()
 
 
 def fit_pls(task: Task, keep: Keep) -> Extras:

@@ -156,10 +156,10 @@ def identify(
     single: list[float] = []  # p of each fold
     counts: list[int] = []  # units of its patterns
     for f, (tested, taught) in enumerate(_sets(len(truth), folds)):
-        lesson = None if taught is None else lesson_of(truth, teaching, f)[taught]
+        lesson = None if taught is None else (lesson_of(truth, teaching, f), taught)
         own_units = units if chosen is None else units[chosen[f, units]]
         counts.append(len(own_units))
-        r = _correlations(truth[tested], guess[tested], own_units, lesson)
+        r = _correlations((truth, guess), tested, own_units, lesson)
         parts.append((tested, *_standing(r), np.full(len(tested), len(tested))))
         single.append(_fold_p(r, parts[-1], n_permutations, rng))
     rows, better, tied, z, count = _in_order(parts)
@@ -268,24 +268,25 @@ def pattern_units(
     return keep & np.asarray(np.isfinite(guess).all(axis=0, where=tested[:, None]))
 
 
-def _correlations(truth: Values, guess: Values, units: Rows, lesson: Values | None) -> Array:
+def _correlations(
+    patterns: tuple[Values, Values], rows: Rows, units: Rows, lesson: tuple[Values, Mask] | None
+) -> Array:
     """Correlate predicted with measured patterns over units, (n_images, n_images).
 
-    Both are brought to the mean and SD of `lesson` (n_train, n_units). Zero where one of the two
-    does not vary, so that all candidates tie.
+    `patterns` are measured and predicted ones, of which `rows` are compared. Both are brought to
+    the mean and SD of `lesson`, responses (n_stimuli, n_units) and which of them taught. Zero
+    where one of the two does not vary, so that all candidates tie.
     """
-    mean, sd = np.zeros(truth.shape[1]), np.ones(truth.shape[1])
-    if lesson is not None:
-        mean[units] = lesson[:, units].mean(axis=0, dtype=np.float64)
-        sd[units] = lesson[:, units].std(axis=0, dtype=np.float64)
+    truth, guess = patterns
     blocks = [units[start : start + BLOCK] for start in range(0, len(units), BLOCK)]
+    scales = [_scale(lesson, c) for c in blocks]
 
     def pairs() -> Iterator[tuple[Array, Array]]:
-        for c in blocks:
-            told = guess[:, c].astype(np.float64) / sd[c]
-            yield told, (truth[:, c].astype(np.float64) - mean[c]) / sd[c]
+        for c, (mean, sd) in zip(blocks, scales, strict=True):
+            told = guess[np.ix_(rows, c)].astype(np.float64) / sd
+            yield told, (truth[np.ix_(rows, c)].astype(np.float64) - mean) / sd
 
-    n = len(truth)
+    n = len(rows)
     level = [np.zeros((n, 1)), np.zeros((n, 1))]
     for pair in pairs():
         for total, raw in zip(level, pair, strict=True):
@@ -303,6 +304,15 @@ def _correlations(truth: Values, guess: Values, units: Rows, lesson: Values | No
         weights.append(np.where(is_real, 1 / np.sqrt(np.where(is_real, less, 1.0)), 0.0))
     made: Array = np.clip(product * weights[0][:, None] * weights[1], -1, 1)
     return made
+
+
+def _scale(lesson: tuple[Values, Mask] | None, units: Rows) -> tuple[Array, Array]:
+    """Return mean and SD of some units over the images that taught, 0 and 1 without these."""
+    if lesson is None:
+        return np.zeros(len(units)), np.ones(len(units))
+    values, taught = lesson
+    own = values[np.ix_(taught, units)].astype(np.float64)
+    return own.mean(axis=0), own.std(axis=0)
 
 
 def _standing(r: Array) -> tuple[Rows, Rows, Array]:

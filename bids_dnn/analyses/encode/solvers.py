@@ -194,7 +194,8 @@ def centered_block(y: Values, fold: Fold, where: slice, found: Spectrum) -> tupl
     """
     teach = y[fold.train, where].astype(np.float64)
     mean = teach.mean(axis=0)
-    return put(teach - mean, found.vectors, dtype=dtype_name(y)), mean
+    teach -= mean
+    return put(teach, found.vectors, dtype=dtype_name(y)), mean
 
 
 def mix_penalties(found: Spectrum, alphas: Array) -> Array:
