@@ -165,11 +165,13 @@ def memory_beyond(n: int, n_voxels: int) -> float:
         seed=0,
     )
     before = begin_peak()
-    found = encode(responses, [], grams, choices=choices).table.set_index(["layer", "target"])
+    table = encode(responses, [], grams, choices=choices).table
     taken = float(peak_so_far() - before)
-    score = found.loc[("clear", "units"), "score"], found.loc[("noisy", "units"), "score"]
-    if not (found["n_units"] >= 1).all() or not score[0] > score[1] > 0:
-        raise ArithmeticError(f"encode_ridge: the layers score {score}.")
+    units = table[table["target"] == "units"]  # the two layers, then those that were chosen
+    clear, noisy, chosen = units["score"].to_numpy(dtype=np.float64)
+    is_whole = (units["n_units"].to_numpy() == n_voxels).all()
+    if not is_whole or not min(clear, chosen) > noisy > 0:
+        raise ArithmeticError(f"encode_ridge: layers score {clear}, {noisy}, chosen {chosen}.")
     return taken
 
 
