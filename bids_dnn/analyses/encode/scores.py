@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ Array = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 BLOCK = 1024
 NEAR = 1e-12
-N_BOOTSTRAPS = 2000
+N_BOOTSTRAPS = (200, 2000)  # samples
+N_PRODUCTS = 10_000_000_000  # samples times images times units, above which fewer are drawn
 
 
 def align_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> tuple[Array, Array]:
@@ -132,14 +134,30 @@ def score_folds(truth: Values, guess: Values, folds: Sequence[Fold]) -> Array:
     return np.where(known > 0, np.tanh(total / np.maximum(known, 1)), np.nan)
 
 
-def score_interval(
-    truth: Values, guess: Values, folds: Sequence[Fold], *, center: float, seed: int
-) -> tuple[float, float]:
-    """Return the 95 % interval of a region's score.
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """What a score may be with other images.
 
-    With several folds, a corrected resampled t interval of the folds' scores. With one, the
-    split that was given, the middle 95 % of the scores of bootstrap samples of its test images:
-    what other test images would have given this model.
+    Parameters
+    ----------
+    low, high : float, in [-1, 1]
+        With several folds, a corrected resampled t interval of the folds' scores: other images
+        train and test. NaN with two folds. With one fold, as the bootstrap.
+    boot_low, boot_high : float, in [-1, 1]
+        The middle 95 % of the scores of bootstrap samples of test images, drawn within folds:
+        other images are tested, the models are what they are.
+    """
+
+    low: float
+    high: float
+    boot_low: float
+    boot_high: float
+
+
+def score_intervals(
+    truth: Values, guess: Values, folds: Sequence[Fold], *, center: float, seed: int
+) -> Intervals:
+    """Return the 95 % intervals of a region's score.
 
     Parameters
     ----------
@@ -153,8 +171,8 @@ def score_interval(
 
     Returns
     -------
-    low, high : float, in [-1, 1]
-        NaN with two folds, or where `center` is.
+    intervals
+        NaN where `center` is.
 
     References
     ----------
@@ -162,49 +180,61 @@ def score_interval(
     Efron & Tibshirani (1993), An Introduction to the Bootstrap, doi:10.1007/978-1-4899-4541-9.
     """
     if not np.isfinite(center):
-        return float("nan"), float("nan")
+        return Intervals(*(float("nan"),) * 4)
     tested = np.any([fold.test for fold in folds], axis=0)
-    known = np.isfinite(guess).all(
-        axis=0, where=tested[:, None]
-    )  # others have no score in `center` either
+    # others have no score in `center` either
+    known = np.isfinite(guess).all(axis=0, where=tested[:, None])
     if not known.all():
         truth, guess = truth[:, known], guess[:, known]
+    drawn = bootstrap_scores(truth, guess, folds, np.random.default_rng([seed, 4]))
+    low, high = (float(one) for one in np.nanquantile(drawn, (0.025, 0.975)))
     if len(folds) == 1:
-        test = folds[0].test
-        drawn = bootstrap_scores(truth[test], guess[test], np.random.default_rng([seed, 4]))
-        low, high = np.nanquantile(drawn, (0.025, 0.975))
-        return float(low), float(high)
+        return Intervals(low, high, low, high)
     n, k = len(truth), len(folds)
-    low, high = corrected_t_interval(
+    ends = corrected_t_interval(
         score_folds(truth, guess, folds), n_test=n / k, n_train=n - n / k, center=center
     )
-    return float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1))
+    of_folds = [float(np.clip(one, -1, 1)) for one in ends]
+    return Intervals(of_folds[0], of_folds[1], low, high)
 
 
 def bootstrap_scores(
-    truth: Values, guess: Values, rng: np.random.Generator, *, n: int = N_BOOTSTRAPS
+    truth: Values,
+    guess: Values,
+    folds: Sequence[Fold],
+    rng: np.random.Generator,
+    *,
+    n: int | None = None,
 ) -> Array:
-    """Return the mean r over units (through Fisher's z) of bootstrap samples of images.
+    """Return the mean r over units (through Fisher's z) of bootstrap samples of test images.
 
     Parameters
     ----------
     truth, guess : (n_stimuli, n_units)
+    folds
+        Images are drawn within the test images of each.
     rng
         Draws the images, the same for all units.
     n : int
+        Samples. None = 2000, fewer where images times units are above five million, and 200 at
+        least.
 
     Returns
     -------
     score : (n,), in [-1, 1]
         NaN where no unit varies in a sample.
     """
-    counts = rng.multinomial(len(truth), np.full(len(truth), 1 / len(truth)), size=n)
-    weights = counts / len(truth)  # (n, n_stimuli)
+    tested = np.any([fold.test for fold in folds], axis=0)
+    n = n or int(np.clip(N_PRODUCTS // max(tested.sum() * truth.shape[1], 1), *N_BOOTSTRAPS))
+    weights = np.zeros((n, len(truth)))
+    for fold in folds:
+        size = int(fold.test.sum())
+        weights[:, fold.test] = rng.multinomial(size, np.full(size, 1 / size), size=n)
+    weights = weights[:, tested] / tested.sum()
     total, known = np.zeros(n), np.zeros(n)
     for start in range(0, truth.shape[1], BLOCK):
         where = slice(start, start + BLOCK)
-        t, g = truth[:, where].astype(np.float64), guess[:, where].astype(np.float64)
-        t, g = t - t.mean(axis=0), g - g.mean(axis=0)
+        t, g = (one[tested] for one in align_folds(truth[:, where], guess[:, where], folds))
         means = weights @ t, weights @ g
         product = weights @ (t * g) - means[0] * means[1]
         power = (weights @ t**2 - means[0] ** 2) * (weights @ g**2 - means[1] ** 2)

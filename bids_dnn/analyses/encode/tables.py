@@ -14,7 +14,7 @@ from bids_dnn.analyses.encode.choices import Choices
 from bids_dnn.analyses.encode.chosen import ChosenLayer
 from bids_dnn.analyses.encode.data import Data
 from bids_dnn.analyses.encode.model import Columns, Model
-from bids_dnn.analyses.encode.scores import mean_r, score_interval
+from bids_dnn.analyses.encode.scores import mean_r, score_intervals
 from bids_dnn.analyses.encode.units import share_above_chance
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
@@ -66,6 +66,9 @@ COLUMNS = {
     "folds (Nadeau & Bengio 2003), n/a under 3 folds; a bootstrap over test images where the "
     "split of images was given",
     "ci_high": "Upper end of that interval",
+    "boot_low": "Lower end of the 95 % bootstrap interval of score over test images, drawn within "
+    "folds: other images are tested, by the models as they are",
+    "boot_high": "Upper end of that interval",
     "above_chance": "Share of the region's units that are predicted above chance, false discovery "
     "rate over all units below 0.05. Ridge regression on a layer: rotation test (Langsrud 2005). "
     "Others: t test of the correlation in each fold, and twice the mean p of the folds (Vovk & "
@@ -135,7 +138,7 @@ def score_row(
     here, own = scores.at(columns), model.columns[columns]
     r = here.pearson
     known = r[np.isfinite(r)]
-    low, high = score_interval(
+    ends = score_intervals(
         columns_of(data.truth, own),
         columns_of(model.guess, columns),
         data.folds,
@@ -151,8 +154,10 @@ def score_row(
         "normalized": normalized(r, own, about),
         "r2": finite_mean(here.r2),
         "fev_explained": finite_mean(here.fev),
-        "ci_low": low,
-        "ci_high": high,
+        "ci_low": ends.low,
+        "ci_high": ends.high,
+        "boot_low": ends.boot_low,
+        "boot_high": ends.boot_high,
         "above_chance": float("nan") if is_mean else share_above_chance(units, own),
         "n_units": int(np.isfinite(r).sum()),
         "n_units_ceiling": int((np.isfinite(r) & has_ceiling(own, about)).sum()),

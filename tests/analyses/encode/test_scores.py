@@ -1,5 +1,7 @@
 """analyses.encode.scores: folds aligned, closed forms, intervals."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from bids_dnn.analyses.encode.scores import (
     bootstrap_scores,
     mean_r,
     score_folds,
-    score_interval,
+    score_intervals,
     score_r2,
     score_units,
 )
@@ -95,9 +97,13 @@ def test_the_interval_stays_in_the_range_of_r(rng, folds):
     truth = rng.normal(size=(40, 1))
     guess = truth.copy()
     guess[folds[0].test] *= -1
-    low, high = score_interval(truth, guess, folds, center=0.5, seed=0)
-    assert (low, high) == (-1.0, 1.0)
-    assert np.isnan(score_interval(truth, guess, folds[:2], center=0.5, seed=0)).all()
+    found = score_intervals(truth, guess, folds, center=0.5, seed=0)
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert -1 <= found.boot_low < found.boot_high <= 1
+    two = score_intervals(truth, guess, folds[:2], center=0.5, seed=0)
+    assert np.isnan([two.low, two.high]).all()
+    assert np.isfinite([two.boot_low, two.boot_high]).all()
+    assert np.isnan(astuple(score_intervals(truth, guess, folds, center=np.nan, seed=0))).all()
 
 
 def given(rng, *, n_train=30, n_test=40):
@@ -113,26 +119,54 @@ def test_of_a_given_split_the_test_images_are_scored(rng):
     np.testing.assert_allclose(score_units(truth, guess, folds), expected)
 
 
-def test_the_bootstrap_is_what_resampling_images_gives(rng):
-    truth, guess = rng.normal(size=(2, 25, 6))
+@pytest.mark.parametrize("n_folds", [1, 4])
+def test_the_bootstrap_is_what_resampling_images_gives(rng, folds, n_folds):
+    truth, guess = rng.normal(size=(2, 40, 6))
     guess += truth
-    found = bootstrap_scores(truth, guess, np.random.default_rng(3), n=20)
-    counts = np.random.default_rng(3).multinomial(25, np.full(25, 1 / 25), size=20)
-    for k, count in enumerate(counts):
-        rows = np.repeat(np.arange(25), count)
-        np.testing.assert_allclose(found[k], mean_r(pearson(truth[rows], guess[rows])))
+    used = folds[:n_folds]
+    found = bootstrap_scores(truth, guess, used, np.random.default_rng(3), n=20)
+    draws = np.random.default_rng(3)
+    sizes = [int(fold.test.sum()) for fold in used]
+    counts = [draws.multinomial(size, np.full(size, 1 / size), size=20) for size in sizes]
+    aligned = align_folds(truth, guess, used)
+    for k in range(20):
+        rows = np.concatenate(
+            [
+                np.repeat(np.flatnonzero(fold.test), count[k])
+                for fold, count in zip(used, counts, strict=True)
+            ]
+        )
+        expected = mean_r(pearson(*(one[rows] for one in aligned)))
+        np.testing.assert_allclose(found[k], expected)
 
 
-def test_the_interval_of_a_given_split_covers_the_score_of_the_model(rng):
-    """Of 200 sets of test images, 95 % of intervals hold the correlation that made them."""
-    rho, folds, inside = 0.6, given(rng, n_test=100), 0
+def test_fewer_bootstrap_samples_are_drawn_of_many_units(rng, folds, monkeypatch):
+    truth, guess = rng.normal(size=(2, 40, 6))
+    assert len(bootstrap_scores(truth, guess, folds, rng)) == 2000
+    monkeypatch.setattr(scores, "N_PRODUCTS", 500 * 240)
+    assert len(bootstrap_scores(truth, guess, folds, rng)) == 500
+    monkeypatch.setattr(scores, "N_PRODUCTS", 0)
+    assert len(bootstrap_scores(truth, guess, folds, rng)) == 200
+
+
+@pytest.mark.parametrize("n_folds", [1, 4])
+def test_the_bootstrap_covers_the_score_of_the_models(rng, n_folds):
+    """Of 200 sets of test images, 95 % of intervals hold the correlation that made them.
+
+    Folds have models of their own, whose predictions go with the responses to 0.4 to 0.7.
+    """
+    tested = np.arange(130) >= 30
+    part = np.where(tested, np.arange(130) % n_folds, -1)
+    folds = [Fold(str(k), part != k, part == k) for k in range(n_folds)]
+    rho = np.linspace(0.4, 0.7, n_folds)
+    of_image, inside = np.where(tested, rho[part], 0.0)[:, None], 0
     for seed in range(200):
         truth = rng.normal(size=(130, 1))
-        guess = rho * truth + np.sqrt(1 - rho**2) * rng.normal(size=(130, 1))
-        center = float(pearson(truth[30:], guess[30:])[0])
-        low, high = score_interval(truth, guess, folds, center=center, seed=seed)
-        inside += low <= rho <= high
+        guess = of_image * truth + np.sqrt(1 - of_image**2) * rng.normal(size=(130, 1))
+        found = score_intervals(truth, guess, folds, center=0.5, seed=seed)
+        inside += found.boot_low <= rho.mean() <= found.boot_high
     assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200) - 0.02 < inside / 200  # 2 %: skew of r
+    assert inside < 200
 
 
 @pytest.mark.parametrize("n_folds", [1, 4])
@@ -142,9 +176,9 @@ def test_units_without_predictions_in_a_fold_are_out_of_the_interval_too(rng, fo
     guess += truth
     known = guess[:, 1:].copy()
     guess[folds[0].test, 0] = np.nan
-    found = score_interval(truth, guess, folds, center=0.7, seed=0)
-    assert np.isfinite(found).all()
-    assert found == score_interval(truth[:, 1:], known, folds, center=0.7, seed=0)
+    found = score_intervals(truth, guess, folds, center=0.7, seed=0)
+    assert np.isfinite(astuple(found)).all()
+    assert found == score_intervals(truth[:, 1:], known, folds, center=0.7, seed=0)
 
 
 def test_the_mean_of_r_is_fishers(rng):
