@@ -205,6 +205,21 @@ class NetworkConfig(Section):
     )
 
 
+class UnitsConfig(Section):
+    """Which units make up patterns, by their r on training stimuli."""
+
+    top: int | None = Field(
+        None, ge=3, description="So many of a region, those that are predicted best."
+    )
+    above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> UnitsConfig:
+        if (self.top is None) == (self.above is None):
+            raise ValueError("units takes top or above; type units = { top = 500 }")
+        return self
+
+
 class DecodeConfig(Section):
     """Multivariate pattern analysis."""
 
@@ -216,6 +231,12 @@ class DecodeConfig(Section):
     classifier: Literal["svm-linear"] = Field("svm-linear", description="Linear SVM.")
     c: float = Field(1.0, gt=0, description="Cost of the SVM.")
     folds: Literal["run"] = Field("run", description="Leave one run out.")
+    units: UnitsConfig | None = Field(
+        None,
+        description="Units that are decoded from, by how well a layer of [encode] networks "
+        "predicts them on the pictures of the training runs, in each fold anew: { top = 500 } or "
+        "{ above = 0.1 }; penalties and inner folds are those of [encode]; all units by default.",
+    )
     permutations: int = Field(1000, ge=1, description="Of labels, within run.")
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."
@@ -234,21 +255,6 @@ class FoldsConfig(Section):
         description="Train and test on the column split of stimuli.tsv (or on the split that the "
         "data set itself has) in place of outer folds.",
     )
-
-
-class UnitsConfig(Section):
-    """Which units make up the patterns by which images are identified."""
-
-    top: int | None = Field(
-        None, ge=3, description="So many of a region, those that are predicted best."
-    )
-    above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
-
-    @model_validator(mode="after")
-    def _is_one(self) -> UnitsConfig:
-        if (self.top is None) == (self.above is None):
-            raise ValueError("units takes top or above; type units = { top = 500 }")
-        return self
 
 
 class EncodeConfig(Section):

@@ -181,13 +181,48 @@ def patterns_text(chosen: Mapping[str, Any] | None, *, units: str) -> str:
     >>> patterns_text({"above": 0.1}, units="voxels")[:57]
     ', of the voxels that a layer predicts with r above 0.1 on'
     """
-    if not chosen:
-        return ""
+    return f", of {chosen_text(chosen, units=units)}, in each fold anew" if chosen else ""
+
+
+def chosen_text(chosen: Mapping[str, Any], *, units: str) -> str:
+    """Name the units that are chosen by what layers predict of them.
+
+    Parameters
+    ----------
+    chosen
+        ``units`` of the settings.
+    units
+        What units are called.
+
+    Examples
+    --------
+    >>> chosen_text({"top": 500}, units="voxels")
+    'the 500 voxels of a region that a layer predicts best on training stimuli'
+    """
     if chosen.get("top") is not None:
         told = f"the {chosen['top']} {units} of a region that a layer predicts best"
     else:
         told = f"the {units} that a layer predicts with r above {chosen['above']:g}"
-    return f", of {told} on training stimuli, in each fold anew"
+    return f"{told} on training stimuli"
+
+
+def decoded_text(chosen: Mapping[str, Any] | None, *, units: str) -> str:
+    """Say from which units conditions were decoded, as a sentence; "" where from all.
+
+    Parameters
+    ----------
+    chosen
+        ``decode.units`` of the settings.
+    units
+        What units are called.
+    """
+    if not chosen:
+        return ""
+    return (
+        f"In each fold, patterns were of {chosen_text(chosen, units=units)}: by ridge regression "
+        "[@hoerl1970] on inner folds of those that the training runs showed [@kay2008]; labels "
+        "were exchanged with this choice as it was. "
+    )
 
 
 def uncited(text: str) -> str:

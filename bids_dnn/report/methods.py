@@ -11,7 +11,13 @@ from typing import Any
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.estimates import estimate_texts
-from bids_dnn.report.estimators import CITE, fitted_text, inference_text, patterns_text
+from bids_dnn.report.estimators import (
+    CITE,
+    decoded_text,
+    fitted_text,
+    inference_text,
+    patterns_text,
+)
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
 from bids_dnn.report.sources import SOURCES
@@ -128,7 +134,8 @@ def _decode(ran: Ran) -> str:
         f"Conditions were decoded from the pattern over the {_units(ran)[1]} of each region "
         "[@haxby2001] "
         f"with a linear support vector machine (C = {told.get('c', 1):g}{_cost(ran)}) "
-        "[@chang2011; @pedregosa2011], leaving one run out. Intervals are 95 % corrected "
+        "[@chang2011; @pedregosa2011], leaving one run out. "
+        f"{decoded_text(told.get('units'), units=_units(ran)[1])}Intervals are 95 % corrected "
         "resampled t intervals over the runs left out [@nadeau2003]. The null distribution came "
         "from exchanging labels of trials within runs, all samples of a trial together "
         "[@ojala2010] "

@@ -7,7 +7,17 @@ import pandas as pd
 
 from bids_dnn.report import figures
 from bids_dnn.report.encoding import best_layers, encoding
-from bids_dnn.report.parts import Number, Picture, Section, counted, decimals, picture, table_of
+from bids_dnn.report.estimators import chosen_text
+from bids_dnn.report.parts import (
+    Number,
+    Picture,
+    Section,
+    counted,
+    decimals,
+    many,
+    picture,
+    table_of,
+)
 from bids_dnn.report.shown import (
     ALPHA,
     Shown,
@@ -121,7 +131,9 @@ def _decode_how(shown: Shown) -> str:
             "level was tested against zero by flipping signs; corrected p control the false "
             "discovery rate over this table."
         )
-    return (
+    chosen = shown.result.meta.get("units")
+    told = f"Patterns are of {chosen_text(chosen, units=many(shown.unit))}. " if chosen else ""
+    return told + (
         "A linear support vector machine was trained on all runs but one and tested on that one, "
         "each run in turn. p come from exchanging labels of trials within runs; corrected p "
         "control the whole table (maximum statistic)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from bids_dnn.errors import NotEnoughDataError, SpaceError, UnreadableError
 
 EVERYWHERE = "all"
 BLOCK = 1024
+# A step that learns which units of each region to take: from the samples that train, (n_samples,)
+# bool, to marks of the units of each region, (n_units_in_region,) bool, in the order of
+# `region_units`. Responses to other samples must not move it.
+UnitLearner = Callable[[NDArray[np.bool_]], Sequence[NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

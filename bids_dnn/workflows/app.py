@@ -12,6 +12,7 @@ from bids_dnn.config.schema import Config
 from bids_dnn.derivatives.read import read_sidecar
 from bids_dnn.ingest.inventory import Inventory, take_inventory
 from bids_dnn.workflows import pages
+from bids_dnn.workflows.asked import any_uses_features
 from bids_dnn.workflows.checks import check_output, check_writable
 from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
@@ -106,7 +107,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
         return DONE
     waiting = [] if call.reports_only else [s for s in plan.subjects if s.waiting()]
     if waiting and plan.needs_features():
-        fetch_networks(plan.networks, config.encode, screen)  # what cannot be is refused first
+        fetch_networks(plan.networks, config, screen)  # what cannot be is refused first
     describe_output(
         call.output_dir,
         sources=scene.roots(),
@@ -203,7 +204,7 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
         work_dir,
         screen=screen,
         is_dry=call.dry_run or call.download_only,
-        needs_arrays=not asked.analysis or "encode" in asked.analysis,
+        needs_arrays=any_uses_features(config),
     )
     return Scene(
         config,
@@ -218,7 +219,7 @@ def _scene(call: Call, config: Config, screen: Screen) -> Scene:
 
 def _download(plan: Plan, config: Config, screen: Screen) -> int:
     """Fetch what the run needs, and stop."""
-    fetch_networks(plan.networks, config.encode, screen)
+    fetch_networks(plan.networks, config, screen)
     screen.say("All that this run needs from the network is there; nothing was run.")
     return DONE
 

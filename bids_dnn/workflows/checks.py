@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bids_dnn.stimuli.table import Stimuli
 
 PROBE = ".bids_dnn_was_here"
+WITHOUT = {  # what can be typed in place of an analysis that needs features
+    "encode": "type --analysis decode",
+    "decode": "leave units out of [decode]",
+}
 
 
 def check_output(output_dir: Path, *, inputs: Collection[Path]) -> None:
@@ -86,14 +90,22 @@ def count_runs(subject: Subject) -> int | None:
 
 
 def why_not(
-    analysis: Analysis, subject: Subject, stimuli: Stimuli, *, n_runs: int | None
+    analysis: Analysis,
+    subject: Subject,
+    stimuli: Stimuli,
+    *,
+    n_runs: int | None,
+    needs_features: bool,
 ) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
+    why = None
     if analysis == "decode":
-        return why_not_decode(subject, n_runs)
-    if analysis == "encode":
-        return why_not_encode(subject, stimuli)
-    return why_not_denoise(subject) if analysis == "denoise" else None
+        why = why_not_decode(subject, n_runs)
+    if analysis == "denoise":
+        why = why_not_denoise(subject)
+    if why is None and needs_features:
+        why = why_no_features(subject, stimuli, without=WITHOUT[analysis])
+    return why
 
 
 def why_not_denoise(subject: Subject) -> BidsDnnError | None:
@@ -119,12 +131,22 @@ def why_not_decode(subject: Subject, n_runs: int | None) -> BidsDnnError | None:
     )
 
 
-def why_not_encode(subject: Subject, stimuli: Stimuli) -> BidsDnnError | None:
-    """Tell why a participant cannot be encoded, None where nothing speaks against it."""
+def why_no_features(subject: Subject, stimuli: Stimuli, *, without: str) -> BidsDnnError | None:
+    """Tell why a participant's pictures have no features, None where nothing speaks against it.
+
+    Parameters
+    ----------
+    subject
+        From the inventory.
+    stimuli
+        Those that there are.
+    without
+        What else can be typed, which needs none.
+    """
     if not stimuli.files:
         return MissingInputError(
             "There is no picture in the stimuli/ folder of BIDS_DIR.",
-            mend="Put the pictures that stim_file names there, or ask for --analysis decode.",
+            mend=f"Put the pictures that stim_file names there, or {without}.",
         )
     if subject.source != "fmriprep":
         return None
@@ -141,7 +163,7 @@ def why_not_encode(subject: Subject, stimuli: Stimuli) -> BidsDnnError | None:
             return MissingInputError(
                 f"{run.events.name} has the columns {list(events.columns)}, but no stim_file, "
                 "which says what was shown.",
-                mend="Add the column stim_file (paths below stimuli/), or type --analysis decode.",
+                mend=f"Add the column stim_file (paths below stimuli/), or {without}.",
             )
         names |= set(shown["stimulus"]) - {""}
     if missing := sorted(names - set(ids_of(names, stimuli))):

@@ -212,7 +212,7 @@ def _extractions(scene: Scene, plan: Plan, resources: Resources) -> list[Extract
         for name, told in plan.networks.items()
     }
     looked_at = {name: one.probed for name, one in made.items() if one.probed}
-    check_estimators(scene.config.encode, plan.networks, looked_at)
+    check_estimators(scene.config, plan.networks, looked_at)
     return list(made.values())
 
 

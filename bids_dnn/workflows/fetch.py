@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from bids_dnn.config.schema import EncodeConfig
+from bids_dnn.config.schema import Config
 from bids_dnn.containers.network import READY
 from bids_dnn.errors import MissingInputError
 from bids_dnn.rois.atlas_files import templateflow_atlas
@@ -32,15 +32,15 @@ def fetch_atlas(term: Term, space: str) -> None:
         templateflow_atlas(space, name, desc=term.options.get("desc", ""), is_online=True)
 
 
-def fetch_networks(networks: Mapping[str, Manifest], encode: EncodeConfig, screen: Screen) -> None:
+def fetch_networks(networks: Mapping[str, Manifest], config: Config, screen: Screen) -> None:
     """Load each network once, which fetches its weights, look at its layers, and tell of them.
 
     Parameters
     ----------
     networks
         Manifests of feature extraction, by name.
-    encode
-        Settings of encoding.
+    config
+        Settings.
     screen
         Where it is said.
 
@@ -71,4 +71,4 @@ def fetch_networks(networks: Mapping[str, Manifest], encode: EncodeConfig, scree
         if told["captioner"]:
             captioner(told["captioner"], offline=told["offline"])
             screen.say(f"{name}: captioner {told['captioner']} is there")
-    check_estimators(encode, networks, looked_at)
+    check_estimators(config, networks, looked_at)

@@ -53,7 +53,7 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
         if not subject.waiting():
             continue
         inner = init_participant_wf(subject, work_dir=work_dir, resources=resources)
-        if any(job.analysis == "encode" for job in subject.waiting()):
+        if subject.needs_features():
             whole.connect(merged, "out", inner, "inputnode.features")
         else:
             whole.add_nodes([inner])
@@ -102,7 +102,7 @@ def init_participant_wf(plan: SubjectPlan, *, work_dir: Path, resources: Resourc
         flow.connect(responses, "out_file", node, "responses")
         flow.connect(regions, "out_file", node, "regions")
         flow.connect(node, "out_file", outputnode, job.analysis)
-        if job.analysis == "encode":
+        if job.needs_features:
             flow.connect(inputnode, "features", node, "features")
     return flow
 

@@ -37,7 +37,9 @@ TRAITS: dict[Any, Callable[..., Any]] = {
     float: traits.Float,
     bool: traits.Bool,
     list[Path]: lambda **options: InputMultiObject(File(exists=True), **options),
+    list[Path] | None: lambda _, **options: InputMultiObject(File(exists=True), **options),
 }
+LISTS = (list[Path], list[Path] | None)
 ERROR_FILE = "error.json"
 
 
@@ -86,7 +88,7 @@ def wrap(step: Callable[..., Path], name: str, *, module: str) -> type[SimpleInt
         told = self.inputs.get()
         given = {k: told[k] for k in given_names if isdefined(told[k])}
         given |= {k: Path(v) for k, v in given.items() if hints[k] is Path}
-        given |= {k: [Path(p) for p in v] for k, v in given.items() if hints[k] == list[Path]}
+        given |= {k: [Path(p) for p in v] for k, v in given.items() if hints[k] in LISTS}
         folder = Path(runtime.cwd)
         try:
             with threads(told["n_threads"]):

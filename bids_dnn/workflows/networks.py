@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bids_dnn.config.schema import EncodeConfig, NetworkConfig
+from bids_dnn.config.schema import Config, NetworkConfig
 from bids_dnn.containers.network import READY
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import provenance
@@ -16,6 +16,7 @@ from bids_dnn.files import fingerprint_of
 from bids_dnn.stimuli.captions import coco_names, find_captions, of_table
 from bids_dnn.stimuli.transform import check_composed
 from bids_dnn.stimuli.transform_parse import parse_transforms
+from bids_dnn.workflows.asked import estimators
 from bids_dnn.workflows.built import built_of
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene
 
@@ -27,7 +28,7 @@ READERS = ("open_clip:", "transformers:")  # families with networks that read
 
 
 def network_manifests(scene: Scene) -> dict[str, Manifest]:
-    """Describe the feature extraction of each network that encoding asks for.
+    """Describe the feature extraction of each network of [encode].
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def _manifest(
     captions, notes = _captions(scene, told)
     _check_ready(name, told)
     reduction = parse_reduction(told.reduce)  # refused before anything runs
-    needs_columns = scene.config.encode.pls_scale and "pls" in scene.config.encode.estimator
+    asked = estimators(scene.config)
+    needs_columns = scene.config.encode.pls_scale and "pls" in asked
     if needs_columns and reduction.kind == "pca":
         raise ConfigError(
             f"encode.pls_scale is true, but [networks.{name}] has reduce = {told.reduce!r}; "
@@ -96,7 +98,7 @@ def _manifest(
         "categories": {key: str(one) for key, one in scene.stimuli.table["category"].items()},
         "cache": str(scene.cache_dir()),
         "max_pixels": run.max_pixels,
-        "keep_maps": any(one in READOUTS for one in scene.config.encode.estimator),
+        "keep_maps": any(one in READOUTS for one in asked),
         "keep_columns": needs_columns,
         "readout_features": scene.config.encode.readout_features,
         "gram": told.gram,
@@ -139,7 +141,7 @@ def check_layers(told: Manifest, probed: Sequence[Probed]) -> None:
 
 
 def check_estimators(
-    encode: EncodeConfig,
+    config: Config,
     networks: Mapping[str, Manifest],
     probed: Mapping[str, Sequence[Probed]],
 ) -> None:
@@ -147,7 +149,7 @@ def check_estimators(
 
     Parameters
     ----------
-    encode
+    config
         Settings.
     networks
         Manifests of feature extraction, by name.
@@ -164,7 +166,8 @@ def check_estimators(
     from bids_dnn.workflows.steps.kept import with_maps
 
     reductions = {name: parse_reduction(networks[name]["reduce"]) for name in probed}
-    asked = [one for one in encode.estimator if one in READOUTS]
+    encode = config.encode
+    asked = [one for one in estimators(config) if one in READOUTS]
     if asked and not any(with_maps(own, reductions[name]) for name, own in probed.items()):
         raise ConfigError(
             f"encode.estimator asks for readouts in space and features ({', '.join(asked)}), but "
@@ -172,7 +175,7 @@ def check_estimators(
             mend="Name convolutions or stages, such as --network alexnet@conv3, without :mean, "
             "reduce = 'srp(...)' or features that were made elsewhere.",
         )
-    if "banded" in encode.estimator and probed.keys() == networks.keys():
+    if "banded" in estimators(config) and probed.keys() == networks.keys():
         n_kept = {n: one.n_components * (one.kind == "pca") for n, one in reductions.items()}
         layers = [(name, one.layer.name, n_kept[name]) for name in probed for one in probed[name]]
         check_spaces(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 from bids_dnn import __version__
-from bids_dnn.config.schema import Analysis, Config
+from bids_dnn.config.schema import Analysis
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.errors import BidsDnnError, ConfigError, LeakageError
@@ -17,6 +17,7 @@ from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
+from bids_dnn.workflows.asked import any_uses_features, asked, uses_features
 from bids_dnn.workflows.checks import count_runs, why_not
 from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
@@ -41,12 +42,15 @@ class Job:
         Of all that its result depends on.
     done
         Its result was there when the plan was made.
+    needs_features
+        Whether it waits for the features of the networks.
     """
 
     analysis: Analysis
     manifest: Manifest
     fingerprint: str
     done: bool
+    needs_features: bool
 
     def table(self) -> Path:
         """Return where its table lies."""
@@ -105,6 +109,10 @@ class SubjectPlan:
         """Return the jobs whose results are not there."""
         return tuple(job for job in self.jobs if not (job.done or job.why_left_out()))
 
+    def needs_features(self) -> bool:
+        """Tell whether one of these waits for the features of the networks."""
+        return any(job.needs_features for job in self.waiting())
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -122,8 +130,8 @@ class Plan:
     networks: dict[str, Manifest] = field(default_factory=dict)
 
     def needs_features(self) -> bool:
-        """Tell whether an encoding job waits."""
-        return any(j.analysis == "encode" for s in self.subjects for j in s.waiting())
+        """Tell whether a job waits for the features of the networks."""
+        return any(subject.needs_features() for subject in self.subjects)
 
 
 def make_plan(scene: Scene) -> Plan:
@@ -141,26 +149,26 @@ def make_plan(scene: Scene) -> Plan:
     LeakageError
         If one picture has two names, of which one trains and the other tests.
     """
-    encodes = "encode" in _asked(scene.config)
-    split = _split(scene) if encodes else {}
-    networks = network_manifests(scene) if encodes and scene.stimuli.files else {}
-    encoding = _Encoding(networks, split)
-    subjects = tuple(_plan_or_problem(scene, s, encoding) for s in scene.inventory.participants)
+    split = _split(scene) if "encode" in asked(scene.config) else {}
+    needs = any_uses_features(scene.config) and bool(scene.stimuli.files)
+    networks = network_manifests(scene) if needs else {}
+    shown = _Shown(networks, split)
+    subjects = tuple(_plan_or_problem(scene, s, shown) for s in scene.inventory.participants)
     return Plan(subjects, networks)
 
 
 @dataclass(frozen=True, slots=True)
-class _Encoding:
-    """What encoding needs beside a participant's data: networks, and the split of stimuli."""
+class _Shown:
+    """What is known of stimuli beside a participant's data: their networks, and their split."""
 
     networks: dict[str, Manifest]
     split: dict[str, str]
 
 
-def _plan_or_problem(scene: Scene, subject: Subject, encoding: _Encoding) -> SubjectPlan:
+def _plan_or_problem(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
     """Plan one participant; what is wrong with this one does not stop the others."""
     try:
-        return _plan_subject(scene, subject, encoding)
+        return _plan_subject(scene, subject, shown)
     except BidsDnnError as err:
         return SubjectPlan(subject, _name(subject), {}, {}, (), (err,))
 
@@ -196,26 +204,27 @@ def _settings_of(scene: Scene, analysis: Analysis) -> Manifest:
     return settings
 
 
-def _asked(config: Config) -> tuple[Analysis, ...]:
-    known: tuple[Analysis, ...] = get_args(Analysis)
-    return config.run.analysis or known
-
-
-def _plan_subject(scene: Scene, subject: Subject, encoding: _Encoding) -> SubjectPlan:
+def _plan_subject(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
     responses = _responses_manifest(scene, subject)
     regions = regions_manifest(scene, subject)
     n_runs = count_runs(subject)
     jobs: list[Job] = []
     problems: list[BidsDnnError] = []
     notes: list[str] = []
-    for analysis in _asked(scene.config):
-        why = why_not(analysis, subject, scene.stimuli, n_runs=n_runs)
-        if why is not None and (scene.config.run.analysis or len(_asked(scene.config)) == 1):
+    for analysis in asked(scene.config):
+        why = why_not(
+            analysis,
+            subject,
+            scene.stimuli,
+            n_runs=n_runs,
+            needs_features=uses_features(scene.config, analysis),
+        )
+        if why is not None and scene.config.run.analysis:
             problems.append(why)
         elif why is not None:
             notes.append(f"{analysis} is left out: {why.what}")
         else:
-            job = _job(scene, analysis, (subject, responses, regions), encoding)
+            job = _job(scene, analysis, (subject, responses, regions), shown)
             notes += _replaced(scene, job)
             jobs.append(job)
     if not jobs and not problems:
@@ -314,14 +323,25 @@ def _split(scene: Scene) -> dict[str, str]:
     return {same.get(name, name): "" for name in map(str, told.index)} | known
 
 
+def _own_of(scene: Scene, analysis: Analysis, split: dict[str, str]) -> Manifest:
+    """Return what the result of an analysis depends on beside its own settings."""
+    if analysis == "encode":
+        return {"split": split}
+    if not uses_features(scene.config, analysis):
+        return {}
+    told = scene.config.encode.model_dump(mode="json")  # how units are scored
+    return {"scored": {key: told[key] for key in ("select", "alphas", "folds")}}
+
+
 def _job(
     scene: Scene,
     analysis: Analysis,
     parts: tuple[Subject, Manifest, Manifest],
-    encoding: _Encoding,
+    shown: _Shown,
 ) -> Job:
     subject, responses, regions = parts
-    networks = encoding.networks
+    needs_features = uses_features(scene.config, analysis)
+    networks = shown.networks if needs_features else {}
     settings = _settings_of(scene, analysis)
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
     made_from = {
@@ -331,14 +351,14 @@ def _job(
         "regions": {k: v for k, v in regions.items() if k not in ("output_dir", "sources")},
         "settings": settings,
         "seed": seed,
-        "networks": {k: v["key"] for k, v in networks.items()} if analysis == "encode" else {},
+        "networks": {k: v["key"] for k, v in networks.items()},
     }
-    if analysis == "encode":
-        made_from["split"] = encoding.split
+    own = _own_of(scene, analysis, shown.split)
+    made_from |= own
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
-    if analysis == "encode":
+    if needs_features:
         files += [path for paths in scene.stimuli.files.values() for path in paths]
         files += [
             Path(w) for n in networks.values() if (w := n["weights"]) not in (None, "random")
@@ -361,12 +381,12 @@ def _job(
         "sidecar": sidecar,
         "is_asked": bool(scene.config.run.analysis),
         "left_out": str(scene.work_dir / "left_out" / f"{_name(subject)}_{analysis}.json"),
-    }
+        "device": scene.config.run.device,
+    } | own
     if analysis == "encode":
-        manifest |= {"split": made_from["split"], "device": scene.config.run.device}
         has_readouts = any(name in READOUTS for name in settings["estimator"])
         manifest["networks"] = networks if settings["triggered"] or has_readouts else {}
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()
-    job = Job(analysis, manifest, print_, done=False)
+    job = Job(analysis, manifest, print_, done=False, needs_features=needs_features)
     return replace(job, done=job.is_there())

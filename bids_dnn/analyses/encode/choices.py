@@ -42,13 +42,13 @@ class UnitChoice:
     def __post_init__(self) -> None:
         if (self.top is None) == (self.above is None):
             raise ConfigError(
-                f"encode.units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
+                f"units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
                 mend="Type units = { top = 500 } or units = { above = 0.1 }.",
             )
         is_too_few = self.top is not None and self.top < FEWEST_UNITS
         if is_too_few or not -1 <= (self.above or 0) < 1:
             raise ConfigError(
-                f"encode.units is {{ top = {self.top}, above = {self.above} }}: top is a number "
+                f"units is {{ top = {self.top}, above = {self.above} }}: top is a number "
                 f"from {FEWEST_UNITS}, above a correlation from -1 to below 1.",
                 mend="Type units = { top = 500 } or units = { above = 0.1 }.",
             )

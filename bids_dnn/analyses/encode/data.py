@@ -240,12 +240,12 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
     values = _with_means(columns_of(responses.values, units), [own for _, own in regions])
     dealt = deal(responses, names, choices)
     disturbing, warnings = nuisance_columns(responses.samples, choices.nuisance)
-    truth = _mean_by(values, which, len(names))
+    truth = mean_by(values, which, len(names))
     teaching, repeated = None, values
     cleaning: tuple[tuple[Array, Array], ...] = ()
     if disturbing.shape[1]:
         teaching = tuple(
-            _mean_by(_without(disturbing, values, fold.train[which]), which, len(names))
+            mean_by(without_nuisance(disturbing, values, fold.train[which]), which, len(names))
             for fold in dealt.folds
         )
         for fold, lesson in zip(dealt.folds, teaching, strict=True):
@@ -253,7 +253,7 @@ def prepare(responses: Responses, rois: Sequence[Roi], choices: Choices) -> Data
             truth[rows] = lesson[rows]
         of_images = _known_mean(disturbing, which, len(names))
         cleaning = tuple(taught_slopes(of_images, fold.train) for fold in dealt.folds)
-        repeated = _without(disturbing, values, np.ones(len(which), dtype=np.bool_))
+        repeated = without_nuisance(disturbing, values, np.ones(len(which), dtype=np.bool_))
     tested = np.any([fold.test for fold in dealt.folds], axis=0)[which]
     repeated = repeated if tested.all() else repeated[tested]
     return Data(
@@ -287,8 +287,17 @@ def _with_means(values: Values, regions: Sequence[NDArray[np.intp]]) -> NDArray[
     return made
 
 
-def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
-    """Average over the repeats of each image, in double precision: (n, n_units)."""
+def mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> NDArray[np.float32]:
+    """Average over the repeats of each image, in double precision: (n, n_units).
+
+    Parameters
+    ----------
+    values : (n_samples, n_units)
+    which : (n_samples,)
+        Number of each sample's image.
+    n : int
+        Images.
+    """
     average = averages(which, n)
     out = np.empty((n, values.shape[1]), dtype=np.float32)
     for start in range(0, values.shape[1], BLOCK):
@@ -297,10 +306,17 @@ def _mean_by(values: NDArray[np.float32], which: NDArray[np.intp], n: int) -> ND
     return out
 
 
-def _without(
+def without_nuisance(
     nuisance: Array, values: NDArray[np.float32], train: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Take the nuisance out of responses (n_samples, n_units), as some of the samples teach it."""
+    """Take the nuisance out of responses (n_samples, n_units), as some of the samples teach it.
+
+    Parameters
+    ----------
+    nuisance : (n_samples, n_nuisance)
+    values : (n_samples, n_units)
+    train : (n_samples,) bool
+    """
     shape, weights = taught_slopes(nuisance, train)
     out = np.empty_like(values)
     for start in range(0, values.shape[1], BLOCK):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.choices import Choices, Select
 from bids_dnn.analyses.encode.select import Selection, check_exchangeable
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import NotEnoughDataError
@@ -60,10 +60,7 @@ def deal(responses: Responses, names: Sequence[str], choices: Choices) -> Dealt:
         If a fold shares an image between training and test.
     """
     rng = np.random.default_rng([choices.seed, 1])
-    shown = responses.samples["stimulus"].astype(str).to_list()
-    runs = responses.samples["run"].astype(str).to_list()
-    hangs_together = responses.independence == "run"
-    together = linked(names, shown, runs) if hangs_together else list(names)
+    together = groups_of(responses, names)
     if choices.split is not None:
         folds = [given_split(names, choices.split)]
         groups = together
@@ -75,14 +72,65 @@ def deal(responses: Responses, names: Sequence[str], choices: Choices) -> Dealt:
     for fold in folds:
         rows = np.flatnonzero(fold.train).tolist()
         kept, own = [groups[k] for k in rows], [names[k] for k in rows]
-        dealt = kept if _can_be_dealt(kept, choices.n_inner) else own
-        inner.append(by_stimulus(dealt, choices.n_inner, rng))
-        leakage.check(inner[-1], groups=own, what="stimuli")
-    asked = choices.select
-    auto: Selection = "gcv" if responses.independence == "sample" else "inner"
-    select: Selection = auto if asked == "auto" else asked
+        inner.append(deal_within(own, kept, n_folds=choices.n_inner, rng=rng))
+    select = selection_of(choices.select, responses.independence)
     check_exchangeable(select, names)
-    return Dealt(folds, inner, select, hangs_together and _share(folds, together))
+    shares_runs = responses.independence == "run" and _share(folds, together)
+    return Dealt(folds, inner, select, shares_runs)
+
+
+def groups_of(responses: Responses, names: Sequence[str]) -> list[str]:
+    """Name the groups of images that go together, (n_stimuli,): those of runs estimated together.
+
+    Parameters
+    ----------
+    responses
+        Samples with a stimulus only.
+    names : (n_stimuli,)
+        Images, each once.
+    """
+    if responses.independence != "run":
+        return list(names)
+    shown = responses.samples["stimulus"].astype(str).to_list()
+    return linked(names, shown, responses.samples["run"].astype(str).to_list())
+
+
+def deal_within(
+    names: Sequence[str], groups: Sequence[str], *, n_folds: int, rng: np.random.Generator
+) -> list[Fold]:
+    """Deal training images onto inner folds, whole groups where there are enough of them.
+
+    Parameters
+    ----------
+    names : (n_stimuli,)
+        Images, each once.
+    groups : (n_stimuli,)
+        As `groups_of`.
+    n_folds : int
+        At least 2.
+    rng
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer images than folds.
+    """
+    folds = by_stimulus(groups if _can_be_dealt(groups, n_folds) else names, n_folds, rng)
+    leakage.check(folds, groups=names, what="stimuli")
+    return folds
+
+
+def selection_of(asked: Select, independence: str) -> Selection:
+    """Return how penalties are chosen: as asked, or as the noise of samples allows.
+
+    Examples
+    --------
+    >>> selection_of("auto", "sample"), selection_of("auto", "run"), selection_of("loo", "run")
+    ('gcv', 'inner', 'loo')
+    """
+    if asked != "auto":
+        return asked
+    return "gcv" if independence == "sample" else "inner"
 
 
 def given_split(names: Sequence[str], split: Mapping[str, str]) -> Fold:

@@ -1,38 +1,122 @@
-"""Responses and regions -> decoding results, as derivatives."""
+"""Responses, regions and, where units are chosen, features -> decoding results, as derivatives."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.analyses.encode.choices import UnitChoice
+from bids_dnn.analyses.encode.unit_learner import EncodingLearner, Learning, unit_learner
+from bids_dnn.backend import choose_device
+from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import LeakageError, NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
+from bids_dnn.workflows.steps.features import load_grams
 
 
-def decode_step(manifest: Path, responses: Path, regions: Path) -> Path:
+def decode_step(
+    manifest: Path, responses: Path, regions: Path, features: list[Path] | None = None
+) -> Path:
     """Decode each comparison in each region; returns the sidecar, which is written last."""
     told = read_json(manifest)
     measured, facts = load_responses(responses)
     rois, warnings = load_rois(regions)
     settings = told["settings"]
+    choices = Choices(
+        comparisons=tuple(settings["comparisons"]),
+        c=settings["c"],
+        n_permutations=settings["permutations"],
+        seed=told["seed"],
+        nuisance=tuple(settings["nuisance"]),
+    )
+    learner = None
+    if settings["units"]:
+        learner = learner_of(told, measured, rois, features or [])
+        warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
     try:
-        result = decode(
-            measured,
-            rois,
-            comparisons=tuple(settings["comparisons"]),
-            c=settings["c"],
-            n_permutations=settings["permutations"],
-            seed=told["seed"],
-            nuisance=tuple(settings["nuisance"]),
-        )
+        result = decode(measured, rois, choices=choices, choose=learner)
     except NotEnoughDataError as err:
         return leave_out(told, err)
+    if learner is not None:
+        result = replace(result, meta=result.meta | learner.facts())
     result = with_facts(
         result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
     )
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def learner_of(
+    told: Mapping[str, Any],
+    responses: Responses,
+    rois: Sequence[Roi],
+    features: Sequence[Path],
+) -> EncodingLearner:
+    """Return what chooses units in each fold, by what the layers of networks predict.
+
+    Parameters
+    ----------
+    told
+        Manifest of decoding; ``scored`` has those settings of [encode] by which units are scored.
+    responses, rois
+        What is decoded.
+    features
+        Indexes that `features_step` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If there is no layer.
+    LeakageError
+        If features are scaled by pictures that training runs have not shown.
+    """
+    for index in features:
+        check_scaling_by_run(responses, read_json(index)["scaled_on"])
+    settings, scored = told["settings"], told["scored"]
+    alphas = scored["alphas"]
+    how = Learning(
+        rule=UnitChoice(**settings["units"]),
+        n_inner=scored["folds"]["inner"],
+        select=scored["select"],
+        alphas=None if alphas == "auto" else tuple(alphas),
+        seed=told["seed"],
+        nuisance=tuple(settings["nuisance"]),
+    )
+    grams = [gram for index in features for gram in load_grams(index)]
+    return unit_learner(responses, rois, grams, how, device=choose_device(told["device"]))
+
+
+def check_scaling_by_run(responses: Responses, scaled_on: Sequence[str]) -> None:
+    """Refuse features that were scaled by pictures which only the run that is left out shows.
+
+    Parameters
+    ----------
+    responses
+        Each of whose runs is left out in turn.
+    scaled_on
+        Stimuli by whose features the columns were divided; none = they were not.
+
+    Raises
+    ------
+    LeakageError
+        If one of them is shown in one run only.
+    """
+    shown = responses.samples.loc[responses.samples["stimulus"].isin(scaled_on)]
+    n_runs = shown.groupby("stimulus")["run"].nunique()
+    once = sorted(map(str, n_runs.index[n_runs == 1]))
+    if once:
+        raise LeakageError(
+            f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
+            f"{len(once)} of them are shown in one run only, which is left out in its turn, such "
+            f"as {once[0]!r}.",
+            mend="Leave scale out under [networks.*], or units out of [decode].",
+        )

@@ -9,15 +9,15 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.svm import SVC
 
+from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from tests.factories.responses import make_patterns, make_responses, make_roi
 
 
 def run(responses, rois=(), *, comparisons=("pairs", "all"), n_permutations=20, seed=0, c=1.0):
-    return decode(
-        responses, rois, comparisons=comparisons, c=c, n_permutations=n_permutations, seed=seed
-    )
+    choices = Choices(comparisons=comparisons, c=c, n_permutations=n_permutations, seed=seed)
+    return decode(responses, rois, choices=choices)
 
 
 @pytest.fixture
@@ -214,10 +214,8 @@ def test_stimuli_of_several_runs_are_told(rng):
 
 def test_progress_names_each_comparison(planted):
     told = []
-    decode(
-        *planted, comparisons=("all", "a vs b"), c=1.0, n_permutations=1, seed=0,
-        progress=told.append,
-    )  # fmt: skip
+    choices = Choices(comparisons=("all", "a vs b"), c=1.0, n_permutations=1, seed=0)
+    decode(*planted, choices=choices, progress=told.append)
     assert told == ["decode all (1 of 2)", "decode a vs b (2 of 2)"]
 
 
@@ -253,9 +251,8 @@ def test_nuisance_is_regressed_out_within_folds(rng):
     disturbed = disturb(responses, values, nuisance)
 
     def score(**other):
-        made = decode(
-            disturbed, (), comparisons=("a vs b",), c=1.0, n_permutations=20, seed=0, **other
-        )
+        choices = Choices(comparisons=("a vs b",), c=1.0, n_permutations=20, seed=0, **other)
+        made = decode(disturbed, (), choices=choices)
         return made.table["score"].iloc[0], made.meta["nuisance"]
 
     assert score()[0] > 0.75  # slowness alone tells them apart
@@ -269,15 +266,10 @@ def test_nuisance_equals_a_regression_in_each_fold(rng):
     nuisance = rng.normal(size=len(responses.samples))
     values = responses.values + np.outer(nuisance, rng.normal(size=10))
     disturbed = replace(disturb(responses, values, nuisance), scale="zscore")
-    made = decode(
-        disturbed,
-        (),
-        comparisons=("a vs b",),
-        c=1.0,
-        n_permutations=1,
-        seed=0,
-        nuisance=("response_time",),
+    choices = Choices(
+        comparisons=("a vs b",), c=1.0, n_permutations=1, seed=0, nuisance=("response_time",)
     )
+    made = decode(disturbed, (), choices=choices)
     runs, truth = (disturbed.samples[k].to_numpy() for k in ("run", "condition"))
     right = 0
     for run_left in np.unique(runs):

@@ -1,0 +1,46 @@
+"""Which analyses are asked for, and which of them need networks."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from bids_dnn.config.schema import Analysis, Config
+
+EVERY: tuple[Analysis, ...] = get_args(Analysis)
+
+
+def asked(config: Config) -> tuple[Analysis, ...]:
+    """Return the analyses that are asked for: those named, else every one that the data allow."""
+    return config.run.analysis or EVERY
+
+
+def uses_features(config: Config, analysis: Analysis) -> bool:
+    """Tell whether an analysis needs the features of networks.
+
+    Decoding does where its units are chosen by what the layers of networks predict.
+
+    Examples
+    --------
+    >>> config = Config.model_validate({"decode": {"units": {"top": 500}}})
+    >>> [uses_features(config, one) for one in ("decode", "encode", "ceiling")]
+    [True, True, False]
+    >>> uses_features(Config(), "decode")
+    False
+    """
+    return analysis == "encode" or (analysis == "decode" and config.decode.units is not None)
+
+
+def any_uses_features(config: Config) -> bool:
+    """Tell whether any analysis that is asked for needs the features of networks."""
+    return any(uses_features(config, one) for one in asked(config))
+
+
+def estimators(config: Config) -> tuple[str, ...]:
+    """Return the estimators of encoding that are asked for, none where encoding is not.
+
+    Examples
+    --------
+    >>> estimators(Config.model_validate({"run": {"analysis": ["decode"]}}))
+    ()
+    """
+    return config.encode.estimator if "encode" in asked(config) else ()
