@@ -1,0 +1,31 @@
+"""workflows.asked: which analyses need networks."""
+
+import pytest
+
+from bids_dnn.config.schema import Config
+from bids_dnn.workflows.asked import EVERY, any_uses_features, asked, estimators
+
+CHOSEN = {"units": {"top": 500}}
+
+
+@pytest.mark.parametrize(
+    ("analysis", "decode", "expected"),
+    [
+        ([], {}, True),  # all that the data allow, encoding among them
+        (["decode"], {}, False),
+        (["decode"], CHOSEN, True),
+        (["encode"], {}, True),
+        (["ceiling", "denoise"], CHOSEN, False),
+    ],
+)
+def test_networks_are_needed_by_what_is_asked_for(analysis, decode, expected):
+    config = Config.model_validate({"run": {"analysis": analysis}, "decode": decode})
+    assert any_uses_features(config) is expected
+    assert asked(config) == (tuple(analysis) or EVERY)
+
+
+def test_estimators_are_those_of_encoding_where_it_is_asked_for():
+    told = {"encode": {"estimator": ["pls", "cadena"]}}
+    assert estimators(Config.model_validate(told)) == ("pls", "cadena")
+    alone = Config.model_validate(told | {"run": {"analysis": ["decode"]}, "decode": CHOSEN})
+    assert estimators(alone) == ()
