@@ -14,6 +14,8 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import StatMap
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import ShapeError
+from bids_dnn.stats import leakage
+from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.regions import RegionUnits, UnitLearner
 
 Mask = NDArray[np.bool_]
@@ -113,7 +115,10 @@ def choose_by_run(
     sizes = [region.units.size for region in regions]
     made: dict[str, list[Mask]] = {}
     for run in runs:
-        marks = [np.asarray(one) for one in choose(np.asarray(of_sample != run, dtype=np.bool_))]
+        train = np.asarray(of_sample != run, dtype=np.bool_)
+        left_out = Fold(run, train, np.logical_not(train))
+        leakage.check_choice([left_out], chosen_on=[train], groups=list(of_sample), what="units")
+        marks = [np.asarray(one) for one in choose(train)]
         shapes = [one.shape for one in marks]
         if shapes != [(size,) for size in sizes] or any(one.dtype != np.bool_ for one in marks):
             raise ShapeError(

@@ -20,7 +20,7 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.errors import ConfigError, NotEnoughDataError, ShapeError
 from bids_dnn.stats.nuisance import nuisance_columns
-from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.stats.regions import RegionUnits, columns_of, region_units
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -147,7 +147,7 @@ class EncodingLearner:
         stimuli, which = np.unique(_shown(own), return_inverse=True)
         names = [str(one) for one in stimuli]
         self._check(len(names), int(train.sum()))
-        values = own.values[:, self._units()]
+        values = columns_of(own.values, self._units())
         if self.disturbing.shape[1]:
             everyone = np.ones(len(values), dtype=np.bool_)
             values = without_nuisance(self.disturbing[used], values, everyone)
