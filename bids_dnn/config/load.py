@@ -129,7 +129,8 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     ConfigError
-        If a file comes without its factory, or two networks would go by one name.
+        If a network is missing, a file comes without its factory, or two networks would go by
+        one name.
 
     Examples
     --------
@@ -143,6 +144,12 @@ def networks_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
         named_as, sign, rest = text.partition("=")
         has_name = bool(sign) and not re.search(r"[:/@(.]", named_as)
         network, _, layers = (rest if has_name else text).partition("@")
+        if not network:
+            raise ConfigError(
+                f"--network {text!r} names no network.",
+                mend=f"Type --network {(named_as if has_name else '') or 'NAME'}=alexnet, or "
+                "another network.",
+            )
         if network.endswith(".py"):
             raise ConfigError(
                 f"--network {text!r} names a file, but not the function that makes the network.",

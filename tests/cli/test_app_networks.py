@@ -301,6 +301,19 @@ def test_wrong_words_are_refused_before_anything_runs(app, tree, line, words):
     check(" ".join(app(raw, *given, analysis="encode", more=more, expect=2).split()), *words)
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_file_that_is_no_network_is_told_as_what_it_is(app, tree, tmp_path, dry):
+    raw, given = tree
+    path = tmp_path / "hostname"
+    path.write_text("here")
+    own = ("--network", f"alexnet={path}")
+    said = app(raw, *given, *own, analysis="encode", expect=2, dry=dry)
+    check(
+        " ".join(said.split()), "hostname' is a file, but not one of Python", "NAME=PATH/file.py:"
+    )
+    assert "network ''" not in said
+
+
 @pytest.mark.parametrize("name", ["alexnt", "torchvision:vgg91", "cornet:q", "timmm:resnet18"])
 def test_a_network_that_does_not_exist_is_refused(app, tree, name):
     raw, given = tree

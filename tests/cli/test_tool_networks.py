@@ -136,6 +136,7 @@ def test_wrong_names_leave_with_two_sentences():
         (("layers", "alexnett"), "Did you mean 'alexnet'?"),
         (("weights", "cornet:zz"), "Did you mean 'cornet:z'"),
         (("layers", "clip:x"), "no family of networks"),
+        (("layers", "/nowhere/net.onnx"), "reads as a path, and nothing is there"),
     ]:
         result = said(*args)
         assert result.exit_code == 2

@@ -60,6 +60,12 @@ def test_networks_may_be_given_a_name():
     assert "x=1" in networks_of(["features:x=1/mine.npy"])["mine"]["network"]
 
 
+@pytest.mark.parametrize("text", ["mine=", "mine=@conv1", "=", ""])
+def test_a_name_without_a_network_is_refused(text):
+    with pytest.raises(ConfigError, match=r"names no network\. Type --network \w+=alexnet"):
+        networks_of([text])
+
+
 def test_weights_of_another_network_are_refused():
     with pytest.raises(ConfigError, match=r"'alexnt'.*Did you mean 'alexnet'"):
         load(None, {}, weights={"alexnt": "random"})

@@ -22,12 +22,56 @@ from bids_dnn.features.own_code import running
 PLAIN_MEAN = (0.0, 0.0, 0.0)
 PLAIN_SD = (1.0, 1.0, 1.0)
 CLOSED = {"resize": get_args(Resize), "interpolation": get_args(Interpolation)}
+PATHS = ("/", "./", "../", "~")  # how only paths begin
+MEANT = {
+    (".pt", ".pth", ".ckpt", ".safetensors"): "Weights are given by --weights NAME=PATH. ",
+    (".npy", ".h5", ".hdf5", ".mat", ".tsv"): "Features are given by --network features:PATH. ",
+    (".toml",): "Settings are given by --config PATH. ",
+}
+FOLDER = "A folder of the Hugging Face hub is transformers:FOLDER, one of features features:PATH. "
 EXAMPLES = {"aliases": "{'conv1': 'features.0'}", "methods": "{'image': 'forward'}"}
 
 
 def is_custom(name: str) -> bool:
     """Tell whether `name` points to a file rather than to a network of a library."""
     return name.rpartition(":")[0].endswith(".py") or name.endswith(".py")
+
+
+def refuse_path(name: str) -> None:
+    """Refuse what is written as a path, and is no ``PATH/file.py:factory``.
+
+    Parameters
+    ----------
+    name
+        Of a network.
+
+    Raises
+    ------
+    ConfigError
+        If it is a path; what kind of file or folder is there decides what is advised.
+    """
+    path = Path(name).expanduser()
+    if not path.exists():
+        path = Path(name.partition(":")[0]).expanduser()
+    kind = next((one for one in MEANT if path.suffix.lower() in one), None)
+    looks_so = kind is not None or ("." in name and path.is_file())
+    if not (name.startswith(PATHS) or (looks_so and ":" not in name)):  # as in timm:NAME
+        return
+    if path.is_dir():
+        found = "is a folder"
+    elif path.is_file():
+        found = "is a file, but not one of Python"
+    elif path.exists():
+        found = "is neither a file nor a folder"
+    else:
+        found = "reads as a path, and nothing is there"
+    also = MEANT[kind] if kind is not None else FOLDER if path.is_dir() else ""
+    raise ConfigError(
+        f"The network {name!r} {found}; expected is the name of a network, such as alexnet or "
+        "timm:resnet18, or a Python file with the function that makes one.",
+        mend=f"{also}Type --network NAME=PATH/file.py:factory, where factory() returns the "
+        "network.",
+    )
 
 
 def card(name: str) -> Card:

@@ -309,10 +309,11 @@ def family_of(name: str) -> tuple[Family, str]:
     Raises
     ------
     ConfigError
-        If the prefix is unknown.
+        If the prefix is unknown, or the name is a path of something else than Python.
     """
     if custom.is_custom(name):
         return custom, name
+    custom.refuse_path(name)
     prefix, colon, rest = name.partition(":")
     if not colon:
         prefix, rest = PLAIN, name

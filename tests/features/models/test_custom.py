@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
-from bids_dnn.features.models.custom import build, card, is_custom
+from bids_dnn.features.models.custom import build, card, is_custom, refuse_path
 
 
 def written(tmp_path, text):
@@ -126,3 +126,37 @@ def factory():
     return nn.Linear(Sizes().n, 1)
 """
     assert isinstance(build(written(tmp_path, text)), nn.Linear)
+
+
+@pytest.mark.parametrize(
+    ("file", "sign", "told"),
+    [
+        ("host", "", r"'.*host' is a file, but not one of Python.*alexnet.*NAME=PATH/file\.py:"),
+        ("host", ":factory", r"host:factory' is a file, but not one of Python"),
+        ("w.pt", "", r"w\.pt' is a file.* --weights NAME=PATH\. Type --network NAME="),
+        ("own.toml", "", r"own\.toml' is a file.*--config PATH"),
+        ("f.npy", "", r"f\.npy' is a file.*--network features:PATH"),
+        ("folder", "", r"folder' is a folder.*transformers:FOLDER"),
+        ("gone", "", r"gone' reads as a path, and nothing is there"),
+    ],
+)
+def test_a_path_of_something_else_is_told_what_it_is(tmp_path, file, sign, told):
+    if file == "folder":
+        (tmp_path / file).mkdir()
+    elif file != "gone":
+        (tmp_path / file).write_text("x")
+    with pytest.raises(ConfigError, match=told) as err:
+        refuse_path(f"{tmp_path}/{file}{sign}")
+    assert "''" not in str(err.value)
+
+
+def test_only_paths_are_taken_for_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "alexnet").mkdir()
+    (tmp_path / "vgg19").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    for name in ("alexnet", "vgg19", "resnet50/IMAGENET1K_V1", "open_clip:ViT/my/w.pt", "a.b"):
+        refuse_path(name)
+    for name in ("notes.txt", "./alexnet", "w.pt"):  # a file that is there, and what reads so
+        with pytest.raises(ConfigError, match=rf"'{name}' (is|reads)"):
+            refuse_path(name)

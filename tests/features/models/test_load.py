@@ -59,6 +59,13 @@ def test_a_wrong_family_is_met_with_the_nearest():
         card_of("torchvison:alexnet")
 
 
+def test_a_path_that_is_no_network_is_not_looked_for_among_names(tmp_path):
+    path = tmp_path / "hostname"
+    path.write_text("here")
+    with pytest.raises(ConfigError, match="hostname' is a file, but not one of Python"):
+        card_of(str(path))
+
+
 def test_layers_may_be_aliases(alexnet):
     made = load_network("alexnet", weights="random", layers=["conv1", "relu1", "fc8"], seed=0)
     assert made.card.layers == ("conv1", "relu1", "fc8")
