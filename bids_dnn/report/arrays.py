@@ -159,7 +159,7 @@ def array_maps(
         Of the color scale, with unit.
     names
         Where values are numbers of categories, from 1: their names. Each has a color of its own,
-        with a legend where they are at most `scales.MOST_NAMED`.
+        with a legend where they are at most `scales.MOST_NAMED`, else a bar.
     theme
         Light or dark.
 
@@ -186,7 +186,7 @@ def array_maps(
                           fontsize=7, va="bottom", in_layout=False)  # fmt: skip
                 box = (corner[0], corner[1], sheet.cell)
                 image = _draw(axes, panel, grid, box=box, scale=scale, theme=theme)
-        if scale.legend:
+        if scale.names:
             scale.add_legend(figure)
         else:
             bar = axes.inset_axes(sheet.bar(), transform=axes.transData)

@@ -11,6 +11,8 @@ from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_label
 from bids_dnn.containers.space import Channels
 from bids_dnn.report import figures
+from bids_dnn.report.chosen import chosen_pictures, chosen_tables
+from bids_dnn.report.chosen_figures import percent
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
 from bids_dnn.report.identification import identification_pictures, identification_tables
@@ -56,6 +58,7 @@ def encoding(shown: Shown) -> Section:
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
+    pictures += chosen_pictures(shown)
     pictures += identification_pictures(shown, rows)
     pictures += _space_pictures(shown)
     pictures += _field_pictures(shown, drawn)
@@ -69,7 +72,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
-         *identification_tables(shown, rows)),
+         *identification_tables(shown, rows), *chosen_tables(shown)),
         how_encoded(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
@@ -210,8 +213,20 @@ def _space_pictures(shown: Shown) -> list[Picture]:
     ):  # fmt: skip
         table = shown.result.extras.get(name)
         if table is not None:
+            what += _banded_ends(shown) * (name == "spaces")
             made.append(_parts_picture(shown, table, name=name, part=part, what=what))
     return made
+
+
+def _banded_ends(shown: Shown) -> str:
+    """Say how many penalties of banded ridge are at an end of what was offered."""
+    share = shown.result.meta.get("banded", {}).get("share_at_edge")
+    if share is None:
+        return ""
+    return (
+        f". The smallest or largest penalty that was offered was chosen for "
+        f"{percent(share) or '0%'} of {many(shown.unit)} and folds"
+    )
 
 
 def _parts_picture(

@@ -10,7 +10,7 @@ import pandas as pd
 from bids_dnn.report.canvas import WIDTH_IN, drawing
 from bids_dnn.report.figures import layer_labels
 from bids_dnn.report.palette import LIGHT, Theme, region_colors
-from bids_dnn.report.scales import MOST_NAMED, category_colors
+from bids_dnn.report.scales import category_colors, scale_of
 
 MOST_FIELDS = 200  # drawn for a region
 
@@ -28,32 +28,31 @@ def layer_shares(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
     Returns
     -------
     png
-        Layers from first to last have the colors of the scale from dark to light; a region
-        without shares is hatched.
+        Layers from first to last have the colors of the scale from dark to light, with a legend
+        or, of many, a bar that names some; a region without shares is hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
     layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
     placed = table.set_index(["region", "network", "layer"])["share"]
     shares = np.array([[placed.get((r, *x), np.nan) for x in layers] for r in regions], float)
     colors = category_colors(len(layers))
-    n_lines = -(-min(len(layers), MOST_NAMED) // 4)
-    with drawing(WIDTH_IN, 1.2 + 0.34 * len(regions) + 0.2 * n_lines, theme) as (figure, stream):
+    scale = scale_of((), layer_labels(layers))
+    height = 1.05 + 0.34 * len(regions) + scale.legend_in
+    with drawing(WIDTH_IN, height, theme) as (figure, stream):
         axes = figure.subplots()
         places = np.arange(len(regions))
         known = np.isfinite(shares).all(axis=1)
         left = np.zeros(len(regions))
-        for k, label in enumerate(layer_labels(layers)):
+        for k, color in enumerate(colors):
             width = np.where(known, shares[:, k], 0.0)
-            axes.barh(places, width, left=left, color=colors[k], label=label,
-                      edgecolor=theme.paper, linewidth=0.4)  # fmt: skip
+            axes.barh(places, width, left=left, color=color, edgecolor=theme.paper, linewidth=0.4)
             left += width
         axes.barh(places[~known], 1.0, color="none", edgecolor=theme.faint, hatch="////", lw=0)
         axes.set_yticks(places, regions)
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
         axes.set_xlabel("share of units and folds")
-        if len(layers) <= MOST_NAMED:
-            figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+        scale.add_legend(figure)
     return stream.getvalue()
 
 

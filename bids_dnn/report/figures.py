@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_ROWS = 60  # comparisons in one chart
+MOST_NAMED, MOST_UPRIGHT = 24, 68  # layers with a name below a heat map, below a line of panels
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
@@ -162,7 +163,7 @@ def layer_heat_map(table: pd.DataFrame, *, label: str, theme: Theme = LIGHT) -> 
 
     height = 1.5 + 0.42 * len(regions)
     with drawing(WIDTH_IN, height, theme) as (figure, stream):
-        wide = [max(len(layers), 3), 1]
+        wide = [max(len(layers), 3), max(len(layers) / MOST_NAMED, 1)]
         main, side = figure.subplots(1, 2, width_ratios=wide, sharey=True)
         image = _cells(main, scores, scale=scale, theme=theme)
         _cells(side, ceiling[:, None], scale=scale, theme=theme)
@@ -170,7 +171,7 @@ def layer_heat_map(table: pd.DataFrame, *, label: str, theme: Theme = LIGHT) -> 
             if np.isfinite(values).any():
                 _box(main, row, int(np.nanargmax(values)), theme)
         main.set_yticks(range(len(regions)), regions)
-        main.set_xticks(range(len(layers)), layer_labels(layers), rotation=35, ha="right",
+        main.set_xticks(*layer_ticks(layers, MOST_NAMED), rotation=35, ha="right",
                         rotation_mode="anchor")  # fmt: skip
         side.set_xticks([0], ["noise\nceiling"])
         main.set_xlabel("layer, from first to last")
@@ -189,6 +190,22 @@ def layer_labels(layers: Sequence[tuple[str, str]]) -> list[str]:
     """
     several = len({network for network, _ in layers}) > 1
     return [shorten(f"{net} {layer}" if several else layer, 24) for net, layer in layers]
+
+
+def layer_ticks(layers: Sequence[tuple[str, str]], most: int) -> tuple[list[int], list[str]]:
+    """Return places and names of layers: of all, or of some evenly, the first and last always.
+
+    Examples
+    --------
+    >>> layer_ticks([("net", f"conv{k}") for k in range(1, 7)], 3)
+    ([0, 2, 5], ['conv1', 'conv3', 'conv6'])
+    """
+    n = len(layers)
+    places = list(range(0, n, -(-n // most) or 1))
+    if len(places) > 1:
+        places[-1] = n - 1
+    labels = layer_labels(layers)
+    return places, [labels[k] for k in places]
 
 
 def _cells(axes: Axes, values: NDArray[np.float64], *, scale: dict[str, Any], theme: Theme) -> Any:
@@ -283,7 +300,7 @@ def layer_profiles(
                 place = [layers.index(x) for x in zip(own["network"], own["layer"], strict=True)]
                 _dots(axes, pd.Series(place, dtype=float), own["score"], theme)
             axes.set_title(region, loc="left", fontweight="bold")
-            axes.set_xticks(range(len(layers)), layer_labels(layers), rotation=90, fontsize=8)
+            axes.set_xticks(*layer_ticks(layers, MOST_UPRIGHT // columns), rotation=90, fontsize=8)
         for axes in panels.flat[len(regions) :]:
             axes.set_visible(False)
         figure.supylabel(label, fontsize=9)
@@ -300,9 +317,10 @@ def _profile(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> Non
     if {"ci_low", "ci_high"} <= set(rows.columns):
         bounds = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)
         axes.vlines(places, *bounds, color=theme.ink, lw=1.2, zorder=2)
+    size = 5 if len(rows) <= MOST_NAMED else 3
     for network in dict.fromkeys(rows.index.get_level_values(0)):
         own = rows.index.get_level_values(0) == network
-        axes.plot(places[own], score[own], color=color, lw=1.8, marker="o", ms=5,
+        axes.plot(places[own], score[own], color=color, lw=1.8, marker="o", ms=size,
                   markerfacecolor=theme.paper, markeredgewidth=1.6, zorder=3)  # fmt: skip
     if np.isfinite(score).any():
         best = int(np.nanargmax(score))

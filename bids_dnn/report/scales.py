@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.floating[Any]]
 MOST_NAMED = 24  # categories in a legend
 LEGEND_COLUMNS, LINE_IN, AROUND_IN = 4, 0.22, 0.15  # of a legend; inches
+BAR_IN = 0.62  # of the bar of more categories, with what is around it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +46,11 @@ class ColorScale:
 
     @property
     def legend_in(self) -> float:
-        """Height of the legend with what is around it, in inches; 0 without one."""
+        """Height of what names categories below a figure, in inches; 0 where there are none."""
+        if not self.names:
+            return 0.0
         lines = -(-len(self.legend) // LEGEND_COLUMNS)
-        return lines * LINE_IN + AROUND_IN if lines else 0.0
+        return lines * LINE_IN + AROUND_IN if lines else BAR_IN
 
     @property
     def ends(self) -> dict[str, Any]:
@@ -61,13 +64,29 @@ class ColorScale:
         return colors
 
     def add_legend(self, figure: Figure) -> None:
-        """Name the categories below a figure."""
+        """Name the categories below a figure: all, or of many the first, middle and last."""
         from matplotlib.patches import Patch
 
+        if self.names and not self.legend:
+            self._add_bar(figure)
+            return
         handles = [Patch(color=self.cmap(k), label=name) for k, name in enumerate(self.legend)]
         figure.legend(
             handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=8
         )
+
+    def _add_bar(self, figure: Figure) -> None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        shades = ScalarMappable(Normalize(self.low, self.high), self.cmap)
+        bar = figure.colorbar(shades, ax=figure.axes, location="bottom", shrink=0.6, aspect=45,
+                              fraction=0.05, pad=0.02)  # fmt: skip
+        n = len(self.names)
+        places = (1, (n + 1) // 2, n)
+        bar.set_ticks(places, labels=[self.names[k - 1] for k in places])
+        bar.ax.tick_params(labelsize=8, length=3)
+        bar.set_label(f"{n} layers, from first to last", fontsize=8)
 
 
 def scale_of(maps: Sequence[Array], names: Sequence[str] = ()) -> ColorScale:

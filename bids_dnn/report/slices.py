@@ -170,7 +170,7 @@ def map_slices(
             for column in range(len(sheet.cuts)):
                 sheet.anatomy(axes, row, column, backdrop, theme)
                 image = sheet.overlay(axes, volume, (row, column), **scale.ends)
-        if scale.legend:
+        if scale.names:
             scale.add_legend(figure)
         else:
             figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=18)

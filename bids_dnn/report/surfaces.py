@@ -162,14 +162,14 @@ def map_brains(
 
         return paint
 
-    wide = 1.0 if scale.legend else 0.9  # what a scale beside the maps leaves
+    wide = 1.0 if scale.names else 0.9  # what a scale beside the maps leaves
     height = len(maps) * (wide * height_in(brain, (ONE_ROW,)) + 0.3)
     with drawing(WIDTH_IN, height + scale.legend_in, theme) as (figure, stream):
         panels = figure.subplots(len(maps), 1, squeeze=False)[:, 0]
         for axes, (title, values) in zip(panels, maps, strict=True):
             _frame(axes, brain, (ONE_ROW,), painter(values))
             axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
-        if scale.legend:
+        if scale.names:
             scale.add_legend(figure)
         else:
             bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)

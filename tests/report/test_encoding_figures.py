@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.report.canvas import DPI
 from bids_dnn.report.encoding_figures import MOST_FIELDS, field_circles, layer_shares, part_bars
 from bids_dnn.report.palette import DARK, LIGHT, region_colors
 from bids_dnn.report.scales import category_colors
-from tests.factories.looks import box_of, legend_of, share_of
+from tests.factories.looks import box_of, is_whole, legend_of, share_of
 
 REGIONS = ("V1", "V4")
 COLORS = region_colors(REGIONS)
@@ -102,6 +105,33 @@ def test_shares_of_layers_stand_one_behind_the_other(drawn):
     assert 0.02 < 1 - share_of(unknown, LIGHT.paper) < 0.9  # lines on paper
     hatched = [one for one in axes.patches if one.get_hatch()]
     assert [round(one.get_y() + one.get_height() / 2) for one in hatched] == [1]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_of_many_layers_a_bar_of_depth_names_some(drawn, theme):
+    n = 30
+    table = pd.DataFrame(
+        [(region, "net", f"conv{k}", 1 / n) for region in REGIONS for k in range(1, n + 1)],
+        columns=["region", "network", "layer", "share"],
+    )
+    png = layer_shares(table, theme=theme)
+    figure = drawn[0]
+    axes, bar = figure.axes
+    assert not figure.legends
+    figure.set_dpi(DPI)
+    figure.canvas.draw()
+    assert is_whole(figure, "30 layers, from first to last")
+    labels = bar.get_xticklabels()
+    assert [one.get_text() for one in labels] == ["conv1", "conv15", "conv30"]
+    boxes = [one.get_window_extent() for one in labels]
+    assert all(figure.bbox.containsx(x) for box in boxes for x in box.intervalx)
+    assert not any(one.overlaps(two) for one, two in itertools.pairwise(boxes))
+    colors = category_colors(n)
+    for k in (1, 15, 30):  # the same color in the bars and in the bar of depth
+        inside = [((k - 0.8) / n, -0.3), ((k - 0.2) / n, 0.3)]
+        assert share_of(box_of(figure, axes, inside, png), colors[k - 1]) > 0.97
+        inside = [(k - 0.2, 0.3), (k + 0.2, 0.7)]
+        assert share_of(box_of(figure, bar, inside, png), colors[k - 1]) > 0.9
 
 
 @pytest.mark.parametrize("part", ["space", "part"])

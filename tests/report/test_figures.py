@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from bids_dnn.report import figures
+from bids_dnn.report.canvas import DPI
 from bids_dnn.report.palette import DARK, LIGHT, OKABE_ITO, region_colors
 from tests.factories.looks import box_of, share_of
 from tests.factories.results import LAYERS, REGIONS, make_decode, make_encode
@@ -124,6 +126,36 @@ def test_cells_without_a_score_are_hatched_and_have_no_color(rng, drawn, theme):
         assert has_color != is_missing, (row, column)
         if is_missing:
             assert 0.02 < 1 - share_of(part, theme.paper) < 0.9  # lines on paper
+
+
+@pytest.mark.parametrize("n_layers", [16, 40, 100])
+@pytest.mark.parametrize("name", ["heat", "profiles"])
+def test_names_of_many_layers_do_not_lie_on_each_other(drawn, name, n_layers):
+    table = pd.DataFrame(
+        [
+            (region, "net", f"features.{k}", 0.3, 0.6)
+            for region in REGIONS
+            for k in range(n_layers)
+        ],
+        columns=["region", "network", "layer", "score", "ceiling"],
+    )
+    if name == "heat":
+        figures.layer_heat_map(table, label="r")
+    else:
+        figures.layer_profiles(table, COLORS, label="r")
+    figure = drawn[0]
+    figure.set_dpi(DPI)
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    labels = [one for one in axes.get_xticklabels() if one.get_text()]
+    assert labels[0].get_text() == "features.0"
+    assert labels[-1].get_text() == f"features.{n_layers - 1}"
+    assert (len(labels) == n_layers) == (n_layers == 16)
+    ends = [one.get_position()[0] for one in labels]
+    places = axes.transData.transform([(x, 0) for x in ends])[:, 0]
+    letters = labels[0].get_fontsize() * DPI / 72  # pixels
+    slant = np.sin(np.radians(labels[0].get_rotation()))
+    assert np.diff(places).min() * slant > 0.9 * letters
 
 
 def test_many_comparisons_are_cut_to_the_highest(rng):

@@ -28,7 +28,21 @@ def test_each_category_has_the_color_of_its_number(n):
     assert len(scale.legend) == n
 
 
-def test_too_many_categories_have_no_legend():
-    scale = scales.scale_of([np.ones(2)], [str(k) for k in range(scales.MOST_NAMED + 1)])
+def test_of_too_many_categories_a_bar_names_the_first_middle_and_last():
+    from matplotlib.figure import Figure
+
+    n = scales.MOST_NAMED + 1
+    scale = scales.scale_of([np.ones(2)], [f"layer {k}" for k in range(1, n + 1)])
     assert scale.legend == ()
-    assert scale.legend_in == 0
+    assert scale.legend_in > 0
+    figure = Figure(layout="constrained")
+    figure.subplots()
+    scale.add_legend(figure)
+    assert not figure.legends
+    _, bar = figure.axes
+    assert [one.get_text() for one in bar.get_xticklabels()] == ["layer 1", "layer 13", "layer 25"]
+    np.testing.assert_array_equal(bar.get_xticks(), [1, 13, n])
+    assert bar.get_xlim() == (0.5, n + 0.5)
+    assert bar.get_xlabel() == "25 layers, from first to last"
+    shades = bar.collections[-1].cmap(bar.collections[-1].norm(np.arange(1, n + 1)))
+    np.testing.assert_allclose(shades, scales.category_colors(n))
