@@ -71,6 +71,10 @@ def test_all_estimators_stand_beside_each_other(app, tree, tmp_path):
         "The part of the variance",
         "what-where readouts",
         "Identification of images",
+        "Penalties that ridge regression chose",
+        "Components of partial least squares that inner folds chose",
+        "Settings that readouts chose",
+        "The smallest or largest penalty that was offered was chosen for",
         "10.1016/0169-7439(93)85002-X",
     )
     again = app(raw, *given, *estimators, analysis="encode", more=more)

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.analyses.encode.choices import Choices
+from bids_dnn.analyses.encode.fit import encode as run
 from bids_dnn.report import chosen, encoding
 from bids_dnn.report.chosen import chosen_pictures, chosen_tables
 from bids_dnn.report.page import ParticipantReport, render_participant
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
+from tests.factories.responses import make_gram, make_responses
 from tests.factories.results import LAYERS, REGIONS, make_encode
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -122,6 +125,30 @@ def test_layers_without_a_score_are_missing(encode, monkeypatch):
     assert gone.xs(LAYERS[1], level="layer").all()
     assert not gone["V1"].drop(LAYERS[1]).any()
     assert gone["FFA", "features.0"]  # whose score is not known either
+
+
+@pytest.mark.parametrize("estimator", ["ridge", "pls"])
+def test_a_layer_that_answers_all_images_alike_is_missing(rng, monkeypatch, estimator):
+    asked = []
+    for name in ("penalty_bars", "component_dots"):
+        monkeypatch.setattr(chosen, name, lambda rows, *_, **__: asked.append(rows) or b"x")
+    stimuli = [f"s{k:02}" for k in range(40)]
+    features = rng.normal(size=(40, 6))
+    values = features @ rng.normal(size=(6, 5)) + rng.normal(size=(40, 5))
+    grams = [
+        make_gram(x, stimuli, layer=layer)
+        for layer, x in (("conv1", features), ("flat", np.ones((40, 6))))
+    ]
+    choices = Choices(
+        n_folds=3, n_inner=3, alphas=None, select="inner", ceiling="ncsnr", floor=0.0,
+        n_permutations=9, seed=0, estimators=(estimator,),
+    )  # fmt: skip
+    made = run(make_responses(values, stimuli=stimuli), [], grams, choices=choices)
+    (picture,) = chosen_pictures(Shown("encode", made, region_colors(made.table["region"])))
+    value = "alpha" if estimator == "ridge" else "n_components"
+    known = asked[0].groupby("layer")[value].apply(lambda one: one.notna().all())
+    assert known.to_dict() == {"conv1": True, "flat": False}
+    assert "in 2 layers" in picture.alt
 
 
 def test_of_many_regions_those_with_most_at_an_end_are_drawn(encode, monkeypatch):
