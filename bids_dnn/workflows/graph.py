@@ -12,7 +12,7 @@ from bids_dnn.derivatives.provenance import code_fingerprint
 from bids_dnn.files import write_json
 from bids_dnn.workflows import interfaces
 from bids_dnn.workflows.plan import Plan, SubjectPlan
-from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of
+from bids_dnn.workflows.resources import GB_FEATURES, Resources, memory_of, memory_of_products
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 ANALYSES = {
@@ -52,7 +52,10 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
     for subject in plan.subjects:
         if not subject.waiting():
             continue
-        inner = init_participant_wf(subject, work_dir=work_dir, resources=resources)
+        products_gb = min(memory_of_products(plan.networks), resources.memory_gb)
+        inner = init_participant_wf(
+            subject, work_dir=work_dir, resources=resources, products_gb=products_gb
+        )
         if subject.needs_features():
             whole.connect(merged, "out", inner, "inputnode.features")
         else:
@@ -60,7 +63,9 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
     return whole
 
 
-def init_participant_wf(plan: SubjectPlan, *, work_dir: Path, resources: Resources) -> Workflow:
+def init_participant_wf(
+    plan: SubjectPlan, *, work_dir: Path, resources: Resources, products_gb: float = 0.0
+) -> Workflow:
     """Build one participant's graph: responses, regions, then each waiting analysis.
 
     Parameters
@@ -71,6 +76,8 @@ def init_participant_wf(plan: SubjectPlan, *, work_dir: Path, resources: Resourc
         Where its manifests go.
     resources
         Threads that each node declares.
+    products_gb
+        Memory that products of features take, for analyses that need these.
     """
     flow = Workflow(name=plan.name)
     inputnode = Node(IdentityInterface(["features"]), name="inputnode")
@@ -97,7 +104,8 @@ def init_participant_wf(plan: SubjectPlan, *, work_dir: Path, resources: Resourc
     for job in plan.waiting():
         manifest = _write(work_dir, f"{plan.name}_{job.analysis}", job.manifest)
         kind = ANALYSES[job.analysis].__name__
-        node = _node(kind, job.analysis, resources, mem_gb=size / 2, manifest=manifest)
+        size_gb = max(size / 2, products_gb) if job.needs_features else size / 2
+        node = _node(kind, job.analysis, resources, mem_gb=size_gb, manifest=manifest)
         node.overwrite = True  # the plan says that its result is not there
         flow.connect(responses, "out_file", node, "responses")
         flow.connect(regions, "out_file", node, "regions")

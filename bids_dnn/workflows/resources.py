@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bids_dnn.backend import cores, memory_gb
 from bids_dnn.config.load import gigabytes
 from bids_dnn.config.schema import Config
 from bids_dnn.workflows.plan import SubjectPlan
+from bids_dnn.workflows.scene import Manifest
 
 GB_FEATURES = 2.0  # a network, a batch, and a tile of the scratch file
+LAYERS = 8  # of a network that names none
+IN_WORK = 4  # matrices of stimuli by stimuli, while a layer is fitted and tested
 MEMORY_SHARE = 0.25  # of all, for blocks of features that are kept in memory
 
 
@@ -39,6 +43,25 @@ def resources_of(config: Config) -> Resources:
     n_threads = config.run.omp_nthreads or max(1, n_cores // n_procs)
     memory = gigabytes(config.run.mem) if config.run.mem else 0.9 * memory_gb()
     return Resources(n_procs, n_threads, memory)
+
+
+def memory_of_products(networks: Mapping[str, Manifest]) -> float:
+    """Return roughly how much memory the Gram matrices of all layers take, in GB.
+
+    Each is held in double precision beside what maps responses to predictions, in single; a
+    few more are held while one is worked on.
+
+    Parameters
+    ----------
+    networks
+        Manifests of the features, by name. Where one leaves its layers to the network, they are
+        taken to be `LAYERS`.
+    """
+    squares = [
+        len(told["stimuli"]) ** 2 * (12 * (len(told["layers"]) or LAYERS) + 8 * IN_WORK)
+        for told in networks.values()
+    ]
+    return sum(squares) / 1e9
 
 
 def memory_of(plan: SubjectPlan) -> float:

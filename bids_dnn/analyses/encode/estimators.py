@@ -35,6 +35,11 @@ from bids_dnn.errors import ConfigError
 from bids_dnn.stats.kernels import principal, scaled_gram
 
 Array = NDArray[np.float64]
+COMPONENTS = {
+    "fold": "Fold of images",
+    "n_components": "Components that its training images chose, on inner folds",
+    "most": "The most that were offered",
+}
 
 
 def fit_ridge(task: Task, keep: Keep) -> Extras:
@@ -150,6 +155,7 @@ def fit_pls(task: Task, keep: Keep) -> Extras:
     return Extras(
         tables={"components": pd.DataFrame(rows, columns=names)},
         facts={"pls_scale": task.choices.pls_scale},
+        columns={"components": COMPONENTS},
     )
 
 
