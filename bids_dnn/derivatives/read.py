@@ -235,7 +235,7 @@ def _column(texts: pd.Series[str], kind: str) -> pd.Series[Any]:
         return texts.replace("n/a", "").astype(object)
     if kind == "boolean":
         return texts == "true"
-    if kind == "integer":
+    if kind == "integer" and not (texts == "n/a").any():
         return texts.astype(np.int64)
     return texts.replace("n/a", "nan").astype(np.float64)
 

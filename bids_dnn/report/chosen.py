@@ -7,6 +7,7 @@ import pandas as pd
 
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.report.chosen_figures import component_dots, panel_regions, penalty_bars, percent
+from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.parts import (
     Cell,
     Picture,
@@ -42,6 +43,27 @@ def chosen_pictures(shown: Shown) -> list[Picture]:
     shown
     """
     return [*_penalty_picture(shown), *_component_picture(shown)]
+
+
+def unit_pictures(shown: Shown) -> list[Picture]:
+    """Map in what share of folds each unit was chosen; none where all units were taken.
+
+    Parameters
+    ----------
+    shown
+    """
+    made = [one for one in shown.result.maps if one.stat == "chosen"]
+    space = shown.result.space
+    if not made or space is None:
+        return []
+    return map_pictures(
+        f"{shown.name}_units",
+        [("chosen units", made[0].values.astype(float))],
+        space,
+        (shown.backdrop, shown.brain),
+        label="share of folds",
+        what=f"In what share of folds each {shown.unit} was chosen on training images",
+    )
 
 
 def _penalty_picture(shown: Shown) -> list[Picture]:

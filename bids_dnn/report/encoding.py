@@ -11,7 +11,7 @@ from bids_dnn.containers.readout import READOUTS
 from bids_dnn.containers.result import CHOSEN, EVERY, Result, StatMap, model_label
 from bids_dnn.containers.space import Channels
 from bids_dnn.report import figures
-from bids_dnn.report.chosen import chosen_pictures, chosen_tables
+from bids_dnn.report.chosen import chosen_pictures, chosen_tables, unit_pictures
 from bids_dnn.report.chosen_figures import percent
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
@@ -58,7 +58,7 @@ def encoding(shown: Shown) -> Section:
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
     pictures += _assignment_pictures(shown)
-    pictures += chosen_pictures(shown)
+    pictures += [*chosen_pictures(shown), *unit_pictures(shown)]
     pictures += identification_pictures(shown, rows)
     pictures += _space_pictures(shown)
     pictures += _field_pictures(shown, drawn)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.report import figures
+from bids_dnn.report.chosen import unit_pictures
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
 from bids_dnn.report.parts import (
@@ -92,6 +93,18 @@ def decoding(shown: Shown) -> Section:
     confusion = shown.result.extras.get("confusion")
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
+    pictures += unit_pictures(shown)
+    tables = [
+        table_of(
+            ordered(table),
+            shown.result.columns,
+            caption="One row a region and comparison.",
+            link=shown.link,
+        )
+    ]
+    if (choice := shown.result.extras.get("choice")) is not None:
+        told = shown.result.columns | shown.result.extra_columns.get("choice", {})
+        tables.append(table_of(choice, told, caption="Units that the runs but one chose."))
     how = _decode_how(shown) + floor_text(table)
     return Section(
         shown.name,
@@ -99,10 +112,9 @@ def decoding(shown: Shown) -> Section:
         "Which conditions can be told apart, and where?",
         decoding_answer(table, regions),
         tuple(pictures),
-        (table_of(ordered(table), shown.result.columns, caption="One row a region and comparison.",
-                  link=shown.link),),
+        tuple(tables),
         how,
-    )  # fmt: skip
+    )
 
 
 def decoding_answer(table: pd.DataFrame, regions: list[str]) -> str:

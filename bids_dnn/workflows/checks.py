@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROBE = ".bids_dnn_was_here"
 WITHOUT = {  # what can be typed in place of an analysis that needs features
-    "encode": "type --analysis decode",
+    "encode": "type --analysis decode (without units)",
     "decode": "leave units out of [decode]",
 }
 

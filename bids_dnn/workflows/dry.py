@@ -17,7 +17,13 @@ from bids_dnn.workflows.networks import (
     ready_files,
 )
 from bids_dnn.workflows.plan import Plan
-from bids_dnn.workflows.resources import GB_FEATURES, MEMORY_SHARE, Resources, memory_of
+from bids_dnn.workflows.resources import (
+    GB_FEATURES,
+    MEMORY_SHARE,
+    Resources,
+    memory_of,
+    memory_of_products,
+)
 from bids_dnn.workflows.scene import Manifest, Scene
 
 if TYPE_CHECKING:
@@ -228,7 +234,10 @@ def _means(
     largest = max([memory_of(s) for s in waiting], default=0.0)
     disk = sum(memory_of(s) for s in waiting) / 2
     disk += sum(one.disk_gb for one in extractions)
-    needs = max(largest, GB_FEATURES if plan.needs_features() else 0.0)
+    needs = largest
+    if plan.needs_features():
+        products_gb = min(memory_of_products(plan.networks), resources.memory_gb)
+        needs = max(largest, GB_FEATURES, products_gb)
     return [
         f"processes: {resources.n_procs}, with {resources.n_threads} threads each",
         f"memory: {resources.memory_gb:.1f} GB may be used; the largest node takes about "

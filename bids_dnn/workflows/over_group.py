@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bids_dnn import __version__
 from bids_dnn.config.schema import GROUPED, Analysis, Config
@@ -158,12 +160,18 @@ def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
         settings = dict(sidecar.get("Settings", {}))
         # a rule may hold a participant's own values of participants.tsv
         settings["regions"] = [one["name"] for one in settings.get("regions", ())]
+        settings[analysis] = _given(settings.get(analysis, {}))
         key = fingerprint_of([settings, sidecar.get("Networks"), runs])
         found.setdefault(key, []).append(f"sub-{label}")
     if len(found) < 2:
         return []
     sets = "; ".join(", ".join(labels) for labels in found.values())
     return [f"{analysis}: participants differ in settings, networks or number of runs: {sets}."]
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say something: those that are None may be of a later version."""
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _job(

@@ -330,7 +330,8 @@ def _own_of(scene: Scene, analysis: Analysis, split: dict[str, str]) -> Manifest
     if not uses_features(scene.config, analysis):
         return {}
     told = scene.config.encode.model_dump(mode="json")  # how units are scored
-    return {"scored": {key: told[key] for key in ("select", "alphas", "folds")}}
+    scored = {key: told[key] for key in ("select", "alphas")} | {"inner": told["folds"]["inner"]}
+    return {"scored": scored}
 
 
 def _job(

@@ -80,6 +80,7 @@ def test_units_are_chosen_and_told(app, tree, settings, tmp_path):
     page = (tmp_path / "out" / "sub-01.html").read_text()
     text = "the 4 channels of a region that a layer predicts best on training stimuli"
     assert page.count(text) == 2  # in the section, and in the methods
+    check(page, "was chosen on training images", "Units that the runs but one chose")
     check(page, "Identifying natural images from human brain activity")
 
 

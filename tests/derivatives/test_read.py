@@ -49,6 +49,15 @@ def test_columns_of_further_tables_have_words_of_their_own(tmp_path, rng):
     assert back.columns["p"] == result.columns["p"]
 
 
+def test_whole_numbers_of_which_some_are_missing_come_back(tmp_path, rng):
+    for kind, told in (("Int64", [0, None, 7]), ("float64", [0.0, np.nan, 7.0])):
+        table = pd.DataFrame({"setting": pd.Series(told, dtype=kind)})
+        result = dataclasses.replace(make_encode(rng), extras={"settings": table})
+        paths = write.write_result(result, tmp_path / kind, entities=ENTITIES, sidecar={})
+        found = read.read_result(paths[0]).extras["settings"]["setting"]
+        np.testing.assert_array_equal(found.to_numpy(float), [0.0, np.nan, 7.0])
+
+
 def test_labels_stay_text(tmp_path, rng):
     result = make_decode(rng)
     result.table["region"] = "01"

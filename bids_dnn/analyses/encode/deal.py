@@ -75,7 +75,7 @@ def deal(responses: Responses, names: Sequence[str], choices: Choices) -> Dealt:
         inner.append(deal_within(own, kept, n_folds=choices.n_inner, rng=rng))
     select = selection_of(choices.select, responses.independence)
     check_exchangeable(select, names)
-    shares_runs = responses.independence == "run" and _share(folds, together)
+    shares_runs = responses.independence == "run" and share_groups(folds, together)
     return Dealt(folds, inner, select, shares_runs)
 
 
@@ -166,7 +166,7 @@ def given_split(names: Sequence[str], split: Mapping[str, str]) -> Fold:
     return Fold("given", told == "train", told == "test")
 
 
-def _share(folds: Sequence[Fold], groups: Sequence[str]) -> bool:
+def share_groups(folds: Sequence[Fold], groups: Sequence[str]) -> bool:
     """Tell whether a group stands on both sides of a fold."""
     labels = np.asarray(groups)
     return any(set(labels[fold.train]) & set(labels[fold.test]) for fold in folds)

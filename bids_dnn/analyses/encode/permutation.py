@@ -114,11 +114,11 @@ def _of_units(
     """Predict few units anew for all exchanges at once, (n, n_layers)."""
     units = _standardized(truth).T
     found = np.zeros((len(shuffles), len(operators)))
-    for k, operator in enumerate(operators):
-        whole = operator.astype(np.float64, copy=False)
-        for unit in units:
-            moved = unit[shuffles]  # (n, n_stimuli)
-            found[:, k] += np.einsum("bi,bi->b", moved @ whole.T, moved[:, rows])
+    for unit in units:
+        moved = unit[shuffles]  # (n, n_stimuli)
+        for k, operator in enumerate(operators):
+            told = moved @ operator.astype(np.float64, copy=False).T
+            found[:, k] += np.einsum("bi,bi->b", told, moved[:, rows])
     return found / max(len(units), 1)
 
 

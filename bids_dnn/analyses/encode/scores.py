@@ -226,11 +226,11 @@ def bootstrap_scores(
     """
     tested = np.any([fold.test for fold in folds], axis=0)
     n = n or int(np.clip(N_PRODUCTS // max(tested.sum() * truth.shape[1], 1), *N_BOOTSTRAPS))
-    weights = np.zeros((n, len(truth)))
+    weights = np.empty((n, int(tested.sum())))
     for fold in folds:
         size = int(fold.test.sum())
-        weights[:, fold.test] = rng.multinomial(size, np.full(size, 1 / size), size=n)
-    weights = weights[:, tested] / tested.sum()
+        drawn = rng.multinomial(size, np.full(size, 1 / size), size=n)
+        weights[:, fold.test[tested]] = drawn / tested.sum()
     total, known = np.zeros(n), np.zeros(n)
     for start in range(0, truth.shape[1], BLOCK):
         where = slice(start, start + BLOCK)

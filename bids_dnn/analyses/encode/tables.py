@@ -67,7 +67,7 @@ COLUMNS = {
     "split of images was given",
     "ci_high": "Upper end of that interval",
     "boot_low": "Lower end of the 95 % bootstrap interval of score over test images, drawn within "
-    "folds: other images are tested, by the models as they are",
+    "folds: other images are tested, by the models as they are; 200 to 2000 samples",
     "boot_high": "Upper end of that interval",
     "above_chance": "Share of the region's units that are predicted above chance, false discovery "
     "rate over all units below 0.05. Ridge regression on a layer: rotation test (Langsrud 2005). "

@@ -16,6 +16,7 @@ from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.backend import on_device
 from bids_dnn.containers.result import StatMap
 from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
@@ -108,19 +109,23 @@ def choose_units(task: Task) -> list[Mask]:
     ------
     NotEnoughDataError
         If there are too few inner folds.
+    LeakageError
+        If images that are tested choose.
     """
     data, rule = task.data, task.choices.units
     if rule is None:
         return [np.ones((len(data.folds), len(own)), dtype=np.bool_) for _, own in data.regions]
     alphas = None if task.choices.alphas is None else np.asarray(task.choices.alphas)
+    taught = [fold.train for fold in data.folds]
+    leakage.check_choice(data.folds, chosen_on=taught, groups=data.stimuli, what="units")
     best = np.full((len(data.folds), data.n_units), np.nan)
     for g, gram in enumerate(task.grams):
         task.say(f"units by {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
         whole = gram.take(data.stimuli)
-        for f, (fold, inner) in enumerate(zip(data.folds, data.inner, strict=True)):
+        for f, (rows, inner) in enumerate(zip(taught, data.inner, strict=True)):
             r = score_on_training(
-                on_device(whole[np.ix_(fold.train, fold.train)], task.device),
-                data.taught(f)[fold.train, : data.n_units],
+                on_device(whole[np.ix_(rows, rows)], task.device),
+                data.taught(f)[rows, : data.n_units],
                 folds=inner,
                 select=data.select,
                 alphas=alphas,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Select, UnitChoice
 from bids_dnn.analyses.encode.data import mean_by, without_nuisance
-from bids_dnn.analyses.encode.deal import FEWEST, deal_within, groups_of, selection_of
+from bids_dnn.analyses.encode.deal import (
+    FEWEST,
+    deal_within,
+    groups_of,
+    selection_of,
+    share_groups,
+)
 from bids_dnn.analyses.encode.tables import network_facts
 from bids_dnn.analyses.encode.unit_choice import score_on_training
 from bids_dnn.backend import on_device
@@ -54,7 +60,7 @@ class Learning:
     nuisance: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class EncodingLearner:
     """Choose the units of each region that some layer predicts; a `stats.regions.UnitLearner`.
 
@@ -81,12 +87,10 @@ class EncodingLearner:
     disturbing: Array
     device: str
     say: Callable[[str], None]
-    _chosen: dict[bytes, list[Mask]] = field(default_factory=dict)
+    shares_runs: bool = False  # so far: whether images of one run taught and scored
 
     def __call__(self, train: Mask) -> list[Mask]:
         """Return the units of each region that the training samples choose.
-
-        What was answered once is kept.
 
         Parameters
         ----------
@@ -110,12 +114,9 @@ class EncodingLearner:
                 f"The training samples have shape {train.shape}, and there are {n} samples.",
                 mend="Give true or false for each sample of the responses.",
             )
-        key = np.packbits(train).tobytes()
-        if key not in self._chosen:
-            best, at = self._scores(train), self._units()
-            places = [np.searchsorted(at, region.units) for region in self.regions]
-            self._chosen[key] = [self.how.rule.choose(best[own]) for own in places]
-        return self._chosen[key]
+        best, at = self._scores(train), self._units()
+        places = [np.searchsorted(at, region.units) for region in self.regions]
+        return [self.how.rule.choose(best[own]) for own in places]
 
     def facts(self) -> dict[str, Any]:
         """Return how units are chosen, and by what, JSON-ready."""
@@ -128,9 +129,20 @@ class EncodingLearner:
                 "select": selection_of(self.how.select, self.responses.independence),
                 "alphas": None if self.how.alphas is None else list(self.how.alphas),
                 "samples_without_features": int((~np.isin(shown, known)).sum()),
+                "shares_runs": self.shares_runs,
             },
             "networks": network_facts(self.grams),
         }
+
+    def warnings(self) -> list[str]:
+        """Say what lets scores seem higher than they are; to be asked when units were chosen."""
+        if not self.shares_runs:
+            return []
+        return [
+            "Units were chosen by inner folds whose images share runs, and so the noise of their "
+            "estimates: more units may lie above a threshold than follow a layer. The runs that "
+            "are left out had no part in it."
+        ]
 
     def _known(self) -> list[str]:
         """Return the images that have features in every layer."""
@@ -146,14 +158,16 @@ class EncodingLearner:
         own = self.responses.select(used)
         stimuli, which = np.unique(_shown(own), return_inverse=True)
         names = [str(one) for one in stimuli]
-        self._check(len(names), int(train.sum()))
+        self._check(len(names), _shown(self.responses)[train])
         values = columns_of(own.values, self._units())
         if self.disturbing.shape[1]:
             everyone = np.ones(len(values), dtype=np.bool_)
             values = without_nuisance(self.disturbing[used], values, everyone)
         truth = mean_by(values, which, len(names))
         rng = np.random.default_rng([self.how.seed, STREAM])
-        folds = deal_within(names, groups_of(own, names), n_folds=self.how.n_inner, rng=rng)
+        groups = groups_of(own, names)
+        folds = deal_within(names, groups, n_folds=self.how.n_inner, rng=rng)
+        self.shares_runs |= share_groups(folds, groups)
         alphas = self.how.alphas
         best = np.full(truth.shape[1], np.nan)
         for g, gram in enumerate(self.grams):
@@ -169,15 +183,27 @@ class EncodingLearner:
             best = np.fmax(best, r)
         return best
 
-    def _check(self, n_images: int, n_samples: int) -> None:
+    def _check(self, n_images: int, shown: NDArray[np.str_]) -> None:
+        """Refuse too few images; `shown` is the image of each training sample."""
         fewest = FEWEST * self.how.n_inner
-        if n_images < fewest:
+        if n_images >= fewest:
+            return
+        what = (
+            f"Units are to be chosen on {n_images} images with features, those of {len(shown)} "
+            f"training samples, but {self.how.n_inner} inner folds need {fewest}"
+        )
+        if without := sorted(set(shown.tolist()) - set(self._known()) - {""}):
             raise NotEnoughDataError(
-                f"Units are to be chosen on {n_images} images with features, those of "
-                f"{n_samples} training samples, but {self.how.n_inner} inner folds need {fewest}.",
-                mend="Ask for fewer under [encode], such as folds = { inner = 3 }, or leave units "
-                "out.",
+                f"{what}; {len(without)} images without features were shown, such as "
+                f"{without[0]!r}.",
+                mend="Check the stimulus of each sample against the stimuli folder, or leave "
+                "units out.",
             )
+        raise NotEnoughDataError(
+            f"{what}; {int((shown == '').sum())} of these samples show no image that is known.",
+            mend="Ask for fewer under [encode], such as folds = { inner = 3 }, or leave units "
+            "out.",
+        )
 
 
 def unit_learner(

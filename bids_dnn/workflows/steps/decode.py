@@ -38,14 +38,15 @@ def decode_step(
         nuisance=tuple(settings["nuisance"]),
     )
     learner = None
-    if settings["units"]:
-        learner = learner_of(told, measured, rois, features or [])
-        warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
     try:
+        if settings["units"]:
+            learner = learner_of(told, measured, rois, features or [])
         result = decode(measured, rois, choices=choices, choose=learner)
     except NotEnoughDataError as err:
         return leave_out(told, err)
     if learner is not None:
+        warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
+        warnings += learner.warnings()
         result = replace(result, meta=result.meta | learner.facts())
     result = with_facts(
         result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
@@ -85,7 +86,7 @@ def learner_of(
     alphas = scored["alphas"]
     how = Learning(
         rule=UnitChoice(**settings["units"]),
-        n_inner=scored["folds"]["inner"],
+        n_inner=scored["inner"],
         select=scored["select"],
         alphas=None if alphas == "auto" else tuple(alphas),
         seed=told["seed"],

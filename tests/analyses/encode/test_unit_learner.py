@@ -135,13 +135,28 @@ def test_samples_without_features_are_passed_over_and_counted(made):
     assert told["networks"]["net"]["layers"] == "c0, c1"
 
 
-def test_what_was_learnt_once_is_kept(made):
-    told = []
-    how = Learning(rule=UnitChoice(top=20), n_inner=3)
-    learner = unit_learner(made.responses, made.rois, made.grams, how, progress=told.append)
-    train = without(made, "0")
-    assert learner(train) is learner(train.copy())
-    assert told == ["units by net c0 (1 of 2)", "units by net c1 (2 of 2)"]
+@pytest.mark.parametrize(("n_runs", "shares"), [(4, True), (7, False)])
+def test_inner_folds_that_share_runs_are_warned_of(rng, n_runs, shares):
+    """Three training runs cannot fill five folds, six can."""
+    made = make_followers(rng, noise=0.5, n_runs=n_runs, repeats=False)
+    made.responses = replace(made.responses, independence="run")
+    how = Learning(rule=UnitChoice(top=20), n_inner=5)
+    learner = unit_learner(made.responses, made.rois, made.grams, how)
+    assert learner.warnings() == []
+    learner(without(made, "0"))
+    assert learner.facts()["units"]["shares_runs"] is shares
+    assert ["share runs" in text for text in learner.warnings()] == [True] * shares
+
+
+def test_pictures_that_no_layer_knows_are_named(made):
+    samples = made.responses.samples
+    for stimuli, told in (
+        ("x" + samples["stimulus"], r"on 0 images .* 24 images without features .* 'xa00'"),
+        ("", r"on 0 images .* 72 of these samples show no image that is known"),
+    ):
+        made.responses = replace(made.responses, samples=samples.assign(stimulus=stimuli))
+        with pytest.raises(NotEnoughDataError, match=told):
+            learn(made, without(made, "0"))
 
 
 def test_too_few_images_are_refused(made):
