@@ -185,9 +185,7 @@ def _with_option(layer: Layer, option: str) -> Layer:
     if word in get_args(Take) and (word in WITH_ARGUMENT) == (argument is not None):
         if layer.take != "all":
             raise _clash(layer, layer.take, word)
-        places = _places(layer, argument) if argument is not None and word == "at" else ()
-        n_cells = _n_cells(layer, argument) if argument is not None and word == "pool" else 0
-        return replace(layer, take=cast(Take, word), places=places, n_cells=n_cells)
+        return _taken(layer, cast(Take, word), argument)
     if word == "visit" and argument is not None and argument.isdecimal():
         if layer.visit is not None:
             raise _clash(layer, f"visit({layer.visit})", option)
@@ -203,6 +201,14 @@ def _with_option(layer: Layer, option: str) -> Layer:
     known = {one.partition("(")[0]: one for one in OPTIONS}
     mend = f"Write {known[word]}." if word in known else nearest(option, OPTIONS)
     raise ConfigError(f"Layer {layer.name!r} has the option {option!r}.", mend=mend)
+
+
+def _taken(layer: Layer, take: Take, argument: str | None) -> Layer:
+    if argument is None:
+        return replace(layer, take=take)
+    if take == "at":
+        return replace(layer, take=take, places=_places(layer, argument))
+    return replace(layer, take=take, n_cells=_n_cells(layer, argument))
 
 
 def _places(layer: Layer, argument: str) -> tuple[tuple[int, int], ...]:

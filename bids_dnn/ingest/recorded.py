@@ -146,25 +146,12 @@ def read_run(run: Run, space: Space, settings: Settings) -> Recorded:
     is_rest = table["condition"].isin(settings["rest"]).to_numpy(dtype=bool)
     if moved is None:
         moved = np.full(n_volumes, np.nan)
-    known = moved[np.isfinite(moved)]
-    facts: dict[str, Any] = {
-        "run": run.run,
-        "session": run.session,
-        "events": run.events.name,
-        "n_volumes": n_volumes,
-        "n_volumes_left_out": int((~found.keep).sum()),
-        "t_r_s": run.t_r_s,
-        "start_s": run.start_s,
-        "start_from": run.start_from,
-        "n_events": len(table),
-        "n_rest_events": int(is_rest.sum()),
+    facts = {
+        **_about_scan(run, found, moved),
+        **_about_events(events, is_rest),
         "n_events_without_type": n_untyped,
-        "numeric_columns": sorted(numeric_columns(events).values()),
-        "confound_columns": list(found.names),
-        "confound_notes": list(found.notes),
-        "mean_framewise_displacement_mm": float(known.mean()) if len(known) else None,
+        "events": run.events.name,
         "tsnr": tsnr,
-        "has_stimulus_column": any(name in events for name in STIMULUS),
     }
     made = Recorded(
         series,
@@ -181,6 +168,33 @@ def read_run(run: Run, space: Space, settings: Settings) -> Recorded:
     if is_rest.all():
         raise made.no_trial()
     return made
+
+
+def _about_scan(run: Run, found: nuisance.Confounds, moved: Array) -> dict[str, Any]:
+    """Say what is known of a run's volumes."""
+    known = moved[np.isfinite(moved)]
+    return {
+        "run": run.run,
+        "session": run.session,
+        "n_volumes": len(found.keep),
+        "n_volumes_left_out": int((~found.keep).sum()),
+        "t_r_s": run.t_r_s,
+        "start_s": run.start_s,
+        "start_from": run.start_from,
+        "confound_columns": list(found.names),
+        "confound_notes": list(found.notes),
+        "mean_framewise_displacement_mm": float(known.mean()) if len(known) else None,
+    }
+
+
+def _about_events(events: pd.DataFrame, is_rest: NDArray[np.bool_]) -> dict[str, Any]:
+    """Say what is known of a run's events, of which some are rest."""
+    return {
+        "n_events": len(is_rest),
+        "n_rest_events": int(is_rest.sum()),
+        "numeric_columns": sorted(numeric_columns(events).values()),
+        "has_stimulus_column": any(name in events for name in STIMULUS),
+    }
 
 
 def times_series(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
-from bids_dnn.report.figures import layer_labels
+from bids_dnn.report.figures import layer_labels, layers_of
 from bids_dnn.report.palette import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def penalty_bars(table: pd.DataFrame, colors: Mapping[str, str], *, theme: Theme
         whose shares stand left and right. Layers where nothing was predicted are hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
-    layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
+    layers = layers_of(table)
     table = table.assign(place=np.log10(table["alpha"]))
     total = table.dropna(subset="alpha").groupby(["region", "network", "layer"])["count"].sum()
     keys = pd.MultiIndex.from_frame(table[["region", "network", "layer"]])
@@ -146,7 +146,7 @@ def component_dots(
         were offered; dots there have a dark edge. Layers where nothing was predicted are hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
-    layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
+    layers = layers_of(table)
     top = float(np.nanmax([*table["most"], *table["n_components"], 1.0]))
     panels = _Panels(regions, layers)
     n_folds = max(table["fold"].nunique(), 1)

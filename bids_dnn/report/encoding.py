@@ -174,7 +174,7 @@ def _assignment_pictures(shown: Shown) -> list[Picture]:
     if table is None:
         return []
     rows = main_rows(table)
-    layers = list(dict.fromkeys(zip(rows["network"], rows["layer"], strict=True)))
+    layers = figures.layers_of(rows)
     pictures = [
         picture(
             f"{shown.name}_assignment",

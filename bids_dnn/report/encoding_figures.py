@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.report.canvas import WIDTH_IN, drawing
-from bids_dnn.report.figures import layer_labels
+from bids_dnn.report.figures import layer_labels, layers_of
 from bids_dnn.report.palette import LIGHT, Theme, region_colors
 from bids_dnn.report.scales import category_colors, scale_of
 
@@ -32,7 +32,7 @@ def layer_shares(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
         or, of many, a bar that names some; a region without shares is hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
-    layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
+    layers = layers_of(table)
     placed = table.set_index(["region", "network", "layer"])["share"]
     shares = np.array([[placed.get((r, *x), np.nan) for x in layers] for r in regions], float)
     colors = category_colors(len(layers))

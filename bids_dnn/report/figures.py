@@ -151,7 +151,7 @@ def layer_heat_map(table: pd.DataFrame, *, label: str, theme: Theme = LIGHT) -> 
         The best layer of each region is boxed; what was not measured is hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
-    layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
+    layers = layers_of(table)
     placed = table.set_index(["region", "network", "layer"])["score"]
     scores = np.array([[placed.get((r, *x), np.nan) for x in layers] for r in regions], float)
     ceiling = (
@@ -190,6 +190,11 @@ def layer_labels(layers: Sequence[tuple[str, str]]) -> list[str]:
     """
     several = len({network for network, _ in layers}) > 1
     return [shorten(f"{net} {layer}" if several else layer, 24) for net, layer in layers]
+
+
+def layers_of(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the network and layer of each layer of a table, in its order."""
+    return list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
 
 
 def layer_ticks(layers: Sequence[tuple[str, str]], most: int) -> tuple[list[int], list[str]]:
@@ -282,7 +287,7 @@ def layer_profiles(
         Gray is what lies above the region's noise ceiling; the best layer has a full marker.
     """
     regions = list(dict.fromkeys(table["region"]))
-    layers = list(dict.fromkeys(zip(table["network"], table["layer"], strict=True)))
+    layers = layers_of(table)
     columns = min(4, len(regions))
     lines = -(-len(regions) // columns)
     known = table[["score", "ceiling", *_known(table, "ci_low", "ci_high")]].to_numpy(float)

@@ -85,6 +85,35 @@ def region_units(responses: Responses, rois: Sequence[Roi]) -> list[RegionUnits]
     return out
 
 
+def shares_taken(
+    places: Sequence[NDArray[np.intp]], marks: Sequence[NDArray[np.bool_]], n_units: int
+) -> NDArray[np.float32]:
+    """Return in what share of folds each unit was taken; of several regions, the most.
+
+    Parameters
+    ----------
+    places : n_regions of (n_units_in_region,)
+        Of the units of each region, among all.
+    marks : n_regions of (n_folds, n_units_in_region) bool
+    n_units : int
+        All.
+
+    Returns
+    -------
+    shares : (n_units,), in [0, 1]
+
+    Examples
+    --------
+    >>> marks = [np.array([[True, False], [True, True]]), np.array([[True], [False]])]
+    >>> shares_taken([np.array([0, 1]), np.array([0])], marks, 3).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    shares = np.zeros(n_units, dtype=np.float32)
+    for own, mark in zip(places, marks, strict=True):
+        shares[own] = np.maximum(shares[own], mark.mean(axis=0))
+    return shares
+
+
 def columns_of(
     values: NDArray[np.floating[Any]], columns: NDArray[np.intp]
 ) -> NDArray[np.floating[Any]]:

@@ -236,8 +236,7 @@ def _means(
     disk += sum(one.disk_gb for one in extractions)
     needs = largest
     if plan.needs_features():
-        products_gb = min(memory_of_products(plan.networks), resources.memory_gb)
-        needs = max(largest, GB_FEATURES, products_gb)
+        needs = max(largest, GB_FEATURES, memory_of_products(plan.networks, resources))
     return [
         f"processes: {resources.n_procs}, with {resources.n_threads} threads each",
         f"memory: {resources.memory_gb:.1f} GB may be used; the largest node takes about "

@@ -49,10 +49,10 @@ def init_analysis_wf(plan: Plan, *, work_dir: Path, resources: Resources) -> Wor
     merged = Node(Merge(max(len(features), 1)), name="features", run_without_submitting=True)
     for number, node in enumerate(features, start=1):
         whole.connect(node, "out_file", merged, f"in{number}")
+    products_gb = memory_of_products(plan.networks, resources)
     for subject in plan.subjects:
         if not subject.waiting():
             continue
-        products_gb = min(memory_of_products(plan.networks), resources.memory_gb)
         inner = init_participant_wf(
             subject, work_dir=work_dir, resources=resources, products_gb=products_gb
         )

@@ -45,8 +45,8 @@ def resources_of(config: Config) -> Resources:
     return Resources(n_procs, n_threads, memory)
 
 
-def memory_of_products(networks: Mapping[str, Manifest]) -> float:
-    """Return roughly how much memory the Gram matrices of all layers take, in GB.
+def memory_of_products(networks: Mapping[str, Manifest], resources: Resources) -> float:
+    """Return roughly how much memory the Gram matrices of all layers take, in GB; all at most.
 
     Each is held in double precision beside what maps responses to predictions, in single; a
     few more are held while one is worked on.
@@ -56,12 +56,14 @@ def memory_of_products(networks: Mapping[str, Manifest]) -> float:
     networks
         Manifests of the features, by name. Where one leaves its layers to the network, they are
         taken to be `LAYERS`.
+    resources
+        Whose memory is the most that is said.
     """
     squares = [
         len(told["stimuli"]) ** 2 * (12 * (len(told["layers"]) or LAYERS) + 8 * IN_WORK)
         for told in networks.values()
     ]
-    return sum(squares) / 1e9
+    return min(sum(squares) / 1e9, resources.memory_gb)
 
 
 def memory_of(plan: SubjectPlan) -> float:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.chosen import COLUMNS as CHOICE
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
 from bids_dnn.analyses.decode.kernels import Codes, Gram, linear_gram, predict_labels
 from bids_dnn.analyses.decode.scoring import Outcome, outcome_of
@@ -99,33 +98,22 @@ def decode(
     Snoek et al. (2019), NeuroImage 184:741, doi:10.1016/j.neuroimage.2018.09.074.
     Etzel (2015), MVPA permutation schemes, PRNI, doi:10.1109/PRNI.2015.29.
     """
-    say = progress or (lambda _: None)
     regions = region_units(responses, rois)
     disturbing, told = nuisance_columns(responses.samples, choices.nuisance)
     tasks = tasks_of(responses, choices)
-    scene = _Scene(responses, regions, tasks, choices.c, disturbing, say)
-    chosen = None
-    if choose is not None:
-        runs = sorted({fold.name for task in tasks for fold in task.folds})
-        chosen = choose_by_run(choose, responses, regions, runs)
-    found = dict(_by_all(scene) if chosen is None else _by_chosen(scene, chosen))
-    where = sorted(found)  # region by region
-    outcomes, own = [found[key] for key in where], [tasks[t] for _, t in where]
-    made, space = (None, None) if chosen is None else chosen.share_map(responses.space)
-    extras = {"confusion": confusion_table(outcomes, own)}
-    return Result(
+    chosen = choose_by_run(choose, responses, regions, tasks)
+    scene = _Scene(responses, regions, tasks, choices.c, disturbing, progress or (lambda _: None))
+    outcomes = list(_outcomes(scene, chosen))
+    own = list(tasks) * len(regions)
+    result = Result(
         analysis="decode",
         table=main_table(outcomes, own, n_permutations=choices.n_permutations),
         columns=COLUMNS,
-        maps=() if made is None else (made,),
-        space=space,
-        meta=facts_of(
-            responses, regions, tasks, [*told, *([] if chosen is None else chosen.warnings())]
-        )
+        meta=facts_of(responses, regions, tasks, [*told, *chosen.warnings()])
         | _settings(choices, responses),
-        extras=extras if chosen is None else extras | {"choice": chosen.table()},
-        extra_columns={} if chosen is None else {"choice": CHOICE},
+        extras={"confusion": confusion_table(outcomes, own)},
     )
+    return result if choose is None else chosen.told_in(result, responses.space)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,46 +139,27 @@ class _Scene:
         )
 
 
-Scored = tuple[tuple[int, int], Outcome]  # numbers of region and task
-
-
-def _by_all(scene: _Scene) -> Iterator[Scored]:
-    """Decode from all units of each region."""
-    grams = [linear_gram(scene.responses.values[:, region.units]) for region in scene.regions]
-    for t, task in enumerate(scene.tasks):
-        scene.say(f"decode {task.comparison.name} ({t + 1} of {len(scene.tasks)})")
-        for r, (region, gram) in enumerate(zip(scene.regions, grams, strict=True)):
-            n_units = region.units.size
-            guess = scene.guess(task, gram, task.folds, n_units=n_units)
-            yield (r, t), outcome_of(task, guess, region=region.name, n_units=n_units)
-
-
-def _by_chosen(scene: _Scene, chosen: ChosenUnits) -> Iterator[Scored]:
-    """Decode from the units that each fold's training runs chose, one Gram matrix at a time."""
+def _outcomes(scene: _Scene, chosen: ChosenUnits) -> Iterator[Outcome]:
+    """Decode each comparison in each region, region by region, from the units of each fold."""
+    n_all = len(scene.regions) * len(scene.tasks)
     for r, region in enumerate(scene.regions):
-        counts = {run: int(marks[r].sum()) for run, marks in chosen.marks.items()}
-        guesses = [np.full_like(task.labelings.codes, -1) for task in scene.tasks]
-        for run, n_units in counts.items():
-            if not n_units:
-                continue
-            scene.say(f"decode {region.name} without run {run} ({len(counts)} runs)")
-            gram = linear_gram(scene.responses.values[:, region.units[chosen.marks[run][r]]])
-            for task, guess in zip(scene.tasks, guesses, strict=True):
-                for fold in (one for one in task.folds if one.name == run):
-                    made = scene.guess(task, gram, [fold], n_units=n_units)
-                    guess[:, fold.test] = made[:, fold.test]
-        for t, (task, guess) in enumerate(zip(scene.tasks, guesses, strict=True)):
-            own = [counts[fold.name] for fold in task.folds]
-            is_whole = min(own) > 0
-            yield (
-                (r, t),
-                outcome_of(
-                    task,
-                    guess if is_whole else None,
-                    region=region.name,
-                    n_units=sorted(own)[(len(own) - 1) // 2],
-                ),
-            )
+        parts = [
+            (runs, linear_gram(scene.responses.values[:, region.units[marks]]), int(marks.sum()))
+            for marks, runs in chosen.alike(r)
+        ]
+        for t, task in enumerate(scene.tasks, start=r * len(scene.tasks) + 1):
+            scene.say(f"decode {task.comparison.name} in {region.name} ({t} of {n_all})")
+            guess = np.full_like(task.labelings.codes, -1)
+            counts = []  # units of each fold
+            for runs, gram, n_units in parts:
+                folds = [fold for fold in task.folds if fold.name in runs]
+                counts += [n_units] * len(folds)
+                if n_units and folds:
+                    made = scene.guess(task, gram, folds, n_units=n_units)
+                    guess = np.where(made < 0, guess, made)
+            middle = sorted(counts)[(len(counts) - 1) // 2]
+            told = guess if min(counts) else None
+            yield outcome_of(task, told, region=region.name, n_units=middle)
 
 
 def _settings(choices: Choices, responses: Responses) -> dict[str, Any]:

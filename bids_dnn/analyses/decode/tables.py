@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.analyses.decode.scoring import Outcome
-from bids_dnn.analyses.decode.tasks import Task
+from bids_dnn.analyses.decode.tasks import Task, texts
 from bids_dnn.containers.responses import Responses
 from bids_dnn.stats.inference import max_statistic, p_floor
 from bids_dnn.stats.regions import RegionUnits
@@ -108,9 +108,7 @@ def facts_of(
             for task in tasks
         },
         "units_left_out": {region.name: region.n_left_out for region in regions},
-        "samples_without_condition": int(
-            (responses.samples["condition"].fillna("").astype(str) == "").sum()
-        ),
+        "samples_without_condition": int((texts(responses.samples["condition"]) == "").sum()),
         "warnings": [*warnings, *_warnings(responses, tasks)],
     }
 
@@ -118,7 +116,7 @@ def facts_of(
 def _warnings(responses: Responses, tasks: Sequence[Task]) -> list[str]:
     out = []
     samples = responses.samples
-    shown = samples[samples["stimulus"].fillna("") != ""]
+    shown = samples[texts(samples["stimulus"]) != ""]
     runs_of = shown.groupby("stimulus")["run"].nunique()
     if n := int((runs_of > 1).sum()):
         out.append(

@@ -175,6 +175,11 @@ class Data:
         return float(ceiling_of(known.mean(keepdims=True))[0]) if known.size else np.nan
 
 
+def images_of(grams: Sequence[FeatureGram]) -> set[str]:
+    """Return the images that have features in every layer."""
+    return set.intersection(*(set(gram.stimuli) for gram in grams)) - {""}
+
+
 def used_samples(
     responses: Responses, grams: Sequence[FeatureGram], choices: Choices
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
@@ -186,7 +191,7 @@ def used_samples(
         If there are fewer than four such images for each fold, or for training and for test.
     """
     shown = responses.samples["stimulus"].fillna("").astype(str)
-    known = set.intersection(*(set(gram.stimuli) for gram in grams)) - {""}
+    known = images_of(grams)
     used = shown.isin(known).to_numpy(dtype=np.bool_)
     without = sorted(set(shown) - known - {""})
     left_out = {

@@ -14,10 +14,12 @@ from bids_dnn.analyses.encode.model import Task
 from bids_dnn.analyses.encode.scores import score_units
 from bids_dnn.analyses.encode.select import Selection
 from bids_dnn.backend import on_device
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import StatMap
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.regions import shares_taken
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -93,6 +95,56 @@ def _others(folds: Sequence[Fold], place: int) -> list[Fold]:
     ]
 
 
+def score_by_layers(
+    grams: Sequence[FeatureGram],
+    stimuli: Sequence[str],
+    truth: Values,
+    *,
+    folds: Sequence[Fold],
+    select: Selection,
+    alphas: Sequence[float] | None,
+    device: str,
+) -> Array:
+    """Return how well the layer that predicts it best predicts each unit, on training images.
+
+    Parameters
+    ----------
+    grams
+        One a layer.
+    stimuli : n_train
+        The training images.
+    truth : (n_train, n_units)
+    folds, select, alphas
+        As in `score_on_training`.
+    device
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    r : (n_units,), in [-1, 1]
+        NaN where no layer has one.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are too few splits.
+    MissingInputError
+        If an image has no features.
+    """
+    best = np.full(truth.shape[1], np.nan)
+    for gram in grams:
+        r = score_on_training(
+            on_device(gram.take(stimuli), device),
+            truth,
+            folds=folds,
+            select=select,
+            alphas=None if alphas is None else np.asarray(alphas, dtype=np.float64),
+            n_components=gram.n_components,
+        )
+        best = np.fmax(best, r)
+    return best
+
+
 def choose_units(task: Task) -> list[Mask]:
     """Choose units of each region in each fold, by the layer that predicts each best.
 
@@ -115,33 +167,29 @@ def choose_units(task: Task) -> list[Mask]:
     data, rule = task.data, task.choices.units
     if rule is None:
         return [np.ones((len(data.folds), len(own)), dtype=np.bool_) for _, own in data.regions]
-    alphas = None if task.choices.alphas is None else np.asarray(task.choices.alphas)
     taught = [fold.train for fold in data.folds]
     leakage.check_choice(data.folds, chosen_on=taught, groups=data.stimuli, what="units")
-    best = np.full((len(data.folds), data.n_units), np.nan)
-    for g, gram in enumerate(task.grams):
-        task.say(f"units by {gram.network} {gram.layer} ({g + 1} of {len(task.grams)})")
-        whole = gram.take(data.stimuli)
-        for f, (rows, inner) in enumerate(zip(taught, data.inner, strict=True)):
-            r = score_on_training(
-                on_device(whole[np.ix_(rows, rows)], task.device),
-                data.taught(f)[rows, : data.n_units],
-                folds=inner,
-                select=data.select,
-                alphas=alphas,
-                n_components=gram.n_components,
-            )
-            best[f] = np.fmax(best[f], r)
+    best = []
+    for f, (rows, inner) in enumerate(zip(taught, data.inner, strict=True)):
+        task.say(f"units of fold {f + 1} of {len(taught)} by {len(task.grams)} layers")
+        r = score_by_layers(
+            task.grams,
+            [data.stimuli[k] for k in np.flatnonzero(rows)],
+            data.taught(f)[rows, : data.n_units],
+            folds=inner,
+            select=data.select,
+            alphas=task.choices.alphas,
+            device=task.device,
+        )
+        best.append(r)
     return [np.stack([rule.choose(r[own]) for r in best]) for _, own in data.regions]
 
 
 def choice_map(task: Task, marks: Sequence[Mask]) -> StatMap:
     """Map in what share of the folds each unit was chosen; of several regions, the most."""
-    share = np.zeros(task.data.n_units)
-    for (_, own), mark in zip(task.data.regions, marks, strict=True):
-        share[own] = np.maximum(share[own], mark.mean(axis=0))
+    shares = shares_taken([own for _, own in task.data.regions], marks, task.data.n_units)
     text = "Share of the folds in which the unit was chosen by its scores on training images."
-    return StatMap("chosen", share.astype(np.float32), "", text)
+    return StatMap("chosen", shares, "", text)
 
 
 def choice_warnings(task: Task, marks: Sequence[Mask]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.encode.choices import Select, UnitChoice
-from bids_dnn.analyses.encode.data import mean_by, without_nuisance
+from bids_dnn.analyses.encode.data import images_of, mean_by, without_nuisance
 from bids_dnn.analyses.encode.deal import (
     FEWEST,
     deal_within,
@@ -19,8 +19,7 @@ from bids_dnn.analyses.encode.deal import (
     share_groups,
 )
 from bids_dnn.analyses.encode.tables import network_facts
-from bids_dnn.analyses.encode.unit_choice import score_on_training
-from bids_dnn.backend import on_device
+from bids_dnn.analyses.encode.unit_choice import score_by_layers
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
@@ -145,8 +144,8 @@ class EncodingLearner:
         ]
 
     def _known(self) -> list[str]:
-        """Return the images that have features in every layer."""
-        return sorted(set.intersection(*(set(gram.stimuli) for gram in self.grams)) - {""})
+        """Return the images that have features in every layer, sorted."""
+        return sorted(images_of(self.grams))
 
     def _units(self) -> NDArray[np.intp]:
         """Return the columns of the responses that lie in some region, ascending."""
@@ -168,20 +167,16 @@ class EncodingLearner:
         groups = groups_of(own, names)
         folds = deal_within(names, groups, n_folds=self.how.n_inner, rng=rng)
         self.shares_runs |= share_groups(folds, groups)
-        alphas = self.how.alphas
-        best = np.full(truth.shape[1], np.nan)
-        for g, gram in enumerate(self.grams):
-            self.say(f"units by {gram.network} {gram.layer} ({g + 1} of {len(self.grams)})")
-            r = score_on_training(
-                on_device(gram.take(names), self.device),
-                truth,
-                folds=folds,
-                select=selection_of(self.how.select, own.independence),
-                alphas=None if alphas is None else np.asarray(alphas),
-                n_components=gram.n_components,
-            )
-            best = np.fmax(best, r)
-        return best
+        self.say(f"units by {len(self.grams)} layers, on {len(names)} images")
+        return score_by_layers(
+            self.grams,
+            names,
+            truth,
+            folds=folds,
+            select=selection_of(self.how.select, own.independence),
+            alphas=self.how.alphas,
+            device=self.device,
+        )
 
     def _check(self, n_images: int, shown: NDArray[np.str_]) -> None:
         """Refuse too few images; `shown` is the image of each training sample."""
@@ -234,7 +229,7 @@ def unit_learner(
     device
         ``cpu`` or ``cuda``: where matrices are multiplied.
     progress
-        Told which layer is next.
+        Told when units are scored.
 
     Returns
     -------

@@ -15,11 +15,11 @@ from bids_dnn.backend import choose_device
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import LeakageError, NotEnoughDataError
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
-from bids_dnn.workflows.steps.features import load_grams
+from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
 
 
 def decode_step(
@@ -113,11 +113,9 @@ def check_scaling_by_run(responses: Responses, scaled_on: Sequence[str]) -> None
     """
     shown = responses.samples.loc[responses.samples["stimulus"].isin(scaled_on)]
     n_runs = shown.groupby("stimulus")["run"].nunique()
-    once = sorted(map(str, n_runs.index[n_runs == 1]))
-    if once:
-        raise LeakageError(
-            f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
-            f"{len(once)} of them are shown in one run only, which is left out in its turn, such "
-            f"as {once[0]!r}.",
-            mend="Leave scale out under [networks.*], or units out of [decode].",
-        )
+    refuse_scaling(
+        scaled_on,
+        list(map(str, n_runs.index[n_runs == 1])),
+        how="are shown in one run only, which is left out in its turn",
+        mend="Leave scale out under [networks.*], or units out of [decode].",
+    )

@@ -20,7 +20,7 @@ from bids_dnn.files import read_json
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.anew import shown_maps
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
-from bids_dnn.workflows.steps.features import load_grams
+from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
 from bids_dnn.workflows.steps.kept import load_features
 from bids_dnn.workflows.steps.pictures import grey_pictures
 
@@ -230,11 +230,10 @@ def check_scaling(
     tested = set(responses.samples["stimulus"])
     if split is not None:
         tested = {name for name, part in split.items() if part == "test"}
-    shared = sorted(tested & set(scaled_on))
-    if shared:
-        raise LeakageError(
-            f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
-            f"{len(shared)} of them are tested here, such as {shared[0]!r}.",
-            mend="Test on the split that is given (encode.folds = { split = true }), give the "
-            "split 'train' in stimuli.tsv to stimuli that no participant saw, or leave scale out.",
-        )
+    refuse_scaling(
+        scaled_on,
+        tested,
+        how="are tested here",
+        mend="Test on the split that is given (encode.folds = { split = true }), give the split "
+        "'train' in stimuli.tsv to stimuli that no participant saw, or leave scale out.",
+    )

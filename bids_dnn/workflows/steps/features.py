@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from bids_dnn.containers.portrait import NetworkFacts, Portrait
 from bids_dnn.derivatives import names, provenance
 from bids_dnn.derivatives.features import write_features
 from bids_dnn.derivatives.portrait import portrait_path, write_portrait
+from bids_dnn.errors import LeakageError
 from bids_dnn.features import store
 from bids_dnn.features.claims import is_whole
 from bids_dnn.features.index import Index, Place, index_path, read_index, write_index
@@ -92,6 +93,33 @@ def load_grams(index: Path) -> list[FeatureGram]:
         named = replace(gram, network=told["name"], layer=layer, identity=identity)
         made.append(replace(named, n_components=n_components))
     return made
+
+
+def refuse_scaling(
+    scaled_on: Collection[str], tested: Collection[str], *, how: str, mend: str
+) -> None:
+    """Refuse features that were scaled by stimuli which are tested.
+
+    Parameters
+    ----------
+    scaled_on
+        Stimuli by whose features the columns were divided; none = they were not.
+    tested
+    how
+        What makes them be tested, for the message.
+    mend
+
+    Raises
+    ------
+    LeakageError
+        If one of them is tested.
+    """
+    if shared := sorted({*tested} & {*scaled_on}):
+        raise LeakageError(
+            f"Features are scaled by the variance over {len(scaled_on)} training stimuli, and "
+            f"{len(shared)} of them {how}, such as {shared[0]!r}.",
+            mend=mend,
+        )
 
 
 def known_maps(told: Mapping[str, Any], device: str) -> bool:

@@ -7,10 +7,13 @@ import pytest
 from sklearn.svm import SVC
 
 from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.chosen import choose_by_run
 from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.analyses.decode.tasks import tasks_of
 from bids_dnn.analyses.encode.choices import UnitChoice
 from bids_dnn.analyses.encode.unit_learner import Learning, unit_learner
-from bids_dnn.errors import ShapeError
+from bids_dnn.errors import LeakageError, ShapeError
+from bids_dnn.stats.regions import region_units
 from tests.factories.chosen import make_followers
 from tests.factories.responses import make_patterns, make_roi
 
@@ -157,3 +160,20 @@ def test_a_learner_of_other_regions_is_refused(rng):
             made.responses, made.rois, choices=choices_of(),
             choose=lambda _: [np.ones(40, dtype=bool)],
         )  # fmt: skip
+
+
+def test_a_choice_by_samples_that_a_task_tests_is_refused(rng):
+    """As where a table names the runs otherwise than the folds do."""
+    made = make_followers(rng, n_units=40)
+    tasks = tasks_of(made.responses, choices_of())
+    samples = made.responses.samples
+    other = replace(
+        made.responses, samples=samples.assign(run=samples["run"].replace({"0": "1", "1": "0"}))
+    )
+    with pytest.raises(LeakageError, match="units of fold '0' were chosen on"):
+        choose_by_run(
+            lambda _: [np.ones(40, dtype=bool)],
+            other,
+            region_units(other, []),
+            tasks,
+        )

@@ -1,6 +1,7 @@
 """analyses.decode.decoding: planted effects, noise, scikit-learn, refusals."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -216,7 +217,10 @@ def test_progress_names_each_comparison(planted):
     told = []
     choices = Choices(comparisons=("all", "a vs b"), c=1.0, n_permutations=1, seed=0)
     decode(*planted, choices=choices, progress=told.append)
-    assert told == ["decode all (1 of 2)", "decode a vs b (2 of 2)"]
+    assert told == [
+        f"decode {name} in {region.name} ({k} of 4)"
+        for k, (region, name) in enumerate(product(planted[1], ("all", "a vs b")), start=1)
+    ]
 
 
 def test_one_run_is_refused(rng):
