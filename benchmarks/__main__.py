@@ -15,7 +15,7 @@ NAMES = {
     "encode_pls": ("cpu",),
     "encode_banded": ("cpu",),
     "encode_scaling": ("cpu",),
-    "decode_svm": ("cpu",),
+    "decode_permutation": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),
     "gram_layers": ("cpu", "cuda"),

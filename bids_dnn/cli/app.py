@@ -125,6 +125,18 @@ Exit codes:
     help="How encoding predicts; repeatable; ridge by default.",
 )
 @click.option(
+    "--comparison",
+    multiple=True,
+    metavar="COMPARISON",
+    help="What decoding tells apart: 'a vs b', 'name:a+b vs other:c+d', pairs or all; repeatable; "
+    "pairs and all by default.",
+)
+@click.option(
+    "--classifier",
+    type=click.Choice(["svm-linear", "svm-rbf", "lda", "ridge", "logistic"]),
+    help="How decoding tells conditions apart; svm-linear by default.",
+)
+@click.option(
     "--allow-circular",
     is_flag=True,
     help="Let a localizer use runs that are analyzed; every table says so.",

@@ -53,6 +53,9 @@ def configure(options: dict[str, Any]) -> Config:
     if "n_permutations" in typed:
         permutations = {"permutations": typed["n_permutations"]}
         overrides |= {"decode": permutations, "encode": permutations}
+    decode = {"comparisons": "comparison", "classifier": "classifier"}
+    if own := {name: typed[option] for name, option in decode.items() if option in typed}:
+        overrides["decode"] = overrides.get("decode", {}) | own
     if "estimator" in typed:
         overrides["encode"] = overrides.get("encode", {}) | {"estimator": typed["estimator"]}
     weights = named(typed.get("weights", ()), "--weights")

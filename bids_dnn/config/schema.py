@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
+
+from bids_dnn.config.decode import DecodeConfig, UnitsConfig
+from bids_dnn.config.section import Section
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise"]
 GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
@@ -29,12 +32,6 @@ DEFAULT_NETWORK = "alexnet"
 Estimator = Literal["ridge", "pls", "banded", "bashivan", "cadena", "factorized"]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]+$")]
 Region = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
-
-
-class Section(BaseModel):
-    """A table of ``analysis.toml``: values never change, unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class RunConfig(Section):
@@ -202,44 +199,6 @@ class NetworkConfig(Section):
     )
     keep_features: bool = Field(
         default=False, description="Write the features too, below OUTPUT_DIR/stimuli."
-    )
-
-
-class UnitsConfig(Section):
-    """Which units make up patterns, by their r on training stimuli."""
-
-    top: int | None = Field(
-        None, ge=3, description="So many of a region, those that are predicted best."
-    )
-    above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
-
-    @model_validator(mode="after")
-    def _is_one(self) -> UnitsConfig:
-        if (self.top is None) == (self.above is None):
-            raise ValueError("units takes top or above; type units = { top = 500 }")
-        return self
-
-
-class DecodeConfig(Section):
-    """Multivariate pattern analysis."""
-
-    comparisons: tuple[str, ...] = Field(
-        ("pairs", "all"),
-        min_length=1,
-        description="'a vs b', 'name:a+b vs other:c+d', 'pairs' (each), 'all' (at once).",
-    )
-    classifier: Literal["svm-linear"] = Field("svm-linear", description="Linear SVM.")
-    c: float = Field(1.0, gt=0, description="Cost of the SVM.")
-    folds: Literal["run"] = Field("run", description="Leave one run out.")
-    units: UnitsConfig | None = Field(
-        None,
-        description="Units that are decoded from, by how well a layer of [encode] networks "
-        "predicts them on the pictures of the training runs, in each fold anew: { top = 500 } or "
-        "{ above = 0.1 }; penalties and inner folds are those of [encode]; all units by default.",
-    )
-    permutations: int = Field(1000, ge=1, description="Of labels, within run.")
-    nuisance: tuple[str, ...] = Field(
-        (), description="Numeric columns of the events, regressed out within each fold."
     )
 
 

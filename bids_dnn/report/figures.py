@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
 from bids_dnn.report.palette import LIGHT, SCALE, Theme
+from bids_dnn.report.shown import corrected_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,10 +82,12 @@ def score_bars(
             _bars(axes, rows, color=colors[region], theme=theme)
             axes.set_title(region, loc="left", fontweight="bold")
             axes.set_yticks(range(len(comparisons)), [shorten(name) for name in comparisons])
-            axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+            if is_share(table):
+                axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         for axes in panels.flat[len(regions) :]:
             axes.set_visible(False)
-        panels[0, 0].set_xlim(0, 1.13)
+        if is_share(table):
+            panels[0, 0].set_xlim(0, 1.13)
         panels[0, 0].set_ylim(len(comparisons) - 0.4, -0.6)
         figure.supxlabel(label, fontsize=9)
     return stream.getvalue()
@@ -95,6 +98,11 @@ def shown_comparisons(table: pd.DataFrame) -> list[str]:
     mean = table.groupby("comparison", sort=False)["score"].mean()
     kept = set(mean.sort_values(ascending=False).index[:MOST_ROWS])
     return [name for name in mean.index if name in kept]
+
+
+def is_share(table: pd.DataFrame) -> bool:
+    """Tell whether scores lie between 0 and 1: all but d'."""
+    return "metric" not in table or not (table["metric"] == "dprime").any()
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
@@ -117,7 +125,9 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
         chance, places - 0.5, places + 0.5, color=theme.ink, ls=(0, (3, 2)), lw=1, zorder=4
     )
     if "p_corrected" in rows:
-        for place, end, p in zip(places, np.fmin(ends, 1.0), rows["p_corrected"], strict=True):
+        most = 1.0 if is_share(rows) else np.inf
+        corrected = [corrected_of(row) for _, row in rows.iterrows()]
+        for place, end, p in zip(places, np.fmin(ends, most), corrected, strict=True):
             axes.text(end + 0.02, place + 0.12, stars_of(p), va="center", fontsize=9,
                       in_layout=False)  # fmt: skip
     axes.tick_params(length=0)

@@ -10,10 +10,10 @@ from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.report.cards import networks_text, works_of
+from bids_dnn.report.decoders import decoding_text
 from bids_dnn.report.estimates import estimate_texts
 from bids_dnn.report.estimators import (
     CITE,
-    decoded_text,
     fitted_text,
     inference_text,
     patterns_text,
@@ -129,21 +129,7 @@ def _cost(ran: Ran) -> str:
 
 
 def _decode(ran: Ran) -> str:
-    told = ran["decode"]
-    return (
-        f"Conditions were decoded from the pattern over the {_units(ran)[1]} of each region "
-        "[@haxby2001] "
-        f"with a linear support vector machine (C = {told.get('c', 1):g}{_cost(ran)}) "
-        "[@chang2011; @pedregosa2011], leaving one run out. "
-        f"{decoded_text(told.get('units'), units=_units(ran)[1])}Intervals are 95 % corrected "
-        "resampled t intervals over the runs left out [@nadeau2003]. The null distribution came "
-        "from exchanging labels of trials within runs, all samples of a trial together "
-        "[@ojala2010] "
-        f"({told.get('permutations', 0)} times, or every distinct labeling where there are fewer)"
-        "; p counts the labeling as observed among them [@phipson2010]. "
-        "Corrected p control the family of all regions and comparisons by the maximum statistic "
-        "[@westfall1993; @nichols2002]."
-    )
+    return decoding_text(ran["decode"], units=_units(ran)[1], cost=_cost(ran))
 
 
 def _networks(ran: Ran) -> str:

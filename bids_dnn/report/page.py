@@ -169,7 +169,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     named = [roi.name for roi in data.rois]
     backdrop = _backdrop(data)
     brain = make_brain(data.surfaces) if data.surfaces else None
-    shown = _shown(data.results, data.tables, named, behind=(backdrop, brain))
+    shown = _shown(data.results, data.tables, named, behind=(backdrop, brain), ran=data.ran)
     networks = found.networks_of(data.networks, data.results, data.portraits)
     facts = dict(data.facts)
     for made in data.results.values():
@@ -230,7 +230,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     OutputError
         If a figure cannot be written.
     """
-    shown = _shown(data.results, data.tables, (), behind=(None, None))
+    shown = _shown(data.results, data.tables, (), behind=(None, None), ran=data.ran)
     body = [_participants_section(data)]
     if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
@@ -276,10 +276,12 @@ def _shown(
     first: Iterable[str],
     *,
     behind: tuple[Backdrop | None, Brain | None],
+    ran: Facts,
 ) -> list[Shown]:
     colors = region_colors([*first, *_regions(results)])
     return [
-        Shown(name, made, colors, tables.get(name, ""), *behind) for name, made in results.items()
+        Shown(name, made, colors, tables.get(name, ""), *behind, ran.get(made.analysis) or {})
+        for name, made in results.items()
     ]
 
 

@@ -204,6 +204,14 @@ _ALL = (
         "10.1007/s11222-005-4789-5",
     ),
     Reference(
+        "ledoit2004",
+        "Ledoit, Olivier and Wolf, Michael",
+        "A well-conditioned estimator for large-dimensional covariance matrices",
+        2004,
+        "Journal of Multivariate Analysis 88:365-411",
+        "10.1016/S0047-259X(03)00096-4",
+    ),
+    Reference(
         "mumford2012",
         "Mumford, Jeanette A. and Turner, Benjamin O. and Ashby, F. Gregory and "
         "Poldrack, Russell A.",
@@ -278,6 +286,15 @@ _ALL = (
         2020,
         "Biometrika 107:791-808",
         "10.1093/biomet/asaa027",
+    ),
+    Reference(
+        "walther2016",
+        "Walther, Alexander and Nili, Hamed and Ejaz, Naveed and Alink, Arjen and Kriegeskorte, "
+        "Nikolaus and Diedrichsen, Jörn",
+        "Reliability of dissimilarity measures for multi-voxel pattern analysis",
+        2016,
+        "NeuroImage 137:188-200",
+        "10.1016/j.neuroimage.2015.12.012",
     ),
     Reference(
         "westfall1993",

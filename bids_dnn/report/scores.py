@@ -7,6 +7,7 @@ import pandas as pd
 
 from bids_dnn.report import figures
 from bids_dnn.report.chosen import unit_pictures
+from bids_dnn.report.decoders import METRICS, decoded_how
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
 from bids_dnn.report.parts import (
@@ -22,6 +23,7 @@ from bids_dnn.report.parts import (
 from bids_dnn.report.shown import (
     ALPHA,
     Shown,
+    corrected_of,
     floor_text,
     is_significant,
     nothing_can_be,
@@ -52,7 +54,7 @@ def best_comparison(table: pd.DataFrame) -> pd.Series[float] | None:
 
 
 def _p_text(row: pd.Series[float]) -> str:
-    p = row.get("p_corrected", np.nan)
+    p = corrected_of(row)
     if not np.isfinite(p):
         return ""
     if row.get("p_floor", 0.0) >= ALPHA:
@@ -145,11 +147,13 @@ def _decode_how(shown: Shown) -> str:
         )
     chosen = shown.result.meta.get("units")
     told = f"Patterns are of {chosen_text(chosen, units=many(shown.unit))}. " if chosen else ""
-    return told + (
-        "A linear support vector machine was trained on all runs but one and tested on that one, "
-        "each run in turn. p come from exchanging labels of trials within runs; corrected p "
-        "control the whole table (maximum statistic)."
-    )
+    return told + decoded_how(shown.settings, units=many(shown.unit))
+
+
+def _axis(table: pd.DataFrame) -> str:
+    """Return what the axis of scores is called."""
+    names = list(dict.fromkeys(table["metric"])) if "metric" in table else ["accuracy"]
+    return METRICS.get(str(names[0]), str(names[0])) if len(names) == 1 else "accuracy"
 
 
 def _bars_picture(shown: Shown) -> Picture:
@@ -166,10 +170,10 @@ def _bars_picture(shown: Shown) -> Picture:
     return picture(
         shown.name,
         lambda theme: figures.score_bars(
-            table, shown.colors, label="accuracy (share of samples)", points=shown.points,
+            table, shown.colors, label=_axis(table), points=shown.points,
             theme=theme,
         ),
-        alt=f"Bars of decoding accuracy for {counted(n_shown, 'comparison')} in "
+        alt=f"Bars of {_axis(table)} for {counted(n_shown, 'comparison')} in "
         f"{counted(table['region'].nunique(), 'region')}.{top}",
         caption=caption,
     )  # fmt: skip

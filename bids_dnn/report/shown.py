@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,8 @@ class Shown:
         Anatomy behind maps of voxels; None = none.
     brain
         Surfaces on which maps of vertices are drawn; None = none.
+    settings
+        Of the analysis, as they were asked for.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Shown:
     link: str = ""
     backdrop: Backdrop | None = None
     brain: Brain | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_group(self) -> bool:
@@ -69,6 +73,8 @@ class Shown:
         """What the error bars are."""
         if self.is_group:
             return _OVER["group"]
+        if self.settings.get("interval") == "bootstrap":
+            return "95 % bootstrap intervals over what folds left out"
         return _OVER["split" if self.has_split else self.result.analysis]
 
     @property
@@ -101,8 +107,16 @@ def main_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 def is_significant(row: pd.Series[float]) -> bool:
     """Tell whether a row's corrected p is under 0.05; where there is none, its p."""
-    p = row.get("p_corrected", row.get("p", np.nan))
-    return bool(p < ALPHA)
+    return bool(corrected_of(row) < ALPHA)
+
+
+def corrected_of(row: pd.Series[float]) -> float:
+    """Return the corrected p of a row: of the maximum statistic, else of the false discoveries.
+
+    Where neither is in the table, its p.
+    """
+    p = float(row.get("p_corrected", row.get("p", np.nan)))
+    return float(row.get("p_fdr", np.nan)) if math.isnan(p) else p
 
 
 def floor_of(table: pd.DataFrame) -> float:
@@ -135,6 +149,9 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
     if {"p", "p_corrected"} <= set(names):
         names.remove("p_corrected")
         names.insert(names.index("p"), "p_corrected")
+    if {"p_fdr", "p"} <= set(names):
+        names.remove("p_fdr")
+        names.insert(names.index("p"), "p_fdr")
     if {"best", "score"} <= set(names):
         names.remove("best")
         names.insert(names.index("score"), "best")

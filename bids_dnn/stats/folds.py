@@ -71,12 +71,40 @@ def leave_one_run_out(runs: Sequence[str] | NDArray[np.object_]) -> list[Fold]:
     >>> [fold.name for fold in leave_one_run_out(["1", "1", "2"])]
     ['1', '2']
     """
-    labels = np.asarray([str(run) for run in runs], dtype=object)
+    return leave_one_out(runs, what="run")
+
+
+def leave_one_out(groups: Sequence[str] | NDArray[np.object_], *, what: str) -> list[Fold]:
+    """Make one fold for each group: tested on its samples, trained on all others.
+
+    Parameters
+    ----------
+    groups : (n_samples,)
+        Group of each sample.
+    what
+        A group is, in the singular, for the message: ``run``.
+
+    Returns
+    -------
+    folds : n_groups
+        Sorted by group, and named by it.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than two groups.
+
+    Examples
+    --------
+    >>> [int(fold.test.sum()) for fold in leave_one_out(["x", "y", "y"], what="position")]
+    [1, 2]
+    """
+    labels = np.asarray([str(group) for group in groups], dtype=object)
     names = sorted(set(labels))
     if len(names) < 2:
-        found = f"one run ({names[0]!r})" if names else "no run"
+        found = f"one {what} ({names[0]!r})" if names else f"no {what}"
         raise NotEnoughDataError(
-            f"There is {found}, and leave-one-run-out needs two.",
+            f"There is {found}, and leave-one-{what}-out needs two.",
             mend="Add runs with --run-id or --session-label, or leave this analysis out.",
         )
     return [Fold(name, labels != name, labels == name) for name in names]

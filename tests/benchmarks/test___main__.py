@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import Row, decode_svm, encode_ridge, lss, ridge_split, time_both
+from benchmarks import Row, decode_permutation, encode_ridge, lss, ridge_split, time_both
 from benchmarks.__main__ import NAMES, main, measure
 from bids_dnn.errors import ConfigError
 
@@ -29,14 +29,16 @@ def test_the_command_prints_a_line_for_each_case(monkeypatch):
     monkeypatch.setattr(encode_ridge, "SIZES", {"small": ((30, 10, 5),)})
     monkeypatch.setattr(ridge_split, "SIZES", {"small": (300, 200, 300)})
     monkeypatch.setattr(ridge_split, "LARGE", {"small": (200, 50)})
-    monkeypatch.setattr(decode_svm, "SIZES", {"small": ((2, 2, 10, 2), (3, 1, 10, 2))})
+    small = [("svm", "10-voxels", decode_permutation.make_case(10, 6), 100.0)]
+    monkeypatch.setattr(decode_permutation, "cases", lambda _: small)
     monkeypatch.setattr(lss, "SIZES", {"small": ((12, 20, 120, 5, 3),)})
-    for name in NAMES.keys() - {"encode_ridge", "decode_svm", "lss"}:  # each has a test of its own
+    own = {"encode_ridge", "decode_permutation", "lss"}  # each is run
+    for name in NAMES.keys() - own:
         monkeypatch.setattr(f"benchmarks.{name}.run", lambda *_, name=name: [Row(name, 1, 1, 1)])
     done = CliRunner().invoke(main, [])
     assert done.exit_code == 0, done.output
     lines = [line.split() for line in done.output.splitlines()]
-    assert [len(line) for line in lines] == [6] * (8 + len(NAMES) - 3)
+    assert [len(line) for line in lines] == [6] * (7 + len(NAMES) - 3)
     assert {line[0].partition("[")[0] for line in lines} == set(NAMES)
     assert {line[-1] for line in lines} <= {"ok", "short"}
 
@@ -50,5 +52,5 @@ def test_another_name_is_refused():
 
 
 def test_a_device_that_a_benchmark_does_not_know_is_refused():
-    with pytest.raises(ConfigError, match=r"decode_svm does not run on cuda, only on cpu"):
-        measure("decode_svm", size="small", device="cuda")
+    with pytest.raises(ConfigError, match=r"decode_permutation does not run on cuda, only on cpu"):
+        measure("decode_permutation", size="small", device="cuda")

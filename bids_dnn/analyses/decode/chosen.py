@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.tasks import Task, texts
+from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.space import Space
-from bids_dnn.errors import ShapeError
+from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.stats import leakage
+from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, shares_taken
 
 Mask = NDArray[np.bool_]
@@ -103,7 +104,10 @@ def choose_by_run(
     choose: UnitLearner | None,
     responses: Responses,
     regions: Sequence[RegionUnits],
-    tasks: Sequence[Task],
+    folds: Sequence[Fold],
+    *,
+    runs: NDArray[np.object_],
+    column: str = "run",
 ) -> ChosenUnits:
     """Choose units on all samples but those of a run, for each run in turn.
 
@@ -115,34 +119,42 @@ def choose_by_run(
     choose
         None = all units are taken.
     responses
+        All samples, those without a condition too.
     regions
         Of the responses.
-    tasks
-        Whose folds leave runs out.
+    folds
+        Named by what they leave out.
+    runs : (n,)
+        Run of each sample that folds train on and test.
+    column
+        What folds leave out.
 
     Raises
     ------
+    ConfigError
+        If folds leave something else out than one run.
     LeakageError
-        If samples choose that a task tests in that fold.
+        If samples of a run choose that its fold tests.
     ShapeError
         If `choose` does not answer with marks of each region's units.
     """
-    runs = sorted({fold.name for task in tasks for fold in task.folds})
+    names = [fold.name for fold in folds]
     if choose is None:
         every = [np.ones(region.units.size, dtype=np.bool_) for region in regions]
-        return ChosenUnits(regions, dict.fromkeys(runs, every))
+        return ChosenUnits(regions, dict.fromkeys(names, every))
     of_sample = texts(responses.samples["run"])
+    if column != "run" or not set(names) <= set(of_sample):
+        raise ConfigError(
+            f"decode.units chooses units by the runs that train, and decode.folds leaves "
+            f"{column} out in {len(names)} folds.",
+            mend='Type folds = "run" under [decode], or leave units out.',
+        )
     made: dict[str, list[Mask]] = {}
-    for run in runs:
-        train = np.asarray(of_sample != run, dtype=np.bool_)
-        for task in tasks:
-            leakage.check_choice(
-                own := [fold for fold in task.folds if fold.name == run],
-                chosen_on=[train[task.rows]] * len(own),
-                groups=list(of_sample[task.rows]),
-                what="units",
-            )
-        made[run] = _marks(choose(train), regions)
+    for fold in folds:
+        train = np.asarray(of_sample != fold.name, dtype=np.bool_)
+        seen = np.isin(runs.astype(str), of_sample[train].astype(str))
+        leakage.check_choice([fold], chosen_on=[seen], groups=list(runs), what="units")
+        made[fold.name] = _marks(choose(train), regions)
     return ChosenUnits(regions, made)
 
 

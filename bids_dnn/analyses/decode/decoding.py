@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
-from bids_dnn.analyses.decode.kernels import Codes, Gram, linear_gram, predict_labels
-from bids_dnn.analyses.decode.scoring import Outcome, outcome_of
+from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
+from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
+from bids_dnn.analyses.decode.samples import averaged, number_trials, texts, with_condition
+from bids_dnn.analyses.decode.scoring import Outcome, outcome_of, scores_of
 from bids_dnn.analyses.decode.tables import (
     COLUMNS,
+    PARAMETER_COLUMNS,
     SCALED,
     confusion_table,
     facts_of,
     main_table,
+    metrics_table,
+    parameters_table,
 )
-from bids_dnn.analyses.decode.tasks import Task, conditions_of, tasks_of
+from bids_dnn.analyses.decode.tasks import Design, Task, design_of
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
-from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, region_units
 
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 Say = Callable[[str], None]
 
 
@@ -41,20 +47,22 @@ def decode(
 ) -> Result:
     """Tell conditions apart from the pattern over each region's voxels, leaving one run out.
 
-    A linear support vector machine (one against one for more than two sides) is trained on all
-    runs but one and tested on that one, until each run was left out. No voxel is scaled here:
-    whatever standardization there is, was done within each run. Where responses are betas or
-    percent signal change, the cost is `Choices.c` for voxels of unit variance on average: it is
-    multiplied by the number of voxels over the mean diagonal of the centered training Gram
-    matrix, one number learnt on the training runs, so that the unit does not matter.
+    A classifier (one against one for more than two sides) is trained on all runs but one and
+    tested on that one, until each run was left out; or on all but a session, a stimulus, or any
+    other value of a column. What is done to patterns before is learnt on the training samples of
+    each fold; what needs no labels (slopes of nuisance, the SD of voxels, components), on those
+    of all conditions, whatever a comparison tells apart, so that it is one for all comparisons.
+    Where responses are betas or percent signal change, they are multiplied in each fold by one
+    number, so that voxels have unit variance on average: their unit does not matter, and the cost
+    of a support vector machine means the same everywhere.
 
     The null comes from labels exchanged within each run, the same exchange for all regions.
     All samples of a trial (the volumes of a block) are given a label together.
-    Intervals are corrected resampled t intervals over the runs left out.
     Where at most `Choices.n_permutations` distinct labelings exist, all of them are used instead
     (see `permutation.count_labelings`). `p_corrected` takes regions and comparisons as one
-    family; the exchanges of two comparisons are drawn apart, which makes it conservative where
-    they share samples.
+    family: for several comparisons, the conditions of all trials are exchanged at once, and each
+    comparison is decoded under the same exchanges. Over comparisons it controls the error only
+    where no two conditions differ; `p_fdr` holds without that.
 
     With `choose`, the pattern of each fold is that over the units which all samples of its
     training runs choose, whatever their condition. The choice stands as it is under exchanged
@@ -99,19 +107,34 @@ def decode(
     Etzel (2015), MVPA permutation schemes, PRNI, doi:10.1109/PRNI.2015.29.
     """
     regions = region_units(responses, rois)
-    disturbing, told = nuisance_columns(responses.samples, choices.nuisance)
-    tasks = tasks_of(responses, choices)
-    chosen = choose_by_run(choose, responses, regions, tasks)
-    scene = _Scene(responses, regions, tasks, choices.c, disturbing, progress or (lambda _: None))
-    outcomes = list(_outcomes(scene, chosen))
-    own = list(tasks) * len(regions)
+    own = averaged(with_condition(responses), choices.average, column=choices.folds)
+    disturbing, told = nuisance_columns(own.samples, choices.nuisance)
+    design = design_of(own, choices)
+    chosen = choose_by_run(
+        choose,
+        responses,
+        regions,
+        design.folds,
+        runs=texts(own.samples["run"]),
+        column=choices.left_out,
+    )
+    scene = _Scene(own, regions, design, choices, disturbing, chosen, progress or (lambda _: None))
+    made = list(scene.outcomes())
+    outcomes = [outcome for outcome, _ in made]
+    family = [null for _, null in made if null is not None]
+    extras = {
+        "confusion": confusion_table(outcomes, list(design.tasks) * len(regions)),
+        "metrics": metrics_table(outcomes),
+    }
+    if choices.search:
+        extras["parameters"] = parameters_table(outcomes, choices)
     result = Result(
         analysis="decode",
-        table=main_table(outcomes, own, n_permutations=choices.n_permutations),
+        table=main_table(outcomes, choices, family=family or None),
         columns=COLUMNS,
-        meta=facts_of(responses, regions, tasks, [*told, *chosen.warnings()])
-        | _settings(choices, responses),
-        extras={"confusion": confusion_table(outcomes, own)},
+        meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
+        extras=extras,
+        extra_columns={"parameters": PARAMETER_COLUMNS} if choices.search else {},
     )
     return result if choose is None else chosen.told_in(result, responses.space)
 
@@ -122,51 +145,102 @@ class _Scene:
 
     responses: Responses
     regions: Sequence[RegionUnits]
-    tasks: Sequence[Task]
-    c: float
+    design: Design
+    choices: Choices
     nuisance: NDArray[np.float64]  # (n_samples, n_nuisance)
+    chosen: ChosenUnits
     say: Say
 
-    def guess(self, task: Task, gram: Gram, folds: Sequence[Fold], *, n_units: int) -> Codes:
-        """Predict the samples of a task that `folds` test, from products of all samples."""
-        return predict_labels(
-            gram[np.ix_(task.rows, task.rows)],
-            task.labelings.codes,
-            folds,
-            c=self.c,
-            n_units=n_units if self.responses.scale in SCALED else None,
-            nuisance=self.nuisance[task.rows],
+    def outcomes(self) -> Iterator[tuple[Outcome, Array | None]]:
+        """Decode each comparison in each region; with the scores under shared exchanges."""
+        tasks = self.design.tasks
+        shared = self._shared()
+        n_all = len(self.regions) * len(tasks)
+        for r, region in enumerate(self.regions):
+            patterns = self._patterns(r)
+            for t, task in enumerate(tasks):
+                where = f"{region.name} ({r * len(tasks) + t + 1} of {n_all})"
+                self.say(f"decode {task.comparison.name} in {where}")
+                own = [patterns[fold.name] for fold in task.folds]
+                counts = sorted(one.n_units for one in own if one is not None)
+                is_whole = len(counts) == len(own)
+                made = self._predict(task, own, task.labelings.codes) if is_whole else None
+                n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
+                told = outcome_of(task, made, self.choices, region=region.name, n_units=n_units)
+                yield told, self._family(task, told, own, shared[t] if shared else None)
+
+    def _shared(self) -> list[Codes]:
+        """Draw the exchanges that all comparisons share, where there are several."""
+        if "max" not in self.choices.correct or len(self.design.tasks) == 1:
+            return []
+        rng = np.random.default_rng([self.choices.seed, zlib.crc32(b"shared")])
+        trials = number_trials(self.responses.samples)
+        return self.design.shared_labels(
+            trials,
+            n=self.choices.n_permutations,
+            rng=rng,
+            is_even=self.choices.balance == "subsample",
         )
 
+    def _patterns(self, place: int) -> dict[str, Patterns | None]:
+        """Prepare a region's patterns in each fold; None where a fold has no unit."""
+        region = self.regions[place]
+        made: dict[str, Patterns | None] = {}
+        for marks, names in self.chosen.alike(place):
+            values = self.responses.values[:, region.units[marks]]
+            gram = linear_gram(values)
+            for fold in self.design.folds:
+                if fold.name in names:
+                    made[fold.name] = (
+                        patterns_of(
+                            values,
+                            fold,
+                            runs=self.design.runs,
+                            how=self.choices.preparation,
+                            nuisance=self.nuisance,
+                            is_scaled=self.responses.scale in SCALED,
+                            gram=gram,
+                        )
+                        if values.shape[1]
+                        else None
+                    )
+        return made
 
-def _outcomes(scene: _Scene, chosen: ChosenUnits) -> Iterator[Outcome]:
-    """Decode each comparison in each region, region by region, from the units of each fold."""
-    n_all = len(scene.regions) * len(scene.tasks)
-    for r, region in enumerate(scene.regions):
-        parts = [
-            (runs, linear_gram(scene.responses.values[:, region.units[marks]]), int(marks.sum()))
-            for marks, runs in chosen.alike(r)
-        ]
-        for t, task in enumerate(scene.tasks, start=r * len(scene.tasks) + 1):
-            scene.say(f"decode {task.comparison.name} in {region.name} ({t} of {n_all})")
-            guess = np.full_like(task.labelings.codes, -1)
-            counts = []  # units of each fold
-            for runs, gram, n_units in parts:
-                folds = [fold for fold in task.folds if fold.name in runs]
-                counts += [n_units] * len(folds)
-                if n_units and folds:
-                    made = scene.guess(task, gram, folds, n_units=n_units)
-                    guess = np.where(made < 0, guess, made)
-            middle = sorted(counts)[(len(counts) - 1) // 2]
-            told = guess if min(counts) else None
-            yield outcome_of(task, told, region=region.name, n_units=middle)
+    def _predict(
+        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes
+    ) -> Predictions:
+        return predict(
+            [one for one in patterns if one is not None],
+            task.folds,
+            codes,
+            Learner(self.choices.candidates(), self.choices.preparation),
+            groups=task.groups,
+            n_classes=len(task.comparison.sides),
+        )
 
-
-def _settings(choices: Choices, responses: Responses) -> dict[str, Any]:
-    return {
-        "n_permutations": choices.n_permutations,
-        "seed": choices.seed,
-        "c": choices.c,
-        "conditions": conditions_of(responses),
-        "nuisance": list(choices.nuisance),
-    }
+    def _family(
+        self,
+        task: Task,
+        told: Outcome,
+        patterns: Sequence[Patterns | None],
+        shared: Codes | None,
+    ) -> Array | None:
+        """Return the scores under exchanges that all rows of the table share."""
+        n = self.choices.n_permutations
+        if "max" not in self.choices.correct:
+            return None
+        if not np.isfinite(told.row["score"]):
+            return np.full(n, np.nan)
+        if shared is None:  # one comparison: its own exchanges are those of all regions
+            if not task.labelings.enumerated:
+                return told.null
+            pick = np.random.default_rng(task.seed).integers(told.null.size, size=n)
+            return told.null[pick]
+        made = self._predict(task, patterns, shared)
+        return scores_of(
+            told.row["metric"],
+            shared,
+            made,
+            task.folds,
+            n_classes=len(task.comparison.sides),
+        )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import factorial, prod
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.intp]
@@ -96,40 +95,53 @@ def draw_labelings(labels: Codes, runs: Codes, n: int, rng: np.random.Generator)
     return out
 
 
-def number_trials(samples: pd.DataFrame) -> Codes:
-    """Return the unit that the null exchanges for each sample: its trial.
+def exchange_units(
+    codes: Codes, runs: Codes, *, trials: Codes, groups: Codes
+) -> tuple[Codes, Codes]:
+    """Return what the null exchanges together, and within what.
 
-    The volumes of a block share its noise, so that exchanging them one by one would take for
-    independent what is not.
+    Trials are exchanged within their run. Where folds are made by what has one class throughout
+    (the stimulus, say), its samples are given a label together, because folds keep them
+    together; they are exchanged within runs where each occurs in one run only, and freely
+    otherwise.
 
     Parameters
     ----------
-    samples : n_samples rows
-        With ``run`` and ``condition``; samples of one run, ``trial`` and condition are one
-        unit. Without ``trial``, or where it is missing, each sample is a unit of its own.
+    codes, runs, trials, groups : (n,) intp
+        Class, run, trial and group of folds of each sample.
 
     Returns
     -------
-    units : (n_samples,)
-        Numbered from 0 in order of appearance.
+    units, blocks : (n,) intp
 
     Examples
     --------
-    >>> number_trials(pd.DataFrame({"run": "1", "condition": "cat", "trial": [4, 4, 7]}))
-    array([0, 0, 1])
+    >>> codes, runs = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    >>> exchange_units(codes, runs, trials=np.arange(4), groups=runs)
+    (array([0, 1, 2, 3]), array([0, 0, 1, 1]))
+    >>> exchange_units(codes, runs, trials=np.arange(4), groups=codes)
+    (array([0, 1, 0, 1]), array([0, 0, 0, 0]))
     """
-    alone = np.arange(len(samples), dtype=np.intp)
-    if "trial" not in samples:
-        return alone
-    known = samples["trial"].notna().to_numpy(dtype=np.bool_)
-    columns = ["run", "condition", "trial"]
-    keys = samples[columns].astype(object).where(samples[columns].notna(), "")
-    keys["alone"] = np.where(known, -1, alone)
-    return np.asarray(keys.groupby(list(keys), sort=False).ngroup(), dtype=np.intp)
+    if not _is_nested(groups, codes):
+        return trials, runs
+    units = np.unique(groups, return_inverse=True)[1].astype(np.intp)
+    return units, runs if _is_nested(groups, runs) else np.zeros_like(runs)
+
+
+def _is_nested(inner: Codes, outer: Codes) -> bool:
+    """Tell whether each value of `inner` goes with one value of `outer`."""
+    pairs = np.unique(np.stack([inner, outer]), axis=1)
+    return bool(pairs.shape[1] == len(np.unique(inner)))
 
 
 def labelings(
-    labels: Codes, runs: Codes, *, units: Codes, n_permutations: int, rng: np.random.Generator
+    labels: Codes,
+    runs: Codes,
+    *,
+    units: Codes,
+    n_permutations: int,
+    rng: np.random.Generator,
+    enumerate_few: bool = True,
 ) -> Labelings:
     """Take all distinct labelings where there are at most `n_permutations`, else draw so many.
 
@@ -142,10 +154,12 @@ def labelings(
         are given a label together.
     n_permutations : int
     rng
+    enumerate_few
+        False = always draw.
     """
     first = np.unique(units, return_index=True)[1]
     own, run = labels[first], runs[first]  # (n_units,)
-    if count_labelings(own, run) <= n_permutations:
+    if enumerate_few and count_labelings(own, run) <= n_permutations:
         return Labelings(list_labelings(own, run)[:, units], enumerated=True)
     drawn = draw_labelings(own, run, n_permutations, rng)
     return Labelings(np.concatenate([own[None], drawn])[:, units], enumerated=False)

@@ -3,66 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.scoring import Outcome
-from bids_dnn.analyses.decode.tasks import Task, texts
+from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
+from bids_dnn.analyses.decode.samples import texts
+from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of
+from bids_dnn.analyses.decode.tasks import Design, Task
 from bids_dnn.containers.responses import Responses
-from bids_dnn.stats.inference import max_statistic, p_floor
+from bids_dnn.stats.inference import fdr, max_statistic, p_floor
 from bids_dnn.stats.regions import RegionUnits
 
+Array = NDArray[np.float64]
 SCALED = ("beta", "psc")  # of an arbitrary unit: the cost is for unit variance
+PARAMETER_COLUMNS = {
+    "run": "What the fold leaves out",
+    "parameter": "Parameter of the classifier that inner folds searched for",
+    "value": "What was chosen for the labels as they are",
+}
 CONFUSION = ["region", "comparison", "truth", "guess", "count"]
+KINDS = {
+    "svm-linear": "linear support vector machine",
+    "svm-rbf": "support vector machine with radial basis functions",
+    "lda": "linear discriminant analysis, covariance shrunk towards a scaled identity",
+    "ridge": "ridge classification",
+    "logistic": "logistic regression",
+}
 
 COLUMNS = {
     "region": "Name of the region",
     "comparison": "Conditions told apart; 'all' = every condition at once",
     "n_classes": "Number of sides of the comparison",
-    "metric": "accuracy = share of samples named rightly; balanced_accuracy (where the sides have "
-    "different numbers of samples) = its mean over sides",
-    "score": "The metric over all samples, each predicted by a classifier that saw no sample of "
-    "its run; 0 to 1; n/a where a fold has no unit",
-    "chance": "1 / n_classes",
-    "ci_low": "Lower end of the 95 % corrected resampled t interval over the runs left out "
-    "(Nadeau & Bengio 2003); n/a under 3 runs",
+    "metric": "accuracy = share of samples named rightly; balanced_accuracy = its mean over sides "
+    "(taken where they have different numbers of samples); auc = area under the ROC curve within "
+    "folds; dprime = distance of the sides in SD",
+    "score": "The metric over all samples, each predicted by a classifier that saw nothing of its "
+    "fold; n/a where a fold has no unit",
+    "chance": "Score expected by chance: 1 / n_classes, 0.5 (auc) or 0 (dprime)",
+    "ci_low": "Lower end of the 95 % interval over what folds leave out: corrected resampled t "
+    "(Nadeau & Bengio 2003), or bootstrap of the groups left out; n/a under 3 of them",
     "ci_high": "Upper end of that interval",
     "p": "One-sided permutation p, labels of trials exchanged within runs (all samples of a trial "
     "together)",
     "p_floor": "The smallest p that the permutations allow",
-    "p_corrected": "p corrected for all regions and comparisons of this table (maximum statistic)",
+    "p_corrected": "p corrected for all regions and comparisons of this table (maximum statistic "
+    "under exchanges that all of them share; over comparisons it controls the error only where no "
+    "two conditions differ)",
+    "p_fdr": "p adjusted for the false discovery rate over all regions and comparisons of this "
+    "table",
     "n_permutations": "Random labelings drawn, or all distinct ones where they are fewer",
     "n_samples": "Samples predicted",
-    "n_runs": "Runs, each left out once",
+    "n_runs": "Runs, or other groups, each left out once",
     "n_units": "Units (voxels, vertices, channels) of the region that were used; where they are "
     "chosen in each fold, the median over folds",
 }
 
 
 def main_table(
-    outcomes: Sequence[Outcome], tasks: Sequence[Task], *, n_permutations: int
+    outcomes: Sequence[Outcome], choices: Choices, *, family: Sequence[Array] | None
 ) -> pd.DataFrame:
-    """Make the table, with p over the family; short nulls are resampled to the full length.
+    """Make the table, with p over the family of all rows.
 
     Parameters
     ----------
-    outcomes, tasks
-        A pair of them a row.
-    n_permutations : int
+    outcomes
+        One a row.
+    choices
+    family : by row, (n_permutations,)
+        Scores under exchanges that all rows share; None = no maximum statistic.
     """
-    columns = []
-    for outcome, task in zip(outcomes, tasks, strict=True):
-        null = outcome.null
-        if task.labelings.enumerated:  # the same rows for all regions of a comparison
-            pick = np.random.default_rng(task.seed).integers(null.size, size=n_permutations)
-            null = null[pick]
-        columns.append(null)
     table = pd.DataFrame([outcome.row for outcome in outcomes])
-    corrected = max_statistic(table["score"].to_numpy(), np.stack(columns, axis=1))
-    table["p_corrected"] = np.maximum(corrected, table["p"].to_numpy())
+    table["p_corrected"], table["p_fdr"] = np.nan, np.nan
+    if family is not None:
+        corrected = max_statistic(table["score"].to_numpy(), np.stack(list(family), axis=1))
+        table["p_corrected"] = np.maximum(corrected, table["p"].to_numpy())
+    if "fdr" in choices.correct:
+        table["p_fdr"] = fdr(table["p"].to_numpy())
     return table[list(COLUMNS)]
+
+
+def metrics_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Give the score by every metric, of the labels as they are.
+
+    Parameters
+    ----------
+    outcomes
+    """
+    rows = [
+        (
+            outcome.row["region"],
+            outcome.row["comparison"],
+            name,
+            outcome.scores[name],
+            chance_of(name, outcome.row["n_classes"]),
+        )
+        for outcome in outcomes
+        for name in METRICS
+    ]
+    return pd.DataFrame(rows, columns=["region", "comparison", "metric", "score", "chance"])
+
+
+def parameters_table(outcomes: Sequence[Outcome], choices: Choices) -> pd.DataFrame:
+    """Give the parameters that inner folds chose, in each fold.
+
+    Parameters
+    ----------
+    outcomes, choices
+    """
+    tried = choices.candidates()
+    rows = [
+        (
+            outcome.row["region"],
+            outcome.row["comparison"],
+            fold,
+            name,
+            getattr(tried[number], name),
+        )
+        for outcome in outcomes
+        for fold, number in outcome.chosen.items()
+        for name in choices.search
+    ]
+    return pd.DataFrame(rows, columns=["region", "comparison", "run", "parameter", "value"])
 
 
 def confusion_table(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> pd.DataFrame:
@@ -90,16 +156,37 @@ def confusion_table(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> pd.Da
 def facts_of(
     responses: Responses,
     regions: Sequence[RegionUnits],
-    tasks: Sequence[Task],
+    design: Design,
+    choices: Choices,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """Say how conditions were told apart, JSON-ready."""
+    """Say how conditions were told apart, JSON-ready.
+
+    Parameters
+    ----------
+    responses
+        As they came.
+    regions, design, choices
+    warnings
+        Further ones.
+    """
+    tasks = design.tasks
+    known = asdict(choices.classifier)
+    used = {name: known[name] for name in ("kind", *PARAMETERS[choices.classifier.kind])}
+    dealt = f" in {choices.n_folds} groups" if choices.n_folds else ""
     return {
-        "folds": "leave one run out",
-        "classifier": "linear support vector machine (SVC, precomputed kernel, one against one)",
+        "folds": f"leave one {choices.folds} out{dealt}",
+        "classifier": KINDS[choices.classifier.kind],
+        "parameters": used,
+        "search": {name: list(values) for name, values in choices.search.items()},
         "c_unit": "n_units / mean diagonal of the centered training Gram matrix"
         if responses.scale in SCALED
         else "1",
+        "preparation": asdict(choices.preparation),
+        "average": choices.average,
+        "balance": choices.balance,
+        "interval": choices.interval,
+        "correct": list(choices.correct),
         "chance": {task.comparison.name: 1 / len(task.comparison.sides) for task in tasks},
         "permutation": "labels of trials exchanged within runs, all samples of a trial together",
         "enumerated": sorted(task.comparison.name for task in tasks if task.labelings.enumerated),
@@ -109,22 +196,26 @@ def facts_of(
         },
         "units_left_out": {region.name: region.n_left_out for region in regions},
         "samples_without_condition": int((texts(responses.samples["condition"]) == "").sum()),
-        "warnings": [*warnings, *_warnings(responses, tasks)],
+        "n_permutations": choices.n_permutations,
+        "seed": choices.seed,
+        "conditions": design.names,
+        "nuisance": list(choices.nuisance),
+        "warnings": [*warnings, *_warnings(responses, design, choices)],
     }
 
 
-def _warnings(responses: Responses, tasks: Sequence[Task]) -> list[str]:
-    out = []
+def _warnings(responses: Responses, design: Design, choices: Choices) -> list[str]:
     samples = responses.samples
     shown = samples[texts(samples["stimulus"]) != ""]
-    runs_of = shown.groupby("stimulus")["run"].nunique()
+    runs_of = shown.groupby("stimulus")[choices.folds].nunique()
+    out = []
     if n := int((runs_of > 1).sum()):
         out.append(
-            f"{n} of {len(runs_of)} stimuli occur in training and in test runs: decoding may "
-            "rest on single pictures rather than on their conditions."
+            f"{n} of {len(runs_of)} stimuli occur in training and in test {choices.folds}s: "
+            "decoding may rest on single pictures rather than on their conditions."
         )
     few: dict[str, list[str]] = {}
-    for task in tasks:
+    for task in design.tasks:
         n, is_all = task.labelings.n_permutations, task.labelings.enumerated
         floor = p_floor(n, enumerated=is_all)
         if floor >= 0.05:
@@ -133,5 +224,25 @@ def _warnings(responses: Responses, tasks: Sequence[Task]) -> list[str]:
                 task.comparison.name
             )
     for text, names in few.items():
-        out.append(f"{text} ({', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}).")
+        out.append(f"{text} ({_some(names)}).")
+    if choices.preparation.is_blank:
+        mirrored = [task.comparison.name for task in design.tasks if _is_mirrored(task, design)]
+        if mirrored:
+            out.append(
+                f"Without the mean of each run, the two patterns of a run mirror each other "
+                f"({_some(mirrored)}): a run is right or wrong as a whole, and counts once. The "
+                "permutation p takes it into account; the number of samples does not."
+            )
     return out
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}"
+
+
+def _is_mirrored(task: Task, design: Design) -> bool:
+    """Tell whether each run has one sample of each of two sides."""
+    rows = task.rows
+    counts = np.zeros((design.runs.max() + 1, len(task.comparison.sides)), dtype=np.intp)
+    np.add.at(counts, (design.runs[rows], task.labels[rows]), 1)
+    return counts.shape[1] == 2 and bool((counts[counts.any(axis=1)] == 1).all())

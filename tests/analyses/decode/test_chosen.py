@@ -9,19 +9,17 @@ from sklearn.svm import SVC
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import choose_by_run
 from bids_dnn.analyses.decode.decoding import decode
-from bids_dnn.analyses.decode.tasks import tasks_of
 from bids_dnn.analyses.encode.choices import UnitChoice
 from bids_dnn.analyses.encode.unit_learner import Learning, unit_learner
-from bids_dnn.errors import LeakageError, ShapeError
+from bids_dnn.errors import ConfigError, LeakageError, ShapeError
+from bids_dnn.stats.folds import leave_one_out
 from bids_dnn.stats.regions import region_units
 from tests.factories.chosen import make_followers
 from tests.factories.responses import make_patterns, make_roi
 
 
 def choices_of(*, n_permutations=19, seed=0, comparisons=("all",), **other):
-    return Choices(
-        comparisons=comparisons, c=1.0, n_permutations=n_permutations, seed=seed, **other
-    )
+    return Choices(comparisons=comparisons, n_permutations=n_permutations, seed=seed, **other)
 
 
 def learner_of(made, rule, **other):
@@ -162,18 +160,23 @@ def test_a_learner_of_other_regions_is_refused(rng):
         )  # fmt: skip
 
 
-def test_a_choice_by_samples_that_a_task_tests_is_refused(rng):
-    """As where a table names the runs otherwise than the folds do."""
+def test_a_choice_by_samples_that_a_fold_tests_is_refused(rng):
+    """As where folds are named otherwise than the runs that they leave out."""
     made = make_followers(rng, n_units=40)
-    tasks = tasks_of(made.responses, choices_of())
-    samples = made.responses.samples
-    other = replace(
-        made.responses, samples=samples.assign(run=samples["run"].replace({"0": "1", "1": "0"}))
-    )
-    with pytest.raises(LeakageError, match="units of fold '0' were chosen on"):
+    runs = made.responses.samples["run"].to_numpy(dtype=object)
+    folds = [replace(one, name="1") for one in leave_one_out(runs, what="run")[:1]]
+    with pytest.raises(LeakageError, match="units of fold '1' were chosen on"):
         choose_by_run(
             lambda _: [np.ones(40, dtype=bool)],
-            other,
-            region_units(other, []),
-            tasks,
+            made.responses,
+            region_units(made.responses, []),
+            folds,
+            runs=runs,
         )
+
+
+def test_units_cannot_be_chosen_where_something_else_than_a_run_is_left_out(rng):
+    made = make_followers(rng, n_units=40)
+    learner = learner_of(made, UnitChoice(top=20))
+    with pytest.raises(ConfigError, match="leaves 2 groups of run out in 2 folds"):
+        decode(made.responses, made.rois, choices=choices_of(n_folds=2), choose=learner)

@@ -11,13 +11,17 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.svm import SVC
 
 from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from tests.factories.responses import make_patterns, make_responses, make_roi
 
 
 def run(responses, rois=(), *, comparisons=("pairs", "all"), n_permutations=20, seed=0, c=1.0):
-    choices = Choices(comparisons=comparisons, c=c, n_permutations=n_permutations, seed=seed)
+    how = Classifier(c=c)
+    choices = Choices(
+        comparisons=comparisons, classifier=how, n_permutations=n_permutations, seed=seed
+    )
     return decode(responses, rois, choices=choices)
 
 
@@ -215,7 +219,7 @@ def test_stimuli_of_several_runs_are_told(rng):
 
 def test_progress_names_each_comparison(planted):
     told = []
-    choices = Choices(comparisons=("all", "a vs b"), c=1.0, n_permutations=1, seed=0)
+    choices = Choices(comparisons=("all", "a vs b"), n_permutations=1, seed=0)
     decode(*planted, choices=choices, progress=told.append)
     assert told == [
         f"decode {name} in {region.name} ({k} of 4)"
@@ -236,10 +240,19 @@ def test_a_condition_of_one_run_is_refused(rng):
         run(responses, comparisons=("all",))
 
 
-@pytest.mark.parametrize(("c", "n"), [(0.0, 10), (1.0, 0)])
-def test_settings_that_are_not_above_zero_are_refused(planted, c, n):
-    with pytest.raises(ConfigError, match=f"c is {c} and n_permutations is {n}"):
-        run(*planted, c=c, n_permutations=n)
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"n_permutations": 0}, "n_permutations is 0; it must be at least 1"),
+        ({"n_permutations": 5, "average": 0}, "average is 0"),
+        ({"n_permutations": 5, "n_folds": 1}, "n_folds is 1; it must be at least 2"),
+        ({"n_permutations": 5, "correct": ()}, "correct names no way"),
+        ({"n_permutations": 5, "search": {"gamma": (1.0,)}}, "search names 'gamma'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(told, words):
+    with pytest.raises(ConfigError, match=words):
+        Choices(comparisons=("all",), seed=0, **told)
 
 
 def disturb(responses, values, nuisance):
@@ -255,7 +268,7 @@ def test_nuisance_is_regressed_out_within_folds(rng):
     disturbed = disturb(responses, values, nuisance)
 
     def score(**other):
-        choices = Choices(comparisons=("a vs b",), c=1.0, n_permutations=20, seed=0, **other)
+        choices = Choices(comparisons=("a vs b",), n_permutations=20, seed=0, **other)
         made = decode(disturbed, (), choices=choices)
         return made.table["score"].iloc[0], made.meta["nuisance"]
 
@@ -271,7 +284,7 @@ def test_nuisance_equals_a_regression_in_each_fold(rng):
     values = responses.values + np.outer(nuisance, rng.normal(size=10))
     disturbed = replace(disturb(responses, values, nuisance), scale="zscore")
     choices = Choices(
-        comparisons=("a vs b",), c=1.0, n_permutations=1, seed=0, nuisance=("response_time",)
+        comparisons=("a vs b",), n_permutations=1, seed=0, nuisance=("response_time",)
     )
     made = decode(disturbed, (), choices=choices)
     runs, truth = (disturbed.samples[k].to_numpy() for k in ("run", "condition"))

@@ -11,8 +11,8 @@ from bids_dnn.analyses.decode.permutation import (
     draw_labelings,
     labelings,
     list_labelings,
-    number_trials,
 )
+from bids_dnn.analyses.decode.samples import number_trials
 
 DESIGNS = {
     "two classes, one a run": ([0, 1] * 4, [0, 0, 1, 1, 2, 2, 3, 3]),

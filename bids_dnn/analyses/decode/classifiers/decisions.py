@@ -1,0 +1,130 @@
+"""Decisions of any classifier between two classes, for many labelings of the same samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.classifiers.lda import lda_decisions
+from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
+from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
+from bids_dnn.analyses.decode.classifiers.svm import fit_exactly, fit_machines
+
+Array = NDArray[np.float64]
+Signs = NDArray[np.int8]
+FEW = 4  # machines, for which libsvm is faster than all at once
+BLOCK = 2**25  # numbers of the Gram matrices that are held at once
+
+
+def decide(
+    train: Array,
+    cross: Array,
+    signs: Signs,
+    classifier: Classifier,
+    *,
+    n_units: int,
+    exact: bool = False,
+) -> Array:
+    """Decide between two classes, for each labeling.
+
+    Parameters
+    ----------
+    train : (n, n)
+        Inner products of the training samples; of radial basis functions, their values.
+    cross : (m, n)
+        Of m other samples with them.
+    signs : (n, k) int8
+        +1 and -1: the classes, for each of k labelings; 0: the sample is no part of this one.
+    classifier
+    n_units
+        Units that the inner products sum over.
+    exact
+        For support vector machines: as exact as libsvm with ``tol=1e-6``.
+
+    Returns
+    -------
+    decisions : (m, k)
+        Above zero for class +1. Where one class alone has samples, +1 or -1; 0 where none has.
+    """
+    is_part = np.asarray(signs != 0)
+    both = np.asarray((signs > 0).any(axis=0) & (signs < 0).any(axis=0))
+    made = np.broadcast_to(np.sign(signs.sum(axis=0, dtype=np.float64)), (len(cross), len(both)))
+    made = made.copy()
+    for columns in _alike(is_part, both, is_mixed=classifier.kind.startswith("svm")):
+        rows = is_part[:, columns].any(axis=1)
+        if (is_part[rows][:, columns]).all() or classifier.kind.startswith("svm"):
+            part = train[np.ix_(rows, rows)][None], cross[:, rows][None]
+            own = signs[np.ix_(rows, columns)][None]
+            made[:, columns] = _decided(*part, own, classifier, n_units, exact=exact)[0]
+            continue
+        size = max(1, BLOCK // rows.sum() ** 2)
+        for start in range(0, len(columns), size):  # each labeling with samples of its own
+            some = columns[start : start + size]
+            where = np.array([np.flatnonzero(is_part[:, k]) for k in some])  # (k, n_part)
+            part = (
+                train[where[:, :, None], where[:, None, :]],
+                cross[:, where].transpose(1, 0, 2),
+            )
+            own = np.take_along_axis(signs[:, some].T, where, axis=1)[:, :, None]
+            made[:, some] = _decided(*part, own, classifier, n_units, exact=exact)[:, :, 0].T
+    return made
+
+
+def _alike(
+    is_part: NDArray[np.bool_], both: NDArray[np.bool_], *, is_mixed: bool
+) -> list[NDArray[np.intp]]:
+    """Group labelings that can be decided together: of as many samples; all where mixed."""
+    columns = np.flatnonzero(both)
+    if not columns.size:
+        return []
+    if is_mixed:
+        return [columns]
+    counts = is_part[:, columns].sum(axis=0)
+    return [columns[counts == n] for n in np.unique(counts)]
+
+
+def _decided(
+    train: Array,
+    cross: Array,
+    signs: Signs,
+    classifier: Classifier,
+    n_units: int,
+    *,
+    exact: bool,
+) -> Array:
+    """Decide for labelings of several Gram matrices: (b, n, n), (b, m, n), (b, n, k)."""
+    if classifier.kind == "ridge":
+        return ridge_decisions(train, cross, signs, alpha=classifier.alpha)
+    if classifier.kind == "lda":
+        return lda_decisions(
+            train,
+            cross,
+            signs,
+            n_units=n_units,
+            shrinkage=classifier.shrinkage,
+            is_weighted=classifier.is_weighted,
+        )
+    costs = costs_of(signs, classifier)
+    if classifier.kind == "logistic":
+        return logistic_decisions(train, cross, signs, costs)
+    is_few = exact or len(train) * signs.shape[2] <= FEW
+    machines = (fit_exactly if is_few else fit_machines)(train, signs, costs)
+    return cross @ machines.dual + machines.intercept
+
+
+def costs_of(signs: Signs, classifier: Classifier) -> float | Array:
+    """Return the cost of each sample: where classes are weighted, by how many it stands for.
+
+    Parameters
+    ----------
+    signs : (b, n, k)
+    classifier
+    """
+    if not classifier.is_weighted:
+        return classifier.c
+    n_first = (signs > 0).sum(axis=1, keepdims=True)
+    n_second = (signs < 0).sum(axis=1, keepdims=True)
+    own = np.where(signs > 0, n_first, n_second)
+    weights: Array = (n_first + n_second) / (2 * np.maximum(own, 1))
+    return classifier.c * weights

@@ -1,0 +1,55 @@
+"""Ridge and least-squares classification of many labelings at once, on Gram matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.centered import center
+
+Floats = NDArray[np.floating[Any]]
+Numbers = NDArray[np.number[Any]]
+CUT = 1e-10  # of the largest eigenvalue: less is rounding
+
+
+def ridge_decisions(
+    train: Floats, cross: Floats, targets: Numbers, *, alpha: float
+) -> NDArray[np.float64]:
+    """Predict targets by ridge regression with an intercept.
+
+    Parameters
+    ----------
+    train : (b, n, n)
+        Inner products of the training samples, of each of b problems; not centered.
+    cross : (b, m, n)
+        Of m other samples with them.
+    targets : (b, n, k)
+        Of k labelings: +1 and -1 for two classes, or any numbers.
+    alpha : at least 0
+        Penalty, in multiples of the mean diagonal of the centered training Gram matrix; 0 = least
+        squares, of all solutions the one of least norm.
+
+    Returns
+    -------
+    predictions : (b, m, k)
+        Of two classes, above zero for class +1.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, sections 3.4.1 and
+    4.2.
+    """
+    train, cross = center(train, cross)
+    wanted: NDArray[np.float64] = np.asarray(targets, dtype=np.float64)
+    mean = wanted.mean(axis=1, keepdims=True)  # (b, 1, k)
+    n = train.shape[1]
+    size = np.trace(train, axis1=1, axis2=2)[:, None, None] / n
+    if alpha:
+        added = np.where(size > 0, alpha * size, 1.0) * np.eye(n)
+        hat = np.linalg.solve(train + added, cross.mT).mT  # (b, m, n)
+    else:
+        hat = cross @ np.linalg.pinv(train, rcond=CUT, hermitian=True)
+    made: NDArray[np.float64] = hat @ (wanted - mean) + mean
+    return made

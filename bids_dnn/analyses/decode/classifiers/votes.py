@@ -1,0 +1,81 @@
+"""Guesses of several classes by the votes of all pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.classifiers.decisions import decide
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
+TIE = 1e-5  # of a decision: less goes to the second class, as libsvm's zero does
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guesses:
+    """What is guessed of some samples, under each labeling.
+
+    Parameters
+    ----------
+    guess : (k, m) intp
+        Class of each sample.
+    values : (n_pairs, k, m) float32
+        Decisions of the pairs (0, 1), (0, 2) ... (1, 2) ...; above zero for the first class.
+    """
+
+    guess: Codes
+    values: NDArray[np.float32]
+
+
+def pairs_of(n_classes: int) -> list[tuple[int, int]]:
+    """Return the pairs of classes in the order of decisions.
+
+    Examples
+    --------
+    >>> pairs_of(3)
+    [(0, 1), (0, 2), (1, 2)]
+    """
+    return list(combinations(range(n_classes), 2))
+
+
+def guess_classes(
+    train: Array,
+    cross: Array,
+    codes: Codes,
+    classifier: Classifier,
+    *,
+    n_classes: int,
+    n_units: int,
+) -> Guesses:
+    """Guess classes by the votes of all pairs, the first class winning ties, as in SVC.
+
+    Parameters
+    ----------
+    train : (n, n)
+        Inner products of the training samples; the first labeling is decided as exactly as
+        libsvm does with ``tol=1e-6``.
+    cross : (m, n)
+        Of m other samples with them.
+    codes : (k, n)
+        Class of each training sample, under each labeling; -1 = it is no part of it.
+    classifier, n_classes, n_units
+    """
+    pairs = pairs_of(n_classes)
+    values = np.empty((len(pairs), len(codes), len(cross)), dtype=np.float32)
+    votes = np.zeros((len(codes), len(cross), n_classes), dtype=np.int16)
+    for pair, (first, second) in enumerate(pairs):
+        signs = (codes == first).astype(np.int8) - (codes == second).astype(np.int8)
+        for part, exact in ((slice(1), True), (slice(1, None), False)):
+            if not len(codes[part]):
+                continue
+            made = decide(train, cross, signs[part].T, classifier, n_units=n_units, exact=exact)
+            values[pair, part] = made.T
+        is_first = values[pair] > TIE
+        votes[:, :, first] += is_first
+        votes[:, :, second] += ~is_first
+    return Guesses(votes.argmax(axis=2).astype(np.intp), values)

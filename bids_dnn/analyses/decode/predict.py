@@ -1,0 +1,158 @@
+"""Predict classes in folds, under each labeling, with parameters searched for in inner folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.classifiers.votes import Guesses, guess_classes, pairs_of
+from bids_dnn.analyses.decode.prepare import Gram, Patterns, Preparation, kernel_of
+from bids_dnn.stats.folds import Fold
+
+Codes = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learner:
+    """How classes are learnt.
+
+    Parameters
+    ----------
+    candidates
+        Classifiers that are tried in inner folds; one alone is taken as it is.
+    preparation
+    """
+
+    candidates: tuple[Classifier, ...]
+    preparation: Preparation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What is predicted of each sample, in the fold that tests it, under each labeling.
+
+    Parameters
+    ----------
+    guess : (n_labelings, n) intp
+        -1 for a sample that no fold tests, or that is no part of the labeling.
+    values : (n_pairs, n_labelings, n) float32
+        Decisions of pairs of classes; NaN where there is no guess.
+    chosen : by fold
+        Number of the candidate that the labels as they are chose.
+    """
+
+    guess: Codes
+    values: NDArray[np.float32]
+    chosen: dict[str, int]
+
+
+def predict(
+    patterns: Sequence[Patterns],
+    folds: Sequence[Fold],
+    codes: Codes,
+    learner: Learner,
+    *,
+    groups: Codes,
+    n_classes: int,
+) -> Predictions:
+    """Predict the samples that each fold tests, for each labeling.
+
+    Parameters
+    ----------
+    patterns, folds
+        A pair for each fold.
+    codes : (n_labelings, n)
+        Class of each sample, from 0; -1 = it is no part of this labeling. The first row is the
+        labeling as it was.
+    learner
+    groups : (n,) intp
+        What inner folds leave out in turn.
+    n_classes
+
+    Returns
+    -------
+    predictions
+        Of support vector machines, those of the first labeling are as exact as libsvm's with
+        ``tol=1e-6``, the others to a gap of 1e-4.
+    """
+    shape = (len(pairs_of(n_classes)), *codes.shape)
+    guess, values = np.full(codes.shape, -1, dtype=np.intp), np.full(shape, np.nan, np.float32)
+    chosen: dict[str, int] = {}
+    for own, fold in zip(patterns, folds, strict=True):
+        test = np.flatnonzero(fold.test)
+        for block in _alike(codes, learner.preparation):
+            part = codes[block]
+            gram, n_units = own.labeled(part[0], learner.preparation)
+            fitted = _Fitted(gram, n_units, part, n_classes)
+            best = _choose(fitted, fold.train, groups, learner.candidates)
+            for number in np.unique(best):
+                rows = np.flatnonzero(best == number)
+                made = fitted.guess(fold.train, test, rows, learner.candidates[number])
+                guess[np.ix_(block[rows], test)] = made.guess
+                values[np.ix_(np.arange(shape[0]), block[rows], test)] = made.values
+            if block[0] == 0:
+                chosen[fold.name] = int(best[0])
+    is_out = codes < 0
+    guess[is_out] = -1
+    values[:, is_out] = np.nan
+    return Predictions(guess, values, chosen)
+
+
+def _alike(codes: Codes, how: Preparation) -> list[Codes]:
+    """Group the labelings whose patterns are prepared alike; the first one comes first."""
+    every = np.arange(len(codes))
+    if how.needs_labels:
+        return [every[[row]] for row in every]
+    if not how.is_blank:
+        return [every]
+    group = np.unique(codes >= 0, axis=0, return_inverse=True)[1].ravel()
+    return [every[group == one] for one in dict.fromkeys(group.tolist())]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """A fold's samples as they are classified, and their labelings."""
+
+    gram: Gram
+    n_units: int
+    codes: Codes  # (k, n)
+    n_classes: int
+
+    def guess(self, train: Mask, test: Codes, rows: Codes, classifier: Classifier) -> Guesses:
+        """Guess the classes of some samples under some labelings."""
+        taught = np.flatnonzero(train & (self.codes[rows] >= 0).any(axis=0))
+        kernel = kernel_of(self.gram, classifier, self.n_units)
+        return guess_classes(
+            kernel[np.ix_(taught, taught)],
+            kernel[np.ix_(test, taught)],
+            self.codes[np.ix_(rows, taught)],
+            classifier,
+            n_classes=self.n_classes,
+            n_units=self.n_units,
+        )
+
+
+def _choose(
+    fitted: _Fitted, train: Mask, groups: Codes, candidates: Sequence[Classifier]
+) -> Codes:
+    """Return which candidate is right most often in inner folds, (k,); the first of the best."""
+    every = np.arange(len(fitted.codes))
+    if len(candidates) == 1:
+        return np.zeros(len(every), dtype=np.intp)
+    right = np.zeros((len(candidates), len(every)))
+    for group in np.unique(groups[train]):
+        inner = np.flatnonzero(train & (groups == group))
+        teach = train & (groups != group)
+        if not teach.any():
+            continue
+        truth = fitted.codes[:, inner]
+        for number, classifier in enumerate(candidates):
+            made = fitted.guess(teach, inner, every, classifier)
+            right[number] += ((made.guess == truth) & (truth >= 0)).sum(axis=1)
+    best: Codes = right.argmax(axis=0)
+    return best

@@ -1,0 +1,157 @@
+"""The samples that are decoded: those with a condition, averaged or drawn evenly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.containers.responses import Responses
+from bids_dnn.errors import ConfigError
+
+Codes = NDArray[np.intp]
+
+
+def texts(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """Return a column of the sample table as text, "" where it is missing."""
+    return np.asarray(column.fillna("").astype(str), dtype=object)
+
+
+def with_condition(responses: Responses) -> Responses:
+    """Return the samples that have a condition."""
+    return responses.select(np.asarray(texts(responses.samples["condition"]) != "", dtype=bool))
+
+
+def number_trials(samples: pd.DataFrame) -> Codes:
+    """Return the unit that the null exchanges for each sample: its trial.
+
+    The volumes of a block share its noise, so that exchanging them one by one would take for
+    independent what is not.
+
+    Parameters
+    ----------
+    samples : n_samples rows
+        With ``run`` and ``condition``; samples of one run, ``trial`` and condition are one
+        unit. Without ``trial``, or where it is missing, each sample is a unit of its own.
+
+    Returns
+    -------
+    units : (n_samples,)
+        Numbered from 0 in order of appearance.
+
+    Examples
+    --------
+    >>> number_trials(pd.DataFrame({"run": "1", "condition": "cat", "trial": [4, 4, 7]}))
+    array([0, 0, 1])
+    """
+    alone = np.arange(len(samples), dtype=np.intp)
+    if "trial" not in samples:
+        return alone
+    known = samples["trial"].notna().to_numpy(dtype=np.bool_)
+    columns = ["run", "condition", "trial"]
+    keys = samples[columns].astype(object).where(samples[columns].notna(), "")
+    keys["alone"] = np.where(known, -1, alone)
+    return np.asarray(keys.groupby(list(keys), sort=False).ngroup(), dtype=np.intp)
+
+
+def averaged(responses: Responses, n: int, *, column: str = "run") -> Responses:
+    """Average n trials of one condition and run at a time ("pseudo-trials").
+
+    Trials go together in their order of appearance; the last ones join the others, so that none
+    is lost. All samples of a trial go together.
+
+    Parameters
+    ----------
+    responses
+        Samples with a condition.
+    n : at least 1
+        1 = nothing is averaged.
+    column
+        Further column of the sample table whose values are kept apart, as folds are made by it.
+
+    Returns
+    -------
+    responses
+        A row a pseudo-trial, with the first of its samples in the sample table; numeric columns
+        are averaged, and ``trial`` is taken out.
+
+    Raises
+    ------
+    ConfigError
+        If `n` is below 1.
+
+    References
+    ----------
+    Isik et al. (2014), J. Neurophysiol. 111:91, doi:10.1152/jn.00394.2013 (averages of trials).
+    """
+    if n < 1:
+        raise ConfigError(
+            f"average is {n}; at least 1 trial makes a sample.",
+            mend="Set decode.average in analysis.toml, or leave it out.",
+        )
+    if n == 1:
+        return responses
+    samples = responses.samples.reset_index(drop=True)
+    trials = number_trials(samples)
+    apart = list(dict.fromkeys(["run", "condition", column]))
+    group = np.empty(len(samples), dtype=np.intp)
+    n_groups = 0
+    for rows in samples.groupby(apart, sort=False, dropna=False).indices.values():
+        own, place = np.unique(trials[rows], return_inverse=True)
+        n_parts = max(1, len(own) // n)
+        group[rows] = n_groups + np.minimum(place // n, n_parts - 1)
+        n_groups += n_parts
+    _, first, group = np.unique(group, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")  # pseudo-trials in order of appearance
+    group = np.argsort(order)[group]
+    counts = np.bincount(group)
+    weights = np.zeros((len(counts), len(samples)))
+    weights[group, np.arange(len(samples))] = 1 / counts[group]
+    table = (
+        samples.iloc[first[order]].reset_index(drop=True).drop(columns="trial", errors="ignore")
+    )
+    for name in table.select_dtypes("number"):
+        table[name] = samples[name].groupby(group).mean().to_numpy()
+    if "stimulus" in table:  # an average of several stimuli shows none of them
+        n_stimuli = samples["stimulus"].groupby(group).nunique().to_numpy()
+        table["stimulus"] = np.where(n_stimuli == 1, table["stimulus"], "")
+    return Responses(
+        (weights @ responses.values).astype(np.float32),
+        table,
+        responses.space,
+        responses.scale,
+        responses.independence,
+    )
+
+
+def evenly(codes: Codes, runs: Codes, units: Codes, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Mark samples so that all sides have as many units in each run, drawn at random.
+
+    Parameters
+    ----------
+    codes, runs, units : (n,)
+        Side (-1 = none), run and trial of each sample.
+    rng
+
+    Returns
+    -------
+    keep : (n,) bool
+        Sides that are missing in a run lose nothing there: others are left out of that run.
+
+    Examples
+    --------
+    >>> codes = np.array([0, 0, 0, 1])
+    >>> int(evenly(codes, np.zeros(4, int), np.arange(4), np.random.default_rng(0)).sum())
+    2
+    """
+    keep = np.zeros(len(codes), dtype=np.bool_)
+    sides = np.unique(codes[codes >= 0])
+    for run in np.unique(runs):
+        own = [np.unique(units[(runs == run) & (codes == side)]) for side in sides]
+        n = min(map(len, own))
+        for side, found in zip(sides, own, strict=True):
+            drawn = rng.permutation(found)[:n]
+            keep |= (runs == run) & (codes == side) & np.isin(units, drawn)
+    return keep

@@ -1,0 +1,159 @@
+"""What is said of decoding: the classifier, what was done to patterns, folds, and the null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bids_dnn.report.estimators import decoded_text, uncited
+
+Told = Mapping[str, Any]
+METRICS = {
+    "accuracy": "accuracy (share of samples)",
+    "balanced_accuracy": "balanced accuracy (mean share over sides)",
+    "auc": "area under the ROC curve",
+    "dprime": "d' (SD)",
+}
+
+
+def decoding_text(told: Told, *, units: str, cost: str = "") -> str:
+    """Describe decoding, with citations.
+
+    Parameters
+    ----------
+    told
+        The settings of ``decode``; what is missing is as by default.
+    units
+        What units are called.
+    cost
+        What is said of the cost of support vector machines, after it.
+    """
+    parts = [
+        f"Conditions were decoded from the pattern over the {units} of each region [@haxby2001] "
+        f"with {_classifier(told, cost)}, {_folds(told)}.",
+        _samples(told),
+        decoded_text(told.get("units"), units=units).strip(),
+        _preparation(told, units),
+        _search(told),
+        _interval(told),
+        "The null distribution came from exchanging labels of trials within runs, all samples of "
+        f"a trial together [@ojala2010] ({told.get('permutations', 0)} times, or every distinct "
+        "labeling where there are fewer); p counts the labeling as observed among them "
+        "[@phipson2010].",
+        _correction(told),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def decoded_how(told: Told, *, units: str) -> str:
+    """Describe decoding below its pictures, without citations.
+
+    Parameters
+    ----------
+    told, units
+        As of `decoding_text`.
+    """
+    parts = [
+        f"Classifier: {_classifier(told, '')}, {_folds(told)}.",
+        _samples(told),
+        _preparation(told, units),
+        _search(told),
+        "p come from exchanging labels of trials within runs.",
+        _correction(told),
+    ]
+    return uncited(" ".join(part for part in parts if part))
+
+
+def _classifier(told: Told, cost: str) -> str:
+    c = f"C = {told.get('c', 1):g}{cost}"
+    weighted = ", sides weighted to count alike" if told.get("balance") == "weights" else ""
+    shrinkage = told.get("shrinkage", "auto")
+    shrunk = "as Ledoit and Wolf estimate it [@ledoit2004]"
+    if shrinkage != "auto":
+        shrunk = f"by {shrinkage:g}"
+    alpha = told.get("alpha", 1.0)
+    ridge = (
+        f"ridge classification (penalty {alpha:g} times the mean diagonal of the centered Gram "
+    )
+    words = {
+        "svm-linear": f"a linear support vector machine ({c}{weighted}) [@chang2011; "
+        "@pedregosa2011]",
+        "svm-rbf": f"a support vector machine with radial basis functions ({c}, gamma = "
+        f"{told.get('gamma', 1):g} over the number of units{weighted}) [@chang2011; "
+        "@pedregosa2011]",
+        "lda": "linear discriminant analysis, its covariance shrunk towards a scaled identity "
+        f"{shrunk}{weighted}",
+        "ridge": f"{ridge}matrix) [@hoerl1970]" if alpha else "least-squares classification",
+        "logistic": f"logistic regression with a squared penalty ({c}{weighted})",
+    }
+    return words[told.get("classifier", "svm-linear")]
+
+
+def _folds(told: Told) -> str:
+    column, n = told.get("folds", "run"), told.get("n_folds")
+    if n:
+        return f"leaving out one of {n} groups of each {column} in turn"
+    return f"leaving one {column} out"
+
+
+def _samples(told: Told) -> str:
+    parts = []
+    if (n := told.get("average", 1)) > 1:
+        parts.append(f"Samples were means of {n} trials of a condition and run.")
+    if told.get("balance") == "subsample":
+        parts.append("As many trials of each side and run were drawn at random.")
+    return " ".join(parts)
+
+
+def _preparation(told: Told, units: str) -> str:
+    steps = []
+    if told.get("standardize") == "train":
+        steps.append(f"{units} were divided by their SD over the training samples")
+    if told.get("blank"):
+        steps.append("the mean pattern of each run was taken out of it")
+    if told.get("anova"):
+        steps.append(f"the {told['anova']} {units} were kept whose means differed most (F)")
+    if told.get("whiten"):
+        steps.append(
+            "patterns were whitened by the shrunk covariance within sides [@ledoit2004; "
+            "@walther2016]"
+        )
+    if told.get("pca"):
+        steps.append(f"{told['pca']} principal components were kept")
+    if not steps:
+        return ""
+    return f"Within each fold, on training samples alone: {'; '.join(steps)}."
+
+
+def _search(told: Told) -> str:
+    search = told.get("search") or {}
+    if not search:
+        return ""
+    names = " and ".join(f"{name} (of {len(values)} values)" for name, values in search.items())
+    return f"Inner folds of the training samples chose {names}, anew for each labeling."
+
+
+def _interval(told: Told) -> str:
+    if told.get("interval") == "bootstrap":
+        return (
+            "Intervals are 95 % bootstrap intervals over what folds left out, of classifiers as "
+            "they were trained [@efron1993]."
+        )
+    return (
+        "Intervals are 95 % corrected resampled t intervals over what folds left out "
+        "[@nadeau2003]."
+    )
+
+
+def _correction(told: Told) -> str:
+    ways = told.get("correct", ("max", "fdr"))
+    parts = []
+    if "max" in ways:
+        parts.append(
+            "Corrected p control the family of all regions and comparisons by the maximum "
+            "statistic [@westfall1993; @nichols2002], under exchanges that all share: over "
+            "regions for each comparison, over comparisons where no two conditions differ."
+        )
+    if "fdr" in ways:
+        parts.append("The false discovery rate was controlled over them [@benjamini1995].")
+    return " ".join(parts)
