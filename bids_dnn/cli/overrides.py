@@ -17,6 +17,14 @@ PREFIXES = {
     "run_id": "run-",
 }
 
+# Options by the settings that they set.
+DECODE = {
+    "comparisons": "comparison",
+    "classifier": "classifier",
+    "permutations": "n_permutations",
+}
+ENCODE = {"estimator": "estimator", "permutations": "n_permutations"}
+
 
 def configure(options: dict[str, Any]) -> Config:
     """Turn the options that were typed, and ``analysis.toml``, into one frozen config.
@@ -50,13 +58,15 @@ def configure(options: dict[str, Any]) -> Config:
                 mend=nearest(kind, READY),
             )
         overrides["responses"] = {"source": kind, "path": path}
-    if "n_permutations" in typed:
-        permutations = {"permutations": typed["n_permutations"]}
-        overrides |= {"decode": permutations, "encode": permutations}
-    decode = {"comparisons": "comparison", "classifier": "classifier"}
-    if own := {name: typed[option] for name, option in decode.items() if option in typed}:
-        overrides["decode"] = overrides.get("decode", {}) | own
-    if "estimator" in typed:
-        overrides["encode"] = overrides.get("encode", {}) | {"estimator": typed["estimator"]}
+    overrides |= _analyses_of(typed)
     weights = named(typed.get("weights", ()), "--weights")
     return load(typed.get("config"), overrides, weights=weights)
+
+
+def _analyses_of(typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what was typed of [decode] and [encode]."""
+    decode, encode = (
+        {name: typed[option] for name, option in settings.items() if option in typed}
+        for settings in (DECODE, ENCODE)
+    )
+    return {name: own for name, own in (("decode", decode), ("encode", encode)) if own}
