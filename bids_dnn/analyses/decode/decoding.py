@@ -164,12 +164,13 @@ class _Scene:
                 own = [patterns[fold.name] for fold in task.folds]
                 counts = sorted(one.n_units for one in own if one is not None)
                 is_whole = len(counts) == len(own)
-                made = self._predict(task, own, task.labelings.codes) if is_whole else None
+                labels = task.taught, task.labelings.codes
+                made = self._predict(task, own, *labels) if is_whole else None
                 n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
                 told = outcome_of(task, made, self.choices, region=region.name, n_units=n_units)
                 yield told, self._family(task, told, own, shared[t] if shared else None)
 
-    def _shared(self) -> list[Codes]:
+    def _shared(self) -> list[tuple[Codes, Codes]]:
         """Draw the exchanges that all comparisons share, where there are several."""
         if "max" not in self.choices.correct or len(self.design.tasks) == 1:
             return []
@@ -207,7 +208,7 @@ class _Scene:
         return made
 
     def _predict(
-        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes
+        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes, tested: Codes
     ) -> Predictions:
         return predict(
             [one for one in patterns if one is not None],
@@ -216,6 +217,7 @@ class _Scene:
             Learner(self.choices.candidates(), self.choices.preparation),
             groups=task.groups,
             n_classes=len(task.comparison.sides),
+            tested=tested,
         )
 
     def _family(
@@ -223,7 +225,7 @@ class _Scene:
         task: Task,
         told: Outcome,
         patterns: Sequence[Patterns | None],
-        shared: Codes | None,
+        shared: tuple[Codes, Codes] | None,
     ) -> Array | None:
         """Return the scores under exchanges that all rows of the table share."""
         n = self.choices.n_permutations
@@ -236,10 +238,10 @@ class _Scene:
                 return told.null
             pick = np.random.default_rng(task.seed).integers(told.null.size, size=n)
             return told.null[pick]
-        made = self._predict(task, patterns, shared)
+        made = self._predict(task, patterns, *shared)
         return scores_of(
             told.row["metric"],
-            shared,
+            shared[1],
             made,
             task.folds,
             n_classes=len(task.comparison.sides),
