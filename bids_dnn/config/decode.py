@@ -114,7 +114,16 @@ class DecodeConfig(Section):
         "predicts them on the pictures of the training runs, in each fold anew: { top = 500 } or "
         "{ above = 0.1 }; penalties and inner folds are those of [encode]; all units by default.",
     )
+    patterns: bool = Field(
+        default=False,
+        description="Map the activation pattern (Haufe) of each comparison of two sides.",
+    )
     permutations: int = Field(1000, ge=1, description="Of labels, within run.")
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."
+    )
+    baseline: tuple[str, ...] = Field(
+        (),
+        description="Numeric columns of the events that conditions are decoded from alone, beside "
+        "the score.",
     )

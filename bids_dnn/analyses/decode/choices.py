@@ -51,6 +51,10 @@ class Choices:
         are asked for, but for `p_corrected` and `p_fdr`.
     nuisance
         Numeric columns of the sample table, regressed out of the responses within each fold.
+    baseline
+        Numeric columns of the sample table that are decoded from alone, beside the score.
+    has_patterns
+        Whether activation patterns are mapped.
 
     Raises
     ------
@@ -73,6 +77,8 @@ class Choices:
     interval: Interval = "t"
     correct: tuple[Correction, ...] = ("max", "fdr")
     nuisance: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
+    has_patterns: bool = False
 
     def __post_init__(self) -> None:
         least = {"n_permutations": 1, "average": 1}

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.baseline import baseline_of
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
+from bids_dnn.analyses.decode.pattern_maps import activation_pattern, pattern_map
 from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
 from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
 from bids_dnn.analyses.decode.samples import averaged, number_trials, texts, with_condition
@@ -27,7 +29,7 @@ from bids_dnn.analyses.decode.tables import (
 )
 from bids_dnn.analyses.decode.tasks import Design, Task, design_of
 from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, region_units
@@ -128,10 +130,14 @@ def decode(
     }
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
+    maps = scene.maps(outcomes) if choices.has_patterns else ()
+    every = np.unique(np.concatenate([region.units for region in regions]))
     result = Result(
         analysis="decode",
         table=main_table(outcomes, choices, family=family or None),
         columns=COLUMNS,
+        maps=maps,
+        space=responses.space.select(every) if maps else None,
         meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
         extras=extras,
         extra_columns={"parameters": PARAMETER_COLUMNS} if choices.search else {},
@@ -156,6 +162,7 @@ class _Scene:
         tasks = self.design.tasks
         shared = self._shared()
         n_all = len(self.regions) * len(tasks)
+        baselines = [baseline_of(task, self.responses, self.choices) for task in tasks]
         for r, region in enumerate(self.regions):
             patterns = self._patterns(r)
             for t, task in enumerate(tasks):
@@ -168,6 +175,7 @@ class _Scene:
                 made = self._predict(task, own, *labels) if is_whole else None
                 n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
                 told = outcome_of(task, made, self.choices, region=region.name, n_units=n_units)
+                told.row["baseline"] = baselines[t]
                 yield told, self._family(task, told, own, shared[t] if shared else None)
 
     def _shared(self) -> list[tuple[Codes, Codes]]:
@@ -182,6 +190,31 @@ class _Scene:
             rng=rng,
             is_even=self.choices.balance == "subsample",
         )
+
+    def maps(self, outcomes: Sequence[Outcome]) -> tuple[StatMap, ...]:
+        """Map the activation pattern of each comparison of two sides, in each region."""
+        every = np.unique(np.concatenate([region.units for region in self.regions]))
+        candidates, made = self.choices.candidates(), []
+        if self.choices.classifier.kind == "svm-rbf":
+            return ()
+        for r, region in enumerate(self.regions):
+            patterns = self._patterns(r)
+            taken = {name: marks for marks, names in self.chosen.alike(r) for name in names}
+            for t, task in enumerate(self.design.tasks):
+                outcome = outcomes[r * len(self.design.tasks) + t]
+                if len(task.comparison.sides) > 2 or not np.isfinite(outcome.row["score"]):
+                    continue
+                units = [region.units[taken[fold.name]] for fold in task.folds]
+                found = activation_pattern(
+                    [self.responses.values[:, own] for own in units],
+                    [one for fold in task.folds if (one := patterns[fold.name]) is not None],
+                    task.folds,
+                    task.taught[0],
+                    classifiers=[candidates[outcome.chosen[fold.name]] for fold in task.folds],
+                    preparation=self.choices.preparation,
+                )
+                made.append(pattern_map(found, units, every, region.name, task.comparison))
+        return tuple(made)
 
     def _patterns(self, place: int) -> dict[str, Patterns | None]:
         """Prepare a region's patterns in each fold; None where a fold has no unit."""

@@ -45,6 +45,8 @@ COLUMNS = {
     "score": "The metric over all samples, each predicted by a classifier that saw nothing of its "
     "fold; n/a where a fold has no unit",
     "chance": "Score expected by chance: 1 / n_classes, 0.5 (auc) or 0 (dprime)",
+    "baseline": "The metric where conditions are decoded from the columns of decode.baseline "
+    "alone; n/a where none are named",
     "ci_low": "Lower end of the 95 % interval over what folds leave out: corrected resampled t "
     "(Nadeau & Bengio 2003), or bootstrap of the groups left out; n/a under 3 of them",
     "ci_high": "Upper end of that interval",
@@ -225,6 +227,8 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             )
     for text, names in few.items():
         out.append(f"{text} ({_some(names)}).")
+    if choices.has_patterns and choices.classifier.kind == "svm-rbf":
+        out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:
         mirrored = [task.comparison.name for task in design.tasks if _is_mirrored(task, design)]
         if mirrored:

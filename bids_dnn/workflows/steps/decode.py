@@ -93,6 +93,8 @@ def choices_of(settings: Mapping[str, Any], *, seed: int) -> Choices:
         n_permutations=settings["permutations"],
         seed=seed,
         nuisance=tuple(settings["nuisance"]),
+        baseline=tuple(settings["baseline"]),
+        has_patterns=settings["patterns"],
         **{name: settings[name] for name in PLAIN},
     )
 
