@@ -16,7 +16,7 @@ def tree(tmp_path, rng):
     tree = tiny_tree(tmp_path / "data", rng, participants=("01",), n_runs=3, n_volumes=60)
     for path in (tree / "sub-01").rglob("*_events.tsv"):
         events = pd.read_csv(path, sep="\t")
-        events["side"] = ["left", "right"] * (len(events) // 2)
+        events["side"] = ["left", "left", "right", "right", "left", "left"]
         events["rt"] = rng.normal(size=len(events)).round(3)
         events.to_csv(path, sep="\t", index=False)
     return tree
