@@ -14,6 +14,7 @@ from bids_dnn.analyses.samediff.augment import Copy, parse_copies
 from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.finder import range_test, search_batch_size, suggested
 from bids_dnn.analyses.samediff.material import Material
+from bids_dnn.analyses.samediff.siamese import contrastive_problem, siamese_problem
 from bids_dnn.analyses.samediff.training import (
     Problem,
     Progress,
@@ -129,7 +130,7 @@ class _Run:
             "evidence": problem.objective.words,
             "rate": options.rate,
             "batch_size": options.batch_size,
-            "n_learnt": sum(p.numel() for p in trained.module.parameters() if p.requires_grad),
+            "n_learnt": sum(p.numel() for p in trained.module.parameters() if p.grad is not None),
         }
         return tables.score_table(tested, seed=choices.seed), extras, facts
 
@@ -172,7 +173,11 @@ def _frozen(material: Material, network: Network, choices: Choices, copies: Copi
     return made.problem(), {"n_frozen": made.n_frozen, "head": made.head or "its output"}
 
 
-MAKERS: dict[str, Callable[[Material, Network, Choices, Copies], Made]] = {"frozen": _frozen}
+MAKERS: dict[str, Callable[[Material, Network, Choices, Copies], Made]] = {
+    "frozen": _frozen,
+    "siamese": siamese_problem,
+    "contrastive": contrastive_problem,
+}
 
 
 def _part(progress: Progress | None, k: int, n: int) -> Progress | None:

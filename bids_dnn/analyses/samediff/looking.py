@@ -49,7 +49,13 @@ class Trunk(torch.nn.Module):
             self.body.get_submodule(layer).register_forward_hook(self._keep)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return what the module sees or makes of normalized pictures (n, 3, size, size)."""
+        """Return what the module sees or makes of normalized pictures (n, 3, size, size).
+
+        Raises
+        ------
+        ConfigError
+            If the module does not run, or puts out something else than one tensor.
+        """
         self._seen.clear()
         call = self.body if self._method == "forward" else getattr(self.body, self._method)
         try:
@@ -79,6 +85,22 @@ class Trunk(torch.nn.Module):
 
     def _keep_input(self, module: object, given: Sequence[Any]) -> None:
         self._keep(module, None, given[0] if given else None)
+
+
+def n_weights(network: Network, layer: str, *, takes_input: bool = False) -> int:
+    """Return how many weights and biases take part in what a `Trunk` returns.
+
+    Parameters
+    ----------
+    network, layer, takes_input
+        As for `Trunk`.
+    """
+    trunk = Trunk(network, layer, takes_input=takes_input, is_frozen=False).eval()
+    side = network.card.size_px
+    made = trunk(torch.zeros(1, 3, side, side)).sum()
+    if made.requires_grad:
+        made.backward()
+    return sum(p.numel() for p in trunk.parameters() if p.grad is not None)
 
 
 def outputs_of(network: Network) -> list[tuple[str, torch.nn.Module, tuple[int, ...]]]:

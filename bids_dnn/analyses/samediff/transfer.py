@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bids_dnn.analyses.samediff.augment import Copy
-from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of
+from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of, n_weights
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import cross_entropy
 from bids_dnn.analyses.samediff.training import Inputs, Problem, Progress, Training, reproducible
@@ -79,8 +79,7 @@ class Frozen:
         self._options, self._redraws = options, redraws
         trunk = Trunk(network, self.head, takes_input=bool(self.head))
         self._trunk = trunk.to(options.device).eval()
-        self.n_frozen = sum(p.numel() for name, p in network.module.named_parameters()
-                            if not self.head or not name.startswith(f"{self.head}."))  # fmt: skip
+        self.n_frozen = n_weights(network, self.head, takes_input=bool(self.head))
         parts = [material.entries("train", len(copies))]
         parts += [material.entries(part) for part in ("validation", "test")]
         entries = np.concatenate(parts)
