@@ -12,6 +12,7 @@ from bids_dnn.cli.options import DoubleSpelling, guarded
 from bids_dnn.cli.tool_cache import cache
 from bids_dnn.cli.tool_captions import captions
 from bids_dnn.cli.tool_networks import layers, weights
+from bids_dnn.cli.tool_samediff import samediff
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +24,7 @@ def main() -> None:
 main.add_command(cache)
 main.add_command(captions)
 main.add_command(layers)
+main.add_command(samediff)
 main.add_command(weights)
 
 

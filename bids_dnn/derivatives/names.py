@@ -36,6 +36,9 @@ TEMPLATES: dict[str, str] = {
     "areas": f"{_BENSON}_dseg.label.gii",
     "areas_table": f"{_ANAT}_space-{{space}}_atlas-Benson14_dseg.tsv",
     "group_scores": "group/[task-{task}_]space-{space}_desc-{analysis}{extra}_scores.tsv",
+    "study_scores": "desc-{analysis}{extra}_scores.tsv",  # of an analysis without participants
+    "study_report": "{analysis}.html",
+    "study_figures": "figures",
     "report": "sub-{participant}.html",
     "group_report": "group.html",
     "figures": "sub-{participant}/figures",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PIL import Image
 
 from bids_dnn.analyses.samediff.material import Material
 from bids_dnn.analyses.samediff.pairs import draw_pairs
@@ -89,3 +90,38 @@ def maps(**options):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return network(Maps(**options))
+
+
+OWN = """
+import torch
+from PIL import Image
+
+card = {"size_px": 24, "mean": (0.5, 0.5, 0.5), "sd": (0.25, 0.25, 0.25)}
+
+
+class Corners(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+        self.head = torch.nn.Linear(3, 5)
+
+    def forward(self, x):
+        self.conv(x)
+        normal = x[:, :, :6, -6:].mean(dim=(2, 3)) - x[:, :, -6:, :6].mean(dim=(2, 3))
+        other = x[:, :, :6, :6].mean(dim=(2, 3)) - x[:, :, -6:, -6:].mean(dim=(2, 3))
+        return self.head(normal.abs() + other.abs())
+
+
+def build():
+    return Corners()
+"""  # a network that sees sameness, in a file of the user's own
+
+
+def write_exemplars(folder, *, n=10, categories=("bike", "face"), seed=0):
+    """Write pictures into a folder for each category; returns the folder."""
+    names, pictures, _ = exemplars(np.random.default_rng(seed), n, categories)
+    for name, picture in zip(names, pictures, strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(path)
+    return folder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Exchange:
     p : float, in (0, 1]
         Share of all exchanges, that of the data among them, with at least this accuracy.
     p_floor : float
-        Share of the most accurate exchanges: no smaller p could have come out.
+        One over the number of exchanges, which answers without a mistake would get.
     """
 
     chance: float
@@ -81,22 +82,22 @@ def exchange(
     groups = _grouped(says_same, is_same, pairs, strata)
     sums = np.zeros(1, dtype=np.intp)
     chances: NDArray[np.float64] = np.ones(1)
+    floor = 1.0
     for stratum in dict.fromkeys(one.stratum for one in groups):
         own = [one for one in groups if one.stratum == stratum]
         n_same = sum(one.is_same for one in own)
         more = _distribution(own, n_same)
+        floor /= comb(len(own), n_same)
         every = np.add.outer(sums, np.arange(len(more), dtype=np.intp)).ravel()
         sums, place = np.unique(every, return_inverse=True)
         both = np.outer(chances, more).ravel()
         chances = np.bincount(place, weights=both).astype(np.float64)
     observed = int((says_same == is_same).sum())
     n = len(says_same)
-    reached = chances > 0
-    best = sums[reached].max()
     return Exchange(
         chance=float(chances @ sums) / n,
         p=min(float(chances[sums >= observed].sum()), 1.0),
-        p_floor=float(chances[sums == best].sum()),
+        p_floor=floor,
     )
 
 

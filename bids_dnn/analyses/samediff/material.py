@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,7 @@ class Material:
     exemplars: tuple[str, ...]
     pictures: NDArray[np.float32]
     draw: Draw
+    _sides: NDArray[np.intp] = field(init=False, repr=False)  # (2, n_pairs)
 
     def __post_init__(self) -> None:
         if missing := [name for name in (*COLUMNS, "split") if name not in self.pairs]:
@@ -76,6 +77,9 @@ class Material:
                 mend="Name exemplars as the catalog of stimuli does.",
             )
         check_split(self.pairs)
+        place = {name: k for k, name in enumerate(self.exemplars)}
+        sides = [[place[name] for name in self.pairs[side]] for side in ("first", "second")]
+        object.__setattr__(self, "_sides", np.array(sides, dtype=np.intp))
 
     @property
     def is_same(self) -> NDArray[np.bool_]:
@@ -84,12 +88,7 @@ class Material:
 
     def sides(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the numbers of the first and second exemplar of each pair: (n_pairs,) each."""
-        place = {name: k for k, name in enumerate(self.exemplars)}
-        first, second = (
-            np.array([place[name] for name in self.pairs[side]], dtype=np.intp)
-            for side in ("first", "second")
-        )
-        return first, second
+        return self._sides[0], self._sides[1]
 
     def entries(self, part: str, n_copies: int = 1) -> Entries:
         """Return the pairs of a part, each with each copy: (n, 2)."""
@@ -115,13 +114,12 @@ class Material:
         seed, epoch : int
             Of what is drawn.
         """
-        pair = self.pairs.iloc[row]
         first, second = (
             augmented(
-                self.pictures[self.exemplars.index(pair[name])],
+                self.pictures[self._sides[side, row]],
                 copies[which],
                 seed=[seed, NOISE, row, which, side, epoch],
             )
-            for side, name in enumerate(("first", "second"))
+            for side in range(2)
         )
         return first, second

@@ -30,7 +30,7 @@ COLUMNS = {
     "p": "Share of all exchanges of labels among pairs of exemplars (within category, counted "
     "exactly) with at least this accuracy. Copies of a pair are exchanged together.",
     "p_corrected": "p adjusted for the false discovery rate over the rows of a variant.",
-    "p_floor": "The smallest p that could have come out.",
+    "p_floor": "One over the number of exchanges: the p of answers without a mistake.",
     "n_pairs": "Pairs of exemplars in the test.",
     "n_shown": "Pairs as they were shown: those in each orientation count.",
     "split": "train, validation or test; exemplars are in one of them only.",

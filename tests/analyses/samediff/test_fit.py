@@ -108,6 +108,20 @@ def test_a_network_that_knows_colors_only_stays_at_chance():
     assert (p <= 0.05).sum() <= 11  # of 60: Binomial(60, 0.05) exceeds 11 with p 3e-5
 
 
+def test_a_sum_over_exemplars_cannot_even_learn_balanced_pairs_by_heart():
+    # Each exemplar comes first once and second once under both labels, so that the best weights
+    # of features that add up are 0, where the loss is log 2.
+    made = material(n=20)
+    result = same_different(made, corners(compares=False), Choices(n_epochs=40, rate=0.01))
+    curves = result.extras["curves"]
+    learnt = curves[curves["split"] == "train"]["loss"]
+    assert learnt.min() >= np.log(2) - 1e-6
+    unbalanced = material(n=20, validation=0, n_different=40)
+    other = same_different(unbalanced, corners(compares=False), Choices(n_epochs=40, rate=0.01))
+    curves = other.extras["curves"]
+    assert curves[curves["split"] == "train"]["loss"].min() < np.log(2) - 0.01
+
+
 def test_what_is_searched_is_told():
     result = same_different(material(), corners(), Choices(n_epochs=6, batch_size=0))
     sizes = result.extras["batch_sizes"]
