@@ -88,7 +88,12 @@ def _or_auto(kind: type[int] | type[float]) -> Callable[..., int | float]:
 )
 @click.option("--weight-decay", type=click.FloatRange(0), default=0.01, show_default=True)
 @click.option("--freeze", is_flag=True, help="siamese, contrastive: learn what is new alone.")
-@click.option("--layer", default="", help="siamese, contrastive: map over space; the last one.")
+@click.option(
+    "--layer",
+    default="",
+    metavar="PATH",
+    help="Layer that is read; the last map over space (frozen: the input of the last layer).",
+)
 @click.option(
     "--foveal",
     type=click.Choice(["none", "grey", "noise", "same-category", "other-category"]),

@@ -45,7 +45,8 @@ class Choices:
     trains_trunk
         Whether siamese and contrastive learn the network itself, and not only what is new.
     layer
-        Map over space from which they start; "" = the last one.
+        For siamese and contrastive a map over space from which they start; "" = the last one.
+        For frozen, the layer whose output is read; "" = what goes into the last linear layer.
     foveal
         Key of `FOVEAL`, for siamese.
     margin : float

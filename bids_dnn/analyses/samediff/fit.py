@@ -26,6 +26,7 @@ from bids_dnn.analyses.samediff.training import (
 from bids_dnn.analyses.samediff.transfer import Frozen
 from bids_dnn.containers.network import Network
 from bids_dnn.containers.result import Result
+from bids_dnn.errors import ConfigError
 
 Copies = tuple[Copy, ...]
 Made = tuple[Problem, dict[str, Any]]  # and facts for the sidecar
@@ -67,12 +68,17 @@ def same_different(
     Raises
     ------
     ConfigError
-        If the network has no layer that the variant needs.
+        If the network sees no pictures, or has no layer that the variant needs.
     NotEnoughDataError
         If a batch size is to be found and there are no validation pairs.
     UnreadableError
         If the network makes values that are no numbers.
     """
+    if "image" not in network.card.methods:
+        raise ConfigError(
+            f"{network.card.name} reads {' and '.join(network.card.methods)}, no pictures.",
+            mend="Name a network that sees pictures, such as cornet:z.",
+        )
     copies = parse_copies(choices.augment)
     scores: list[pd.DataFrame] = []
     extras: dict[str, list[pd.DataFrame]] = {}
@@ -169,8 +175,9 @@ def training_of(choices: Choices) -> Training:
 
 
 def _frozen(material: Material, network: Network, choices: Choices, copies: Copies) -> Made:
-    made = Frozen(material, network, copies, training_of(choices), redraws=choices.redraws)
-    return made.problem(), {"n_frozen": made.n_frozen, "head": made.head or "its output"}
+    options = training_of(choices)
+    made = Frozen(material, network, copies, options, redraws=choices.redraws, layer=choices.layer)
+    return made.problem(), {"n_frozen": made.n_frozen, "features": made.source}
 
 
 MAKERS: dict[str, Callable[[Material, Network, Choices, Copies], Made]] = {

@@ -11,7 +11,7 @@ import torch
 
 from bids_dnn.analyses.samediff.augment import Picture
 from bids_dnn.containers.network import Card, Network
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, nearest
 
 MAP_AXES = 4
 
@@ -65,7 +65,7 @@ class Trunk(torch.nn.Module):
         if self._layer or not isinstance(made, torch.Tensor):
             raise ConfigError(
                 f"Layer {self._layer!r} did not run, or the network puts out no single tensor.",
-                mend="Name a layer that runs for each picture (bids_dnn_tools layers NETWORK).",
+                mend="Name a layer that does (--layer; bids_dnn_tools layers NETWORK lists them).",
             )
         return made
 
@@ -141,12 +141,40 @@ def head_of(network: Network) -> str:
     Parameters
     ----------
     network
-        Where its card names a head, that is taken.
+        Where its card names a head, that is taken; else the last linear layer that puts out one
+        row for a picture, and not one for each of its tokens.
     """
     if network.card.head:
         return network.card.head
-    linear = [path for path, part, _ in outputs_of(network) if isinstance(part, torch.nn.Linear)]
+    linear = [
+        path
+        for path, part, shape in outputs_of(network)
+        if isinstance(part, torch.nn.Linear) and len(shape) == 2
+    ]
     return linear[-1] if linear else ""
+
+
+def shape_of(network: Network, layer: str) -> tuple[int, ...]:
+    """Return the shape of what a layer puts out for one picture.
+
+    Parameters
+    ----------
+    network
+    layer
+        Path of a module.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such layer, or it puts out no single tensor.
+    """
+    shapes = {path: shape for path, _, shape in outputs_of(network)}
+    if layer not in shapes:
+        raise ConfigError(
+            f"{network.card.name} has no layer {layer!r} that puts out one tensor.",
+            mend=nearest(layer, shapes),
+        )
+    return shapes[layer][1:]
 
 
 def last_map(network: Network) -> tuple[str, int, int]:

@@ -12,14 +12,14 @@ import numpy as np
 
 from bids_dnn.analyses.samediff.augment import Copy, Picture
 from bids_dnn.analyses.samediff.choices import Choices
-from bids_dnn.analyses.samediff.looking import Trunk, fed, last_map, n_weights, outputs_of
+from bids_dnn.analyses.samediff.looking import Trunk, fed, last_map, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import contrastive, cross_entropy
 from bids_dnn.analyses.samediff.streams import Distance, Siamese
 from bids_dnn.analyses.samediff.training import Inputs, Problem
 from bids_dnn.analyses.samediff.transfer import watched_of
 from bids_dnn.containers.network import Network
-from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
+from bids_dnn.errors import ConfigError, NotEnoughDataError
 
 GREY = 125 / 255
 SALTED = 0.5  # share of pixels that are black or white
@@ -218,20 +218,14 @@ def map_of(network: Network, layer: str = "") -> tuple[str, int, int]:
     """
     if not layer:
         return last_map(network)
-    shapes = {path: shape for path, _, shape in outputs_of(network)}
-    if layer not in shapes:
+    shape = shape_of(network, layer)
+    if len(shape) != 3 or shape[1] != shape[2]:
         raise ConfigError(
-            f"{network.card.name} has no layer {layer!r} that puts out one tensor.",
-            mend=nearest(layer, shapes),
-        )
-    shape = shapes[layer]
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise ConfigError(
-            f"Layer {layer!r} of {network.card.name} puts out {' x '.join(map(str, shape[1:]))}; "
+            f"Layer {layer!r} of {network.card.name} puts out {' x '.join(map(str, shape))}; "
             "channels x height x width of one size were expected.",
             mend="Name a convolution or what follows it.",
         )
-    return layer, shape[1], shape[2]
+    return layer, shape[0], shape[1]
 
 
 def _told(network: Network, layer: str, choices: Choices, *, n_streams: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bids_dnn.analyses.samediff.augment import Copy
-from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of, n_weights
+from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import cross_entropy
 from bids_dnn.analyses.samediff.training import Inputs, Problem, Progress, Training, reproducible
@@ -60,6 +60,9 @@ class Frozen:
     options
     redraws
         Whether noise is drawn anew in each epoch, which needs the network each time.
+    layer
+        Whose output is taken; "" = what goes into the network's last linear layer, or what it
+        puts out where it has none.
     progress
         Called with the numbers of canvases seen and in all.
     """
@@ -72,14 +75,18 @@ class Frozen:
         options: Training,
         *,
         redraws: bool = False,
+        layer: str = "",
         progress: Progress | None = None,
     ) -> None:
-        self.head = head_of(network)
+        if layer:
+            shape_of(network, layer)
+        head = "" if layer else head_of(network)
+        self.source = layer or (f"input of {head}" if head else "output")
         self._material, self._card, self._copies = material, network.card, tuple(copies)
         self._options, self._redraws = options, redraws
-        trunk = Trunk(network, self.head, takes_input=bool(self.head))
+        trunk = Trunk(network, layer or head, takes_input=bool(head))
         self._trunk = trunk.to(options.device).eval()
-        self.n_frozen = n_weights(network, self.head, takes_input=bool(self.head))
+        self.n_frozen = n_weights(network, layer or head, takes_input=bool(head))
         parts = [material.entries("train", len(copies))]
         parts += [material.entries(part) for part in ("validation", "test")]
         entries = np.concatenate(parts)

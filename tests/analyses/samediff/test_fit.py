@@ -1,12 +1,14 @@
 """analyses.samediff.fit: what can be learnt is learnt on other exemplars, what cannot is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.fit import same_different
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import ConfigError, NotEnoughDataError
 from tests.factories.samediff import corners, maps, material
 
 QUICK = Choices(n_epochs=20, rate=0.05)
@@ -79,7 +81,7 @@ def test_each_column_is_described(seen):
 def test_the_sidecar_tells_how(seen):
     _, result = seen
     told = result.meta["variants"]["frozen"]
-    assert told["head"] == "head"
+    assert told["features"] == "input of head"
     assert told["n_learnt"] == 2 * 3 + 2
     assert told["n_frozen"] == 0
     assert told["rate"] == QUICK.rate
@@ -139,3 +141,10 @@ def test_one_orientation_and_no_validation():
     assert "rates" not in result.extras
     with pytest.raises(NotEnoughDataError, match="no pair for that"):
         same_different(made, maps(), Choices(batch_size=0))
+
+
+def test_a_network_that_reads_is_refused():
+    net = corners()
+    reader = replace(net, card=replace(net.card, methods={"text": "forward"}))
+    with pytest.raises(ConfigError, match="small reads text, no pictures"):
+        same_different(material(), reader, QUICK)

@@ -75,6 +75,7 @@ def test_a_network_of_tokens_is_refused():
 
     with pytest.raises(ConfigError, match="no map over space near its end"):
         last_map(network(Tokens()))
+    assert head_of(network(Tokens())) == ""  # a linear layer of tokens is no head
 
 
 def test_a_layer_that_does_not_run_or_gives_no_tensor_is_refused(shown):

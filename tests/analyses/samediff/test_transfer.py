@@ -9,7 +9,7 @@ from bids_dnn.analyses.samediff.augment import parse_copies
 from bids_dnn.analyses.samediff.looking import fed
 from bids_dnn.analyses.samediff.training import Training, train
 from bids_dnn.analyses.samediff.transfer import Frozen, Standardized
-from bids_dnn.errors import UnreadableError
+from bids_dnn.errors import ConfigError, UnreadableError
 from bids_dnn.features.models import load_whole
 from bids_dnn.features.models.weights import hash_of
 from tests.factories.samediff import corners, draw, maps, material, network
@@ -38,6 +38,23 @@ def test_features_are_what_goes_into_the_head():
         expected = body.conv2(body.conv1(shown).relu()).mean(dim=(2, 3))
     (features,) = frozen(np.array([[row, 1]]), epoch=7)
     torch.testing.assert_close(features, expected)
+
+
+def test_the_output_of_a_layer_can_be_read_instead():
+    made, net = material(), maps()
+    frozen = Frozen(made, net, parse_copies([]), Training(), layer="conv1")
+    assert frozen.source == "conv1"
+    assert frozen.features.shape[1] == 6 * 6 * 6
+    assert frozen.n_frozen == 3 * 6 * 9 + 6
+    with pytest.raises(ConfigError, match=r"no layer 'conv'.*'conv1'"):
+        Frozen(made, net, parse_copies([]), Training(), layer="conv")
+
+
+def test_a_network_without_a_head_is_read_at_its_end():
+    bare = network(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3, stride=8)))
+    frozen = Frozen(material(), bare, parse_copies([]), Training())
+    assert frozen.source == "output"
+    assert frozen.features.shape[1] == 2 * 3 * 3
 
 
 def test_the_network_sees_each_canvas_once(monkeypatch):
