@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import torch
 
 from bids_dnn.analyses.samediff.training import (
     BETAS,
@@ -29,8 +30,9 @@ TRIAL_EPOCHS = 10
 def range_test(problem: Problem, options: Training) -> pd.DataFrame:
     """Train for a few steps at ever higher rates, and note the loss of each batch.
 
-    Some batches are harder than others, which must not pass for learning: what is smoothed is
-    the loss of a batch less that of the same batch under the first weights.
+    Some batches are harder than others, and dropout is chance, neither of which must pass for
+    learning: what is smoothed is the loss of a batch less that of the same batch, with the same
+    units dropped, under the first weights.
 
     Parameters
     ----------
@@ -54,11 +56,15 @@ def range_test(problem: Problem, options: Training) -> pd.DataFrame:
     with reproducible(options.seed, options.device):
         learner = Learner(problem, options)
         batches = learner.batches(0)[:N_STEPS]
-        before = [learner.loss_of(batch, 0) for batch in batches]
+        before = []
+        for place, batch in enumerate(batches):
+            torch.manual_seed(options.seed + place)  # the same units are dropped each time
+            before.append(learner.loss_of(batch, 0))
         level = float(np.mean(before))
         mean, least = 0.0, level
         for k, rate in enumerate(rates):
             place = k % len(batches)
+            torch.manual_seed(options.seed + place)
             loss = learner.step(batches[place], 0, rate=float(rate), beta=BETAS[0])
             mean = SMOOTH * mean + (1 - SMOOTH) * (loss - before[place])
             smoothed = level + mean / (1 - SMOOTH ** (k + 1))

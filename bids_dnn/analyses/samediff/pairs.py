@@ -231,6 +231,38 @@ def split_pairs(
     return kept.reset_index(drop=True), pairs[~is_whole].reset_index(drop=True)
 
 
+def unbalanced(pairs: pd.DataFrame) -> list[str]:
+    """Name the exemplars that one label shows relatively more often than the other.
+
+    An answer to single exemplars could pass for one to sameness, or against it, and exchanges of
+    labels would not know: p may then be too small.
+
+    Parameters
+    ----------
+    pairs
+        Of one part of the split; copies of a pair count once.
+
+    Returns
+    -------
+    exemplars
+        Sorted; none of pairs that were drawn with as many of both labels.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"first": list("aab"), "second": list("abb"), "category": "x"})
+    >>> unbalanced(completed(table)), unbalanced(completed(table[:2]))
+    ([], ['a', 'b'])
+    """
+    once = pairs.drop_duplicates("pair")
+    shown = once.melt("label", ["first", "second"], value_name="exemplar")
+    counts = pd.crosstab(shown["exemplar"], shown["label"]).reindex(
+        columns=list(LABELS), fill_value=0
+    )
+    n_different, n_same = counts.sum()
+    differs = counts[LABELS[0]] * n_same != counts[LABELS[1]] * n_different
+    return [str(name) for name in counts.index[differs]]
+
+
 def _check_orientations(asked: Sequence[str]) -> None:
     if not asked:
         raise ConfigError("No orientation is asked for.", mend="Type normal, inverted or both.")

@@ -11,7 +11,7 @@ from bids_dnn.analyses.samediff.augment import Copy
 from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import cross_entropy
-from bids_dnn.analyses.samediff.training import Inputs, Problem, Progress, Training, reproducible
+from bids_dnn.analyses.samediff.training import Inputs, Problem, Training, reproducible
 from bids_dnn.containers.network import Network
 from bids_dnn.errors import UnreadableError
 
@@ -63,8 +63,6 @@ class Frozen:
     layer
         Whose output is taken; "" = what goes into the network's last linear layer, or what it
         puts out where it has none.
-    progress
-        Called with the numbers of canvases seen and in all.
     """
 
     def __init__(
@@ -76,7 +74,6 @@ class Frozen:
         *,
         redraws: bool = False,
         layer: str = "",
-        progress: Progress | None = None,
     ) -> None:
         if layer:
             shape_of(network, layer)
@@ -92,7 +89,7 @@ class Frozen:
         entries = np.concatenate(parts)
         self._place = np.full((len(material.pairs), len(copies)), -1)
         self._place[entries[:, 0], entries[:, 1]] = np.arange(len(entries))
-        self.features = self._seen(entries, epoch=0, progress=progress)
+        self.features = self._seen(entries, epoch=0)
         self.n_train = len(parts[0])
 
     def __call__(self, entries: Entries, *, epoch: int) -> Inputs:
@@ -104,9 +101,7 @@ class Frozen:
                 made[torch.as_tensor(drawn)] = self._seen(entries[drawn], epoch=epoch)
         return (made.to(self._options.device),)
 
-    def _seen(
-        self, entries: Entries, *, epoch: int, progress: Progress | None = None
-    ) -> torch.Tensor:
+    def _seen(self, entries: Entries, *, epoch: int) -> torch.Tensor:
         parts = []
         orientation = self._material.pairs["orientation"].tolist()
         with reproducible(0, self._options.device), torch.no_grad():
@@ -119,8 +114,6 @@ class Frozen:
                     canvases.append(self._material.draw(*crops, orientation[row]))
                 inputs = fed(canvases, self._card, device=self._options.device)
                 parts.append(self._trunk(inputs).flatten(1).float().cpu())
-                if progress is not None:
-                    progress(min(start + SHOWN, len(entries)), len(entries))
         made = torch.cat(parts)
         if not bool(torch.isfinite(made).all()):
             raise UnreadableError(

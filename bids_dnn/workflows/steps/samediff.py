@@ -13,7 +13,7 @@ import pandas as pd
 
 from bids_dnn.analyses.samediff.augment import Picture
 from bids_dnn.analyses.samediff.material import Draw, Material
-from bids_dnn.analyses.samediff.pairs import completed, draw_pairs, draw_split
+from bids_dnn.analyses.samediff.pairs import completed, draw_pairs, draw_split, unbalanced
 from bids_dnn.analyses.samediff.split import FEWEST, deal, deal_exemplars
 from bids_dnn.containers.network import Card
 from bids_dnn.errors import (
@@ -133,6 +133,12 @@ def prepare(task: Task, card: Card) -> Prepared:
         notes.append(
             f"{len(left_out)} of {len(left_out) + len(pairs)} pairs (as shown) are left out, "
             "because their exemplars fall into different parts of the split."
+        )
+    if uneven := unbalanced(pairs[pairs["split"] == "test"]):
+        notes.append(
+            f"{len(uneven)} exemplars of the test, such as {uneven[0]}, occur more often under "
+            "one label than under the other: answers to single exemplars could pass for sameness, "
+            "and p may be too small."
         )
     used = sorted({*pairs["first"], *pairs["second"]})
     item_px = round(task.size_deg / task.field_deg * card.size_px)

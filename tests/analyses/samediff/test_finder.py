@@ -1,5 +1,7 @@
 """analyses.samediff.finder: the steepest descent, and a batch size by validation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,18 @@ def test_the_range_test_rises_evenly_and_ends_where_the_loss_explodes(problem):
                    torch.nn.Linear(200, 2)), problem.objective, problem.supply, problem.train,
                    problem.watched, problem.is_same)  # fmt: skip
     assert len(range_test(wild, Training())) < 100
+
+
+def test_neither_hard_batches_nor_dropout_pass_for_learning(problem):
+    def make():
+        return torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5),
+                                   torch.nn.Linear(4, 2))  # fmt: skip
+
+    table = range_test(replace(problem, make=make), Training())
+    slow = table[table["rate"] < 1e-5]
+    assert slow["loss"].std() > 0.05
+    assert np.ptp(slow["smoothed"]) < 1e-3
+    assert suggested(table) > 1e-4
 
 
 def test_a_rate_that_learns_is_suggested(problem):

@@ -9,6 +9,7 @@ from bids_dnn.analyses.samediff.pairs import (
     draw_pairs,
     draw_split,
     split_pairs,
+    unbalanced,
 )
 from bids_dnn.analyses.samediff.split import check_split, deal_exemplars
 from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
@@ -41,6 +42,16 @@ def test_neither_an_exemplar_nor_its_place_tells_the_label(of):
             counts = part.groupby([side, "label"]).size()
             assert (counts == 1).all()
             assert len(counts) == 2 * part[side].nunique()
+
+
+def test_exemplars_that_one_label_shows_more_often_are_named(of):
+    for n in (None, 5):
+        assert unbalanced(draw_pairs(of, dict.fromkeys(of, "train"), n_same=n, n_different=n,
+                                     seed=0)) == []  # fmt: skip
+    hub = pd.DataFrame({"first": list("abxx"), "second": list("abyz"), "category": "c"})
+    assert unbalanced(completed(hub)) == ["a", "b", "x", "y", "z"]
+    twice = pd.DataFrame({"first": list("aabb"), "second": list("aabc"), "category": "c"})
+    assert unbalanced(completed(twice)) == ["a", "c"]  # the copy of a pair counts once
 
 
 def test_smaller_rings_are_balanced_too(of):
