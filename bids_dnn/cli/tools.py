@@ -18,7 +18,7 @@ from bids_dnn.cli.tool_samediff import samediff
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="bids_dnn_tools %(version)s")
 def main() -> None:
-    """Help around bids_dnn: networks, captions, kept features, events, simulated data."""
+    """Help around bids_dnn: networks, captions, features, same/different, events, simulation."""
 
 
 main.add_command(cache)
