@@ -15,12 +15,15 @@ class UnitsConfig(Section):
     top: int | None = Field(
         None, ge=3, description="So many of a region, those that are predicted best."
     )
+    percent: float | None = Field(
+        None, gt=0, le=100, description="This share of a region's, those that are predicted best."
+    )
     above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
 
     @model_validator(mode="after")
     def _is_one(self) -> UnitsConfig:
-        if (self.top is None) == (self.above is None):
-            raise ValueError("units takes top or above; type units = { top = 500 }")
+        if [self.top, self.percent, self.above].count(None) != 2:
+            raise ValueError("units takes top, percent or above; type units = { top = 500 }")
         return self
 
 
