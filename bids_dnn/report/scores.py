@@ -7,6 +7,7 @@ import pandas as pd
 
 from bids_dnn.report import figures
 from bids_dnn.report.chosen import unit_pictures
+from bids_dnn.report.decoded import further_tables, pattern_pictures
 from bids_dnn.report.decoders import METRICS, decoded_how
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
@@ -95,7 +96,7 @@ def decoding(shown: Shown) -> Section:
     confusion = shown.result.extras.get("confusion")
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
-    pictures += unit_pictures(shown)
+    pictures += [*unit_pictures(shown), *pattern_pictures(shown)]
     tables = [
         table_of(
             ordered(table),
@@ -104,9 +105,7 @@ def decoding(shown: Shown) -> Section:
             link=shown.link,
         )
     ]
-    if (choice := shown.result.extras.get("choice")) is not None:
-        told = shown.result.columns | shown.result.extra_columns.get("choice", {})
-        tables.append(table_of(choice, told, caption="Units that the runs but one chose."))
+    tables += further_tables(shown)
     how = _decode_how(shown) + floor_text(table)
     return Section(
         shown.name,
