@@ -26,13 +26,15 @@ def pattern_pictures(shown: Shown) -> list[Picture]:
     known = {one.model: one.values.astype(float) for one in result.maps if one.stat == "pattern"}
     if not known or space is None:
         return []
-    pairs = result.table[result.table["n_classes"] == 2].dropna(subset="score")
+    table = result.table.dropna(subset="score")
+    labels = [model_label(*row) for row in zip(table["region"], table["comparison"], strict=True)]
+    pairs = table.assign(label=labels)
+    pairs = pairs[pairs["label"].isin(list(known))]
     best = pairs.loc[pairs.groupby("region", sort=False)["score"].idxmax()]
     maps = [
-        (f"{row['region']}: {row['comparison']}", known[label])
-        for _, row in best.iterrows()
-        if (label := model_label(row["region"], row["comparison"])) in known
-    ][:MOST_MAPS]
+        (f"{row['region']}: {row['comparison']}", known[str(row["label"])])
+        for _, row in best.head(MOST_MAPS).iterrows()
+    ]
     if not maps:
         return []
     return map_pictures(
