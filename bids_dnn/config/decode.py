@@ -117,6 +117,12 @@ class DecodeConfig(Section):
         "predicts them on the pictures of the training runs, in each fold anew: { top = 500 } or "
         "{ above = 0.1 }; penalties and inner folds are those of [encode]; all units by default.",
     )
+    targets: tuple[str, ...] = Field(
+        (), description="Numeric columns of the events that are predicted from patterns, too."
+    )
+    regressor: Literal["ridge", "svr"] = Field(
+        "ridge", description="By what: ridge (alpha), or support vector regression (c)."
+    )
     patterns: bool = Field(
         default=False,
         description="Map the activation pattern (Haufe) of each comparison of two sides.",

@@ -11,6 +11,7 @@ MOST_MAPS = 6
 TABLES = {
     "metrics": "Every metric of the labels as they are.",
     "parameters": "Parameters that inner folds chose, in each fold.",
+    "targets": "Numbers of samples that were predicted from patterns.",
     "choice": "Units that the runs but one chose.",
 }
 

@@ -10,7 +10,7 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.prepare import Preparation
 
 # Settings that go under their own names.
-PLAIN = ("folds", "n_folds", "average", "balance", "metric", "interval")
+PLAIN = ("folds", "n_folds", "average", "balance", "metric", "interval", "regressor")
 
 
 def choices_of(settings: Mapping[str, Any], *, seed: int) -> Choices:
@@ -52,6 +52,7 @@ def choices_of(settings: Mapping[str, Any], *, seed: int) -> Choices:
         seed=seed,
         nuisance=tuple(settings["nuisance"]),
         baseline=tuple(settings["baseline"]),
+        targets=tuple(settings["targets"]),
         has_patterns=settings["patterns"],
         **{name: settings[name] for name in PLAIN},
     )

@@ -13,6 +13,7 @@ Metric = Literal["auto", "accuracy", "balanced_accuracy", "auc", "dprime"]
 Balance = Literal["none", "weights", "subsample"]
 Correction = Literal["max", "fdr"]
 Interval = Literal["t", "bootstrap"]
+Regressor = Literal["ridge", "svr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class Choices:
         Numeric columns of the sample table, regressed out of the responses within each fold.
     baseline
         Numeric columns of the sample table that are decoded from alone, beside the score.
+    targets
+        Numeric columns of the sample table that are predicted from patterns.
+    regressor
+        By what: ridge regression with `Classifier.alpha`, or support vector regression with
+        `Classifier.c`.
     has_patterns
         Whether activation patterns are mapped.
 
@@ -78,6 +84,8 @@ class Choices:
     correct: tuple[Correction, ...] = ("max", "fdr")
     nuisance: tuple[str, ...] = ()
     baseline: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    regressor: Regressor = "ridge"
     has_patterns: bool = False
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from bids_dnn.analyses.decode.tables import (
     metrics_table,
     parameters_table,
 )
+from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
+from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
 from bids_dnn.analyses.decode.tasks import Design, Task, design_of
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
@@ -130,6 +133,10 @@ def decode(
     }
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
+    targets = targets_of(own.samples, design.runs, choices)
+    if predicted := scene.predicted(targets):
+        extras["targets"] = targets_table(predicted)
+        told = [*told, *(text for target in targets for text in target.warnings)]
     maps = scene.maps(outcomes) if choices.has_patterns else ()
     every = np.unique(np.concatenate([region.units for region in regions]))
     result = Result(
@@ -140,7 +147,7 @@ def decode(
         space=responses.space.select(every) if maps else None,
         meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
         extras=extras,
-        extra_columns={"parameters": PARAMETER_COLUMNS} if choices.search else {},
+        extra_columns={"parameters": PARAMETER_COLUMNS, "targets": TARGET_COLUMNS},
     )
     return result if choose is None else chosen.told_in(result, responses.space)
 
@@ -215,6 +222,21 @@ class _Scene:
                 )
                 made.append(pattern_map(found, units, every, region.name, task.comparison))
         return tuple(made)
+
+    def predicted(self, targets: Sequence[Target]) -> list[tuple[dict[str, Any], Array]]:
+        """Predict each target in each region that has units in all folds."""
+        made: list[tuple[dict[str, Any], Array]] = []
+        for r, region in enumerate(self.regions if targets else ()):
+            patterns = {k: one for k, one in self._patterns(r).items() if one is not None}
+            if len(patterns) < len(self.design.folds):
+                continue
+            for target in targets:
+                self.say(f"predict {target.name} in {region.name}")
+                own = predict_target(
+                    target, patterns, self.design.folds, self.choices, region=region.name
+                )
+                made.append(own)
+        return made
 
     def _patterns(self, place: int) -> dict[str, Patterns | None]:
         """Prepare a region's patterns in each fold; None where a fold has no unit."""
