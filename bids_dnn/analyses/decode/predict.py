@@ -83,7 +83,9 @@ def predict(
         Of support vector machines, those of the first labeling are as exact as libsvm's with
         ``tol=1e-6``, the others to a gap of 1e-4.
     """
-    tested = codes if tested is None else tested
+    small = np.int8 if n_classes < np.iinfo(np.int8).max else np.int16
+    tested = (codes if tested is None else tested).astype(small)
+    codes = codes.astype(small)
     shape = (len(pairs_of(n_classes)), *codes.shape)
     guess, values = np.full(codes.shape, -1, dtype=np.intp), np.full(shape, np.nan, np.float32)
     chosen: dict[str, int] = {}

@@ -278,7 +278,8 @@ def _solve(
             fresh &= done
         r, k = np.nonzero(fresh)
         whole.z[rows[r], :, columns[k]] = state.z[r, :, k]
-        whole.u[rows[r], :, columns[k]] = state.u[r, :, k]
+        if step == n_steps:
+            whole.u[rows[r], :, columns[k]] = state.u[r, :, k]
         intercept[rows[r], 0, columns[k]] = found[r, 0, k]
         left[rows[r], columns[k]] = ~done[r, k]
         still = left[np.ix_(rows, columns)]
