@@ -21,6 +21,7 @@ _BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 TEMPLATES: dict[str, str] = {
     "scores": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_scores.tsv",
     "arrays": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_arrays.npz",
+    "null": f"{_OF}{_IN}_desc-{{analysis}}_null.npz",
     "statmap": f"{_OF}{_IN}{_STAT}.nii.gz",
     "statmap_surface": f"{_OF}{_HEMI}{_STAT}.shape.gii",
     "statmap_grayordinates": f"{_OF}{_DEN}{_STAT}.dscalar.nii",
@@ -67,6 +68,7 @@ BIDSIGNORE = (
     "*.html",
     "*_scores.*",
     "*_arrays.*",
+    "*_null.*",
     "*_statmap.*",
     "*_units.*",
     "*hemi-*_mask.*",
