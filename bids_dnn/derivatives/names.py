@@ -170,6 +170,17 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name.split(".")[0] + ".json")
 
 
+def null_of(path: Path) -> Path:
+    """Return where the scores under exchanged labels lie, beside a participant's table.
+
+    Examples
+    --------
+    >>> null_of(Path("sub-01_space-T1w_desc-decode_scores.tsv")).name
+    'sub-01_space-T1w_desc-decode_null.npz'
+    """
+    return path.with_name(path.name.removesuffix("_scores.tsv") + "_null.npz")
+
+
 def entities_of(path: Path) -> dict[str, str]:
     """Return the entities in a file's name, with ``suffix``; ``sub`` is called participant.
 

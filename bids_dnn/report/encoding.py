@@ -17,6 +17,7 @@ from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_b
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.over_participants import contrast_tables, group_how
 from bids_dnn.report.parts import (
     Picture,
     Section,
@@ -72,7 +73,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
-         *identification_tables(shown, rows), *chosen_tables(shown)),
+         *contrast_tables(shown), *identification_tables(shown, rows), *chosen_tables(shown)),
         how_encoded(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
@@ -98,11 +99,7 @@ def encoding_answer(table: pd.DataFrame) -> str:
 def how_encoded(shown: Shown) -> str:
     """Say how responses were predicted and scored, in a few sentences."""
     if shown.is_group:
-        return (
-            "Scores are means over participants, dots are participants. Each score was tested "
-            "against zero by flipping signs; corrected p control the false discovery rate over "
-            "this table."
-        )
+        return f"Scores are means over participants, dots are participants. {group_how(shown)}"
     told, table = shown.result.meta, shown.result.table
     has_choice = "assignment" in shown.result.extras
     fitted = fitted_text(

@@ -12,8 +12,11 @@ from bids_dnn.config.schema import GROUPED, Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.contrasts import parse_contrast, parse_contrasts
+from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.plan import seed_of
-from bids_dnn.workflows.record import read_participants
+from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 
@@ -119,7 +122,10 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
     ------
     MissingInputError
         If there is no finished participant-level table.
+    ConfigError
+        If a contrast or covariate does not exist, or two settings exclude each other.
     """
+    _check(output_dir, config)
     known = GROUPED
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
@@ -149,6 +155,16 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+
+
+def _check(output_dir: Path, config: Config) -> None:
+    """Refuse settings of the group that no participant can meet."""
+    asked = config.group
+    Choices(asked.tests, asked.correct, asked.contrasts, asked.covariates)
+    if asked.contrasts or asked.covariates:
+        people = read_people(output_dir)
+        parse_contrasts(asked.contrasts, people)
+        numbers_of(people, asked.covariates, list(people))
 
 
 def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
@@ -183,6 +199,9 @@ def _job(
     analysis, task, space = place
     tables, expected = found
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
+    nulls = _nulls(tables, config) if analysis == "decode" else {}
+    inputs |= {str(path): fingerprint(path) for path in nulls.values()}
+    people = _people(output_dir, config)
     settings = config.group.model_dump(mode="json")
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
@@ -191,6 +210,7 @@ def _job(
             "code": provenance.code_fingerprint(f"{STEPS}.group"),
             "tables": sorted(inputs.values()),
             "expected": expected,
+            "people": people,
             "settings": settings,
             "seed": seed,
         }
@@ -201,11 +221,13 @@ def _job(
         "entities": {"task": task, "space": space},
         "tables": {label: str(path) for label, path in tables.items()},
         "inputs": inputs,
+        "nulls": {label: str(path) for label, path in nulls.items()},
+        "people": people,
         "expected": expected,
         "settings": settings,
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources(tables.values(), {"": output_dir}),
+            "Sources": provenance.sources([*tables.values(), *nulls.values()], {"": output_dir}),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
             "RandomSeed": config.run.random_seed,
@@ -215,6 +237,25 @@ def _job(
     job = GroupJob(analysis, task, space, manifest, done=False)
     done = provenance.is_done(names.sidecar_of(job.table()), digest)
     return GroupJob(analysis, task, space, manifest, done)
+
+
+def _nulls(tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
+    """Return the scores under exchanged labels that participants left, where they are needed."""
+    if "prevalence" not in config.group.tests:
+        return {}
+    paths = {label: names.null_of(path) for label, path in tables.items()}
+    return {label: path for label, path in paths.items() if path.is_file()}
+
+
+def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:
+    """Return the columns of participants.tsv that contrasts and covariates take."""
+    contrasts = [parse_contrast(text) for text in config.group.contrasts]
+    wanted = {one.what for one in contrasts if not one.is_within} | {*config.group.covariates}
+    people = read_people(output_dir) if wanted else {}
+    return {
+        label: {column: text for column, text in row.items() if column in wanted}
+        for label, row in people.items()
+    }
 
 
 def _name(job: GroupJob) -> str:

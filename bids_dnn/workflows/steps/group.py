@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bids_dnn.derivatives.nulls import read_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.files import read_json
+from bids_dnn.group.choices import Choices
 from bids_dnn.group.stack import stack
-from bids_dnn.group.tests import test_group
+from bids_dnn.group.tests import About, test_group
 
 
 def group_step(manifest: Path) -> Path:
@@ -18,13 +20,22 @@ def group_step(manifest: Path) -> Path:
     told = read_json(manifest)
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
     table, _ = stack({name: made.table for name, made in results.items()}, told["expected"])
+    settings = told["settings"]
     result = test_group(
         table,
         analysis=told["analysis"],
-        tests=tuple(told["settings"]["tests"]),
-        correct=told["settings"]["correct"],
-        seed=told["seed"],
-        expected=told["expected"],
+        choices=Choices(
+            tests=tuple(settings["tests"]),
+            correct=settings["correct"],
+            contrasts=tuple(settings["contrasts"]),
+            covariates=tuple(settings["covariates"]),
+            seed=told["seed"],
+        ),
+        about=About(
+            expected=told["expected"],
+            people=told["people"],
+            nulls={name: read_nulls(Path(path)) for name, path in told["nulls"].items()},
+        ),
     )
     known: dict[str, Any] = {}
     for made in results.values():

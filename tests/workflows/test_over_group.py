@@ -1,0 +1,138 @@
+"""workflows.over_group and its step: from participants' derivatives to group tables."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bids_dnn.config.schema import Config
+from bids_dnn.containers.nulls import Nulls
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.nulls import write_nulls
+from bids_dnn.derivatives.read import read_result
+from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.steps.group import group_step
+from tests.factories.results import make_decode, make_encode
+
+LABELS = ("01", "02", "03", "04", "05", "06")
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Derivatives of six participants; 01 to 03 are patients, 06 was never run."""
+    for i, label in enumerate(LABELS[:5]):
+        for make in (make_decode, make_encode):
+            entities = {"participant": label, "task": "obj", "space": "T1w"}
+            sidecar = {"Sources": [], "Fingerprint": label}
+            write_result(
+                make(np.random.default_rng(i)), tmp_path, entities=entities, sidecar=sidecar
+            )
+    rows = [f"sub-{x}\t{'patient' if x < '04' else 'control'}\t{int(x) * 7 % 5}" for x in LABELS]
+    (tmp_path / "participants.tsv").write_text(
+        "\n".join(["participant_id\tgroup\tage", *rows]) + "\n"
+    )
+    return tmp_path
+
+
+def leave_nulls(out, labels):
+    for label in labels:
+        path = names.path_of(
+            out, "scores", participant=label, task="obj", space="T1w", analysis="decode"
+        )
+        table = read_result(path).table
+        null = np.random.default_rng(0).normal(0.5, 0.02, (len(table), 99))
+        nulls = Nulls(
+            table["region"].to_numpy(str),
+            table["comparison"].to_numpy(str),
+            null.astype(np.float32),
+            np.zeros(len(table), bool),
+        )
+        write_nulls(names.null_of(path), nulls, sidecar={})
+
+
+def config_of(**group):
+    return Config.model_validate({"group": group})
+
+
+def run(out, tmp, config):
+    plan = plan_group(out, config)
+    made = {}
+    for job in plan.jobs:
+        manifest = tmp / f"{job.analysis}.json"
+        manifest.write_text(json.dumps(job.manifest))
+        group_step(manifest)
+        made[job.analysis] = read_result(job.table())
+    return plan, made
+
+
+def test_contrasts_and_covariates_come_from_participants_tsv(out, tmp_path_factory):
+    config = config_of(
+        contrasts=["group: patient > control", "region: V1 > noise"], covariates=["age"]
+    )
+    plan, made = run(out, tmp_path_factory.mktemp("work"), config)
+    assert "no finished table of sub-06" in plan.warnings[0]
+    for analysis, result in made.items():
+        found = result.extras["contrasts"]
+        assert found["contrast"].unique().tolist() == [*config.group.contrasts]
+        groups = found[found["contrast"] == config.group.contrasts[0]]
+        assert set(groups["missing"].str.split(", ").str[-1]) == {"06"}
+        assert set(groups["n_first"]) <= {0, 3}  # 0: a layer that nobody has
+        assert (result.table["p_floor"].dropna() == 1 / 32).all(), analysis
+        file = names.path_of(
+            out, "group_scores", task="obj", space="T1w", analysis=analysis, extra="contrasts"
+        )
+        told = json.loads(names.sidecar_of(file).read_text())
+        assert "Welch" in told["p_t"]["Description"]
+
+
+def test_a_finished_group_is_done_until_people_or_nulls_change(out, tmp_path_factory):
+    work = tmp_path_factory.mktemp("work")
+    config = config_of(tests=["sign-flip", "prevalence"], covariates=["age"])
+    run(out, work, config)
+    assert not plan_group(out, config).waiting()
+    leave_nulls(out, LABELS[:2])
+    assert list(plan_group(out, config).waiting()) == ["decode_obj_T1w"]
+    run(out, work, config)
+    table = out / "participants.tsv"
+    table.write_text(table.read_text().replace("control\t3", "control\t4"))
+    assert len(plan_group(out, config).waiting()) == 2
+    assert plan_group(out, config_of(tests=["sign-flip", "prevalence"])).waiting()
+
+
+def test_prevalence_reads_the_nulls_that_are_there(out, tmp_path_factory):
+    leave_nulls(out, LABELS[:5])
+    config = config_of(tests=["sign-flip", "t", "wilcoxon", "prevalence"], correct="max")
+    plan, made = run(out, tmp_path_factory.mktemp("work"), config)
+    table = made["decode"].table.set_index("region")
+    p1 = 1 / 100
+    most = (0.05 ** (1 / 5) - p1) / (1 - p1)
+    np.testing.assert_allclose(table.loc["V1", "prevalence_largest"], most, rtol=1e-6)
+    assert {"p_wilcoxon", "prevalence", "p_global_corrected"} <= set(table.columns)
+    assert "prevalence_bound" not in made["encode"].table
+    sources = json.loads(names.sidecar_of(plan.jobs[0].table()).read_text())["Sources"]
+    assert sum(uri.endswith("_null.npz") for uri in sources) == 5
+
+
+@pytest.mark.parametrize(
+    ("group", "match"),
+    [
+        ({"contrasts": ["grou: patient > control"]}, r"'grou'.*'group'"),
+        ({"contrasts": ["group: patient > controls"]}, r"'controls'.*'control'"),
+        ({"contrasts": ["group patient"]}, r"'group patient'.*Type 'region: FFA > V1'"),
+        ({"covariates": ["ages"]}, r"'ages'.*'age'"),
+        ({"covariates": ["group"]}, r"'patient' for sub-01"),
+        ({"tests": ["t"], "correct": "max"}, r"'max'.*'sign-flip' first"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_runs(out, group, match):
+    with pytest.raises(ConfigError, match=match):
+        plan_group(out, config_of(**group))
+
+
+def test_no_table_is_refused(tmp_path):
+    with pytest.raises(MissingInputError, match="no finished table"):
+        plan_group(tmp_path, Config())
