@@ -19,6 +19,7 @@ from bids_dnn.group.people import People, numbers_of
 from bids_dnn.stats.inference import t_interval
 from bids_dnn.stats.metrics import finite_mean
 from bids_dnn.stats.participants import NUMBERS, compare_with_zero
+from bids_dnn.stats.power import sd_over_runs
 from bids_dnn.stats.ranks import signed_rank
 
 Float = NDArray[np.float64]
@@ -50,6 +51,17 @@ COLUMNS = {
     **prevalence.COLUMNS,
     "missing": "Participants without a score here (or without a covariate).",
     "best": "Highest mean score of its region.",
+}
+
+
+SINGLES = {
+    "score": "The participant's score.",
+    "chance": "Score expected by chance.",
+    "ceiling": "Noise ceiling.",
+    "normalized": "Score divided by ceiling.",
+    "n_runs": "Runs, each left out once.",
+    "run_sd": "SD of the score over the runs left out, from its interval (for bids_dnn_tools "
+    "power); n/a under 3 runs.",
 }
 
 
@@ -146,8 +158,7 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
     if analysis == "encode":
         made["best"] = _best(made, family.names)
     made = made[[name for name in COLUMNS if name in made]]
-    own = ["participant", *family.places.columns, "score", *FURTHER[analysis]]
-    extras = {"participants": table[own].reset_index(drop=True)}
+    extras = {"participants": _singles(table, family, analysis)}
     if choices.contrasts:
         differences, said = contrasts.contrast_table(
             family, analysis=analysis, choices=choices, people=about.people, everyone=everyone
@@ -161,8 +172,23 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
         columns={name: COLUMNS[name] for name in made.columns},
         meta=_facts(family, choices, about) | {"warnings": warnings},
         extras=extras,
-        extra_columns={"contrasts": contrasts.COLUMNS} if "contrasts" in extras else {},
+        extra_columns={"participants": SINGLES}
+        | ({"contrasts": contrasts.COLUMNS} if "contrasts" in extras else {}),
     )
+
+
+def _singles(table: pd.DataFrame, family: Family, analysis: str) -> pd.DataFrame:
+    """Return the single scores, of decoding with how much they vary over runs."""
+    own = ["participant", *family.places.columns, "score", *FURTHER[analysis]]
+    made = table[own].reset_index(drop=True)
+    if analysis == "decode" and {"ci_low", "ci_high", "n_runs"} <= set(table.columns):
+        low, high, score, n_runs = (
+            table[name].to_numpy(dtype=np.float64)
+            for name in ("ci_low", "ci_high", "score", "n_runs")
+        )
+        made["n_runs"] = table["n_runs"].to_numpy()
+        made["run_sd"] = sd_over_runs(low, high, score, n_runs)
+    return made
 
 
 def _metrics(table: pd.DataFrame, family: Family) -> list[str]:

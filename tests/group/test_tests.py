@@ -12,6 +12,7 @@ from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.group import tests as group_tests
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.stack import stack
+from bids_dnn.stats.inference import corrected_t_interval
 from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.results import make_decode, make_encode
 
@@ -151,6 +152,17 @@ def test_the_largest_t_corrects_for_the_family(decode):
     values = above.to_numpy().reshape(6, 28).T
     made = group_tests.test_group(decode, analysis="decode", choices=Choices(correct="max")).table
     np.testing.assert_allclose(made["p_corrected"], compare_with_zero(values).p_corrected)
+
+
+def test_single_scores_tell_how_they_vary_over_runs(decode):
+    runs = np.array([0.5, 0.7, 0.6, 0.8])
+    low, high = corrected_t_interval(runs, n_test=1, n_train=3, center=0.65)
+    table = decode.assign(score=0.65, ci_low=low, ci_high=high, n_runs=4)
+    single = group_tests.test_group(table, analysis="decode").extras["participants"]
+    np.testing.assert_allclose(single["run_sd"], runs.std(ddof=1))
+    assert (single["n_runs"] == 4).all()
+    plain = group_tests.test_group(decode, analysis="decode").extras["participants"]
+    assert "run_sd" not in plain
 
 
 def test_covariates_are_fitted_and_who_lacks_one_is_named(decode):
