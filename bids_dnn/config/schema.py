@@ -349,10 +349,11 @@ class EncodeConfig(Section):
 class GroupConfig(Section):
     """Statistics over participants."""
 
-    tests: tuple[Literal["sign-flip", "t", "wilcoxon", "prevalence"], ...] = Field(
+    tests: tuple[Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"], ...] = Field(
         ("sign-flip", "t"),
         min_length=1,
-        description="One-sided, of the mean; prevalence = how many have an effect.",
+        description="One-sided, of the mean (mixed: of sessions); prevalence = how many have an "
+        "effect.",
     )
     correct: Literal["fdr", "max", "none"] = Field(
         "fdr",

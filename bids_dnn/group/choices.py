@@ -7,11 +7,12 @@ from typing import Literal, get_args
 
 from bids_dnn.errors import ConfigError, nearest
 
-Test = Literal["sign-flip", "t", "wilcoxon", "prevalence"]
+Test = Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"]
 Correction = Literal["fdr", "max", "none"]
 TESTS: tuple[Test, ...] = get_args(Test)
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
-WITH_COVARIATES = ("sign-flip", "t")
+NO_COVARIATES = ("wilcoxon", "mixed")
+BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
 ALPHA = 0.05  # of prevalence: within participants, and of its bounds
 
 
@@ -23,7 +24,8 @@ class Choices:
     ----------
     tests
         ``sign-flip`` gives ``p`` and ``p_floor``, ``t`` gives ``p_t``, ``wilcoxon`` gives
-        ``p_wilcoxon``; ``prevalence`` bounds and estimates how many have an effect.
+        ``p_wilcoxon``; ``mixed`` fits scores of sessions; ``prevalence`` bounds and estimates
+        how many have an effect.
     correct
         How p of the first of `tests` is corrected over a family: ``fdr``, ``max`` (the largest
         t of each flip) or ``none``.
@@ -61,15 +63,15 @@ class Choices:
                 "the largest t is one of flipped signs.",
                 mend="Put 'sign-flip' first, or take correct = 'fdr'.",
             )
-        unable = [name for name in self.tests if name not in WITH_COVARIATES]
-        if self.covariates and "wilcoxon" in unable:
+        unable = [name for name in self.tests if name in NO_COVARIATES]
+        if self.covariates and unable:
             raise ConfigError(
-                f"group.covariates is {list(self.covariates)}, which the test 'wilcoxon' cannot "
-                "take.",
-                mend="Leave out 'wilcoxon', or covariates.",
+                f"group.covariates is {list(self.covariates)}, which the test {unable[0]!r} "
+                "cannot take.",
+                mend=f"Leave out {unable[0]!r}, or covariates.",
             )
 
     @property
     def first_test(self) -> str:
-        """The test whose p is corrected; "" where there is none of a mean."""
-        return next((name for name in self.tests if name != "prevalence"), "")
+        """The test whose p is corrected; "" where there is none."""
+        return next((name for name in self.tests if name not in BESIDE), "")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.result import EVERY, Result
-from bids_dnn.group import contrasts, prevalence
+from bids_dnn.group import contrasts, prevalence, sessions
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.family import FURTHER, Family, corrected, family_of
 from bids_dnn.group.people import People, numbers_of
@@ -48,6 +48,7 @@ COLUMNS = {
     "p_wilcoxon": "One-sided exact p of Wilcoxon's signed ranks; scores at chance are left out.",
     "p_corrected": "p of the first of the tests, corrected over all rows of this metric and "
     "target in the analysis.",
+    **sessions.COLUMNS,
     **prevalence.COLUMNS,
     "missing": "Participants without a score here (or without a covariate).",
     "best": "Highest mean score of its region.",
@@ -77,11 +78,14 @@ class About:
         What participants.tsv says of them.
     nulls
         Scores of decoding under exchanged labels, by participant, for prevalence.
+    sessions
+        Scores of single sessions, for the mixed model (see `sessions.mixed_columns`).
     """
 
     expected: Sequence[str] = ()
     people: People = field(default_factory=dict)
     nulls: Mapping[str, Nulls] = field(default_factory=dict)
+    sessions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def test_group(  # no pytest: a function of the house, so PT028 is none of its business
@@ -149,6 +153,10 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
     for name, values in _tests(family, choices, covariates, made).items():
         made[name] = values
     warnings = _warnings(int(made["n_participants"].max()), made, choices)
+    if "mixed" in choices.tests:
+        columns, said = sessions.mixed_columns(family, about.sessions, analysis=analysis)
+        made = made.assign(**columns)
+        warnings += said
     if "prevalence" in choices.tests:
         columns, said = prevalence.prevalence_columns(
             family, about.nulls, analysis=analysis, seed=choices.seed

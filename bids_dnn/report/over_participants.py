@@ -30,6 +30,10 @@ _CORRECT = {
     "[@westfall1993; @nichols2002]",
     "none": "are as they were, for nothing was corrected",
 }
+_MIXED = (
+    "Scores of sessions were fitted with a mixed model, participants as a random effect, by "
+    "restricted maximum likelihood [@laird1982]."
+)
 _PREVALENCE = (
     "The prevalence of an effect was estimated from the number of participants whose own p is at "
     "most 0.05, as posterior mode with 95 % highest-density interval [@ince2021], and, where "
@@ -133,6 +137,8 @@ def _further(told: Mapping[str, Any]) -> list[str]:
     parts = [_ADJUSTED.format(names=_joined(names))] if names else []
     if told.get("contrasts"):
         parts.append(_CONTRASTS)
+    if "mixed" in told.get("tests", ()):
+        parts.append(_MIXED)
     if "prevalence" in told.get("tests", ()):
         parts.append(_PREVALENCE)
     return parts

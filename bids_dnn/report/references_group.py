@@ -31,6 +31,14 @@ GROUP_WORKS = (
         "10.7554/eLife.62461",
     ),
     Reference(
+        "laird1982",
+        "Laird, Nan M. and Ware, James H.",
+        "Random-effects models for longitudinal data",
+        1982,
+        "Biometrics 38:963-974",
+        "10.2307/2529876",
+    ),
+    Reference(
         "welch1947",
         "Welch, Bernard L.",
         "The generalization of 'Student's' problem when several different population variances "

@@ -15,6 +15,7 @@ from bids_dnn.group.choices import Choices
         ({"correct": "fdx"}, "'fdx'.*'fdr'"),
         ({"tests": ("t", "sign-flip"), "correct": "max"}, "'t'.*'sign-flip' first"),
         ({"tests": ("wilcoxon",), "covariates": ("age",)}, r"\['age'\].*'wilcoxon'"),
+        ({"tests": ("t", "mixed"), "covariates": ("age",)}, r"\['age'\].*'mixed'"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused(told, match):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_dnn.config.schema import Config
@@ -101,6 +103,22 @@ def test_a_finished_group_is_done_until_people_or_nulls_change(out, tmp_path_fac
     table.write_text(table.read_text().replace("control\t3", "control\t4"))
     assert len(plan_group(out, config).waiting()) == 2
     assert plan_group(out, config_of(tests=["sign-flip", "prevalence"])).waiting()
+
+
+def test_sessions_that_participants_left_are_fitted(out, tmp_path_factory):
+    for i, label in enumerate(LABELS[:5]):
+        made = make_decode(np.random.default_rng(i))
+        own = made.table[["region", "comparison", "score"]]
+        by_session = [own.assign(session=f"{k}", score=own["score"] + 0.01 * k) for k in (1, 2)]
+        made = replace(made, extras=made.extras | {"sessions": pd.concat(by_session)})
+        entities = {"participant": label, "task": "obj", "space": "T1w"}
+        write_result(made, out, entities=entities, sidecar={"Sources": [], "Fingerprint": "s"})
+    _, made = run(out, tmp_path_factory.mktemp("work"), config_of(tests=["t", "mixed"]))
+    table = made["decode"].table
+    above = table["score"] - table["chance"]
+    np.testing.assert_allclose(table["mean_mixed"], above + 0.015, atol=1e-8)
+    assert (table["n_sessions"] == 10).all()
+    assert "desc-encodeSessions" in made["encode"].meta["warnings"][0]
 
 
 def test_prevalence_reads_the_nulls_that_are_there(out, tmp_path_factory):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from bids_dnn.containers.result import Result
 from bids_dnn.derivatives.nulls import read_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
@@ -13,6 +17,16 @@ from bids_dnn.files import read_json
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+
+
+def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Return the scores of single sessions that participants left, one below the other."""
+    tables = {
+        name: made.extras["sessions"]
+        for name, made in results.items()
+        if "sessions" in made.extras
+    }
+    return stack(tables, ())[0] if tables else pd.DataFrame()
 
 
 def group_step(manifest: Path) -> Path:
@@ -35,6 +49,7 @@ def group_step(manifest: Path) -> Path:
             expected=told["expected"],
             people=told["people"],
             nulls={name: read_nulls(Path(path)) for name, path in told["nulls"].items()},
+            sessions=_sessions(results),
         ),
     )
     known: dict[str, Any] = {}
