@@ -24,6 +24,7 @@ Float = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 NEAR = 1e-6  # of a t: nearer ones are ties, whatever the rounding
 LEAST_OF_A_GROUP = 2
+MOST_AT_ONCE = 10_000_000  # draws x rows: some hundred MB
 NUMBERS = ("estimate", "low", "high", "p", "p_floor", "p_corrected", "p_t", "t")
 
 
@@ -257,27 +258,36 @@ def _tested(
     for i, pattern in enumerate(patterns):
         if (model := model_of(pattern)) is None:
             continue
-        rows = np.flatnonzero(place.ravel() == i)
-        y = np.asarray(values[rows][:, pattern].T, dtype=np.float64)  # (n, n_rows of these)
         common = shared(pattern)
         draws = own(pattern) or common
-        seen, null = model.null(y, common.identity())[0], model.null(y, draws)
-        t = model.as_t(null if draws is common else model.null(y, common))
-        made = _t_test(model.fit(y), is_two_sided=is_two_sided)
-        made["p"] = _row_p(_sided(seen, is_two_sided), _sided(null, is_two_sided), draws)
-        made["p_floor"] = np.full(len(rows), draws.floor(is_two_sided=is_two_sided))
-        made["t"] = _sided(model.as_t(seen), is_two_sided)
-        for name, numbers in made.items():
-            out[name][rows] = numbers
-        n_permutations[rows] = len(draws.values)
-        top = _sided(t, is_two_sided).max(axis=1)
-        highest = top if highest is None else np.maximum(highest, top)
         is_all = is_all and common.enumerated
+        rows = np.flatnonzero(place.ravel() == i)
+        n_blocks = min(rows.size, -(-rows.size * len(common.values) // MOST_AT_ONCE))
+        for some in np.array_split(rows, n_blocks):
+            y = np.asarray(values[some][:, pattern].T, dtype=np.float64)  # (n, n_rows of these)
+            made, top = _block(model, y, draws, common, is_two_sided=is_two_sided)
+            for name, numbers in made.items():
+                out[name][some] = numbers
+            highest = top if highest is None else np.maximum(highest, top)
+        n_permutations[rows] = len(draws.values)
     if highest is not None:
         corrected = _family_p(t_seen, highest, enumerated=is_all)
         out["p_corrected"] = np.maximum(corrected, out["p"])
     del out["t"]
     return Findings(**out, n_permutations=n_permutations, n_participants=known.sum(axis=1))
+
+
+def _block(
+    model: Model, y: Float, draws: Draws, common: Draws, *, is_two_sided: bool
+) -> tuple[dict[str, Any], Float]:
+    """Return the numbers of some rows, and the largest t of each common draw (n_draws,)."""
+    seen, null = model.null(y, common.identity())[0], model.null(y, draws)
+    t = model.as_t(null if draws is common else model.null(y, common))
+    made: dict[str, Any] = _t_test(model.fit(y), is_two_sided=is_two_sided)
+    made["p"] = _row_p(_sided(seen, is_two_sided), _sided(null, is_two_sided), draws)
+    made["p_floor"] = draws.floor(is_two_sided=is_two_sided)
+    made["t"] = _sided(model.as_t(seen), is_two_sided)
+    return made, _sided(t, is_two_sided).max(axis=1)
 
 
 def _sided(t: Float, is_two_sided: bool) -> Float:  # noqa: FBT001

@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
+from bids_dnn.stats import participants
 from bids_dnn.stats.inference import sign_flip, t_interval, t_one_sided
 from bids_dnn.stats.participants import compare_groups, compare_with_zero
 
@@ -269,6 +270,18 @@ def test_both_agree_with_permuted_ols(rng):
     assert np.abs(made.p_corrected - theirs).max() < 4 * np.sqrt(0.25 / 2000) + 4 * np.sqrt(
         0.25 / 1e4
     )
+
+
+def test_many_rows_come_in_blocks(rng, monkeypatch):
+    values, group = rng.normal(0.3, size=(9, 10)), first(5, 10)
+    values[2, 3] = np.nan
+    whole = compare_with_zero(values), compare_groups(values, group)
+    monkeypatch.setattr(participants, "MOST_AT_ONCE", 2500)
+    for one, two in zip(
+        whole, (compare_with_zero(values), compare_groups(values, group)), strict=True
+    ):
+        for name in FIELDS:
+            np.testing.assert_allclose(getattr(one, name), getattr(two, name))
 
 
 def test_same_seed_same_bytes(rng):
