@@ -13,6 +13,9 @@ _HEMI = "[_task-{task}]_hemi-{hemi}_space-{space}"
 _DEN = "[_task-{task}]_space-{space}_den-{den}"
 _STAT = "[_model-{model}]_stat-{stat}_desc-{analysis}_statmap"
 _ANAT = "sub-{participant}/anat/sub-{participant}"
+_GROUP = "group/[task-{task}_]space-{space}"
+_GROUP_HEMI = "group/[task-{task}_]hemi-{hemi}_space-{space}"
+_GROUP_DEN = "group/[task-{task}_]space-{space}_den-{den}"
 _BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 
 # Parts in brackets are left out where one of their entities is not given. Maps, units and regions
@@ -36,7 +39,13 @@ TEMPLATES: dict[str, str] = {
     "retinotopy": f"{_BENSON}_stat-{{stat}}_statmap.shape.gii",
     "areas": f"{_BENSON}_dseg.label.gii",
     "areas_table": f"{_ANAT}_space-{{space}}_atlas-Benson14_dseg.tsv",
-    "group_scores": "group/[task-{task}_]space-{space}_desc-{analysis}{extra}_scores.tsv",
+    "group_scores": f"{_GROUP}_desc-{{analysis}}{{extra}}_scores.tsv",
+    "group_statmap": f"{_GROUP}{_STAT}.nii.gz",
+    "group_statmap_surface": f"{_GROUP_HEMI}{_STAT}.shape.gii",
+    "group_statmap_grayordinates": f"{_GROUP_DEN}{_STAT}.dscalar.nii",
+    "group_units": f"{_GROUP}_desc-{{analysis}}_mask.nii.gz",
+    "group_units_surface": f"{_GROUP_HEMI}_desc-{{analysis}}_mask.label.gii",
+    "group_units_grayordinates": f"{_GROUP_DEN}_desc-{{analysis}}_mask.dlabel.nii",
     "report": "sub-{participant}.html",
     "group_report": "group.html",
     "figures": "sub-{participant}/figures",

@@ -17,7 +17,7 @@ from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_b
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
-from bids_dnn.report.over_participants import contrast_tables, group_how
+from bids_dnn.report.over_participants import contrast_tables, group_how, overlap_pictures
 from bids_dnn.report.parts import (
     Picture,
     Section,
@@ -58,6 +58,7 @@ def encoding(shown: Shown) -> Section:
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
+    pictures += overlap_pictures(shown, best_maps(shown.result))
     pictures += _assignment_pictures(shown)
     pictures += [*chosen_pictures(shown), *unit_pictures(shown)]
     pictures += identification_pictures(shown, rows)

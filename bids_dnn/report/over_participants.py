@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_dnn.containers.result import StatMap
 from bids_dnn.report.estimators import uncited
-from bids_dnn.report.parts import Table, table_of
+from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.parts import Picture, Table, table_of
 from bids_dnn.report.shown import ALPHA, Shown, is_significant, ordered
 
 _TESTS = {
@@ -109,6 +111,34 @@ def contrast_tables(shown: Shown) -> list[Table]:
         return []
     told = shown.result.columns | shown.result.extra_columns.get("contrasts", {})
     return [table_of(ordered(rows), told, caption=f"Contrasts. {contrast_answer(rows)}")]
+
+
+def overlap_pictures(shown: Shown, best: Sequence[tuple[str, StatMap]]) -> list[Picture]:
+    """Draw in how many participants units are significant, where the group has such maps.
+
+    Parameters
+    ----------
+    shown
+        A result.
+    best
+        Title and map of the models that are drawn.
+    """
+    counts = {made.model: made for made in shown.result.maps if made.stat == "overlap"}
+    found = [
+        (title, counts[made.model].values.astype(float))
+        for title, made in best
+        if made.model in counts
+    ]
+    if shown.result.space is None or not found:
+        return []
+    return map_pictures(
+        f"{shown.name}_overlap",
+        found,
+        shown.result.space,
+        (shown.backdrop, shown.brain),
+        label="participants",
+        what="In how many participants q is below 0.05",
+    )
 
 
 def contrast_answer(rows: pd.DataFrame) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.maps import group_maps
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About
 from bids_dnn.group.tests import test_group as run
 from bids_dnn.report import methods, scores
+from bids_dnn.report.encoding import encoding
 from bids_dnn.report.over_participants import (
     contrast_answer,
     contrast_tables,
@@ -18,7 +22,7 @@ from bids_dnn.report.over_participants import (
 )
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
-from tests.factories.results import REGIONS, make_decode
+from tests.factories.results import REGIONS, make_decode, make_encode, make_space
 
 LABELS = tuple("abcdefgh")
 PEOPLE = {x: {"group": "old" if x < "e" else "young", "age": str(i)} for i, x in enumerate(LABELS)}
@@ -79,6 +83,27 @@ def test_contrasts_are_counted_and_stand_in_a_table():
 def test_contrasts_that_cannot_be_significant_say_so():
     rows = shown_of(n=3, contrasts=("region: V1 > noise",)).result.extras["contrasts"]
     assert "0 of 7 (no p can fall below 0.125)" in contrast_answer(rows)
+
+
+def test_overlap_is_drawn_beside_means_where_there_are_group_maps(undrawn):
+    space = make_space(name="MNI152NLin2009cAsym")
+    results = {}
+    for i, label in enumerate(LABELS[:4]):
+        made = make_encode(np.random.default_rng(i), space=space)
+        q = [replace(one, stat="q") for one in made.maps[:5]]
+        results[label] = replace(made, maps=(*made.maps, *q))
+    table, _ = stack({name: made.table for name, made in results.items()}, ())
+    over = group_maps(results, choices=Choices())
+    result = replace(run(table, analysis="encode"), maps=over.maps, space=over.space)
+    shown = Shown("encode", result, region_colors(REGIONS))
+    names = [one.name for one in encoding(shown).pictures]
+    assert names.index("encode_overlap") == names.index("encode_maps") + 1
+    (picture,) = [one for one in encoding(shown).pictures if one.name == "encode_overlap"]
+    assert "In how many participants q is below 0.05" in picture.caption
+    bare = replace(result, maps=tuple(m for m in over.maps if m.stat != "overlap"))
+    assert "encode_overlap" not in [
+        one.name for one in encoding(replace(shown, result=bare)).pictures
+    ]
 
 
 def test_the_largest_provable_prevalence_is_said():

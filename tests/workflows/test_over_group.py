@@ -18,7 +18,7 @@ from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, MissingInputError
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.steps.group import group_step
-from tests.factories.results import make_decode, make_encode
+from tests.factories.results import make_decode, make_encode, make_spaces
 
 LABELS = ("01", "02", "03", "04", "05", "06")
 
@@ -119,6 +119,31 @@ def test_sessions_that_participants_left_are_fitted(out, tmp_path_factory):
     np.testing.assert_allclose(table["mean_mixed"], above + 0.015, atol=1e-8)
     assert (table["n_sessions"] == 10).all()
     assert "desc-encodeSessions" in made["encode"].meta["warnings"][0]
+
+
+@pytest.mark.parametrize("kind", ["grid", "left", "grayordinates"])
+def test_maps_in_a_common_space_are_written_and_read(tmp_path, kind):
+    space = make_spaces()[kind]
+    space = replace(space, name="MNI152NLin2009cAsym") if kind == "grid" else space
+    for i, label in enumerate(LABELS[:4]):
+        entities = {"participant": label, "task": "obj", "space": space.name}
+        result = make_encode(np.random.default_rng(i), space=space)
+        write_result(result, tmp_path, entities=entities, sidecar={"Sources": []})
+    _, made = run(tmp_path, tmp_path, config_of(correct="max"))
+    result = made["encode"]
+    assert result.space.has_places_of(space)
+    means = [one for one in result.maps if one.stat == "pearson"]
+    assert len(means) == 5
+    assert {one.stat for one in result.maps} == {"pearson", "pmax", "nparticipants"}
+    first = [make_encode(np.random.default_rng(i), space=space).maps[0].values for i in range(4)]
+    np.testing.assert_allclose(means[0].values, np.mean(first, axis=0), atol=1e-6)
+    assert list((tmp_path / "group").glob("task-obj_*stat-pmax_desc-encode_statmap.*"))
+
+
+def test_maps_of_own_spaces_are_not_averaged(out, tmp_path_factory):
+    _, made = run(out, tmp_path_factory.mktemp("work"), config_of())
+    assert made["encode"].maps == ()
+    assert made["encode"].space is None
 
 
 def test_prevalence_reads_the_nulls_that_are_there(out, tmp_path_factory):

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 
 from bids_dnn.containers.result import Result
+from bids_dnn.derivatives.names import needs_reference
 from bids_dnn.derivatives.nulls import read_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.files import read_json
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.maps import group_maps
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
 
@@ -35,16 +37,17 @@ def group_step(manifest: Path) -> Path:
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
     table, _ = stack({name: made.table for name, made in results.items()}, told["expected"])
     settings = told["settings"]
+    choices = Choices(
+        tests=tuple(settings["tests"]),
+        correct=settings["correct"],
+        contrasts=tuple(settings["contrasts"]),
+        covariates=tuple(settings["covariates"]),
+        seed=told["seed"],
+    )
     result = test_group(
         table,
         analysis=told["analysis"],
-        choices=Choices(
-            tests=tuple(settings["tests"]),
-            correct=settings["correct"],
-            contrasts=tuple(settings["contrasts"]),
-            covariates=tuple(settings["covariates"]),
-            seed=told["seed"],
-        ),
+        choices=choices,
         about=About(
             expected=told["expected"],
             people=told["people"],
@@ -52,6 +55,15 @@ def group_step(manifest: Path) -> Path:
             sessions=_sessions(results),
         ),
     )
+    if not needs_reference(told["entities"]["space"]):  # else each has a space of their own
+        made_maps = group_maps(results, choices=choices, people=told["people"])
+        said = [*result.meta["warnings"], *made_maps.warnings]
+        result = replace(
+            result,
+            maps=made_maps.maps,
+            space=made_maps.space,
+            meta=result.meta | {"warnings": said},
+        )
     known: dict[str, Any] = {}
     for made in results.values():
         known |= made.meta.get("networks", {})
