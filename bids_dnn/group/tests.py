@@ -43,7 +43,8 @@ COLUMNS = {
     "ceiling": "Mean over participants of the noise ceiling.",
     "normalized": "Mean over participants of score divided by ceiling.",
     "p": "One-sided p of the sign-flip permutation test over participants.",
-    "p_floor": "Smallest p that the sign-flip test can give with so many participants.",
+    "p_floor": "Smallest p that the first of the tests can give with so many participants; n/a "
+    "for t tests.",
     "p_t": "One-sided p of a t test over participants, which takes scores as normal.",
     "p_wilcoxon": "One-sided exact p of Wilcoxon's signed ranks; scores at chance are left out.",
     "p_corrected": "p of the first of the tests, corrected over all rows of this metric and "
@@ -236,11 +237,16 @@ def _tests(
                 told[name][rows] = getattr(found, name)
     out = {name: np.full(n_rows, np.nan) for name in ("p", "p_floor", "p_t")}
     if "sign-flip" in choices.tests:
-        out |= {"p": told["p"], "p_floor": told["p_floor"]}
+        out["p"] = told["p"]
     if "t" in choices.tests:
         out["p_t"] = told["p_t"]
     if "wilcoxon" in choices.tests:
-        out["p_wilcoxon"] = np.array([signed_rank(row)[0] for row in family.above])
+        ranked = np.array([signed_rank(row) for row in family.above]).reshape(-1, 2)
+        out["p_wilcoxon"] = ranked[:, 0]
+    if choices.first_test == "sign-flip":
+        out["p_floor"] = told["p_floor"]
+    elif choices.first_test == "wilcoxon":
+        out["p_floor"] = ranked[:, 1]
     first = out[CORRECTED[choices.first_test]] if choices.first_test else out["p"]
     out["p_corrected"] = corrected(first, told["p_corrected"], family.names, choices.correct)
     if choices.covariates:  # the interval is that of the model
@@ -273,9 +279,10 @@ def _facts(family: Family, choices: Choices, about: About) -> dict[str, Any]:
 def _warnings(n_max: int, made: pd.DataFrame, choices: Choices) -> list[str]:
     if n_max < 2:
         return ["One participant only: no interval over participants, and p cannot be < 0.5."]
-    if "sign-flip" in choices.tests and (made["p_floor"] > 0.05).all():
+    if (made["p_floor"] > 0.05).all():
+        what = {"wilcoxon": "signed-rank"}.get(choices.first_test, choices.first_test)
         return [
-            f"With {n_max} participants the sign-flip test cannot give a p below "
+            f"With {n_max} participants the {what} test cannot give a p below "
             f"{made['p_floor'].min():.3g}."
         ]
     return []

@@ -12,7 +12,7 @@ from scipy import optimize, special, stats
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 
 Array = NDArray[np.floating[Any]]
-TIE = 5e-7  # scores nearer than this are one: nulls are kept in single precision
+TIE = 5e-7  # of the largest score; nearer ones are one: nulls are kept in single precision
 ROUNDING = 1e-9  # of sums of logarithms
 N_DRAWS = 10_000
 N_HALVINGS = 60  # of the interval of a bound: to its last digit
@@ -176,7 +176,7 @@ def _first_level(observed: Array, null: Array, enumerated: NDArray[np.bool_]) ->
 
     pooled = np.concatenate([*rows, observed[who]])
     order = np.argsort(pooled, kind="stable")
-    steps = np.diff(pooled[order], prepend=pooled[order[0]]) > TIE
+    steps = np.diff(pooled[order], prepend=pooled[order[0]]) > TIE * np.abs(pooled).max()
     code = np.empty(pooled.size, dtype=np.intp)
     code[order] = np.cumsum(steps)
     n_codes = int(code.max()) + 1

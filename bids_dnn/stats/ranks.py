@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 Array = NDArray[np.floating[Any]]
-DIGITS = 10  # to which values are ranked: sums in another order must stay ties
+DIGITS = 10  # of the largest value, to which values are ranked: rounding must not part ties
 
 
 def signed_rank(values: Array) -> tuple[float, float]:
@@ -40,9 +40,11 @@ def signed_rank(values: Array) -> tuple[float, float]:
     >>> signed_rank(np.array([0.2, 0.1, 0.3, -0.15]))
     (0.1875, 0.0625)
     """
-    known = np.round(np.asarray(values[np.isfinite(values)], dtype=np.float64), DIGITS)
+    known = np.asarray(values[np.isfinite(values)], dtype=np.float64)
     if not known.size:
         return float("nan"), float("nan")
+    largest = float(np.abs(known).max()) or 1.0
+    known = np.round(known / largest, DIGITS)
     known = known[known != 0]
     doubled = np.rint(2 * stats.rankdata(np.abs(known))).astype(np.intp)  # whole, also of ties
     chances = np.ones(1)  # of each sum of doubled ranks with a positive sign

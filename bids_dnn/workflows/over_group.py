@@ -105,6 +105,7 @@ class GroupPlan:
             state = "done" if job.done else "waits"
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
             made.append(f"{_name(job)}: {state}; tables of {found}")
+            made += _prevalence_lines(job)
         return made + [f"warning: {text}" for text in self.warnings]
 
 
@@ -245,6 +246,15 @@ def _nulls(tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
         return {}
     paths = {label: names.null_of(path) for label, path in tables.items()}
     return {label: path for label, path in paths.items() if path.is_file()}
+
+
+def _prevalence_lines(job: GroupJob) -> list[str]:
+    """Say of how many participants prevalence can be bounded, where it is asked for."""
+    told = job.manifest
+    if "prevalence" not in told["settings"]["tests"] or job.analysis != "decode":
+        return []
+    n, n_all = len(told["nulls"]), len(told["tables"])
+    return [f"  prevalence: scores under exchanged labels of {n} of {n_all} participants"]
 
 
 def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:

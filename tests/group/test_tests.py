@@ -117,6 +117,19 @@ def test_few_participants_are_warned_of_the_floor():
     assert "below 0.125" in result.meta["warnings"][0]
 
 
+def test_the_floor_is_that_of_the_first_test():
+    table = stacked(make_decode, 3)
+    ranked = group_tests.test_group(
+        table, analysis="decode", choices=Choices(("wilcoxon", "sign-flip"))
+    )
+    assert (ranked.table["p_floor"] == 1 / 8).all()
+    assert "signed-rank test cannot give a p below 0.125" in ranked.meta["warnings"][0]
+    t = group_tests.test_group(table, analysis="decode", choices=Choices(("t", "sign-flip")))
+    assert t.table["p_floor"].isna().all()
+    assert t.table["p"].notna().all()
+    assert t.meta["warnings"] == []
+
+
 def test_a_metric_that_differs_between_participants_stays_one_row(decode):
     decode.loc[decode["participant"] == "02", "metric"] = "balanced_accuracy"
     made = group_tests.test_group(decode, analysis="decode").table

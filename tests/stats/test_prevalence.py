@@ -67,6 +67,8 @@ def test_the_scale_of_a_test_does_not_matter(rng):
     scale = np.array([1.0, 1e3, 30.0])[:, None]
     one = minimum(observed, null)
     two = minimum(observed * scale + 7, null * scale[..., None] + 7)
+    tiny = minimum(observed * 1e-9, null * 1e-9)
+    np.testing.assert_allclose(tiny.p, one.p)
     np.testing.assert_allclose(two.p_corrected, one.p_corrected)
     np.testing.assert_allclose(two.bound_corrected, one.bound_corrected)
 

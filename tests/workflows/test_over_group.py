@@ -98,6 +98,11 @@ def test_a_finished_group_is_done_until_people_or_nulls_change(out, tmp_path_fac
     assert not plan_group(out, config).waiting()
     leave_nulls(out, LABELS[:2])
     assert list(plan_group(out, config).waiting()) == ["decode_obj_T1w"]
+    assert (
+        "  prevalence: scores under exchanged labels of 2 of 5 participants"
+        in plan_group(out, config).lines()
+    )
+    assert not any("prevalence" in line for line in plan_group(out, Config()).lines())
     run(out, work, config)
     table = out / "participants.tsv"
     table.write_text(table.read_text().replace("control\t3", "control\t4"))
