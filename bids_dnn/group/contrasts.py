@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,30 @@ def parse_contrasts(texts: Sequence[str], people: People) -> list[Contrast]:
     return made
 
 
+def check_sides(contrast: Contrast, known: Collection[str]) -> None:
+    """Refuse a contrast within participants whose sides no table has.
+
+    Parameters
+    ----------
+    contrast
+        Of a column of the table.
+    known
+        What stands in that column.
+
+    Raises
+    ------
+    ConfigError
+        If one of its sides is not among them.
+    """
+    for side in (contrast.first, contrast.second):
+        if side not in known:
+            raise ConfigError(
+                f"The contrast {contrast.text!r} names the {contrast.what} {side!r}, which no "
+                "participant has.",
+                mend=nearest(side, known),
+            )
+
+
 def contrast_table(
     family: Family, *, analysis: str, choices: Choices, people: People, everyone: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -213,14 +237,7 @@ def _pairs(
     contrast: Contrast, family: Family
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
     """Give the differences (n_participants,) of rows that differ in one column alone."""
-    column = family.places[contrast.what].astype(str)
-    for side in (contrast.first, contrast.second):
-        if side not in set(column):
-            raise ConfigError(
-                f"The contrast {contrast.text!r} names the {contrast.what} {side!r}, which no "
-                "participant has.",
-                mend=nearest(side, set(column)),
-            )
+    check_sides(contrast, set(family.places[contrast.what].astype(str)))
     others = [name for name in family.places if name != contrast.what]
     at = {
         tuple(row): i for i, row in enumerate(family.places[[contrast.what, *others]].to_numpy())

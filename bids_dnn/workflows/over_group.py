@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bids_dnn import __version__
 from bids_dnn.config.schema import GROUPED, Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.group.choices import Choices
-from bids_dnn.group.contrasts import parse_contrast, parse_contrasts
+from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrasts
+from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.plan import seed_of
 from bids_dnn.workflows.record import read_participants, read_people
@@ -155,6 +158,8 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
             f"There is no finished table of a participant in {output_dir}.",
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
+    for job in jobs:
+        _check_sides(job)
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
 
 
@@ -166,6 +171,20 @@ def _check(output_dir: Path, config: Config) -> None:
         people = read_people(output_dir)
         parse_contrasts(asked.contrasts, people)
         numbers_of(people, asked.covariates, list(people))
+
+
+def _check_sides(job: GroupJob) -> None:
+    """Refuse contrasts of regions, comparisons and layers that no participant has."""
+    for contrast in map(parse_contrast, job.manifest["settings"]["contrasts"]):
+        if contrast.what not in KEYS[job.analysis]:
+            continue
+        known: set[str] = set()
+        for path in job.manifest["tables"].values():
+            column = pd.read_csv(
+                path, sep="\t", usecols=[contrast.what], dtype=str, keep_default_na=False
+            )
+            known |= set(column[contrast.what])
+        check_sides(contrast, known)
 
 
 def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:

@@ -171,6 +171,8 @@ def test_prevalence_reads_the_nulls_that_are_there(out, tmp_path_factory):
         ({"contrasts": ["grou: patient > control"]}, r"'grou'.*'group'"),
         ({"contrasts": ["group: patient > controls"]}, r"'controls'.*'control'"),
         ({"contrasts": ["group patient"]}, r"'group patient'.*Type 'region: FFA > V1'"),
+        ({"contrasts": ["region: V1 > FFB"]}, r"region 'FFB'.*'FFA'"),
+        ({"contrasts": ["layer: features.0 > features.1"]}, r"layer 'features.1'.*'features.10'"),
         ({"covariates": ["ages"]}, r"'ages'.*'age'"),
         ({"covariates": ["group"]}, r"'patient' for sub-01"),
         ({"tests": ["t"], "correct": "max"}, r"'max'.*'sign-flip' first"),
