@@ -227,6 +227,7 @@ def _model_of_groups(is_first: Marks, further: Float) -> Model | None:
 
 
 def _covariates(values: Array, covariates: Array | None) -> Float:
+    """Return covariates of mean 0 and SD 1, whatever their unit; what does not vary is 0."""
     if covariates is None:
         return np.empty((values.shape[1], 0))
     if covariates.ndim != 2 or len(covariates) != values.shape[1]:
@@ -234,7 +235,13 @@ def _covariates(values: Array, covariates: Array | None) -> Float:
             f"values have shape {values.shape}, covariates {covariates.shape}.",
             mend="Give covariates one row for each participant, the last axis of values.",
         )
-    return np.asarray(covariates, dtype=np.float64)
+    made = np.array(covariates, dtype=np.float64)
+    for column in made.T:
+        known = column[np.isfinite(column)]
+        spread = known.std() if known.size else 0.0
+        varies = spread > 1e-12 * np.abs(known).max(initial=0.0)
+        column[:] = (column - known.mean()) / spread if varies else 0.0 * column
+    return made
 
 
 def _tested(

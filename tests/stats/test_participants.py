@@ -126,6 +126,16 @@ def test_a_covariate_of_nothing_changes_nothing(rng):
         np.testing.assert_allclose(getattr(made, name), getattr(plain, name))
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e9])
+def test_the_unit_of_a_covariate_does_not_matter(rng, scale):
+    values, age, group = rng.normal(0.5, size=(2, 9)), rng.normal(size=(9, 1)), first(4, 9)
+    one, two = (compare_with_zero(values, covariates=k * (age + 5)) for k in (1.0, scale))
+    a, b = (compare_groups(values, group, covariates=k * (age + 5)) for k in (1.0, scale))
+    for name in FIELDS:
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name))
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name))
+
+
 def test_who_lacks_a_covariate_is_left_out(rng):
     values, age = rng.normal(0.5, size=(2, 9)), rng.normal(size=(9, 1))
     age[4] = np.nan
