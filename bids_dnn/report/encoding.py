@@ -15,6 +15,7 @@ from bids_dnn.report.chosen import chosen_pictures, chosen_tables, unit_pictures
 from bids_dnn.report.chosen_figures import percent
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
+from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
 from bids_dnn.report.over_participants import contrast_tables, group_how, overlap_pictures
@@ -59,6 +60,7 @@ def encoding(shown: Shown) -> Section:
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
     pictures += overlap_pictures(shown, best_maps(shown.result))
+    pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]
     pictures += _assignment_pictures(shown)
     pictures += [*chosen_pictures(shown), *unit_pictures(shown)]
     pictures += identification_pictures(shown, rows)

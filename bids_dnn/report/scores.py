@@ -9,6 +9,7 @@ from bids_dnn.report import figures
 from bids_dnn.report.chosen import unit_pictures
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
+from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.over_participants import contrast_tables, group_how
 from bids_dnn.report.parts import (
     Number,
@@ -95,6 +96,7 @@ def decoding(shown: Shown) -> Section:
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
     pictures += unit_pictures(shown)
+    pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]
     tables = [
         table_of(
             ordered(table),
