@@ -60,7 +60,7 @@ def power(
     """Say how many participants and runs find an effect, from a pilot.
 
     PILOT is a table with a row a participant: participant, score, chance (where there is one),
-    and n_runs and run_sd, as group/*_desc-decodeParticipants_scores.tsv has them. Experiments are
+    and n_runs and run_sd, as the group's table desc-decodeParticipants has them. Experiments are
     simulated and tested one-sided, as the group level does, by flipping signs and by t tests.
     """
     with guarded(0):
