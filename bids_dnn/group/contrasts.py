@@ -213,12 +213,28 @@ def contrast_table(
                 f"The contrast {contrast.text!r} has no two rows that differ in it alone."
             )
             continue
-        values = np.array([value for _, value in pairs])
-        if groups is not None:  # who belongs to neither is out
-            values = np.where(groups < 0, np.nan, values)
-        places = [place for place, _ in pairs]
-        rows += _tested(contrast, (places, values), groups, (choices, numbers, family, everyone))
+        # who belongs to neither group is out
+        keep = np.ones(len(family.labels), dtype=bool) if groups is None else groups >= 0
+        compared = _Compared(
+            labels=tuple(np.array(family.labels)[keep]),
+            places=[place for place, _ in pairs],
+            values=np.array([value for _, value in pairs])[:, keep],
+            numbers=numbers[keep],
+            is_first=None if groups is None else groups[keep] == 1,
+        )
+        rows += _tested(contrast, compared, choices=choices, everyone=everyone)
     return pd.DataFrame(rows), warnings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """What one contrast compares."""
+
+    labels: tuple[str, ...]  # of its participants
+    places: list[dict[str, Any]]  # of each row
+    values: NDArray[np.float64]  # (n_rows, n_participants), differences or scores
+    numbers: NDArray[np.float64]  # (n_participants, n_covariates)
+    is_first: NDArray[np.bool_] | None  # (n_participants,), between groups
 
 
 def _groups(contrast: Contrast, family: Family, people: People) -> NDArray[np.intp]:
@@ -250,29 +266,25 @@ def _pairs(
 
 
 def _tested(
-    contrast: Contrast,
-    compared: tuple[list[dict[str, Any]], NDArray[np.float64]],
-    groups: NDArray[np.intp] | None,
-    told: tuple[Choices, NDArray[np.float64], Family, Sequence[str]],
+    contrast: Contrast, compared: _Compared, *, choices: Choices, everyone: Sequence[str]
 ) -> list[dict[str, Any]]:
-    places, values = compared
-    choices, numbers, family, everyone = told
-    how: dict[str, Any] = {"covariates": numbers if numbers.shape[1] else None}
+    values, places, is_first = compared.values, compared.places, compared.is_first
+    how: dict[str, Any] = {"covariates": compared.numbers if choices.covariates else None}
     how |= {"seed": choices.seed, "is_two_sided": contrast.is_two_sided}
+    there = np.isfinite(values) & ~np.isnan(compared.numbers).any(axis=1)
     names = np.array([" ".join(str(x.get(key, "")) for key in APART) for x in places], object)
     rows: list[dict[str, Any]] = [{}] * len(places)
     for name in dict.fromkeys(names):
         own = np.flatnonzero(names == name)
         found = (
             compare_with_zero(values[own], **how)
-            if groups is None
-            else compare_groups(values[own], groups == 1, **how)
+            if is_first is None
+            else compare_groups(values[own], is_first, **how)
         )
         p = corrected(found.p, found.p_corrected, names[own], choices.correct)
         for k, i in enumerate(own):
-            there = np.isfinite(values[i]) & ~np.isnan(numbers).any(axis=1)
-            known = {label for label, is_in in zip(family.labels, there, strict=True) if is_in}
-            n_first = np.nan if groups is None else int((there & (groups == 1)).sum())
+            known = {compared.labels[j] for j in np.flatnonzero(there[i])}
+            n_first = np.nan if is_first is None else int((there[i] & is_first).sum())
             rows[i] = (
                 {"contrast": contrast.text}
                 | places[i]

@@ -135,6 +135,17 @@ def test_who_belongs_to_neither_group_is_left_out():
     )
     assert set(found["missing"]) == {"07, 08"}
     assert set(found["n_participants"]) == {6}
+    assert set(found["n_permutations"]) == {15}
+    table = stacked(make_decode)
+    few = table[~table["participant"].isin(["07", "08"])]
+    for correct in ("fdr", "max"):
+        whole, some = (
+            contrasts_of(
+                one, "decode", "group: patient > control", people=people, correct=correct
+            )[0]
+            for one in (table, few)
+        )
+        np.testing.assert_allclose(whole["p_corrected"], some["p_corrected"])
 
 
 def test_covariates_enter_contrasts():

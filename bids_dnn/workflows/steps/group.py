@@ -21,16 +21,6 @@ from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
 
 
-def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Return the scores of single sessions that participants left, one below the other."""
-    tables = {
-        name: made.extras["sessions"]
-        for name, made in results.items()
-        if "sessions" in made.extras
-    }
-    return stack(tables, ())[0] if tables else pd.DataFrame()
-
-
 def group_step(manifest: Path) -> Path:
     """Test one analysis over participants; returns the sidecar, which is written last."""
     told = read_json(manifest)
@@ -72,3 +62,13 @@ def group_step(manifest: Path) -> Path:
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Return the scores of single sessions that participants left, one below the other."""
+    tables = {
+        name: made.extras["sessions"]
+        for name, made in results.items()
+        if "sessions" in made.extras
+    }
+    return stack(tables, ())[0] if tables else pd.DataFrame()
