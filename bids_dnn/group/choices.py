@@ -59,8 +59,8 @@ class Choices:
             )
         if self.correct == "max" and self.first_test != "sign-flip":
             raise ConfigError(
-                f"group.correct is 'max', but the first of group.tests is {self.first_test!r}: "
-                "the largest t is one of flipped signs.",
+                f"group.correct is 'max', and group.tests is {list(self.tests)}: the largest t is "
+                "one of flipped signs.",
                 mend="Put 'sign-flip' first, or take correct = 'fdr'.",
             )
         unable = [name for name in self.tests if name in NO_COVARIATES]
