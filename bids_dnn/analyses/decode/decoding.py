@@ -22,11 +22,14 @@ from bids_dnn.analyses.decode.tables import (
     COLUMNS,
     PARAMETER_COLUMNS,
     SCALED,
+    SESSION_COLUMNS,
     confusion_table,
     facts_of,
     main_table,
     metrics_table,
+    nulls_of,
     parameters_table,
+    sessions_table,
 )
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
 from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
@@ -131,6 +134,8 @@ def decode(
         "confusion": confusion_table(outcomes, list(design.tasks) * len(regions)),
         "metrics": metrics_table(outcomes),
     }
+    if any(outcome.sessions for outcome in outcomes):
+        extras["sessions"] = sessions_table(outcomes)
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
     targets = targets_of(own.samples, design.runs, choices)
@@ -147,7 +152,12 @@ def decode(
         space=responses.space.select(every) if maps else None,
         meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
         extras=extras,
-        extra_columns={"parameters": PARAMETER_COLUMNS, "targets": TARGET_COLUMNS},
+        extra_columns={
+            "parameters": PARAMETER_COLUMNS,
+            "targets": TARGET_COLUMNS,
+            "sessions": SESSION_COLUMNS,
+        },
+        nulls=nulls_of(outcomes, list(design.tasks) * len(regions)),
     )
     return result if choose is None else chosen.told_in(result, responses.space)
 
@@ -168,6 +178,7 @@ class _Scene:
         """Decode each comparison in each region; with the scores under shared exchanges."""
         tasks = self.design.tasks
         shared = self._shared()
+        sessions = texts(self.responses.samples["session"])
         n_all = len(self.regions) * len(tasks)
         baselines = [baseline_of(task, self.responses, self.choices) for task in tasks]
         for r, region in enumerate(self.regions):
@@ -181,7 +192,14 @@ class _Scene:
                 labels = task.taught, task.labelings.codes
                 made = self._predict(task, own, *labels) if is_whole else None
                 n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
-                told = outcome_of(task, made, self.choices, region=region.name, n_units=n_units)
+                told = outcome_of(
+                    task,
+                    made,
+                    self.choices,
+                    sessions=sessions,
+                    region=region.name,
+                    n_units=n_units,
+                )
                 told.row["baseline"] = baselines[t]
                 yield told, self._family(task, told, own, shared[t] if shared else None)
 

@@ -15,6 +15,7 @@ from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
 from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of
 from bids_dnn.analyses.decode.tasks import Design, Task
+from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.responses import Responses
 from bids_dnn.stats.inference import fdr, max_statistic, p_floor
 from bids_dnn.stats.regions import RegionUnits
@@ -25,6 +26,10 @@ PARAMETER_COLUMNS = {
     "run": "What the fold leaves out",
     "parameter": "Parameter of the classifier that inner folds searched for",
     "value": "What was chosen for the labels as they are",
+}
+SESSION_COLUMNS = {
+    "session": "Session of the samples",
+    "score": "The metric of the table, over the samples of the session",
 }
 CONFUSION = ["region", "comparison", "truth", "guess", "count"]
 KINDS = {
@@ -87,6 +92,40 @@ def main_table(
     if "fdr" in choices.correct:
         table["p_fdr"] = fdr(table["p"].to_numpy())
     return table[list(COLUMNS)]
+
+
+def nulls_of(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> Nulls:
+    """Return the scores of each row under exchanged labels.
+
+    Parameters
+    ----------
+    outcomes, tasks
+        A pair of them a row.
+    """
+    null = np.full((len(outcomes), max(len(one.null) for one in outcomes)), np.nan, np.float32)
+    for row, outcome in zip(null, outcomes, strict=True):
+        row[: len(outcome.null)] = outcome.null
+    return Nulls(
+        region=np.array([one.row["region"] for one in outcomes]),
+        comparison=np.array([one.row["comparison"] for one in outcomes]),
+        null=null,
+        enumerated=np.array([task.labelings.enumerated for task in tasks]),
+    )
+
+
+def sessions_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Give the score of each session, of the labels as they are.
+
+    Parameters
+    ----------
+    outcomes
+    """
+    rows = [
+        (one.row["region"], one.row["comparison"], session, score)
+        for one in outcomes
+        for session, score in one.sessions.items()
+    ]
+    return pd.DataFrame(rows, columns=["region", "comparison", "session", "score"])
 
 
 def metrics_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
