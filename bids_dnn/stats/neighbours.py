@@ -198,7 +198,7 @@ class _Voxels:
         """Return the units (n, n_steps) some steps away, -1 where there is none."""
         places = ijk[:, None] + steps  # (n, n_steps, 3)
         within = (places >= 0) & (places < np.array(self.shape))
-        inside = within.all(axis=-1)  # (n, n_steps)
+        inside: NDArray[np.bool_] = np.all(within, axis=-1)  # (n, n_steps)
         found = table[tuple(np.where(inside[..., None], places, 0).transpose(2, 0, 1))]
         return np.where(inside, found, -1).astype(np.int64)
 
