@@ -148,6 +148,38 @@ def adjacency(space: Space, *, meshes: Meshes | None = None) -> csr_array:
     return csr_array(coo_array((np.ones(len(both[0]), dtype=np.bool_), both), shape=shape))
 
 
+def places_mm(space: Space, *, meshes: Meshes | None = None) -> NDArray[np.float64]:
+    """Return where each measured unit lies.
+
+    Parameters
+    ----------
+    space
+        Of the units.
+    meshes
+        Of each hemisphere that has units.
+
+    Returns
+    -------
+    places : (n_units, 3), mm
+
+    Raises
+    ------
+    SpaceError
+        If units have no place in space, or a mesh is of another size.
+    MissingInputError
+        If a hemisphere with units has no mesh.
+
+    Examples
+    --------
+    >>> places_mm(Grid("T1w", (4, 1, 1), np.diag([3.0, 3.0, 3.0, 1.0]), np.array([3]))).tolist()
+    [[9.0, 0.0, 0.0]]
+    """
+    places = np.empty((len(space), 3))
+    for place, units in _parts(space, meshes):
+        places[units] = place.points()
+    return places
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Voxels:
     """Measured voxels of a grid."""
@@ -178,6 +210,10 @@ class _Voxels:
         found = self._look(table, self.ijk, np.eye(3, dtype=np.int64))  # (n, 3)
         first, axis = np.nonzero(found >= 0)
         return np.stack([first, found[first, axis]])
+
+    def points(self) -> NDArray[np.float64]:
+        made: NDArray[np.float64] = self.ijk @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return made
 
     def _steps(self, radius_mm: float) -> Numbers:
         """Return the steps in voxels (n_steps, 3) that stay within the radius."""
@@ -236,6 +272,9 @@ class _Vertices:
         at[self.vertices] = np.arange(len(self.vertices))
         ends = at[_edges(self.mesh)]  # (2, n_edges)
         return ends[:, (ends >= 0).all(axis=0)]
+
+    def points(self) -> NDArray[np.float64]:
+        return self.mesh.vertices[self.vertices]
 
 
 def _disks(

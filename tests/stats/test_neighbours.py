@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Channels, Grayordinates, Grid, Surface
 from bids_dnn.errors import ConfigError, MissingInputError, SpaceError
-from bids_dnn.stats.neighbours import adjacency, neighbours
+from bids_dnn.stats.neighbours import adjacency, neighbours, places_mm
 from tests.factories.surfaces import ellipsoids, icosphere
 
 OBLIQUE = np.array(
@@ -207,3 +207,13 @@ def test_vertices_touch_by_edges_between_measured_ones(white):
     half = np.arange(0, n, 2)
     part = adjacency(Surface("fsnative", (n, 0), half), meshes={"L": white})
     np.testing.assert_array_equal(part.toarray(), whole.toarray()[np.ix_(half, half)])
+
+
+def test_places_are_those_of_the_affine_and_of_the_mesh(white, rng):
+    space = grid_of(rng.random((4, 5, 6)) < 0.5, OBLIQUE)
+    np.testing.assert_allclose(places_mm(space), middles(space))
+    n = len(white.vertices)
+    other = Mesh(white.vertices * [-1, 1, 1], white.faces)
+    space = Surface("fsnative", (n, n), np.array([n + 4, 7, n]))
+    expected = [other.vertices[4], white.vertices[7], other.vertices[0]]
+    np.testing.assert_array_equal(places_mm(space, meshes={"L": white, "R": other}), expected)
