@@ -18,8 +18,8 @@ SHAPE = (6, 5, 4)
 RUNS = np.repeat(np.arange(4), 6)
 
 
-def by_machines(train, cross, signs, _):
-    dual, intercept = solve_machines(train, signs, 1.0)
+def by_machines(train, cross, signs, n_units):
+    dual, intercept = solve_machines(train, signs, 1.0, n_units=n_units)
     return cross @ dual + intercept
 
 

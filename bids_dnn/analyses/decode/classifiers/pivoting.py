@@ -3,8 +3,8 @@
 Of the dual in signed variables, ``min b'Kb / 2 - y'b`` where ``sum(b) = 0`` and ``0 <= y b <= C``,
 each variable is free, or lies on one of its bounds. Given which, a linear system has the answer;
 samples for which it breaks a bound or the margin are turned over, all at once, and the system is
-solved again. A few turns do. Where they do not (fewer units than samples), the way leads over
-problems with a penalty that falls step by step, and what is left goes to libsvm's algorithm.
+solved again. A few turns do. Where they would not (fewer units than samples), an interior point
+method says where to begin, and what is left (next to nothing) goes to libsvm.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.svm import SVC
 
 from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
+from bids_dnn.analyses.decode.classifiers.interior import approach
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -25,9 +27,8 @@ TINY = 1e-9  # penalty, in mean diagonals: what makes a singular Gram matrix reg
 CLOSE = 1e-7  # of the margin: less is rounding
 TURNS = 12  # of one problem
 PATIENCE = 4  # turns without fewer wrong samples; then they are turned one by one
-FALL, SMALL = 4.0, 1e-5  # of the penalty from step to step, and where the last step begins
-GAP = 1e-6  # between two intercepts, as scikit-learn's `tol`
-MOST = 10_000_000  # steps of libsvm's algorithm
+ENOUGH = 0.75  # units for a sample, where turns end of themselves
+GAP = 1e-6  # of libsvm
 HUGE = 1e300
 ROUNDING = 1e-12
 ONE, RIGHT, SLACK, WANTED = range(4)  # rows of the work space
@@ -56,7 +57,13 @@ class Problem(NamedTuple):
     free: Places
 
 
-def solve_machines(gram: Floats, signs: Floats, c: float | Floats) -> tuple[Array, Array]:
+def solve_machines(
+    gram: Floats,
+    signs: NDArray[Any],
+    c: float | Floats,
+    *,
+    n_units: int | NDArray[np.integer[Any]] | None = None,
+) -> tuple[Array, Array]:
     """Fit a support vector machine to each labeling of each problem, one after another.
 
     Parameters
@@ -69,6 +76,9 @@ def solve_machines(gram: Floats, signs: Floats, c: float | Floats) -> tuple[Arra
         A labeling of one class answers with it.
     c : above 0; or what can be broadcast to (b, n, k)
         Cost.
+    n_units : int, or (b,)
+        Units that the inner products sum over. It alters no answer but by rounding: where there
+        are fewer than samples, a way is taken that is faster then. None = many.
 
     Returns
     -------
@@ -81,7 +91,7 @@ def solve_machines(gram: Floats, signs: Floats, c: float | Floats) -> tuple[Arra
     References
     ----------
     Judice & Pires (1994), Comput. Oper. Res. 21:587, doi:10.1016/0305-0548(94)90106-6.
-    Fan, Chen & Lin (2005), J. Mach. Learn. Res. 6:1889 (libsvm's choice of pairs, the intercept).
+    Fan, Chen & Lin (2005), J. Mach. Learn. Res. 6:1889 (the intercept).
 
     Examples
     --------
@@ -92,42 +102,65 @@ def solve_machines(gram: Floats, signs: Floats, c: float | Floats) -> tuple[Arra
     """
     shape = signs.shape
     dual, intercept = np.zeros(shape), np.zeros((shape[0], 1, shape[2]))
-    high = np.broadcast_to(np.asarray(c, dtype=np.float64), shape)
+    left = np.zeros((shape[0], shape[2]), dtype=np.bool_)
     told = np.asarray(signs, dtype=np.float64).transpose(0, 2, 1)
+    high = np.broadcast_to(np.asarray(c, dtype=np.float64), shape).transpose(0, 2, 1)
+    many = shape[1] if n_units is None else n_units
     _solve_all(
         np.ascontiguousarray(gram, dtype=np.float64),
         np.ascontiguousarray(told),
-        np.ascontiguousarray(high.transpose(0, 2, 1)),
+        np.ascontiguousarray(high),
+        np.broadcast_to(many, shape[:1]).astype(np.int64),
         dual,
         intercept,
+        left,
     )
+    for b, k in np.argwhere(left):
+        dual[b, :, k], intercept[b, 0, k] = _by_libsvm(gram[b], told[b, k], high[b, k])
     return dual, intercept
 
 
+def _by_libsvm(gram: Floats, signs: Array, cost: Array) -> tuple[Array, float]:
+    own = np.flatnonzero(signs)
+    model: Any = SVC(kernel="precomputed", C=1.0, tol=GAP)
+    model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])
+    dual = np.zeros(len(signs))
+    dual[own[model.support_]] = model.dual_coef_[0]
+    return dual, float(model.intercept_[0])
+
+
 @compiled
-def _solve_all(gram: Array, signs: Array, high: Array, dual: Array, intercept: Array) -> None:
+def _solve_all(
+    gram: Array,
+    signs: Array,
+    high: Array,
+    n_units: Places,
+    dual: Array,
+    intercept: Array,
+    left: NDArray[np.bool_],
+) -> None:
     """Solve ``gram`` (b, n, n) for each of ``signs`` (b, k, n) into ``dual`` (b, n, k)."""
     n = gram.shape[1]
     factor, work = np.empty((n, n)), np.empty((4, n))
-    own, free = np.empty(n, np.int64), np.empty(n, np.int64)
+    own, free, state = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int8)
     for b in range(gram.shape[0]):
         for k in range(signs.shape[1]):
             m = _listed(signs[b, k], own)
-            kernel, bounds = np.empty((m, m)), np.empty((2, m))
-            total = 0.0
+            kernel, lines = np.empty((m, m)), np.empty((3, m))
+            total = _take(gram[b], signs[b, k], high[b, k], own, kernel, lines)
+            if not -m < total < m:  # of one class, or of no sample
+                intercept[b, 0, k] = total / max(m, 1)
+                continue
+            one = Problem(kernel, lines[0], lines[1], lines[2], work, factor, free)
+            spread, is_done, bias = _spread(one), False, 0.0
+            if spread > 0 and n_units[b] >= ENOUGH * m:
+                _begin(one, state)
+                is_done, bias = _turn(one, state, TINY * spread, CLOSE / spread)
+            if spread > 0 and not is_done and approach(kernel, one.y, one.c, state):
+                is_done, bias = _turn(one, state, TINY * spread, CLOSE / spread)
+            intercept[b, 0, k], left[b, k] = bias, not is_done
             for i in range(m):
-                bounds[0, i], bounds[1, i] = signs[b, k, own[i]], high[b, k, own[i]]
-                total += bounds[0, i]
-                for j in range(m):
-                    kernel[i, j] = gram[b, own[i], own[j]]
-            beta = np.zeros(m)
-            if -m < total < m:
-                one = Problem(kernel, bounds[0], bounds[1], beta, work, factor, free)
-                intercept[b, 0, k] = _solve(one, np.zeros(m, np.int8))
-            elif m > 0:  # of one class
-                intercept[b, 0, k] = total / m
-            for i in range(m):
-                dual[b, own[i], k] = beta[i]
+                dual[b, own[i], k] = one.beta[i]
 
 
 @compiled
@@ -142,41 +175,29 @@ def _listed(signs: Array, own: Places) -> int:
 
 
 @compiled
-def _solve(one: Problem, state: States) -> float:
-    """Write the dual variables of one machine; return its intercept."""
-    spread, cost = _sizes(one)
-    tiny = TINY * spread
-    if spread > 0:
-        _begin(one, state)
-        is_done, bias = _turn(one, state, tiny, CLOSE / spread)
-        if is_done:
-            return bias
-        state[:] = 0
-        penalty = 3.0 / cost + 0.3 * spread
-        while penalty > tiny:
-            _turn(one, state, penalty, CLOSE / spread)
-            penalty = penalty / FALL if penalty > FALL * SMALL * spread else tiny
-        is_done, bias = _turn(one, state, tiny, CLOSE / spread)
-        if is_done:
-            return bias
-    return _by_pairs(one)
+def _take(
+    gram: Array, signs: Array, high: Array, own: Places, kernel: Array, lines: Array
+) -> float:
+    """Write down the part of a problem that has a class; return the sum of the classes."""
+    total = 0.0
+    for i in range(len(kernel)):
+        lines[0, i], lines[1, i], lines[2, i] = signs[own[i]], high[own[i]], 0.0
+        total += signs[own[i]]
+        for j in range(len(kernel)):
+            kernel[i, j] = gram[own[i], own[j]]
+    return total
 
 
 @compiled
-def _sizes(one: Problem) -> tuple[float, float]:
-    """Return the mean diagonal of the centered matrix, and the mean cost.
-
-    The first is 0 where nothing varies but rounding.
-    """
-    n = len(one.y)
-    diagonal, total, cost = 0.0, 0.0, 0.0
+def _spread(one: Problem) -> float:
+    """Return the mean diagonal of the centered matrix, 0 where nothing varies but rounding."""
+    n, diagonal, total = len(one.y), 0.0, 0.0
     for i in range(n):
         diagonal += one.kernel[i, i] / n
-        cost += one.c[i] / n
         for j in range(n):
             total += one.kernel[i, j] / n
     spread = diagonal - total / n
-    return spread if spread > ROUNDING * diagonal else 0.0, cost
+    return spread if spread > ROUNDING * diagonal else 0.0
 
 
 @compiled
@@ -228,6 +249,9 @@ def _turn(one: Problem, state: States, penalty: float, near: float) -> tuple[boo
 def _settle(one: Problem, state: States, penalty: float) -> tuple[bool, float]:
     """Solve for the free variables and the intercept, and write down the slack of the others."""
     n_free, n_high, total = _part(one, state)
+    if n_free == 0 and not -CLOSE < total / one.c[0] < CLOSE:
+        _let_go(one, state, total)
+        n_free, n_high, total = _part(one, state)
     ones, right = one.work[ONE], one.work[RIGHT]
     for a in range(n_free):
         row, into = one.kernel[one.free[a]], one.factor[a]
@@ -241,8 +265,6 @@ def _settle(one: Problem, state: States, penalty: float) -> tuple[bool, float]:
         if not factorize(one.factor, n_free):
             return False, 0.0
         substitute(one.factor, n_free, ones, right)
-    elif not -CLOSE < total / one.c[0] < CLOSE:
-        return False, 0.0
     bias = _share(one, n_free, total)
     for i in range(len(one.y)):
         one.work[SLACK, i] = bias
@@ -250,6 +272,18 @@ def _settle(one: Problem, state: States, penalty: float) -> tuple[bool, float]:
             left = one.y[i] - penalty * one.beta[i]
             one.work[SLACK, i] = left - _product(one.kernel[i], one.beta)
     return True, bias if n_free > 0 else _middle(one, bias, 0.0)
+
+
+@compiled
+def _let_go(one: Problem, state: States, total: float) -> None:
+    """Free the sample at its cost, of the class with too much, that is farthest on its side."""
+    chosen, least = -1, HUGE
+    for i in range(len(one.y)):
+        if state[i] > 0 and one.y[i] * total > 0:
+            short = one.y[i] * (one.y[i] - _product(one.kernel[i], one.beta))
+            if short < least:
+                chosen, least = i, short
+    state[chosen] = 0
 
 
 @compiled
@@ -322,72 +356,3 @@ def _wrong(one: Problem, state: States, bias: float, near: float) -> int:
         wanted[i] = should
         n_wrong += should != state[i]
     return n_wrong
-
-
-@compiled
-def _by_pairs(one: Problem) -> float:
-    """Solve by exchanges between two variables, as libsvm does; return the intercept.
-
-    Rows of the work space: 0 where a variable may rise (fall), else a number beyond all.
-    """
-    n = len(one.y)
-    rise, fall, slack = one.work[ONE], one.work[RIGHT], one.work[SLACK]
-    for k in range(n):
-        one.beta[k], slack[k] = 0.0, one.y[k]
-        rise[k] = 0.0 if one.y[k] > 0 else -HUGE
-        fall[k] = 0.0 if one.y[k] < 0 else HUGE
-    for _ in range(MOST):
-        i, j, gap = _pair(one)
-        if gap < GAP:
-            break
-        top = one.c[i] if one.y[i] > 0 else 0.0
-        bottom = 0.0 if one.y[j] > 0 else -one.c[j]
-        room_i, room_j = top - one.beta[i], one.beta[j] - bottom
-        step = min((slack[i] - slack[j]) / _bend(one.kernel, i, j), min(room_i, room_j))
-        one.beta[i] = top if step == room_i else one.beta[i] + step
-        one.beta[j] = bottom if step == room_j else one.beta[j] - step
-        rise[i], fall[i] = -HUGE if step == room_i else 0.0, 0.0
-        fall[j], rise[j] = HUGE if step == room_j else 0.0, 0.0
-        up, down = one.kernel[i], one.kernel[j]
-        for k in range(n):
-            slack[k] -= step * (up[k] - down[k])
-    return _level(one)
-
-
-@compiled
-def _pair(one: Problem) -> tuple[int, int, float]:
-    """Return the variable that should rise most, with whom it gains most, and the gap."""
-    rise, fall, slack = one.work[ONE], one.work[RIGHT], one.work[SLACK]
-    i, j, highest, lowest, best = 0, 0, -HUGE, HUGE, -1.0
-    for k in range(len(one.y)):
-        if slack[k] + rise[k] > highest:
-            i, highest = k, slack[k] + rise[k]
-    for k in range(len(one.y)):
-        lowest = min(lowest, slack[k] + fall[k])
-        apart = max(highest - slack[k] - fall[k], 0.0)
-        gain = apart * apart / _bend(one.kernel, i, k)
-        if gain > best:
-            j, best = k, gain
-    return i, j, highest - lowest
-
-
-@compiled
-def _bend(kernel: Array, i: int, j: int) -> float:
-    apart: float = kernel[i, i] + kernel[j, j] - 2 * kernel[i, j]
-    return max(apart, ROUNDING)
-
-
-@compiled
-def _level(one: Problem) -> float:
-    """Return the intercept: the mean over free variables, or the middle of what is allowed."""
-    rise, fall, slack = one.work[ONE], one.work[RIGHT], one.work[SLACK]
-    n, total, top, bottom = 0, 0.0, -HUGE, HUGE
-    for k in range(len(one.y)):
-        if rise[k] == 0.0 and fall[k] == 0.0:
-            n += 1
-            total += slack[k]
-        elif rise[k] == 0.0:
-            top = max(top, slack[k])
-        else:
-            bottom = min(bottom, slack[k])
-    return total / n if n > 0 else 0.5 * (top + bottom)

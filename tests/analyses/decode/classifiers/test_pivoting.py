@@ -23,11 +23,11 @@ def make_case(rng, n_units, *, signal=0.2, scale=1.0, n_problems=3, is_run_cente
     return scale * (x - x.mean(axis=1, keepdims=True)), signs
 
 
-def decisions_of(x, signs, c):
+def decisions_of(x, signs, c, n_units=None):
     """Of the test samples, by us and by scikit-learn, each (n_problems, n_test)."""
     train, test = x[:, :N_TRAIN], x[:, N_TRAIN:]
     told = np.broadcast_to(signs[:N_TRAIN, None], (len(x), N_TRAIN, 1))
-    dual, intercept = solve_machines(train @ train.mT, told, c)
+    dual, intercept = solve_machines(train @ train.mT, told, c, n_units=n_units)
     found = (test @ train.mT @ dual + intercept)[..., 0]
     expected = [
         SVC(kernel="linear", C=c, tol=1e-6).fit(a, signs[:N_TRAIN]).decision_function(b)
@@ -54,8 +54,9 @@ def decisions_of(x, signs, c):
 )
 def test_decisions_are_those_of_libsvm(rng, n_units, scale, c, is_run_centered):
     x, signs = make_case(rng, n_units, scale=scale, is_run_centered=is_run_centered)
-    found, expected = decisions_of(x, signs, c)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    for told in (n_units, None):
+        found, expected = decisions_of(x, signs, c, told)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
 def test_each_cost_holds_and_samples_without_class_are_no_part(rng):
@@ -131,12 +132,21 @@ def test_what_does_not_vary_and_what_has_one_class_is_answered_too(rng):
     assert not dual.any()
 
 
-def test_the_exchanges_alone_give_the_same(rng, monkeypatch):
+def test_what_the_turns_leave_is_handed_to_libsvm(rng, monkeypatch):
     x, signs = make_case(rng, 25, scale=0.4)
-    one = [(x @ x.mT)[0], signs, np.ones(len(signs)), np.zeros(len(signs))]
-    spaces = np.empty((4, 52)), np.empty((52, 52)), np.empty(52, np.int64)
-    problem = pivoting.Problem(*one, *spaces)
-    bias = pivoting._by_pairs(problem)
-    by_pairs = one[0] @ problem.beta + bias
-    turned = pivoting._solve(problem, np.zeros(52, np.int8))
-    np.testing.assert_allclose(one[0] @ problem.beta + turned, by_pairs, atol=1e-5)
+    told = np.stack([signs, np.where(rng.random(len(signs)) < 0.8, signs, 0)], axis=1)
+    told = np.broadcast_to(told, (3, *told.shape))
+    cost = rng.uniform(0.1, 1.0, size=(1, len(signs), 1))
+    found = solve_machines(x @ x.mT, told, cost)
+
+    def leave(*given):
+        given[-1][:] = True
+
+    monkeypatch.setattr(pivoting, "_solve_all", leave)
+    expected = solve_machines(x @ x.mT, told, cost)
+    for here, there in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            x @ x.mT @ here if here.shape[1] > 1 else here,
+            x @ x.mT @ there if there.shape[1] > 1 else there,
+            atol=1e-4,
+        )
