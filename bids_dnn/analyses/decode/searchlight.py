@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn import backend
+from bids_dnn.analyses.decode.classifiers.batches import Decide
+from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.neighbours import Neighbours
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
-Signs = NDArray[np.int8]
-# (b, n, n) inner products of training samples, (b, m, n) of others with them, (b, n, k) classes
-# +1 and -1 (0: no part) under k labelings, (b,) units -> decisions (b, m, k), above zero for +1
-Decide = Callable[[Array, Array, Signs, Codes], Array]
 Progress = Callable[[int, int], None]
 MOST_AT_ONCE = 64  # centers: more serve no array function better
-TIE = 1e-5  # of a decision: less goes to the second class, as libsvm's zero does
 VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
@@ -154,7 +150,7 @@ def search(
         Classes and folds of the samples. Several classes vote one against one, the first of the
         best winning.
     decide
-        Of two classes.
+        Between two classes; see `classifiers.batches`.
     is_scaled
         Responses are of an arbitrary unit: in each sphere and fold they are multiplied by one
         number, so that the variance of units over the training samples is one on average.
@@ -264,10 +260,9 @@ class _Scene:
             train, cross = factor * train, factor * cross
         own = codes[:, taught].T  # (n_train, n_labelings)
         votes = np.zeros((*cross.shape[:2], len(codes), self.labeled.n_classes), dtype=np.int16)
-        for first, second in combinations(range(self.labeled.n_classes), 2):
+        for first, second in pairs_of(self.labeled.n_classes):
             signs = (own == first).astype(np.int8) - (own == second).astype(np.int8)
-            told = np.broadcast_to(signs, (len(gram), *signs.shape))
-            is_first = self.decide(train, cross, told, n_units) > TIE
+            is_first = self.decide(train, cross, signs, n_units) > TIE
             votes[..., first] += is_first
             votes[..., second] += ~is_first
         guess: Codes = votes.argmax(axis=-1)

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 from sklearn.svm import SVC
 
-from bids_dnn.analyses.decode.classifiers.pivoting import solve_machines
+from bids_dnn.analyses.decode.classifiers.batches import decider
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, bytes_of, search
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import NotEnoughDataError, ShapeError
@@ -18,9 +21,7 @@ SHAPE = (6, 5, 4)
 RUNS = np.repeat(np.arange(4), 6)
 
 
-def by_machines(train, cross, signs, n_units):
-    dual, intercept = solve_machines(train, signs, 1.0, n_units=n_units)
-    return cross @ dual + intercept
+by_machines = decider(Classifier())
 
 
 def make_case(rng, *, n_classes=2, signal=0.5):
@@ -184,7 +185,7 @@ def test_many_samples_are_counted_in_two_bytes(rng):
     around = Neighbours(np.array([0, 2]), np.array([0, 1], dtype=np.int32))
 
     def first(_, cross, signs, __):
-        return np.ones((len(cross), cross.shape[1], signs.shape[2]))
+        return np.ones((len(cross), cross.shape[1], signs.shape[1]))
 
     found = search(values, around, labeled(labels, runs=runs), first)
     assert found.right.dtype == np.uint16
@@ -210,3 +211,24 @@ def test_what_does_not_fit_is_refused():
         Labeled(np.array([[0, 1, 1]]), [fold])
     with pytest.raises(NotEnoughDataError, match="There is 1 class"):
         Labeled(np.array([[0, 0]]), [fold])
+
+
+@pytest.mark.parametrize(
+    ("classifier", "peer"),
+    [
+        (
+            Classifier(kind="lda", shrinkage=0.5),
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.5),
+        ),
+        (Classifier(kind="logistic", c=0.7), LogisticRegression(C=0.7, tol=1e-9, max_iter=1000)),
+    ],
+    ids=["lda", "logistic"],
+)
+def test_other_classifiers_are_those_of_sklearn(rng, classifier, peer):
+    values, space, labels = make_case(rng)
+    around = neighbours(space, RADIUS_MM, centers=np.arange(0, 120, 5))
+    found = search(values, around, labeled(labels), decider(classifier)).scores()[0]
+    for center in range(len(around)):
+        x = values[:, around.of(center)].astype(float)
+        expected = cross_val_score(peer, x, labels, groups=RUNS, cv=LeaveOneGroupOut())
+        assert found[center] == pytest.approx(expected.mean(), abs=1e-6)

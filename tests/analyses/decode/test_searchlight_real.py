@@ -8,7 +8,8 @@ from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.svm import SVC
 
 from bids_dnn import imaging
-from bids_dnn.analyses.decode.classifiers.pivoting import solve_machines
+from bids_dnn.analyses.decode.classifiers.batches import decider
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.searchlight import Labeled, search
 from bids_dnn.stats.folds import leave_one_run_out
 from bids_dnn.stats.neighbours import neighbours
@@ -18,9 +19,7 @@ RADIUS_MM = 50.0  # two voxels of 25 mm
 N_RUNS = 12
 
 
-def by_machines(train, cross, signs, n_units):
-    dual, intercept = solve_machines(train, signs, 1.0, n_units=n_units)
-    return cross @ dual + intercept
+by_machines = decider(Classifier())
 
 
 @pytest.fixture(scope="module")
