@@ -108,7 +108,7 @@ def test_neither_memory_nor_threads_nor_the_other_centers_alter_the_answer(rng):
     plain = search(
         values, every, labeled(labels), by_machines, progress=lambda *told: seen.append(told)
     )
-    assert seen == [(64, 120), (120, 120)]
+    assert seen == [(32, 120), (64, 120), (96, 120), (120, 120)]
     tight = Means(memory_gb=3 * bytes_of(24, int(every.sizes.max()), 1) / 1e9, n_threads=2)
     seen.clear()
     again = search(

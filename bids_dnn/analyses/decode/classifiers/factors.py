@@ -91,3 +91,42 @@ def substitute(factor: Array, n: int, x: Array, y: Array) -> None:
         for k in range(i):
             x[k] -= row[k] * a
             y[k] -= row[k] * b
+
+
+@compiled
+def solve_each(gram: Array, right: Array, scale: Array, shift: Array) -> None:
+    """Solve ``(scale gram + shift I) a = right`` for several right sides, in place.
+
+    Parameters
+    ----------
+    gram : (b, n, n)
+        Of b problems.
+    right : (b, k, n)
+        NaN is written where there is no factor.
+    scale, shift : (b, k)
+        Neighbours that are the same share a factor.
+    """
+    n = gram.shape[1]
+    factor, spare = np.empty((n, n)), np.zeros(n)
+    for b in range(len(gram)):
+        k = 0
+        while k < right.shape[1]:
+            for i in range(n):
+                for j in range(i + 1):
+                    factor[i, j] = scale[b, k] * gram[b, i, j]
+                factor[i, i] += shift[b, k]
+            first, is_fine = k, factorize(factor, n)
+            while k < right.shape[1] and (
+                scale[b, k] == scale[b, first] and shift[b, k] == shift[b, first]
+            ):
+                second = k + 1
+                is_pair = second < right.shape[1] and (
+                    scale[b, second] == scale[b, k] and shift[b, second] == shift[b, k]
+                )
+                if is_fine:
+                    substitute(factor, n, right[b, k], right[b, second] if is_pair else spare)
+                else:
+                    right[b, k, :] = np.nan
+                    if is_pair:
+                        right[b, second, :] = np.nan
+                k += 2 if is_pair else 1
