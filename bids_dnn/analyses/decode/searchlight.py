@@ -35,20 +35,28 @@ class Labeled:
         labeling as it was.
     folds
         Masks over the samples; every class in each training set, under each labeling.
+    taught : (n_labelings, n) intp
+        As `codes`, of the samples that teach; None = the same.
 
     Raises
     ------
     ShapeError
-        If a fold is of another number of samples.
+        If a fold, or `taught`, is of another number of samples.
     NotEnoughDataError
         If there are fewer than two classes.
     """
 
     codes: Codes
     folds: Sequence[Fold]
+    taught: Codes | None = None
 
     def __post_init__(self) -> None:
         n = self.codes.shape[1]
+        if self.teaching.shape != self.codes.shape:
+            raise ShapeError(
+                f"codes have shape {self.codes.shape}, taught has {self.teaching.shape}.",
+                mend="Give both for the same labelings and samples.",
+            )
         for fold in self.folds:
             if len(fold.train) != n:
                 raise ShapeError(
@@ -60,6 +68,11 @@ class Labeled:
                 f"There is {self.n_classes} class, and decoding needs two.",
                 mend="Name another comparison under [decode].",
             )
+
+    @property
+    def teaching(self) -> Codes:
+        """Class of each sample that teaches, (n_labelings, n)."""
+        return self.codes if self.taught is None else self.taught
 
     @property
     def n_classes(self) -> int:
@@ -91,22 +104,29 @@ class Lights:
     n_tested: Codes
     n_units: Codes
 
-    def scores(self, rows: slice = slice(None)) -> NDArray[np.float32]:
-        """Return the accuracy, as the mean over classes.
+    def scores(
+        self, rows: slice = slice(None), *, is_balanced: bool = True
+    ) -> NDArray[np.float32]:
+        """Return the accuracy.
 
         Parameters
         ----------
         rows
             Of the labelings.
+        is_balanced
+            As the mean over classes; otherwise over samples.
 
         Returns
         -------
         scores : (n_labelings, n_centers), in [0, 1]
             NaN where `n_units` is 0.
         """
-        shares = self.right[rows] / self.n_tested[rows, :, None]
-        made = np.where(self.n_units > 0, shares.mean(axis=1), np.nan)
-        return np.asarray(made, dtype=np.float32)
+        right, tested = self.right[rows], self.n_tested[rows]
+        if is_balanced:
+            shares = (right / tested[:, :, None]).mean(axis=1)
+        else:
+            shares = right.sum(axis=1, dtype=np.int64) / tested.sum(axis=1)[:, None]
+        return np.where(self.n_units > 0, shares, np.nan).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +271,7 @@ class _Scene:
 
     def _guess(self, gram: Array, n_units: Codes, fold: Fold) -> Codes:
         """Return the classes (b, m, n_labelings) that are told in a fold."""
-        codes = self.labeled.codes
+        codes = self.labeled.teaching
         taught = np.flatnonzero(fold.train & (codes >= 0).any(axis=0))
         seen = gram.take(taught, axis=2)  # (b, n, n_train)
         train, cross = seen.take(taught, axis=1), seen.take(self._tested(fold), axis=1)
@@ -286,7 +306,7 @@ def _scene_of(
     is_scaled: bool,
 ) -> _Scene:
     """Lay units out in rows, without their mean over the samples that have a class."""
-    part = (labeled.codes >= 0).any(axis=0)
+    part = ((labeled.codes >= 0) | (labeled.teaching >= 0)).any(axis=0)
     is_known: NDArray[np.bool_] = np.all(np.isfinite(values), axis=0)
     mean = np.where(is_known, values[part].mean(axis=0, dtype=np.float64), 0.0)
     rows = np.zeros((values.shape[1] + 1, values.shape[0]), dtype=np.float32)

@@ -176,6 +176,22 @@ def test_scores_are_the_mean_over_classes():
     right = np.array([[[4, 0], [1, 2]]], dtype=np.uint8)
     found = Lights(right, n_tested=np.array([[8, 2]]), n_units=np.array([5, 0]))
     np.testing.assert_array_equal(found.scores(), [[0.5, np.nan]])
+    np.testing.assert_array_equal(found.scores(is_balanced=False), [[0.5, np.nan]])
+    found = Lights(right[:, :, ::-1], n_tested=np.array([[8, 2]]), n_units=np.array([5, 5]))
+    np.testing.assert_allclose(found.scores(is_balanced=False), [[0.2, 0.5]])
+    np.testing.assert_allclose(found.scores(), [[0.5, 0.5]])
+
+
+def test_samples_that_teach_may_have_other_labels_than_those_that_are_tested(rng):
+    values, space, labels = make_case(rng)
+    around = neighbours(space, RADIUS_MM, centers=np.arange(0, 120, 9))
+    folds = leave_one_run_out(RUNS.astype(str).astype(object))
+    plain = search(values, around, Labeled(labels[None], folds), by_machines)
+    turned = Labeled(labels[None], folds, taught=1 - labels[None])
+    found = search(values, around, turned, by_machines)
+    # trained on the opposite, what was right is wrong, but for decisions at zero
+    apart = np.abs(found.right.astype(int) + plain.right - plain.n_tested[:, :, None])
+    assert (apart > 0).mean() < 0.05
 
 
 def test_many_samples_are_counted_in_two_bytes(rng):
