@@ -175,6 +175,8 @@ def test_every_option_is_a_setting_or_known_as_a_short_form():
     sections = {
         "n_permutations": ("decode", "permutations"),
         "estimator": ("encode", "estimator"),
+        "comparison": ("decode", "comparisons"),
+        "classifier": ("decode", "classifier"),
     }
     for option in main.params:
         if not isinstance(option, click.Option) or option.name in of_the_call:

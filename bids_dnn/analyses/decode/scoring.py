@@ -206,6 +206,11 @@ def scores_of(
     scores : (n_labelings,)
         NaN where nothing is tested, or (auc) no fold tests two classes.
 
+    Raises
+    ------
+    ShapeError
+        If a sample has a label and no guess.
+
     References
     ----------
     Hand & Till (2001), Machine Learning 45:171, doi:10.1023/A:1010920819831 (AUC of several

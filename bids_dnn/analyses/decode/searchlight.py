@@ -18,7 +18,7 @@ from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.neighbours import Neighbours
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 Progress = Callable[[int, int], None]
 MOST_AT_ONCE = 32  # centers: what is made of more leaves the caches
 VARIES = 1e-12  # of the mean diagonal: less is rounding

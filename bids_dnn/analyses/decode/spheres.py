@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.batches import decider
 from bids_dnn.analyses.decode.prepare import Preparation
-from bids_dnn.analyses.decode.samples import averaged, with_condition
 from bids_dnn.analyses.decode.scoring import chance_of, metric_of
 from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, search
 from bids_dnn.analyses.decode.tables import SCALED
-from bids_dnn.analyses.decode.tasks import Task, design_of
+from bids_dnn.analyses.decode.tasks import Task, decoded_samples, design_of
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.space import Space
@@ -111,7 +110,7 @@ def decode_spheres(
     """
     _check(choices)
     decide = decider(choices.classifier)
-    own = averaged(with_condition(responses), choices.average, column=choices.folds)
+    own = decoded_samples(responses, choices)
     found = []
     for task in design_of(own, choices).tasks:
         metric = metric_of(task, choices)

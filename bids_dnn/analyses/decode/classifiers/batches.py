@@ -18,7 +18,7 @@ from bids_dnn.analyses.decode.classifiers.shifted import solve_compiled
 from bids_dnn.errors import ConfigError
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 Signs = NDArray[np.int8]
 FEW = 24  # labelings, beyond which it pays to share what they have in common
 # (b, n, n) inner products of training samples, (b, m, n) of others with them, (n, k) classes
