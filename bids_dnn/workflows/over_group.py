@@ -12,7 +12,7 @@ from bids_dnn.config.schema import GROUPED, Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
-from bids_dnn.workflows.plan import seed_of
+from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.record import read_participants
 from bids_dnn.workflows.scene import STEPS, Manifest
 

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from bids_dnn.analyses.decode.network import METRIC, Trial, TwinChoices
 from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS, network_table
 from bids_dnn.analyses.decode.samples import texts
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import Result
 
 Array = NDArray[np.float64]
@@ -45,25 +46,29 @@ REGION_COLUMNS = {
 }
 
 
-def conditions_of_stimuli(samples: pd.DataFrame) -> tuple[dict[str, str], list[str]]:
+def conditions_of_stimuli(
+    samples: pd.DataFrame, grams: Sequence[FeatureGram]
+) -> tuple[dict[str, str], list[str]]:
     """Return the condition of each stimulus, and what was left out.
 
     Parameters
     ----------
     samples
         With ``stimulus`` and ``condition``; "" is none.
+    grams
+        Only stimuli that each of them has count.
 
     Returns
     -------
     conditions
         By stimulus.
     warnings
-        Stimuli that were shown under several conditions are no part of it.
+        Stimuli without features, or that were shown under several conditions, are left out.
 
     Examples
     --------
     >>> told = pd.DataFrame({"stimulus": ["a", "a", "b"], "condition": ["x", "x", "y"]})
-    >>> conditions_of_stimuli(told)
+    >>> conditions_of_stimuli(told, [])
     ({'a': 'x', 'b': 'y'}, [])
     """
     stimuli, conditions = texts(samples["stimulus"]), texts(samples["condition"])
@@ -73,12 +78,16 @@ def conditions_of_stimuli(samples: pd.DataFrame) -> tuple[dict[str, str], list[s
             found.setdefault(str(stimulus), set()).add(str(condition))
     made = {name: next(iter(own)) for name, own in sorted(found.items()) if len(own) == 1}
     several = sorted(name for name, own in found.items() if len(own) > 1)
-    if not several:
-        return made, []
-    return made, [
-        f"{len(several)} stimuli were shown under several conditions, such as {several[0]!r}: "
-        "networks are decoded without them."
+    absent = sorted(name for name in made if any(name not in gram.stimuli for gram in grams))
+    warnings = [
+        f"{len(names)} stimuli {what}, such as {names[0]!r}: networks are decoded without them."
+        for names, what in (
+            (several, "were shown under several conditions"),
+            (absent, "have no features"),
+        )
+        if names
     ]
+    return {name: one for name, one in made.items() if name not in set(absent)}, warnings
 
 
 def twin(

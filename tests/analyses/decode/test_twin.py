@@ -19,7 +19,7 @@ from bids_dnn.analyses.decode.twin import (
     spearman,
     twin,
 )
-from tests.factories.responses import make_responses, make_roi
+from tests.factories.responses import make_gram, make_responses, make_roi
 from tests.factories.twins import make_layer, make_stimuli
 
 RIDGE = Classifier(kind="ridge")
@@ -138,6 +138,14 @@ def test_stimuli_of_several_conditions_are_left_out():
     samples = pd.DataFrame(
         {"stimulus": ["a", "b", "a", "", "c"], "condition": ["x", "y", "y", "x", ""]}
     )
-    conditions, warnings = conditions_of_stimuli(samples)
+    conditions, warnings = conditions_of_stimuli(samples, [])
     assert conditions == {"b": "y"}
     assert warnings[0].startswith("1 stimuli were shown under several conditions, such as 'a'")
+
+
+def test_stimuli_without_features_are_left_out(rng):
+    samples = pd.DataFrame({"stimulus": ["a", "b", "c"], "condition": ["x", "y", "y"]})
+    grams = [make_gram(rng.normal(size=(2, 3)), pair) for pair in ("ab", "bc")]
+    conditions, warnings = conditions_of_stimuli(samples, grams)
+    assert conditions == {"b": "y"}
+    assert warnings[0].startswith("2 stimuli have no features, such as 'a'")
