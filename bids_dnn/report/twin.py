@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_dnn.containers.result import Result
 from bids_dnn.report.parts import Picture, Section, counted, listed, picture, table_of
-from bids_dnn.report.shown import ALPHA, floor_text
+from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
 from bids_dnn.report.twin_figures import (
     hues_of,
     noise_bars,
@@ -75,16 +75,18 @@ def twin_answer(result: Result) -> str:
     best = result.table[result.table["best"]]
     network = result.extras["network"]
     n = int((network["p_corrected"] < ALPHA).sum())
-    above = f"{n} of {len(network)} scores of layers lie above chance (corrected p < {ALPHA:g})."
+    above = nothing_can_be(network) or (
+        f"{n} of {len(network)} scores of layers lie above chance (corrected p < {ALPHA:g})."
+    )
     if best.empty:
         fewest = int(result.table["n_comparisons"].min()) if len(result.table) else 0
         what = counted(fewest, "comparison")
         return f"Nobody can tell: {what} in common make no rank correlation. {above}"
     sure = best[best["ci_low"] > 0]
     parts = [
-        f"{row.region}: {row.layer} of {row.network} {noise_of(float(str(row.snr)))} "
-        f"(rho = {row.rho:.2f}, {row.ci_low:.2f} to {row.ci_high:.2f})"
-        for row in sure.itertuples()
+        f"{row['region']}: {row['layer']} of {row['network']} {noise_of(row['snr'])} "
+        f"(rho = {row['rho']:.2f}, {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        for row in sure.to_dict("records")
     ]
     found = f"Nearest by rank over comparisons: {'; '.join(parts)}. " if parts else ""
     unsure = [str(name) for name in best["region"] if name not in set(sure["region"])]
@@ -143,14 +145,14 @@ def twin_text(told: Mapping[str, Any]) -> str:
         "The same comparisons were decoded from the features of each layer, one pattern a "
         f"stimulus, in {told.get('n_folds', 5)} folds of stimuli of each condition, with the "
         f"classifier that regions were decoded with. {reduced}Scores were taken "
-        f"{' and '.join(ways)}. Labels of stimuli were "
-        f"exchanged within folds {told.get('permutations', 200)} times [@ojala2010; "
-        f"@phipson2010], under the same {told.get('null_draws', 5)} draws. Corrected p hold over "
-        "layers and levels by the maximum statistic [@westfall1993], and over comparisons by "
-        "Bonferroni. Regions and layers were compared by Spearman's correlation over comparisons "
-        "of their scores, as shares of what lies between chance and one, with a 95 % bootstrap "
-        "interval over comparisons and draws [@efron1993]; the best of many layers and levels "
-        "seems better than it is."
+        f"{' and '.join(ways)}. Labels of stimuli were exchanged within folds "
+        f"{told.get('permutations', 200)} times [@ojala2010; @phipson2010], under the same "
+        f"{counted(told.get('null_draws', 5), 'draw')} of the noise. Corrected p hold over "
+        "layers, levels and comparisons by the maximum statistic [@westfall1993]. Regions and "
+        "layers were compared by Spearman's correlation over comparisons of their scores, as "
+        "shares of what lies between chance and one, with a 95 % bootstrap interval over "
+        "comparisons and draws [@efron1993]; the best of many layers and levels seems better than "
+        "it is."
     )
 
 

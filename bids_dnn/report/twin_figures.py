@@ -246,9 +246,11 @@ def titles_of(best: pd.DataFrame, regions: Sequence[str]) -> dict[str, str]:
     {'V1': 'V1: conv1, signal-to-noise 2, rho = 0.50 (-0.10 to 0.90)', 'V2': 'V2'}
     """
     told = {
-        row.region: f"{row.region}: {row.layer}, {noise_of(float(str(row.snr)))}, rho = {row.rho:.2f} "
-        f"({row.ci_low:.2f} to {row.ci_high:.2f})"
-        for row in best.itertuples()
+        row[
+            "region"
+        ]: f"{row['region']}: {row['layer']}, {noise_of(row['snr'])}, rho = {row['rho']:.2f} "
+        f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        for row in best.to_dict("records")
     }
     return {name: told.get(name, name) for name in regions}
 

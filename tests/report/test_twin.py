@@ -75,7 +75,7 @@ def test_patterns_are_those_of_the_best_layer():
         ({"components": "all"}, "as strong on each feature", "principal components were"),
         ({"noise": "proportional"}, "fixed share of that of each principal", "as strong"),
         ({"snr": [2, 0.5]}, "ratios of 2, 0.5 of the mean", "without noise"),
-        ({"snr": ["inf"]}, "Scores were taken without noise. Labels", "draws of the noise"),
+        ({"snr": ["inf"]}, "Scores were taken without noise. Labels", "Gaussian"),
     ],
 )
 def test_methods_say_what_was_done(twin, said, unsaid):
@@ -84,3 +84,10 @@ def test_methods_say_what_was_done(twin, said, unsaid):
     assert said in text
     assert unsaid not in text
     assert text in sentences({"twin": told})
+
+
+def test_where_p_cannot_be_small_that_is_said():
+    result = make_twin()
+    result.extras["network"]["p_floor"] = 0.25
+    assert "No p can fall below 0.25 here" in twin_answer(result)
+    assert "lie above chance" not in twin_answer(result)

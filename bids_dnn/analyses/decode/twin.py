@@ -132,7 +132,9 @@ def twin(
         columns=COLUMNS,
         meta=_facts(decoded, trials, choices) | {"warnings": told},
         extras={
-            "network": network_table(trials, interval=choices.interval),
+            "network": network_table(
+                trials, interval=choices.interval, n_permutations=choices.n_permutations
+            ),
             "regions": regions,
         },
         extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
