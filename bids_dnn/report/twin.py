@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bids_dnn.containers.result import Result
+from bids_dnn.report.decoders import classifier_and_folds
 from bids_dnn.report.parts import Picture, Section, counted, listed, picture, table_of
 from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
 from bids_dnn.report.twin_figures import (
@@ -120,7 +121,8 @@ def twin_text(told: Mapping[str, Any]) -> str:
     Parameters
     ----------
     told
-        The settings of ``twin``; what is missing is as by default.
+        The settings of ``twin``, with those of ``decode`` for regions under that name; what is
+        missing is as by default.
     """
     n = told.get("components", 100)
     reduced = (
@@ -141,10 +143,12 @@ def twin_text(told: Mapping[str, Any]) -> str:
             "of the mean squared distance of the training stimuli from their mean to the expected "
             f"squared length of the noise, as means over {told.get('draws', 20)} draws"
         )
+    of_regions = classifier_and_folds(told.get("decode", {}))
     return (
-        "The same comparisons were decoded from the features of each layer, one pattern a "
+        f"Beside layers of networks, regions were decoded with {of_regions}. The same "
+        "comparisons were decoded from the features of each layer, one pattern a "
         f"stimulus, in {told.get('n_folds', 5)} folds of stimuli of each condition, with the "
-        f"classifier that regions were decoded with. {reduced}Scores were taken "
+        f"same classifier. {reduced}Scores were taken "
         f"{' and '.join(ways)}. Labels of stimuli were exchanged within folds "
         f"{told.get('permutations', 200)} times [@ojala2010; @phipson2010], under the same "
         f"{counted(told.get('null_draws', 5), 'draw')} of the noise. Corrected p hold over "

@@ -312,6 +312,7 @@ def _job(
     }
     own = own_of(scene, analysis, subject.participant, shown.split)
     made_from |= own
+    said = settings | {"decode": own["decode"]} if "decode" in own else settings
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
@@ -325,7 +326,7 @@ def _job(
     sidecar = {
         "Sources": provenance.sources(files, scene.roots()),
         "GeneratedBy": f"bids_dnn {__version__}",
-        "Settings": {"responses": settled, "regions": named, analysis: settings},
+        "Settings": {"responses": settled, "regions": named, analysis: said},
         "RandomSeed": scene.config.run.random_seed,
         provenance.FINGERPRINT: print_,
     }

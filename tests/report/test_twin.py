@@ -84,6 +84,8 @@ def test_methods_say_what_was_done(twin, said, unsaid):
     assert said in text
     assert unsaid not in text
     assert text in sentences({"twin": told})
+    assert "a linear support vector machine (C = 1) [@chang2011" in text
+    assert "linear discriminant" in twin_text(told | {"decode": {"classifier": "lda"}})
 
 
 def test_where_p_cannot_be_small_that_is_said():
