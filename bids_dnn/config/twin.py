@@ -42,7 +42,7 @@ class TwinConfig(Section):
         5, ge=1, description="The first of these, over which the null distribution is taken."
     )
     n_folds: int = Field(5, ge=2, description="Of the stimuli, those of each condition evenly.")
-    permutations: int = Field(200, ge=1, description="Of labels, within folds.")
+    permutations: int = Field(1000, ge=1, description="Of labels, within folds.")
 
     @field_validator("snr", mode="before")
     @classmethod

@@ -150,7 +150,7 @@ def twin_text(told: Mapping[str, Any]) -> str:
         f"stimulus, in {told.get('n_folds', 5)} folds of stimuli of each condition, with the "
         f"same classifier. {reduced}Scores were taken "
         f"{' and '.join(ways)}. Labels of stimuli were exchanged within folds "
-        f"{told.get('permutations', 200)} times [@ojala2010; @phipson2010], under the same "
+        f"{told.get('permutations', 1000)} times [@ojala2010; @phipson2010], under the same "
         f"{counted(told.get('null_draws', 5), 'draw')} of the noise. Corrected p hold over "
         "layers, levels and comparisons by the maximum statistic [@westfall1993]. Regions and "
         "layers were compared by Spearman's correlation over comparisons of their scores, as "

@@ -83,7 +83,7 @@ class TwinChoices:
     n_components: int | None = 100
     noise: Noise = "isotropic"
     n_folds: int = 5
-    n_permutations: int = 200
+    n_permutations: int = 1000
     classifier: Classifier = field(default_factory=Classifier)
     interval: Interval = "t"
 
