@@ -12,17 +12,21 @@ from bids_dnn.cli.options import DoubleSpelling, guarded
 from bids_dnn.cli.tool_cache import cache
 from bids_dnn.cli.tool_captions import captions
 from bids_dnn.cli.tool_networks import layers, weights
+from bids_dnn.cli.tool_power import power
+from bids_dnn.cli.tool_samediff import samediff
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="bids_dnn_tools %(version)s")
 def main() -> None:
-    """Help around bids_dnn: networks, captions, kept features, events, simulated data."""
+    """Help around bids_dnn: networks, captions, features, power, same/different, simulation."""
 
 
 main.add_command(cache)
 main.add_command(captions)
 main.add_command(layers)
+main.add_command(power)
+main.add_command(samediff)
 main.add_command(weights)
 
 

@@ -15,12 +15,15 @@ class UnitsConfig(Section):
     top: int | None = Field(
         None, ge=3, description="So many of a region, those that are predicted best."
     )
+    percent: float | None = Field(
+        None, gt=0, le=100, description="This share of a region's, those that are predicted best."
+    )
     above: float | None = Field(None, ge=-1, lt=1, description="Those whose r is above it.")
 
     @model_validator(mode="after")
     def _is_one(self) -> UnitsConfig:
-        if (self.top is None) == (self.above is None):
-            raise ValueError("units takes top or above; type units = { top = 500 }")
+        if [self.top, self.percent, self.above].count(None) != 2:
+            raise ValueError("units takes top, percent or above; type units = { top = 500 }")
         return self
 
 
@@ -114,7 +117,22 @@ class DecodeConfig(Section):
         "predicts them on the pictures of the training runs, in each fold anew: { top = 500 } or "
         "{ above = 0.1 }; penalties and inner folds are those of [encode]; all units by default.",
     )
+    targets: tuple[str, ...] = Field(
+        (), description="Numeric columns of the events that are predicted from patterns, too."
+    )
+    regressor: Literal["ridge", "svr"] = Field(
+        "ridge", description="By what: ridge (alpha), or support vector regression (c)."
+    )
+    patterns: bool = Field(
+        default=False,
+        description="Map the activation pattern (Haufe) of each comparison of two sides.",
+    )
     permutations: int = Field(1000, ge=1, description="Of labels, within run.")
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."
+    )
+    baseline: tuple[str, ...] = Field(
+        (),
+        description="Numeric columns of the events that conditions are decoded from alone, beside "
+        "the score.",
     )

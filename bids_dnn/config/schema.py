@@ -311,10 +311,25 @@ class EncodeConfig(Section):
 class GroupConfig(Section):
     """Statistics over participants."""
 
-    tests: tuple[Literal["sign-flip", "t"], ...] = Field(
-        ("sign-flip", "t"), min_length=1, description="One-sided."
+    tests: tuple[Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"], ...] = Field(
+        ("sign-flip", "t"),
+        min_length=1,
+        description="One-sided, of the mean (mixed: of sessions); prevalence = how many have an "
+        "effect.",
     )
-    correct: Literal["fdr"] = Field("fdr", description="Over the family of an analysis.")
+    correct: Literal["fdr", "max", "none"] = Field(
+        "fdr",
+        description="p of the first test, over the family of an analysis; max = by the largest t "
+        "of each flip.",
+    )
+    contrasts: tuple[str, ...] = Field(
+        (),
+        description="'region: FFA > V1', 'comparison: a vs b > c vs d', 'layer: conv1 != conv5' "
+        "within participants; 'group: patient > control' of a column of participants.tsv.",
+    )
+    covariates: tuple[str, ...] = Field(
+        (), description="Columns of participants.tsv that hold numbers."
+    )
 
 
 class Config(Section):

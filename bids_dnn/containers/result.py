@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from bids_dnn.containers.nulls import Nulls
     from bids_dnn.containers.space import Space
 
 EVERY = "*"  # network of a row that is of all of them together
@@ -111,6 +112,8 @@ class Result:
         Description of columns of `extras`, by name of the table, where it differs from `columns`.
     arrays
         Of the rows of `extras`, by name of the table.
+    nulls
+        Scores under exchanged labels, for what is told over participants; None = none.
 
     Raises
     ------
@@ -128,6 +131,7 @@ class Result:
     extras: dict[str, pd.DataFrame] = field(default_factory=dict)
     extra_columns: dict[str, dict[str, str]] = field(default_factory=dict)
     arrays: dict[str, RowArrays] = field(default_factory=dict)
+    nulls: Nulls | None = None
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bids_dnn.containers.result import Result, RowArrays
 from bids_dnn.derivatives import names
+from bids_dnn.derivatives.nulls import write_nulls
 from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.files import read_json, write_json, write_text, writing
 
@@ -17,7 +18,7 @@ from bids_dnn.files import read_json, write_json, write_text, writing
 def write_extras(
     result: Result, out_dir: Path, kind: str, *, entities: dict[str, str], shared: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Path]]:
-    """Write the extra tables of a result, and the arrays of their rows, each with a sidecar.
+    """Write the extra tables of a result, the arrays of their rows and its nulls, with sidecars.
 
     Parameters
     ----------
@@ -65,6 +66,9 @@ def write_extras(
         said = {"Description": f"Arrays with a row for each row of {tables[name]}."}
         written += [path, write_json(names.sidecar_of(path), said | {"Arrays": told} | shared)]
         arrays[name] = path.name
+    if result.nulls is not None:
+        null = names.path_of(out_dir, "null", **entities)
+        written += write_nulls(null, result.nulls, sidecar=shared)
     return {"Tables": tables} | ({"Arrays": arrays} if arrays else {}), written
 
 

@@ -13,6 +13,9 @@ _HEMI = "[_task-{task}]_hemi-{hemi}_space-{space}"
 _DEN = "[_task-{task}]_space-{space}_den-{den}"
 _STAT = "[_model-{model}]_stat-{stat}_desc-{analysis}_statmap"
 _ANAT = "sub-{participant}/anat/sub-{participant}"
+_GROUP = "group/[task-{task}_]space-{space}"
+_GROUP_HEMI = "group/[task-{task}_]hemi-{hemi}_space-{space}"
+_GROUP_DEN = "group/[task-{task}_]space-{space}_den-{den}"
 _BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 
 # Parts in brackets are left out where one of their entities is not given. Maps, units and regions
@@ -21,6 +24,7 @@ _BENSON = f"{_ANAT}_hemi-{{hemi}}_space-{{space}}_atlas-Benson14"
 TEMPLATES: dict[str, str] = {
     "scores": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_scores.tsv",
     "arrays": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_arrays.npz",
+    "null": f"{_OF}{_IN}_desc-{{analysis}}_null.npz",
     "statmap": f"{_OF}{_IN}{_STAT}.nii.gz",
     "statmap_surface": f"{_OF}{_HEMI}{_STAT}.shape.gii",
     "statmap_grayordinates": f"{_OF}{_DEN}{_STAT}.dscalar.nii",
@@ -35,7 +39,16 @@ TEMPLATES: dict[str, str] = {
     "retinotopy": f"{_BENSON}_stat-{{stat}}_statmap.shape.gii",
     "areas": f"{_BENSON}_dseg.label.gii",
     "areas_table": f"{_ANAT}_space-{{space}}_atlas-Benson14_dseg.tsv",
-    "group_scores": "group/[task-{task}_]space-{space}_desc-{analysis}{extra}_scores.tsv",
+    "study_scores": "desc-{analysis}{extra}_scores.tsv",  # of an analysis without participants
+    "study_report": "{analysis}.html",
+    "study_figures": "figures",
+    "group_scores": f"{_GROUP}_desc-{{analysis}}{{extra}}_scores.tsv",
+    "group_statmap": f"{_GROUP}{_STAT}.nii.gz",
+    "group_statmap_surface": f"{_GROUP_HEMI}{_STAT}.shape.gii",
+    "group_statmap_grayordinates": f"{_GROUP_DEN}{_STAT}.dscalar.nii",
+    "group_units": f"{_GROUP}_desc-{{analysis}}_mask.nii.gz",
+    "group_units_surface": f"{_GROUP_HEMI}_desc-{{analysis}}_mask.label.gii",
+    "group_units_grayordinates": f"{_GROUP_DEN}_desc-{{analysis}}_mask.dlabel.nii",
     "report": "sub-{participant}.html",
     "group_report": "group.html",
     "figures": "sub-{participant}/figures",
@@ -67,6 +80,7 @@ BIDSIGNORE = (
     "*.html",
     "*_scores.*",
     "*_arrays.*",
+    "*_null.*",
     "*_statmap.*",
     "*_units.*",
     "*hemi-*_mask.*",
@@ -166,6 +180,17 @@ def sidecar_of(path: Path) -> Path:
     'sub-01_mask.json'
     """
     return path.with_name(path.name.split(".")[0] + ".json")
+
+
+def null_of(path: Path) -> Path:
+    """Return where the scores under exchanged labels lie, beside a participant's table.
+
+    Examples
+    --------
+    >>> null_of(Path("sub-01_space-T1w_desc-decode_scores.tsv")).name
+    'sub-01_space-T1w_desc-decode_null.npz'
+    """
+    return path.with_name(path.name.removesuffix("_scores.tsv") + "_null.npz")
 
 
 def entities_of(path: Path) -> dict[str, str]:

@@ -68,7 +68,7 @@ def paths_of(out_dir: Path, kind: str, space: Space, /, **entities: str) -> tupl
     out_dir
         Root of the output data set.
     kind
-        ``statmap``, ``units`` or ``region``.
+        ``statmap``, ``units`` or ``region``, or ``group_statmap`` or ``group_units``.
     space
         Decides on the form; its name must be the ``space`` among the entities.
     entities

@@ -342,7 +342,8 @@ def _write_maps(
     shared: dict[str, Any],
 ) -> tuple[dict[str, Any], list[Path]]:
     """Write maps and the places of their units; return what the sidecar says of them."""
-    units = places.paths_of(out_dir, "units", space, **entities)
+    whose = "" if entities.get("participant") else "group_"
+    units = places.paths_of(out_dir, f"{whose}units", space, **entities)
     if isinstance(space, Channels):
         return _write_channels(result, space, units[0], shared)
     said = {"Description": f"Each {space.unit} for which the maps hold a value.", "Type": "ROI"}
@@ -351,7 +352,7 @@ def _write_maps(
     entries = []
     for made in result.maps:
         paths = places.paths_of(
-            out_dir, "statmap", space, **entities, stat=made.stat, model=made.model
+            out_dir, f"{whose}statmap", space, **entities, stat=made.stat, model=made.model
         )
         places.write_values(paths, made.values, space, name=places.column_of(made))
         entry = {"Statistic": made.stat, "Model": made.model, "Description": made.description}

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.result import EVERY, Result
-from bids_dnn.errors import ConfigError, ShapeError, nearest
-from bids_dnn.stats.inference import fdr, sign_flip, t_interval, t_one_sided
+from bids_dnn.group import contrasts, prevalence, sessions
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.family import FURTHER, Family, corrected, family_of
+from bids_dnn.group.people import People, numbers_of
+from bids_dnn.stats.inference import t_interval
 from bids_dnn.stats.metrics import finite_mean
+from bids_dnn.stats.participants import NUMBERS, compare_with_zero
+from bids_dnn.stats.power import sd_over_runs
+from bids_dnn.stats.ranks import signed_rank
 
-Array = NDArray[np.floating[Any]]
-Test = Literal["sign-flip", "t"]
-Correction = Literal["fdr", "none"]
-TESTS = ("sign-flip", "t")
-CORRECTIONS = ("fdr", "none")
-# What tells rows apart within a participant, and against what the score is tested.
-KEYS = {"decode": ("region", "comparison"), "encode": ("region", "network", "layer")}
-APART = ("estimator", "target", "metric")  # of encoding; what else may tell its rows apart
-BASES = {"decode": "chance", "encode": None}
-FURTHER = {"decode": ("chance",), "encode": ("ceiling", "normalized")}
+Float = NDArray[np.float64]
+OWN = ("p", "p_floor")  # of participants, for prevalence
+CORRECTED = {"sign-flip": "p", "t": "p_t", "wilcoxon": "p_wilcoxon"}
 
 COLUMNS = {
     "region": "Name of the region.",
@@ -33,30 +34,67 @@ COLUMNS = {
     "layer": "Module path of the layer; chosen layer = each unit's, by training images alone.",
     "target": "units = scores of a region's units, averaged; mean = of the units' mean response.",
     "metric": "What `score` is; several where participants differ.",
-    "n_participants": "Participants with a score here.",
+    "n_participants": "Participants with a score here (and with all covariates).",
     "score": "Mean of the participants' scores.",
-    "ci_low": "Lower end of the 95 % t interval of the mean over participants; n/a under two.",
-    "ci_high": "Upper end of the 95 % t interval of the mean over participants; n/a under two.",
+    "ci_low": "Lower end of the 95 % t interval of the mean over participants, at the mean of the "
+    "covariates where there are some; n/a under two.",
+    "ci_high": "Upper end of that interval.",
     "chance": "Mean over participants of the score expected by chance.",
     "ceiling": "Mean over participants of the noise ceiling.",
     "normalized": "Mean over participants of score divided by ceiling.",
     "p": "One-sided p of the sign-flip permutation test over participants.",
-    "p_floor": "Smallest p that the sign-flip test can give with so many participants.",
-    "p_t": "One-sided p of a t test over participants, for reference.",
-    "p_corrected": "p corrected over all rows of this metric and target in the analysis.",
-    "missing": "Participants without a score here.",
+    "p_floor": "Smallest p that the first of the tests can give with so many participants; n/a "
+    "for t tests.",
+    "p_t": "One-sided p of a t test over participants, which takes scores as normal.",
+    "p_wilcoxon": "One-sided exact p of Wilcoxon's signed ranks; scores at chance are left out.",
+    "p_corrected": "p of the first of the tests, corrected over all rows of this metric and "
+    "target in the analysis.",
+    **sessions.COLUMNS,
+    **prevalence.COLUMNS,
+    "missing": "Participants without a score here (or without a covariate).",
     "best": "Highest mean score of its region.",
 }
+
+
+SINGLES = {
+    "score": "The participant's score.",
+    "chance": "Score expected by chance.",
+    "ceiling": "Noise ceiling.",
+    "normalized": "Score divided by ceiling.",
+    "n_runs": "Runs, each left out once.",
+    "run_sd": "SD of the score over the runs left out, from its interval (for bids_dnn_tools "
+    "power); n/a under 3 runs.",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class About:
+    """What is known of participants beside their scores.
+
+    Parameters
+    ----------
+    expected
+        Participants who should be there; those of the table by default.
+    people
+        What participants.tsv says of them.
+    nulls
+        Scores of decoding under exchanged labels, by participant, for prevalence.
+    sessions
+        Scores of single sessions, for the mixed model (see `sessions.mixed_columns`).
+    """
+
+    expected: Sequence[str] = ()
+    people: People = field(default_factory=dict)
+    nulls: Mapping[str, Nulls] = field(default_factory=dict)
+    sessions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def test_group(  # no pytest: a function of the house, so PT028 is none of its business
     table: pd.DataFrame,
     *,
     analysis: str,
-    tests: Sequence[str] = TESTS,  # noqa: PT028
-    correct: str = "fdr",  # noqa: PT028
-    seed: int = 0,  # noqa: PT028
-    expected: Sequence[str] = (),  # noqa: PT028
+    choices: Choices = Choices(),  # noqa: B008, PT028 (frozen)
+    about: About = About(),  # noqa: PT028 (frozen)
 ) -> Result:
     """Test in each region, for each comparison or layer, whether the group is above chance.
 
@@ -67,31 +105,31 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
     ----------
     table
         As `stack` returns it: ``participant``, the keys of the analysis, ``score`` and what
-        gives it its scale; ``metric`` where rows differ in what their score is.
+        gives it its scale; ``metric`` where rows differ in what their score is; ``p`` and
+        ``p_floor`` of participants for prevalence.
     analysis
         ``decode`` or ``encode``.
-    tests
-        ``sign-flip`` gives ``p`` and ``p_floor``; ``t`` gives ``p_t``.
-    correct
-        How ``p`` is corrected over the family, which is the whole analysis.
-    seed
-        Of the random sign flips, where there are too many to enumerate.
-    expected
-        Participants who should be there; those of `table` by default.
+    choices
+        The settings. The family is the whole analysis.
+    about
+        Who should be there, what participants.tsv says of them, and their nulls.
 
     Returns
     -------
     result
         Its table has one row a region and comparison or layer, in the order of `table`; the
-        extra ``participants`` holds the single scores. What a single participant cannot give
-        is NaN, and ``meta["warnings"]`` says so.
+        extra ``participants`` holds the single scores, the extra ``contrasts`` the differences
+        that were asked for. What a single participant cannot give is NaN, and
+        ``meta["warnings"]`` says so.
 
     Raises
     ------
     ConfigError
-        If there is no such analysis, test or correction.
+        If there is no such analysis, or a contrast or covariate does not exist.
     ShapeError
         If `table` lacks a column, or holds a participant twice in one row's place.
+    NotEnoughDataError
+        If covariates tell two groups apart by themselves.
 
     References
     ----------
@@ -99,126 +137,152 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
     Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57:289,
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
-    _check_names(analysis, tests, correct)
-    keys = _keys(table, analysis)
-    everyone = sorted(set(expected) | set(table["participant"]))
-    rows = [
-        _row(part, analysis=analysis, tests=tests, seed=seed, everyone=everyone)
-        | dict(zip(keys, _tuple(place), strict=True))
-        for place, part in table.groupby(keys, sort=False)
+    numbers = ["score", *FURTHER.get(analysis, ()), *OWN]
+    family = family_of(table, analysis=analysis, numbers=numbers)
+    everyone = sorted(set(about.expected) | set(family.labels))
+    covariates = numbers_of(about.people, choices.covariates, family.labels)
+    there = np.isfinite(family.columns["score"]) & ~np.isnan(covariates).any(axis=1)
+    made = family.places.copy()
+    if "metric" in table and "metric" not in made:
+        made["metric"] = _metrics(table, family)
+    for name, values in _described(family, there, analysis).items():
+        made[name] = values
+    made["missing"] = [
+        ", ".join(sorted(set(everyone) - {family.labels[k] for k in np.flatnonzero(row)}))
+        for row in there
     ]
-    made = pd.DataFrame(rows)
-    apart = [name for name in APART if name in keys]
-    family = made[apart].agg(" ".join, axis=1) if apart else pd.Series("", index=made.index)
-    made["p_corrected"] = _corrected(made["p"], family, correct)
+    for name, values in _tests(family, choices, covariates, made).items():
+        made[name] = values
+    warnings = _warnings(int(made["n_participants"].max()), made, choices)
+    if "mixed" in choices.tests:
+        columns, said = sessions.mixed_columns(family, about.sessions, analysis=analysis)
+        made = made.assign(**columns)
+        warnings += said
+    if "prevalence" in choices.tests:
+        columns, said = prevalence.prevalence_columns(
+            family, about.nulls, analysis=analysis, seed=choices.seed
+        )
+        made = made.assign(**columns)
+        warnings += said
     if analysis == "encode":
-        made["best"] = _best(made, family)
+        made["best"] = _best(made, family.names)
     made = made[[name for name in COLUMNS if name in made]]
-
-    n_max = int(made["n_participants"].max())
-    own = ["participant", *keys, "score", *FURTHER[analysis]]
+    extras = {"participants": _singles(table, family, analysis)}
+    if choices.contrasts:
+        differences, said = contrasts.contrast_table(
+            family, analysis=analysis, choices=choices, people=about.people, everyone=everyone
+        )
+        warnings += said
+        if len(differences):
+            extras["contrasts"] = differences
     return Result(
         analysis=analysis,
         table=made,
         columns={name: COLUMNS[name] for name in made.columns},
-        meta={
-            "level": "group",
-            "participants": [name for name in everyone if name in set(table["participant"])],
-            "missing_participants": sorted(set(expected) - set(table["participant"])),
-            "tests": list(tests),
-            "correction": correct,
-            "interval": "95 % t interval of the mean over participants",
-            "seed": seed,
-            "warnings": _warnings(n_max, made),
-        },
-        extras={"participants": table[own].reset_index(drop=True)},
+        meta=_facts(family, choices, about) | {"warnings": warnings},
+        extras=extras,
+        extra_columns={"participants": SINGLES}
+        | ({"contrasts": contrasts.COLUMNS} if "contrasts" in extras else {}),
     )
 
 
-def _check_names(analysis: str, tests: Sequence[str], correct: str) -> None:
-    if analysis not in KEYS:
-        raise ConfigError(f"There is no analysis {analysis!r}.", mend=nearest(analysis, KEYS))
-    for test in tests:
-        if test not in TESTS:
-            raise ConfigError(f"There is no group test {test!r}.", mend=nearest(test, TESTS))
-    if correct not in CORRECTIONS:
-        raise ConfigError(
-            f"There is no correction {correct!r}.", mend=nearest(correct, CORRECTIONS)
+def _singles(table: pd.DataFrame, family: Family, analysis: str) -> pd.DataFrame:
+    """Return the single scores, of decoding with how much they vary over runs."""
+    own = ["participant", *family.places.columns, "score", *FURTHER[analysis]]
+    made = table[own].reset_index(drop=True)
+    if analysis == "decode" and {"ci_low", "ci_high", "n_runs"} <= set(table.columns):
+        low, high, score, n_runs = (
+            table[name].to_numpy(dtype=np.float64)
+            for name in ("ci_low", "ci_high", "score", "n_runs")
         )
+        made["n_runs"] = table["n_runs"].to_numpy()
+        made["run_sd"] = sd_over_runs(low, high, score, n_runs)
+    return made
 
 
-def _keys(table: pd.DataFrame, analysis: str) -> list[str]:
-    # Which accuracy a comparison has, plain or balanced, may differ between participants.
-    further = [name for name in APART if name in table] if analysis == "encode" else []
-    keys = [*KEYS[analysis], *further]
-    needed = ["participant", *keys, "score", *FURTHER[analysis]]
-    if missing := [name for name in needed if name not in table]:
-        raise ShapeError(
-            f"The {analysis} table lacks the column(s) {missing}; it has {list(table.columns)}.",
-            mend="Run the participant level again with this version.",
+def _metrics(table: pd.DataFrame, family: Family) -> list[str]:
+    """Return the metrics of each row, which may differ between participants."""
+    keys = list(family.places.columns)
+    known = table[np.isfinite(table["score"])]
+    told = {
+        place: ", ".join(sorted(set(part)))
+        for place, part in known.groupby(keys, sort=False, dropna=False)["metric"]
+    }
+    return [told.get(place, "") for place in family.places.itertuples(index=False, name=None)]
+
+
+def _described(family: Family, there: NDArray[np.bool_], analysis: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"n_participants": there.sum(axis=1)}
+    for name in ("score", *FURTHER[analysis]):
+        values = np.where(there, family.columns[name], np.nan)
+        made[name] = np.array([finite_mean(row) for row in values])
+    ends = [t_interval(row) for row in np.where(there, family.columns["score"], np.nan)]
+    made["ci_low"], made["ci_high"] = np.array(ends, dtype=np.float64).reshape(-1, 2).T
+    return made
+
+
+def _tests(
+    family: Family, choices: Choices, covariates: Float, made: pd.DataFrame
+) -> dict[str, Float]:
+    n_rows = len(family.above)
+    told = {name: np.full(n_rows, np.nan) for name in NUMBERS}
+    for rows in family.parts():
+        found = compare_with_zero(
+            family.above[rows],
+            covariates=covariates if choices.covariates else None,
+            seed=choices.seed,
         )
-    twice = table.duplicated(["participant", *keys])
-    if twice.any():
-        first = table.loc[twice, ["participant", *keys]].iloc[0].tolist()
-        raise ShapeError(
-            f"The {analysis} table holds {int(twice.sum())} row(s) twice, such as {first}.",
-            mend="Give one table for each participant.",
-        )
-    return keys
+        for name in told:
+            if hasattr(found, name):
+                told[name][rows] = getattr(found, name)
+    out = {name: np.full(n_rows, np.nan) for name in ("p", "p_floor", "p_t")}
+    if "sign-flip" in choices.tests:
+        out["p"] = told["p"]
+    if "t" in choices.tests:
+        out["p_t"] = told["p_t"]
+    if "wilcoxon" in choices.tests:
+        ranked = np.array([signed_rank(row) for row in family.above]).reshape(-1, 2)
+        out["p_wilcoxon"] = ranked[:, 0]
+    if choices.first_test == "sign-flip":
+        out["p_floor"] = told["p_floor"]
+    elif choices.first_test == "wilcoxon":
+        out["p_floor"] = ranked[:, 1]
+    first = out[CORRECTED[choices.first_test]] if choices.first_test else out["p"]
+    out["p_corrected"] = corrected(first, told["p_corrected"], family.names, choices.correct)
+    if choices.covariates:  # the interval is that of the model
+        moved = made["score"].to_numpy(dtype=np.float64) - told["estimate"]
+        out |= {"ci_low": told["low"] + moved, "ci_high": told["high"] + moved}
+    return out
 
 
-def _tuple(place: Hashable) -> tuple[Any, ...]:
-    return place if isinstance(place, tuple) else (place,)
-
-
-def _row(
-    part: pd.DataFrame, *, analysis: str, tests: Sequence[str], seed: int, everyone: list[str]
-) -> dict[str, Any]:
-    part = part[np.isfinite(part["score"])]
-    base = BASES[analysis]
-    scores = part["score"].to_numpy(float)  # (n_participants,)
-    above = scores - (part[base].to_numpy(float) if base else 0.0)
-    low, high = t_interval(scores)
-    p, floor = sign_flip(above, seed=seed) if "sign-flip" in tests else (np.nan, np.nan)
-    p_t = t_one_sided(above) if "t" in tests else np.nan
-    metrics = {"metric": ", ".join(sorted(set(part["metric"])))} if "metric" in part else {}
-    return (
-        metrics
-        | {
-            "n_participants": len(scores),
-            "score": finite_mean(scores),
-            "ci_low": low,
-            "ci_high": high,
-            "p": p,
-            "p_floor": floor,
-            "p_t": p_t,
-            "missing": ", ".join(
-                name for name in everyone if name not in set(part["participant"])
-            ),
-        }
-        | {name: finite_mean(part[name].to_numpy(float)) for name in FURTHER[analysis]}
-    )
-
-
-def _corrected(p: pd.Series[float], family: pd.Series[str], correct: str) -> Array:
-    if correct == "none":
-        return p.to_numpy(float)
-    return p.groupby(family).transform(lambda part: fdr(part.to_numpy(float))).to_numpy(float)
-
-
-def _best(made: pd.DataFrame, family: pd.Series[str]) -> NDArray[np.bool_]:
+def _best(made: pd.DataFrame, names: NDArray[np.object_]) -> NDArray[np.bool_]:
     single = made["network"] != EVERY
+    family = pd.Series(names, index=made.index)
     top = made["score"].where(single).groupby([made["region"], family]).transform("max")
     return (single & (made["score"] == top)).to_numpy()
 
 
-def _warnings(n_max: int, made: pd.DataFrame) -> list[str]:
-    found = []
+def _facts(family: Family, choices: Choices, about: About) -> dict[str, Any]:
+    return {
+        "level": "group",
+        "participants": list(family.labels),
+        "missing_participants": sorted(set(about.expected) - set(family.labels)),
+        "tests": list(choices.tests),
+        "correction": choices.correct,
+        "covariates": list(choices.covariates),
+        "contrasts": list(choices.contrasts),
+        "interval": "95 % t interval of the mean over participants",
+        "seed": choices.seed,
+    }
+
+
+def _warnings(n_max: int, made: pd.DataFrame, choices: Choices) -> list[str]:
     if n_max < 2:
-        found.append("One participant only: no interval over participants, and p cannot be < 0.5.")
-    elif (made["p_floor"] > 0.05).all():
-        found.append(
-            f"With {n_max} participants the sign-flip test cannot give a p below "
+        return ["One participant only: no interval over participants, and p cannot be < 0.5."]
+    if (made["p_floor"] > 0.05).all():
+        what = {"wilcoxon": "signed-rank"}.get(choices.first_test, choices.first_test)
+        return [
+            f"With {n_max} participants the {what} test cannot give a p below "
             f"{made['p_floor'].min():.3g}."
-        )
-    return found
+        ]
+    return []

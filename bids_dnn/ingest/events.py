@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,8 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
         Columns ``stimulus`` (path below ``stimuli/``, "" where it is not known),
         ``condition``, ``run``, ``session``, ``repeat`` (0; see `number_repeats`), ``trial``
         (number within the run), ``onset_s`` and ``duration_s``; then the numeric columns of the
-        events under the names of `numeric_columns`, NaN where a row has none.
+        events under the names of `numeric_columns`, NaN where a row has none, and their columns
+        of text under the names of `text_columns`, "" where a row has none.
 
     Raises
     ------
@@ -112,9 +114,12 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     'cat'
     """
     column = next((name for name in STIMULUS if name in events), None)
+    further: dict[str, NDArray[Any]] = {
+        name: _numbers(events[source]) for source, name in numeric_columns(events).items()
+    }
+    further |= {name: _words(events[source]) for source, name in text_columns(events).items()}
     named = [""] * len(events) if column is None else events[column]
     stimulus = [stimulus_below(name, where=f"An event of run {run}") for name in named]
-    numbers = {name: _numbers(events[source]) for source, name in numeric_columns(events).items()}
     return pd.DataFrame(
         {
             "stimulus": pd.array(stimulus, dtype=object),
@@ -125,7 +130,7 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
             "trial": np.arange(len(events)),
             "onset_s": events["onset"].to_numpy(dtype=np.float64),
             "duration_s": events["duration"].to_numpy(dtype=np.float64),
-            **numbers,
+            **further,
         }
     )
 
@@ -147,14 +152,59 @@ def numeric_columns(events: pd.DataFrame) -> dict[str, str]:
         another meaning there (``trial``, ``run``, ``motion`` ...). A column counts where each
         row is a number or ``n/a``, and some row is a number.
     """
-    others = [c for c in map(str, events.columns) if c not in (*COLUMNS, *STIMULUS)]
     found = {}
-    for column in others:
-        values = events[column].astype(str).str.strip()
-        known = ~values.str.lower().isin(MISSING)
+    for column in _others(events):
+        known = ~events[column].astype(str).str.strip().str.lower().isin(MISSING)
         if known.any() and np.isfinite(_numbers(events[column])[known.to_numpy()]).all():
             found[column] = f"event_{column}" if column in OURS else column
     return found
+
+
+def text_columns(events: pd.DataFrame) -> dict[str, str]:
+    """Return the columns that hold text, and their sample names.
+
+    Such are positions or orientations, by which folds are made or samples are told apart.
+
+    Parameters
+    ----------
+    events
+        As `read_events` returns them first.
+
+    Returns
+    -------
+    names
+        As of `numeric_columns`; a column counts where some row is neither a number nor ``n/a``.
+
+    Examples
+    --------
+    >>> text_columns(pd.DataFrame({"side": ["left", "n/a"], "rt": ["0.5", "0.7"]}))
+    {'side': 'side'}
+    """
+    numbers = numeric_columns(events)
+    found = {}
+    for column in _others(events):
+        is_word = np.isnan(_numbers(events[column])) & (_words(events[column]) != "")
+        if column not in numbers and is_word.any():
+            found[column] = f"event_{column}" if column in OURS else column
+    return found
+
+
+def _others(events: pd.DataFrame) -> list[str]:
+    return [c for c in map(str, events.columns) if c not in (*COLUMNS, *STIMULUS)]
+
+
+def _words(column: pd.Series) -> NDArray[np.object_]:
+    """Return text without what stands for missing."""
+    words = column.astype(str).str.strip()
+    return words.mask(words.str.lower().isin(MISSING), "").to_numpy(dtype=object)
+
+
+def _common(column: pd.Series) -> float | str:
+    """Return the mean of numbers, or the text that all rows share."""
+    if pd.api.types.is_numeric_dtype(column):
+        return float(column.mean())
+    found = set(column)
+    return str(found.pop()) if len(found) == 1 else ""
 
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
@@ -178,7 +228,7 @@ def condition_table(trials: pd.DataFrame, *, names: Sequence[str], run: str) -> 
     samples
         Columns as in `sample_table`: ``stimulus`` where all events of the condition showed the
         same, else ""; ``trial`` = number of the condition; ``onset_s`` of the first event; means
-        of durations and of other numbers; and ``n_events``.
+        of durations and of other numbers; text that all events share, else ""; and ``n_events``.
     """
     rows = []
     for number, name in enumerate(names):
@@ -194,7 +244,7 @@ def condition_table(trials: pd.DataFrame, *, names: Sequence[str], run: str) -> 
             "onset_s": own["onset_s"].min(),
             "duration_s": own["duration_s"].mean(),
         }
-        row |= {str(c): own[c].mean() for c in trials.columns if c not in OWN}
+        row |= {str(c): _common(own[c]) for c in trials.columns if c not in OWN}
         rows.append({**row, "n_events": len(own)})
     return pd.DataFrame(rows)
 

@@ -281,6 +281,28 @@ def _mask_space(design: SpmDesign, name: str) -> Grid:
     return imaging.space_of_mask(first, name=name)  # SPM writes NaN outside of its mask
 
 
+def design_samples(
+    path: Path, *, conditions: Path | None, images: Image, fir_window_s: tuple[float, float]
+) -> pd.DataFrame:
+    """Return the samples of an SPM first level, by its design alone.
+
+    Parameters
+    ----------
+    path
+        ``SPM.mat``.
+    conditions, images, fir_window_s
+        As of `read_responses`.
+
+    Raises
+    ------
+    ConfigError, MissingInputError, UnreadableError
+        As `read_responses`, of the design and the table.
+    """
+    design = read_design(path)
+    used = _contrasts(design) if images == "con" else _betas(design, fir_window_s)
+    return number_repeats(_table(design, used, conditions)[0])
+
+
 def _table(
     design: SpmDesign, used: Sequence[_Sample], conditions: Path | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:

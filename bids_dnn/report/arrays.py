@@ -145,6 +145,7 @@ def array_maps(
     *,
     label: str,
     names: Sequence[str] = (),
+    is_signed: bool = False,
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw maps of channels, a grid for each array, on one color scale.
@@ -170,7 +171,7 @@ def array_maps(
         have the color of zero.
     """
     sheet = _Sheet(panels_of(space), len(maps))
-    scale = scale_of([values for _, values in maps], names)
+    scale = scale_of([values for _, values in maps], names, is_signed=is_signed)
     with drawing(WIDTH_IN, sheet.height_in + scale.legend_in, theme) as (figure, stream):
         axes = figure.subplots()
         axes.set(xlim=(0, WIDTH_IN * sheet.inch), ylim=(-sheet.height, 0))

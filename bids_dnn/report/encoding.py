@@ -15,8 +15,10 @@ from bids_dnn.report.chosen import chosen_pictures, chosen_tables, unit_pictures
 from bids_dnn.report.chosen_figures import percent
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
+from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.over_participants import contrast_tables, group_how, overlap_pictures
 from bids_dnn.report.parts import (
     Picture,
     Section,
@@ -57,6 +59,8 @@ def encoding(shown: Shown) -> Section:
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
+    pictures += overlap_pictures(shown, best_maps(shown.result))
+    pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]
     pictures += _assignment_pictures(shown)
     pictures += [*chosen_pictures(shown), *unit_pictures(shown)]
     pictures += identification_pictures(shown, rows)
@@ -72,7 +76,7 @@ def encoding(shown: Shown) -> Section:
         tuple(pictures),
         (table_of(ordered(shown.result.table), shown.result.columns,
                   caption="One row a region and layer.", link=shown.link),
-         *identification_tables(shown, rows), *chosen_tables(shown)),
+         *contrast_tables(shown), *identification_tables(shown, rows), *chosen_tables(shown)),
         how_encoded(shown) + floor_text(shown.result.table),
     )  # fmt: skip
 
@@ -98,11 +102,7 @@ def encoding_answer(table: pd.DataFrame) -> str:
 def how_encoded(shown: Shown) -> str:
     """Say how responses were predicted and scored, in a few sentences."""
     if shown.is_group:
-        return (
-            "Scores are means over participants, dots are participants. Each score was tested "
-            "against zero by flipping signs; corrected p control the false discovery rate over "
-            "this table."
-        )
+        return f"Scores are means over participants, dots are participants. {group_how(shown)}"
     told, table = shown.result.meta, shown.result.table
     has_choice = "assignment" in shown.result.extras
     fitted = fitted_text(

@@ -201,6 +201,8 @@ def chosen_text(chosen: Mapping[str, Any], *, units: str) -> str:
     """
     if chosen.get("top") is not None:
         told = f"the {chosen['top']} {units} of a region that a layer predicts best"
+    elif chosen.get("percent") is not None:
+        told = f"the {chosen['percent']:g} % of a region's {units} that a layer predicts best"
     else:
         told = f"the {units} that a layer predicts with r above {chosen['above']:g}"
     return f"{told} on training stimuli"

@@ -27,6 +27,7 @@ def map_pictures(
     label: str = LABEL,
     what: str = "Maps of the best layers",
     names: Sequence[str] = (),
+    is_signed: bool = False,
 ) -> list[Picture]:
     """Return a picture of maps, none where there is nothing to draw them on.
 
@@ -46,18 +47,21 @@ def map_pictures(
         What is drawn, for the caption.
     names
         Where values are numbers of categories, from 1: their names.
+    is_signed
+        Values below zero have colors of their own.
     """
+    how: dict[str, Any] = {"label": label, "names": names, "is_signed": is_signed}
     if isinstance(space, Channels):
-        return _on_arrays(name, maps, space, label=label, what=what, names=names)
+        return _on_arrays(name, maps, space, what=what, how=how)
     backdrop, brain = behind
     titles = ", ".join(title for title, _ in maps)
-    ends = "" if names else "values below zero have the color of zero, "
+    ends = "" if names or is_signed else "values below zero have the color of zero, "
     if isinstance(space, Grid):
         return [
             picture(
                 name,
                 lambda theme: slices.map_slices(
-                    maps, space, backdrop=backdrop, label=label, names=names, theme=theme
+                    maps, space, backdrop=backdrop, theme=theme, **how
                 ),
                 alt=f"Axial slices with maps of {titles}.",
                 caption=f"{what} on axial slices around the regions, left side of the brain on "
@@ -69,9 +73,7 @@ def map_pictures(
     return [
         picture(
             name,
-            lambda theme: surfaces.map_brains(
-                maps, space, brain=brain, label=label, names=names, theme=theme
-            ),
+            lambda theme: surfaces.map_brains(maps, space, brain=brain, theme=theme, **how),
             alt=f"Both hemispheres with maps of {titles}.",
             caption=f"{what} on the surfaces; {ends}gray: not measured, sulci darker.",
         )
@@ -83,20 +85,20 @@ def _on_arrays(
     maps: Sequence[tuple[str, NDArray[np.floating[Any]]]],
     space: Channels,
     *,
-    label: str,
     what: str,
-    names: Sequence[str],
+    how: dict[str, Any],
 ) -> list[Picture]:
     if space.layout is None and space.n_places > MOST_UNPLACED:
         return []
     panels = arrays.panels_of(space)
     titles = ", ".join(title for title, _ in maps)
     has_negative = any((values < 0).any() for _, values in maps)
-    below = " Values below zero have the color of zero." if has_negative else ""
+    is_hidden = has_negative and not how["is_signed"]
+    below = " Values below zero have the color of zero." if is_hidden else ""
     return [
         picture(
             name,
-            lambda theme: arrays.array_maps(maps, space, label=label, names=names, theme=theme),
+            lambda theme: arrays.array_maps(maps, space, theme=theme, **how),
             alt=f"{counted(len(panels), 'grid')} of channels with maps of {titles}.",
             caption=f"{what}, a grid for each array. {arrays.order_text(panels)}{below} Hatched: "
             "a channel without a value; gray: no channel of the recording.",

@@ -18,6 +18,7 @@ from bids_dnn.report.estimators import (
     inference_text,
     patterns_text,
 )
+from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
 from bids_dnn.report.sources import SOURCES
@@ -214,25 +215,7 @@ def _denoise(ran: Ran) -> str:
 
 
 def _group(ran: Ran) -> str:
-    told = ran["group"]
-    text = (
-        "Over participants, the mean of each score was tested one-sided (decoding against chance, "
-        "encoding against zero)"
-    )
-    if "sign-flip" in told.get("tests", ()):
-        text += (
-            " by flipping signs [@nichols2002], with all flips enumerated for small groups, so "
-            "that the smallest possible p is one over their number"
-        )
-    if "t" in told.get("tests", ()):
-        text += "; one-sided t tests are given for reference"
-    text += ". Intervals are 95 % t intervals of the mean over participants."
-    if told.get("correct") == "fdr":
-        text += (
-            " Corrected p control the false discovery rate over the rows of an analysis "
-            "[@benjamini1995]."
-        )
-    return text
+    return group_text(ran["group"])
 
 
 PARAGRAPHS = (

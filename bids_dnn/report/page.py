@@ -366,9 +366,9 @@ def _render(
         "bibtex": "\n\n".join(work.bibtex() for work in works),
         "data": data,
     }
-    page = _template().render(fields, has_dark=True)
+    page = template().render(fields, has_dark=True)
     if len(page.encode()) > MOST_BYTES:
-        page = _template().render(fields, has_dark=False)
+        page = template().render(fields, has_dark=False)
     return page
 
 
@@ -382,7 +382,8 @@ def _numbers(shown: Sequence[Shown]) -> list[Number]:
 
 
 @cache
-def _template() -> Template:
+def template() -> Template:
+    """Return the template of a page; `page.html` names its fields."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     env = Environment(

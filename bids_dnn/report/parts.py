@@ -20,6 +20,10 @@ LABELS = {
     "p_corrected": "p corrected",
     "p_floor": "p floor",
     "p_t": "p (t test)",
+    "p_wilcoxon": "p (signed ranks)",
+    "p_mixed": "p (mixed model)",
+    "prevalence_low": "prevalence 95 % low",
+    "prevalence_high": "prevalence 95 % high",
     "normalized": "of ceiling",
 }
 

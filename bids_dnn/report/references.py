@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bids_dnn.report.reference import Reference
 from bids_dnn.report.references_data import DATA_WORKS
+from bids_dnn.report.references_group import GROUP_WORKS
 
 __all__ = ["REFERENCES", "Reference"]
 
@@ -306,4 +307,6 @@ _ALL = (
         kind="book",
     ),
 )
-REFERENCES = {one.key: one for one in sorted((*_ALL, *DATA_WORKS), key=lambda one: one.key)}
+REFERENCES = {
+    one.key: one for one in sorted((*_ALL, *DATA_WORKS, *GROUP_WORKS), key=lambda one: one.key)
+}

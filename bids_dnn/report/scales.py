@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.report.palette import SCALE
+from bids_dnn.report.palette import DIVERGING, SCALE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +89,9 @@ class ColorScale:
         bar.set_label(f"{n} layers, from first to last", fontsize=8)
 
 
-def scale_of(maps: Sequence[Array], names: Sequence[str] = ()) -> ColorScale:
+def scale_of(
+    maps: Sequence[Array], names: Sequence[str] = (), *, is_signed: bool = False
+) -> ColorScale:
     """Return the scale that maps share.
 
     Parameters
@@ -98,11 +100,13 @@ def scale_of(maps: Sequence[Array], names: Sequence[str] = ()) -> ColorScale:
         Values of each; NaN is not drawn.
     names
         Where values are numbers of categories, from 1: their names.
+    is_signed
+        Whether values below zero mean something: the scale is one around zero.
 
     Returns
     -------
     scale
-        From zero to the highest values, or one color a category.
+        From zero to the highest values, or as far on both sides, or one color a category.
     """
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap
@@ -111,6 +115,9 @@ def scale_of(maps: Sequence[Array], names: Sequence[str] = ()) -> ColorScale:
         colors = ListedColormap(category_colors(len(names)))
         return ColorScale(colors, 0.5, len(names) + 0.5, tuple(names))
     known = np.concatenate([values[np.isfinite(values)] for values in maps])
+    if is_signed:
+        reach = float(np.percentile(np.abs(known), 99.5)) if known.size else 0.0
+        return ColorScale(mpl.colormaps[DIVERGING], -(reach or 1.0), reach or 1.0)
     top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
     return ColorScale(mpl.colormaps[SCALE], 0.0, top)
 

@@ -7,9 +7,12 @@ import pandas as pd
 
 from bids_dnn.report import figures
 from bids_dnn.report.chosen import unit_pictures
+from bids_dnn.report.decoded import further_tables, pattern_pictures
 from bids_dnn.report.decoders import METRICS, decoded_how
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
+from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
+from bids_dnn.report.over_participants import contrast_tables, group_how
 from bids_dnn.report.parts import (
     Number,
     Picture,
@@ -95,7 +98,8 @@ def decoding(shown: Shown) -> Section:
     confusion = shown.result.extras.get("confusion")
     if confusion is not None and (confusion["comparison"] == "all").any():
         pictures.append(_confusion_picture(shown.name, confusion))
-    pictures += unit_pictures(shown)
+    pictures += [*unit_pictures(shown), *pattern_pictures(shown)]
+    pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]
     tables = [
         table_of(
             ordered(table),
@@ -104,9 +108,7 @@ def decoding(shown: Shown) -> Section:
             link=shown.link,
         )
     ]
-    if (choice := shown.result.extras.get("choice")) is not None:
-        told = shown.result.columns | shown.result.extra_columns.get("choice", {})
-        tables.append(table_of(choice, told, caption="Units that the runs but one chose."))
+    tables += [*further_tables(shown), *contrast_tables(shown)]
     how = _decode_how(shown) + floor_text(table)
     return Section(
         shown.name,
@@ -140,11 +142,8 @@ def decoding_answer(table: pd.DataFrame, regions: list[str]) -> str:
 
 def _decode_how(shown: Shown) -> str:
     if shown.is_group:
-        return (
-            "Bars are means over participants, dots are participants. Each score less its chance "
-            "level was tested against zero by flipping signs; corrected p control the false "
-            "discovery rate over this table."
-        )
+        how = group_how(shown, less="its chance level")
+        return f"Bars are means over participants, dots are participants. {how}"
     chosen = shown.result.meta.get("units")
     told = f"Patterns are of {chosen_text(chosen, units=many(shown.unit))}. " if chosen else ""
     return told + decoded_how(shown.settings, units=many(shown.unit))

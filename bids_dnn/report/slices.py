@@ -134,6 +134,7 @@ def map_slices(
     backdrop: Backdrop | None,
     label: str,
     names: Sequence[str] = (),
+    is_signed: bool = False,
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw maps on axial slices through all units, over the anatomy, on one color scale.
@@ -150,16 +151,18 @@ def map_slices(
         Of the color scale, with unit.
     names
         Where values are numbers of categories, from 1: their names; see `scales.scale_of`.
+    is_signed
+        Values below zero have colors of their own.
     theme
         Light or dark.
 
     Returns
     -------
     png
-        Values under zero have the color of zero.
+        Values under zero have the color of zero, but where they are signed.
     """
     inside = np.isfinite(_volume(np.ones(len(space)), space))
-    scale = scale_of([values for _, values in maps], names)
+    scale = scale_of([values for _, values in maps], names, is_signed=is_signed)
     sheet = _Sheet(space, cuts(inside), _around(inside), len(maps), is_titled=True)
     image: Any = None
     with drawing(WIDTH_IN, sheet.height_in + scale.legend_in, theme) as (figure, stream):

@@ -122,6 +122,7 @@ def map_brains(
     brain: Brain,
     label: str,
     names: Sequence[str] = (),
+    is_signed: bool = False,
     theme: Theme = LIGHT,
 ) -> bytes:
     """Draw maps on both hemispheres, a row each, on one color scale.
@@ -138,18 +139,20 @@ def map_brains(
         Of the color scale, with unit.
     names
         Where values are numbers of categories, from 1: their names; see `scales.scale_of`.
+    is_signed
+        Values below zero have colors of their own.
     theme
         Light or dark.
 
     Returns
     -------
     png
-        Values under zero have the color of zero.
+        Values under zero have the color of zero, but where they are signed.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    scale = scale_of([values for _, values in maps], names)
+    scale = scale_of([values for _, values in maps], names, is_signed=is_signed)
 
     def painter(values: Array) -> Paint:
         def paint(hemisphere: Hemisphere, raster: Raster) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ from bids_dnn.files import write_text
 from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.spm_design import read_design
 from bids_dnn.stimuli.table import ids_of
+from bids_dnn.workflows.decode_choices import choices_of
 
 if TYPE_CHECKING:
-    from bids_dnn.config.schema import Analysis
+    from bids_dnn.config.schema import Analysis, Config
     from bids_dnn.ingest.inventory import Subject
     from bids_dnn.stimuli.table import Stimuli
 
@@ -107,6 +108,17 @@ def why_not(
     if why is None and needs_features:
         why = why_no_features(subject, stimuli, without=WITHOUT[analysis])
     return why
+
+
+def check_decoding(config: Config) -> None:
+    """Refuse settings of [decode] that do not go together.
+
+    Raises
+    ------
+    ConfigError
+        If a classifier lacks a parameter that is searched for, or cannot weight classes.
+    """
+    choices_of(config.decode.model_dump(mode="json"), seed=config.run.random_seed)
 
 
 def why_not_denoise(subject: Subject) -> BidsDnnError | None:

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bids_dnn import __version__
 from bids_dnn.config.schema import GROUPED, Analysis, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrasts
+from bids_dnn.group.family import KEYS
+from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
-from bids_dnn.workflows.record import read_participants
+from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 
@@ -102,6 +108,7 @@ class GroupPlan:
             state = "done" if job.done else "waits"
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
             made.append(f"{_name(job)}: {state}; tables of {found}")
+            made += _prevalence_lines(job)
         return made + [f"warning: {text}" for text in self.warnings]
 
 
@@ -119,7 +126,10 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
     ------
     MissingInputError
         If there is no finished participant-level table.
+    ConfigError
+        If a contrast or covariate does not exist, or two settings exclude each other.
     """
+    _check(output_dir, config)
     known = GROUPED
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
@@ -148,7 +158,33 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
             f"There is no finished table of a participant in {output_dir}.",
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
+    for job in jobs:
+        _check_sides(job)
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+
+
+def _check(output_dir: Path, config: Config) -> None:
+    """Refuse settings of the group that no participant can meet."""
+    asked = config.group
+    Choices(asked.tests, asked.correct, asked.contrasts, asked.covariates)
+    if asked.contrasts or asked.covariates:
+        people = read_people(output_dir)
+        parse_contrasts(asked.contrasts, people)
+        numbers_of(people, asked.covariates, list(people))
+
+
+def _check_sides(job: GroupJob) -> None:
+    """Refuse contrasts of regions, comparisons and layers that no participant has."""
+    for contrast in map(parse_contrast, job.manifest["settings"]["contrasts"]):
+        if contrast.what not in KEYS[job.analysis]:
+            continue
+        known: set[str] = set()
+        for path in job.manifest["tables"].values():
+            column = pd.read_csv(
+                path, sep="\t", usecols=[contrast.what], dtype=str, keep_default_na=False
+            )
+            known |= set(column[contrast.what])
+        check_sides(contrast, known)
 
 
 def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
@@ -183,6 +219,9 @@ def _job(
     analysis, task, space = place
     tables, expected = found
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
+    nulls = _nulls(tables, config) if analysis == "decode" else {}
+    inputs |= {str(path): fingerprint(path) for path in nulls.values()}
+    people = _people(output_dir, config)
     settings = config.group.model_dump(mode="json")
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
@@ -191,6 +230,7 @@ def _job(
             "code": provenance.code_fingerprint(f"{STEPS}.group"),
             "tables": sorted(inputs.values()),
             "expected": expected,
+            "people": people,
             "settings": settings,
             "seed": seed,
         }
@@ -201,11 +241,13 @@ def _job(
         "entities": {"task": task, "space": space},
         "tables": {label: str(path) for label, path in tables.items()},
         "inputs": inputs,
+        "nulls": {label: str(path) for label, path in nulls.items()},
+        "people": people,
         "expected": expected,
         "settings": settings,
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources(tables.values(), {"": output_dir}),
+            "Sources": provenance.sources([*tables.values(), *nulls.values()], {"": output_dir}),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
             "RandomSeed": config.run.random_seed,
@@ -215,6 +257,34 @@ def _job(
     job = GroupJob(analysis, task, space, manifest, done=False)
     done = provenance.is_done(names.sidecar_of(job.table()), digest)
     return GroupJob(analysis, task, space, manifest, done)
+
+
+def _nulls(tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
+    """Return the scores under exchanged labels that participants left, where they are needed."""
+    if "prevalence" not in config.group.tests:
+        return {}
+    paths = {label: names.null_of(path) for label, path in tables.items()}
+    return {label: path for label, path in paths.items() if path.is_file()}
+
+
+def _prevalence_lines(job: GroupJob) -> list[str]:
+    """Say of how many participants prevalence can be bounded, where it is asked for."""
+    told = job.manifest
+    if "prevalence" not in told["settings"]["tests"] or job.analysis != "decode":
+        return []
+    n, n_all = len(told["nulls"]), len(told["tables"])
+    return [f"  prevalence: scores under exchanged labels of {n} of {n_all} participants"]
+
+
+def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:
+    """Return the columns of participants.tsv that contrasts and covariates take."""
+    contrasts = [parse_contrast(text) for text in config.group.contrasts]
+    wanted = {one.what for one in contrasts if not one.is_within} | {*config.group.covariates}
+    people = read_people(output_dir) if wanted else {}
+    return {
+        label: {column: text for column, text in row.items() if column in wanted}
+        for label, row in people.items()
+    }
 
 
 def _name(job: GroupJob) -> str:

@@ -18,7 +18,7 @@ from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.asked import any_uses_features, asked, uses_features
 from bids_dnn.workflows.besides import own_of, seed_of, split_of
-from bids_dnn.workflows.checks import count_runs, why_not
+from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
 from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
@@ -144,12 +144,16 @@ def make_plan(scene: Scene) -> Plan:
 
     Raises
     ------
+    ConfigError
+        If settings of an analysis do not go together.
     MissingInputError
         If a stimulus or a file of weights is not there.
     LeakageError
         If one picture has two names, of which one trains and the other tests.
     """
     split = split_of(scene) if "encode" in asked(scene.config) else {}
+    if {"decode", "twin"} & {*asked(scene.config)}:
+        check_decoding(scene.config)
     needs = any_uses_features(scene.config) and bool(scene.stimuli.files)
     networks = network_manifests(scene) if needs else {}
     shown = _Shown(networks, split)

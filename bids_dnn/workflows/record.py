@@ -109,8 +109,20 @@ def describe_output(
 
 def read_participants(output_dir: Path) -> tuple[str, ...]:
     """Return the labels in OUTPUT_DIR's ``participants.tsv``, without ``sub-``."""
+    return tuple(read_people(output_dir))
+
+
+def read_people(output_dir: Path) -> dict[str, dict[str, str]]:
+    """Return what OUTPUT_DIR's ``participants.tsv`` says, by label and column."""
     path = names.path_of(output_dir, "participants")
     if not path.is_file():
-        return ()
+        return {}
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t"))
-    return tuple(row["participant_id"].removeprefix("sub-") for row in rows)
+    return {
+        row["participant_id"].removeprefix("sub-"): {
+            column: text or ""
+            for column, text in row.items()
+            if column not in ("participant_id", None)
+        }
+        for row in rows
+    }

@@ -75,7 +75,7 @@ def test_units_are_chosen_and_told(app, tree, settings, tmp_path):
     assert choice["n_chosen"].tolist() == [N_SIGNAL] * N_RUNS
     told = sidecar(tmp_path)
     assert set(told["Networks"]) == {"mine"}
-    assert told["Settings"]["decode"]["units"] == {"top": 4, "above": None}
+    assert told["Settings"]["decode"]["units"] == {"top": 4, "above": None, "percent": None}
     assert told["Facts"]["units"]["n_inner"] == 4
     page = (tmp_path / "out" / "sub-01.html").read_text()
     text = "the 4 channels of a region that a layer predicts best on training stimuli"

@@ -259,7 +259,7 @@ def make_group(n: int = 6) -> GroupReport:
         tables = {x: make(np.random.default_rng(i)).table for i, x in enumerate(labels)}
         table, _ = stack(tables, labels)
         results[analysis] = group_tests.test_group(
-            table, analysis=analysis, seed=0, expected=[*labels, "99"]
+            table, analysis=analysis, about=group_tests.About([*labels, "99"])
         )
     return GroupReport(
         results,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.group import tests as group_tests
+from bids_dnn.group.choices import Choices
 from bids_dnn.group.stack import stack
+from bids_dnn.stats.inference import corrected_t_interval
+from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.results import make_decode, make_encode
 
 LABELS = ("01", "02", "03", "04", "05", "06")
@@ -26,7 +30,7 @@ def decode():
 
 
 def test_means_intervals_and_t_agree_with_scipy(decode):
-    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    made = group_tests.test_group(decode, analysis="decode").table
     part = decode[(decode["region"] == "LOC") & (decode["comparison"] == "all")]
     row = made[(made["region"] == "LOC") & (made["comparison"] == "all")].iloc[0]
     expected = stats.ttest_1samp(part["score"], 0.25, alternative="greater")
@@ -39,7 +43,7 @@ def test_means_intervals_and_t_agree_with_scipy(decode):
 
 
 def test_p_is_corrected_over_the_analysis(decode):
-    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    made = group_tests.test_group(decode, analysis="decode").table
     expected = stats.false_discovery_control(made["p"])
     np.testing.assert_allclose(made["p_corrected"], expected)
 
@@ -53,11 +57,11 @@ def test_estimators_and_targets_are_families_of_their_own():
         network="*", layer="chosen layer", score=0.9
     )
     whole = pd.concat([single, chosen, mean, pls], ignore_index=True)
-    made = group_tests.test_group(whole, analysis="encode", seed=0).table
+    made = group_tests.test_group(whole, analysis="encode").table
     assert len(made) == 3 * len(single) / 4 + len(chosen) / 4
     assert not made.loc[made["network"] == "*", "best"].any()
     own = made[(made["target"] == "mean") & (made["network"] != "*")]
-    alone = group_tests.test_group(single, analysis="encode", seed=0).table
+    alone = group_tests.test_group(single, analysis="encode").table
     np.testing.assert_allclose(own["score"], alone["score"] + 0.1)
     family = made[(made["target"] == "units") & (made["estimator"] == "pls")]
     np.testing.assert_allclose(family["p_corrected"], alone["p_corrected"])
@@ -65,14 +69,14 @@ def test_estimators_and_targets_are_families_of_their_own():
 
 
 def test_order_of_participants_does_not_matter(decode):
-    one = group_tests.test_group(decode, analysis="decode", seed=0).table
+    one = group_tests.test_group(decode, analysis="decode").table
     mixed = pd.concat([decode[decode["participant"] == x] for x in LABELS[::-1]])
-    two = group_tests.test_group(mixed, analysis="decode", seed=0).table
+    two = group_tests.test_group(mixed, analysis="decode").table
     pd.testing.assert_frame_equal(one, two)
 
 
 def test_encode_names_the_best_layer_and_keeps_order():
-    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode", seed=0).table
+    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode").table
     best = made[made["best"]].set_index("region")["layer"]
     assert best["V1"] == "features.0"
     assert made["layer"].tolist()[:3] == ["features.0", "features.3", "features.6"]
@@ -80,7 +84,7 @@ def test_encode_names_the_best_layer_and_keeps_order():
 
 
 def test_scores_that_nobody_has_stay_missing():
-    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode", seed=0).table
+    made = group_tests.test_group(stacked(make_encode, 3), analysis="encode").table
     row = made[(made["region"] == "FFA") & (made["layer"] == "features.0")].iloc[0]
     assert row["n_participants"] == 0
     assert np.isnan(row[["score", "p", "p_corrected", "ci_low"]].astype(float)).all()
@@ -90,7 +94,9 @@ def test_scores_that_nobody_has_stay_missing():
 
 def test_missing_participants_are_named_in_each_row(decode):
     short = decode[~((decode["participant"] == "03") & (decode["region"] == "V1"))]
-    result = group_tests.test_group(short, analysis="decode", seed=0, expected=[*LABELS, "07"])
+    result = group_tests.test_group(
+        short, analysis="decode", about=group_tests.About([*LABELS, "07"])
+    )
     missing = result.table.groupby("region")["missing"].unique()
     assert missing["V1"].tolist() == ["03, 07"]
     assert missing["LOC"].tolist() == ["07"]
@@ -98,7 +104,7 @@ def test_missing_participants_are_named_in_each_row(decode):
 
 
 def test_one_participant_gives_no_interval_and_a_warning():
-    result = group_tests.test_group(stacked(make_decode, 1), analysis="decode", seed=0)
+    result = group_tests.test_group(stacked(make_decode, 1), analysis="decode")
     assert result.table[["ci_low", "ci_high", "p_t"]].isna().all(axis=None)
     assert (result.table["p_floor"] == 0.5).all()
     assert result.meta["warnings"] == [
@@ -107,38 +113,93 @@ def test_one_participant_gives_no_interval_and_a_warning():
 
 
 def test_few_participants_are_warned_of_the_floor():
-    result = group_tests.test_group(stacked(make_decode, 3), analysis="decode", seed=0)
+    result = group_tests.test_group(stacked(make_decode, 3), analysis="decode")
     assert "below 0.125" in result.meta["warnings"][0]
+
+
+def test_the_floor_is_that_of_the_first_test():
+    table = stacked(make_decode, 3)
+    ranked = group_tests.test_group(
+        table, analysis="decode", choices=Choices(("wilcoxon", "sign-flip"))
+    )
+    assert (ranked.table["p_floor"] == 1 / 8).all()
+    assert "signed-rank test cannot give a p below 0.125" in ranked.meta["warnings"][0]
+    t = group_tests.test_group(table, analysis="decode", choices=Choices(("t", "sign-flip")))
+    assert t.table["p_floor"].isna().all()
+    assert t.table["p"].notna().all()
+    assert t.meta["warnings"] == []
 
 
 def test_a_metric_that_differs_between_participants_stays_one_row(decode):
     decode.loc[decode["participant"] == "02", "metric"] = "balanced_accuracy"
-    made = group_tests.test_group(decode, analysis="decode", seed=0).table
+    made = group_tests.test_group(decode, analysis="decode").table
     assert len(made) == 28
     assert set(made["metric"]) == {"accuracy, balanced_accuracy"}
 
 
 def test_without_flips_there_is_no_p(decode):
-    made = group_tests.test_group(decode, analysis="decode", tests=["t"], correct="none", seed=0)
+    made = group_tests.test_group(decode, analysis="decode", choices=Choices(("t",), "none"))
     assert made.table["p"].isna().all()
     assert made.table["p_t"].notna().all()
 
 
-@pytest.mark.parametrize(
-    ("changed", "match"),
-    [
-        ({"analysis": "decod"}, "'decod'.*'decode'"),
-        ({"tests": ["sign-flp"]}, "'sign-flp'.*'sign-flip'"),
-        ({"correct": "fdx"}, "'fdx'.*'fdr'"),
-    ],
-)
-def test_wrong_names_are_refused(decode, changed, match):
-    with pytest.raises(ConfigError, match=match):
-        group_tests.test_group(decode, **{"analysis": "decode", "seed": 0} | changed)
+def test_a_wrong_analysis_is_refused(decode):
+    with pytest.raises(ConfigError, match=r"'decod'.*'decode'"):
+        group_tests.test_group(decode, analysis="decod")
+
+
+def test_signed_ranks_are_those_of_scipy_and_can_be_corrected(decode):
+    made = group_tests.test_group(decode, analysis="decode", choices=Choices(("wilcoxon",))).table
+    part = decode[(decode["region"] == "V1") & (decode["comparison"] == "all")]
+    row = made[(made["region"] == "V1") & (made["comparison"] == "all")].iloc[0]
+    expected = stats.wilcoxon(part["score"] - 0.25, alternative="greater").pvalue
+    assert row["p_wilcoxon"] == pytest.approx(expected)
+    np.testing.assert_allclose(
+        made["p_corrected"], stats.false_discovery_control(made["p_wilcoxon"])
+    )
+    assert made["p"].isna().all()
+
+
+def test_the_largest_t_corrects_for_the_family(decode):
+    above = decode["score"] - decode["chance"]
+    values = above.to_numpy().reshape(6, 28).T
+    made = group_tests.test_group(decode, analysis="decode", choices=Choices(correct="max")).table
+    np.testing.assert_allclose(made["p_corrected"], compare_with_zero(values).p_corrected)
+
+
+def test_single_scores_tell_how_they_vary_over_runs(decode):
+    runs = np.array([0.5, 0.7, 0.6, 0.8])
+    low, high = corrected_t_interval(runs, n_test=1, n_train=3, center=0.65)
+    table = decode.assign(score=0.65, ci_low=low, ci_high=high, n_runs=4)
+    single = group_tests.test_group(table, analysis="decode").extras["participants"]
+    np.testing.assert_allclose(single["run_sd"], runs.std(ddof=1))
+    assert (single["n_runs"] == 4).all()
+    plain = group_tests.test_group(decode, analysis="decode").extras["participants"]
+    assert "run_sd" not in plain
+
+
+def test_covariates_are_fitted_and_who_lacks_one_is_named(decode):
+    ages = dict(zip(LABELS, ("20", "35", "28", "n/a", "51", "33"), strict=True))
+    people = {label: {"age": age} for label, age in ages.items()}
+    result = group_tests.test_group(
+        decode,
+        analysis="decode",
+        choices=Choices(covariates=("age",)),
+        about=group_tests.About(people=people),
+    )
+    row = result.table.iloc[3]
+    keep = decode["participant"] != "04"
+    values = (decode["score"] - decode["chance"])[keep].to_numpy().reshape(5, 28)[:, 3]
+    fit = sm.OLS(values, sm.add_constant(np.array([20, 35, 28, 51, 33]) - 33.4)).fit()
+    assert row["n_participants"] == 5
+    assert row["missing"] == "04"
+    assert 2 * row["p_t"] == pytest.approx(fit.pvalues[0])
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(fit.conf_int()[0] + row["chance"])
+    assert result.meta["covariates"] == ["age"]
 
 
 def test_tables_that_do_not_fit_are_refused(decode):
     with pytest.raises(ShapeError, match=r"\['chance'\]"):
-        group_tests.test_group(decode.drop(columns="chance"), analysis="decode", seed=0)
+        group_tests.test_group(decode.drop(columns="chance"), analysis="decode")
     with pytest.raises(ShapeError, match=r"holds 168 row\(s\) twice, such as \['01'"):
-        group_tests.test_group(pd.concat([decode, decode]), analysis="decode", seed=0)
+        group_tests.test_group(pd.concat([decode, decode]), analysis="decode")

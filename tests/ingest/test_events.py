@@ -122,7 +122,8 @@ def test_numbers_beside_the_times_are_kept(tmp_path):
     np.testing.assert_array_equal(samples["response_time"], [0.5, np.nan])
     assert samples["event_trial"].tolist() == [7.0, 8.0]
     assert samples["trial"].tolist() == [0, 1]
-    assert not {"answer", "dead", "odd", "stim_file"} & set(samples)
+    assert samples["answer"].tolist() == ["yes", "no"]
+    assert not {"dead", "odd", "stim_file"} & set(samples)
 
 
 def test_conditions_take_means_of_their_events():
@@ -148,3 +149,19 @@ def test_conditions_take_means_of_their_events():
     assert made["duration_s"].tolist() == [2.0, 2.0]
     assert made["rt"].tolist() == [0.5, 1.5]
     assert made["n_events"].tolist() == [2, 2]
+
+
+def test_columns_of_text_are_kept(tmp_path):
+    path = tmp_path / "sub-01_task-x_events.tsv"
+    path.write_text(
+        "onset\tduration\ttrial_type\tposition\trun\tempty\n"
+        "0\t1\tcat\tleft\tfirst\tn/a\n2\t1\tcat\tright\tfirst\tn/a\n4\t1\tdog\tn/a\tfirst\tn/a\n"
+    )
+    events, _ = read_events(path)
+    table = sample_table(events, session="", run="01")
+    assert table["position"].tolist() == ["left", "right", ""]
+    assert table["event_run"].tolist() == ["first"] * 3
+    assert "empty" not in table
+    made = condition_table(table, names=["cat", "dog"], run="01")
+    assert made["position"].tolist() == ["", ""]
+    assert made["event_run"].tolist() == ["first", "first"]

@@ -13,6 +13,7 @@ Metric = Literal["auto", "accuracy", "balanced_accuracy", "auc", "dprime"]
 Balance = Literal["none", "weights", "subsample"]
 Correction = Literal["max", "fdr"]
 Interval = Literal["t", "bootstrap"]
+Regressor = Literal["ridge", "svr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,15 @@ class Choices:
         are asked for, but for `p_corrected` and `p_fdr`.
     nuisance
         Numeric columns of the sample table, regressed out of the responses within each fold.
+    baseline
+        Numeric columns of the sample table that are decoded from alone, beside the score.
+    targets
+        Numeric columns of the sample table that are predicted from patterns.
+    regressor
+        By what: ridge regression with `Classifier.alpha`, or support vector regression with
+        `Classifier.c`.
+    has_patterns
+        Whether activation patterns are mapped.
 
     Raises
     ------
@@ -73,6 +83,10 @@ class Choices:
     interval: Interval = "t"
     correct: tuple[Correction, ...] = ("max", "fdr")
     nuisance: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    regressor: Regressor = "ridge"
+    has_patterns: bool = False
 
     def __post_init__(self) -> None:
         least = {"n_permutations": 1, "average": 1}

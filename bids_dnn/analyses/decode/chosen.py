@@ -72,7 +72,7 @@ class ChosenUnits:
         text = "Share of the runs without which the unit was chosen by the other runs' samples."
         return replace(
             result,
-            maps=(StatMap("chosen", shares, "", text),),
+            maps=(StatMap("chosen", shares, "", text), *result.maps),
             space=space.select(units),
             extras={**result.extras, "choice": self._table()},
             extra_columns={"choice": COLUMNS},

@@ -12,6 +12,9 @@ from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 PAIRS = "pairs"
 MOST_CONDITIONS = 200  # whose pairs are 19,900; more are single pictures
 ALL = "all"
+ARROW, AT = "->", "@"
+Sides = tuple[tuple[str, tuple[str, ...]], ...]
+Where = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +26,40 @@ class Comparison:
     name
         ``a vs b``, sides sorted by name; ``all`` for every condition at once.
     sides
-        Name and conditions of each side, sorted by name; no condition on two sides.
+        Name and conditions of each side, sorted by name; no condition on two sides. Where
+        classifiers are tested on others, in the order in which they were typed.
+    tested
+        The sides that classifiers are tested on, in the order of `sides`; () = the same.
+    taught_where, tested_where
+        Columns of the sample table and their values: samples that teach, and that are tested;
+        () = all.
     """
 
     name: str
-    sides: tuple[tuple[str, tuple[str, ...]], ...]
+    sides: Sides
+    tested: Sides = ()
+    taught_where: Where = ()
+    tested_where: Where = ()
 
     @property
     def side_of(self) -> dict[str, int]:
-        """Map each condition to the number of its side."""
-        return {one: k for k, (_, members) in enumerate(self.sides) for one in members}
+        """Map each condition that teaches to the number of its side."""
+        return _numbers(self.sides)
+
+    @property
+    def tested_side_of(self) -> dict[str, int]:
+        """Map each condition that is tested to the number of its side."""
+        return _numbers(self.tested or self.sides)
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether classifiers are tested on other samples than those that teach."""
+        return bool(self.tested or self.taught_where or self.tested_where)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the sample table that say where samples teach and are tested."""
+        return sorted({name for name, _ in (*self.taught_where, *self.tested_where)})
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -50,7 +77,9 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
     ----------
     comparisons
         ``pairs`` (every pair of conditions), ``all`` (all at once), ``a vs b``, or
-        ``face:female+male vs vehicle:bike+car`` with any number of sides.
+        ``face:female+male vs vehicle:bike+car`` with any number of sides. ``a vs b -> c vs d``
+        learns a and b and is tested on c and d (cross-decoding); ``@ COLUMN=VALUE`` says of which
+        samples, as in ``a vs b @ position=left -> @ position=right``.
     conditions
         Those that the samples have.
 
@@ -87,11 +116,13 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
             mend="Name comparisons under decode.comparisons in analysis.toml, such as "
             "'name:a+b vs other:c+d', or run with --analysis encode.",
         )
-    out: dict[frozenset[tuple[str, ...]], Comparison] = {}
+    out: dict[object, Comparison] = {}
     names: dict[str, str] = {}
     for text in comparisons:
         for made in _read(text, known):
-            same = frozenset(members for _, members in made.sides)
+            same: object = frozenset(members for _, members in made.sides)
+            if made.is_crossed:
+                same = made.name
             if same in out:
                 continue
             if made.name in names:
@@ -110,14 +141,63 @@ def _read(text: str, known: Sequence[str]) -> list[Comparison]:
         return [_comparison([(a, (a,)), (b, (b,))]) for a, b in combinations(known, 2)]
     if text == ALL:
         return [_comparison([(one, (one,)) for one in known], name=ALL)]
-    parts = [part.strip() for part in re.split(r"\s+vs\.?\s+", text.strip())]
+    if ARROW in text or re.search(rf"(^|\s){AT}\s", text):
+        return [_crossed(text, known)]
+    return [_comparison(_sides(text, text, known))]
+
+
+def _crossed(text: str, known: Sequence[str]) -> Comparison:
+    """Read a comparison that says who teaches and who is tested."""
+    halves = [half.strip() for half in text.split(ARROW)]
+    if len(halves) > 2:
+        raise ConfigError(
+            f"The comparison {text!r} has {len(halves) - 1} arrows; one is needed.",
+            mend="Type 'a vs b -> c vs d'.",
+        )
+    told = [re.split(rf"(?:^|\s+){AT}\s*", half, maxsplit=1) for half in halves]
+    sides = [_sides(half[0].strip(), text, known) if half[0].strip() else [] for half in told]
+    where = [_where(half[1], text) if len(half) > 1 else () for half in told]
+    if len(halves) == 1:  # both halves are of some samples alone
+        sides, where = [sides[0], []], [where[0], where[0]]
+    if not sides[0] or (sides[1] and len(sides[1]) != len(sides[0])):
+        raise ConfigError(
+            f"The comparison {text!r} has {len(sides[0])} side(s) before the arrow and "
+            f"{len(sides[1])} after it.",
+            mend="Give as many on both, as in 'a vs b -> c vs d'; none after it = the same.",
+        )
+    made = Comparison(" ".join(text.split()), tuple(sides[0]), tuple(sides[1]), *where)
+    both = made.side_of.keys() & made.tested_side_of.keys()
+    for one in sorted(both):
+        if made.side_of[one] != made.tested_side_of[one]:
+            raise ConfigError(
+                f"The comparison {text!r} has {one!r} on side {made.side_of[one] + 1} before the "
+                f"arrow and on side {made.tested_side_of[one] + 1} after it.",
+                mend="Name sides in one order before and after the arrow.",
+            )
+    return made
+
+
+def _where(text: str, whole: str) -> Where:
+    """Read ``COLUMN=VALUE, COLUMN=VALUE``."""
+    found = [part.partition("=") for part in text.split(",")]
+    if any(not (column.strip() and sign and value.strip()) for column, sign, value in found):
+        raise ConfigError(
+            f"The comparison {whole!r} says {text.strip()!r} of samples.",
+            mend="Type @ COLUMN=VALUE, such as 'a vs b @ position=left -> @ position=right'.",
+        )
+    return tuple(sorted((column.strip(), value.strip()) for column, _, value in found))
+
+
+def _sides(part: str, text: str, known: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Read the sides of a comparison, or of half of one."""
+    parts = [one.strip() for one in re.split(r"\s+vs\.?\s+", part.strip())]
     if len(parts) < 2:
         raise ConfigError(
             f"The comparison {text!r} has one side; two are needed.",
             mend="Type 'pairs', 'all', 'a vs b' or 'name:a+b vs other:c+d'. "
             + nearest(text, [*known, PAIRS, ALL]),
         )
-    sides = [_side(part, text, known) for part in parts]
+    sides = [_side(one, text, known) for one in parts]
     members = [one for _, side in sides for one in side]
     labels = [name for name, _ in sides]
     for what, found in (("condition", members), ("side", labels)):
@@ -126,7 +206,11 @@ def _read(text: str, known: Sequence[str]) -> list[Comparison]:
                 f"The comparison {text!r} names the {what} {twice[0]!r} twice.",
                 mend=f"Name each {what} once.",
             )
-    return [_comparison(sides)]
+    return sides
+
+
+def _numbers(sides: Sides) -> dict[str, int]:
+    return {one: k for k, (_, members) in enumerate(sides) for one in members}
 
 
 def _side(part: str, text: str, known: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.baseline import baseline_of
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
+from bids_dnn.analyses.decode.pattern_maps import activation_pattern, pattern_map
 from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
 from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
 from bids_dnn.analyses.decode.samples import averaged, number_trials, texts, with_condition
@@ -19,15 +22,20 @@ from bids_dnn.analyses.decode.tables import (
     COLUMNS,
     PARAMETER_COLUMNS,
     SCALED,
+    SESSION_COLUMNS,
     confusion_table,
     facts_of,
     main_table,
     metrics_table,
+    nulls_of,
     parameters_table,
+    sessions_table,
 )
+from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
+from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
 from bids_dnn.analyses.decode.tasks import Design, Task, design_of
 from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, region_units
@@ -126,15 +134,30 @@ def decode(
         "confusion": confusion_table(outcomes, list(design.tasks) * len(regions)),
         "metrics": metrics_table(outcomes),
     }
+    if any(outcome.sessions for outcome in outcomes):
+        extras["sessions"] = sessions_table(outcomes)
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
+    targets = targets_of(own.samples, design.runs, choices)
+    if predicted := scene.predicted(targets):
+        extras["targets"] = targets_table(predicted)
+        told = [*told, *(text for target in targets for text in target.warnings)]
+    maps = scene.maps(outcomes) if choices.has_patterns else ()
+    every = np.unique(np.concatenate([region.units for region in regions]))
     result = Result(
         analysis="decode",
         table=main_table(outcomes, choices, family=family or None),
         columns=COLUMNS,
+        maps=maps,
+        space=responses.space.select(every) if maps else None,
         meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
         extras=extras,
-        extra_columns={"parameters": PARAMETER_COLUMNS} if choices.search else {},
+        extra_columns={
+            "parameters": PARAMETER_COLUMNS,
+            "targets": TARGET_COLUMNS,
+            "sessions": SESSION_COLUMNS,
+        },
+        nulls=nulls_of(outcomes, list(design.tasks) * len(regions)),
     )
     return result if choose is None else chosen.told_in(result, responses.space)
 
@@ -155,7 +178,9 @@ class _Scene:
         """Decode each comparison in each region; with the scores under shared exchanges."""
         tasks = self.design.tasks
         shared = self._shared()
+        sessions = texts(self.responses.samples["session"])
         n_all = len(self.regions) * len(tasks)
+        baselines = [baseline_of(task, self.responses, self.choices) for task in tasks]
         for r, region in enumerate(self.regions):
             patterns = self._patterns(r)
             for t, task in enumerate(tasks):
@@ -164,12 +189,21 @@ class _Scene:
                 own = [patterns[fold.name] for fold in task.folds]
                 counts = sorted(one.n_units for one in own if one is not None)
                 is_whole = len(counts) == len(own)
-                made = self._predict(task, own, task.labelings.codes) if is_whole else None
+                labels = task.taught, task.labelings.codes
+                made = self._predict(task, own, *labels) if is_whole else None
                 n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
-                told = outcome_of(task, made, self.choices, region=region.name, n_units=n_units)
+                told = outcome_of(
+                    task,
+                    made,
+                    self.choices,
+                    sessions=sessions,
+                    region=region.name,
+                    n_units=n_units,
+                )
+                told.row["baseline"] = baselines[t]
                 yield told, self._family(task, told, own, shared[t] if shared else None)
 
-    def _shared(self) -> list[Codes]:
+    def _shared(self) -> list[tuple[Codes, Codes]]:
         """Draw the exchanges that all comparisons share, where there are several."""
         if "max" not in self.choices.correct or len(self.design.tasks) == 1:
             return []
@@ -181,6 +215,46 @@ class _Scene:
             rng=rng,
             is_even=self.choices.balance == "subsample",
         )
+
+    def maps(self, outcomes: Sequence[Outcome]) -> tuple[StatMap, ...]:
+        """Map the activation pattern of each comparison of two sides, in each region."""
+        every = np.unique(np.concatenate([region.units for region in self.regions]))
+        candidates, made = self.choices.candidates(), []
+        if self.choices.classifier.kind == "svm-rbf":
+            return ()
+        for r, region in enumerate(self.regions):
+            patterns = self._patterns(r)
+            taken = {name: marks for marks, names in self.chosen.alike(r) for name in names}
+            for t, task in enumerate(self.design.tasks):
+                outcome = outcomes[r * len(self.design.tasks) + t]
+                if len(task.comparison.sides) > 2 or not np.isfinite(outcome.row["score"]):
+                    continue
+                units = [region.units[taken[fold.name]] for fold in task.folds]
+                found = activation_pattern(
+                    [self.responses.values[:, own] for own in units],
+                    [one for fold in task.folds if (one := patterns[fold.name]) is not None],
+                    task.folds,
+                    task.taught[0],
+                    classifiers=[candidates[outcome.chosen[fold.name]] for fold in task.folds],
+                    preparation=self.choices.preparation,
+                )
+                made.append(pattern_map(found, units, every, region.name, task.comparison))
+        return tuple(made)
+
+    def predicted(self, targets: Sequence[Target]) -> list[tuple[dict[str, Any], Array]]:
+        """Predict each target in each region that has units in all folds."""
+        made: list[tuple[dict[str, Any], Array]] = []
+        for r, region in enumerate(self.regions if targets else ()):
+            patterns = {k: one for k, one in self._patterns(r).items() if one is not None}
+            if len(patterns) < len(self.design.folds):
+                continue
+            for target in targets:
+                self.say(f"predict {target.name} in {region.name}")
+                own = predict_target(
+                    target, patterns, self.design.folds, self.choices, region=region.name
+                )
+                made.append(own)
+        return made
 
     def _patterns(self, place: int) -> dict[str, Patterns | None]:
         """Prepare a region's patterns in each fold; None where a fold has no unit."""
@@ -207,7 +281,7 @@ class _Scene:
         return made
 
     def _predict(
-        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes
+        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes, tested: Codes
     ) -> Predictions:
         return predict(
             [one for one in patterns if one is not None],
@@ -216,6 +290,7 @@ class _Scene:
             Learner(self.choices.candidates(), self.choices.preparation),
             groups=task.groups,
             n_classes=len(task.comparison.sides),
+            tested=tested,
         )
 
     def _family(
@@ -223,7 +298,7 @@ class _Scene:
         task: Task,
         told: Outcome,
         patterns: Sequence[Patterns | None],
-        shared: Codes | None,
+        shared: tuple[Codes, Codes] | None,
     ) -> Array | None:
         """Return the scores under exchanges that all rows of the table share."""
         n = self.choices.n_permutations
@@ -236,10 +311,10 @@ class _Scene:
                 return told.null
             pick = np.random.default_rng(task.seed).integers(told.null.size, size=n)
             return told.null[pick]
-        made = self._predict(task, patterns, shared)
+        made = self._predict(task, patterns, *shared)
         return scores_of(
             told.row["metric"],
-            shared,
+            shared[1],
             made,
             task.folds,
             n_classes=len(task.comparison.sides),

@@ -21,7 +21,7 @@ from bids_dnn.analyses.decode.noise import (
     clean_of,
     draw_noise,
 )
-from bids_dnn.analyses.decode.permutation import labelings
+from bids_dnn.analyses.decode.permutation import Labelings, labelings
 from bids_dnn.analyses.decode.predict import Learner, predict
 from bids_dnn.analyses.decode.prepare import Patterns, Preparation
 from bids_dnn.analyses.decode.scoring import scores_of
@@ -187,7 +187,7 @@ def decode_network(
 def tasks_of(
     conditions: Sequence[str], stimuli: Sequence[str], choices: TwinChoices
 ) -> tuple[list[Fold], list[Task]]:
-    """Deal stimuli onto folds, and prepare each comparison.
+    """Deal stimuli onto folds, and prepare each comparison but those of cross-decoding.
 
     Parameters
     ----------
@@ -204,9 +204,15 @@ def tasks_of(
     ConfigError
         If a comparison names what does not exist.
     NotEnoughDataError
-        If there are fewer than two conditions, or stimuli of a side.
+        If there are fewer than two conditions, or stimuli of a side, or no comparison is left.
     """
-    parsed = parse(choices.comparisons, conditions)
+    parsed = [one for one in parse(choices.comparisons, conditions) if not one.is_crossed]
+    if not parsed:
+        raise NotEnoughDataError(
+            f"All of the {len(choices.comparisons)} comparisons are tested on other samples than "
+            "those that teach, which is done for regions only.",
+            mend="Name others under twin.comparisons in analysis.toml.",
+        )
     fold_of = deal(conditions, choices.n_folds, _rng(choices.seed, "folds"))
     names = np.unique(fold_of)
     if len(names) < 2:
@@ -281,7 +287,8 @@ def _task(
         labels=labels,
         groups=fold_of,
         folds=[fold for fold in folds if (labels[fold.test] >= 0).any()],
-        labelings=type(drawn)(codes, drawn.enumerated),
+        labelings=Labelings(codes, drawn.enumerated),
+        taught=codes,
         is_balanced=bool(counts.min() == counts.max()),
         seed=int(rng.integers(2**32)),
     )

@@ -59,6 +59,7 @@ def predict(
     *,
     groups: Codes,
     n_classes: int,
+    tested: Codes | None = None,
 ) -> Predictions:
     """Predict the samples that each fold tests, for each labeling.
 
@@ -67,12 +68,14 @@ def predict(
     patterns, folds
         A pair for each fold.
     codes : (n_labelings, n)
-        Class of each sample, from 0; -1 = it is no part of this labeling. The first row is the
-        labeling as it was.
+        Class of each sample that teaches, from 0; -1 = it does not, under this labeling. The first
+        row is the labeling as it was.
     learner
     groups : (n,) intp
         What inner folds leave out in turn.
     n_classes
+    tested : (n_labelings, n)
+        The class of samples that are tested; None = those that teach are, in their turn.
 
     Returns
     -------
@@ -80,14 +83,18 @@ def predict(
         Of support vector machines, those of the first labeling are as exact as libsvm's with
         ``tol=1e-6``, the others to a gap of 1e-4.
     """
+    small = np.int8 if n_classes < np.iinfo(np.int8).max else np.int16
+    tested = (codes if tested is None else tested).astype(small)
+    codes = codes.astype(small)
     shape = (len(pairs_of(n_classes)), *codes.shape)
     guess, values = np.full(codes.shape, -1, dtype=np.intp), np.full(shape, np.nan, np.float32)
     chosen: dict[str, int] = {}
     for own, fold in zip(patterns, folds, strict=True):
         test = np.flatnonzero(fold.test)
-        for block in _alike(codes, learner.preparation):
+        for block in _alike(codes, tested, learner.preparation):
             part = codes[block]
-            gram, n_units = own.labeled(part[0], learner.preparation)
+            is_part = (part[0] >= 0) | (tested[block[0]] >= 0)
+            gram, n_units = own.labeled(part[0], is_part, learner.preparation)
             fitted = _Fitted(gram, n_units, part, n_classes)
             best = _choose(fitted, fold.train, groups, learner.candidates)
             for number in np.unique(best):
@@ -97,20 +104,21 @@ def predict(
                 values[np.ix_(np.arange(shape[0]), block[rows], test)] = made.values
             if block[0] == 0:
                 chosen[fold.name] = int(best[0])
-    is_out = codes < 0
+    is_out = tested < 0
     guess[is_out] = -1
     values[:, is_out] = np.nan
     return Predictions(guess, values, chosen)
 
 
-def _alike(codes: Codes, how: Preparation) -> list[Codes]:
+def _alike(codes: Codes, tested: Codes, how: Preparation) -> list[Codes]:
     """Group the labelings whose patterns are prepared alike; the first one comes first."""
     every = np.arange(len(codes))
     if how.needs_labels:
         return [every[[row]] for row in every]
     if not how.is_blank:
         return [every]
-    group = np.unique(codes >= 0, axis=0, return_inverse=True)[1].ravel()
+    is_part = np.hstack([codes >= 0, tested >= 0])
+    group = np.unique(is_part, axis=0, return_inverse=True)[1].ravel()
     return [every[group == one] for one in dict.fromkeys(group.tolist())]
 
 

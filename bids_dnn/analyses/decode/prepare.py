@@ -93,20 +93,22 @@ class Patterns:
     runs: Codes
     train: Mask
 
-    def labeled(self, codes: Codes, how: Preparation) -> tuple[Gram, int]:
+    def labeled(self, codes: Codes, is_part: Mask, how: Preparation) -> tuple[Gram, int]:
         """Finish what depends on labels; returns the Gram matrix, and of how many units.
 
         Parameters
         ----------
         codes : (n,)
-            Side of each sample; -1 = it is no part of the comparison.
+            Side of each sample that teaches; -1 = it does not.
+        is_part : (n,) bool
+            Whether it teaches or is tested.
         how
         """
         if not how.is_late:
             return self.gram, self.n_units
-        gram, n_units, is_part = self.gram, self.n_units, codes >= 0
+        gram, n_units = self.gram, self.n_units
         blank = _blank(self.runs, is_part) if how.is_blank else None
-        own = self.train & is_part
+        own = self.train & (codes >= 0)
         if how.anova is not None and self.values is not None:
             values = self.values if blank is None else blank @ self.values
             best = _highest_f(values[own], codes[own], how.anova)

@@ -41,6 +41,8 @@ class Outcome:
         Truth by guess; None where nothing was predicted.
     chosen : by fold
         Number of the candidate that inner folds chose.
+    sessions
+        Score of each session, where there are several.
     """
 
     row: dict[str, Any]
@@ -48,6 +50,7 @@ class Outcome:
     scores: dict[str, float]
     confusion: NDArray[np.intp] | None
     chosen: dict[str, int]
+    sessions: dict[str, float]
 
 
 def metric_of(task: Task, choices: Choices) -> str:
@@ -74,6 +77,7 @@ def outcome_of(
     made: Predictions | None,
     choices: Choices,
     *,
+    sessions: NDArray[np.object_],
     region: str,
     n_units: int,
 ) -> Outcome:
@@ -85,6 +89,8 @@ def outcome_of(
     made
         None = a fold had no unit to learn from, so that all scores are NaN.
     choices
+    sessions : (n,)
+        Of each sample.
     region
         Its name.
     n_units : int
@@ -126,7 +132,31 @@ def outcome_of(
         "n_runs": len(task.folds),
         "n_units": n_units,
     }
-    return Outcome(row, null, single, confusion, {} if made is None else made.chosen)
+    chosen = {} if made is None else made.chosen
+    by_session = {} if made is None else _by_session(task, made, metric, sessions)
+    return Outcome(row, null, single, confusion, chosen, by_session)
+
+
+def _by_session(
+    task: Task, made: Predictions, metric: str, sessions: NDArray[np.object_]
+) -> dict[str, float]:
+    """Score each session, where there are several."""
+    names = sorted(set(map(str, sessions[task.rows])) - {""})
+    if len(names) < 2:
+        return {}
+    codes, first, n_classes = task.labelings.codes[:1], _first(made), len(task.comparison.sides)
+    return {
+        name: float(
+            scores_of(
+                metric,
+                np.where(sessions == name, codes, -1),
+                first,
+                task.folds,
+                n_classes=n_classes,
+            )[0]
+        )
+        for name in names
+    }
 
 
 def chance_of(metric: str, n_classes: int) -> float:

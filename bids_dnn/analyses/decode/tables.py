@@ -15,6 +15,7 @@ from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
 from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of
 from bids_dnn.analyses.decode.tasks import Design, Task
+from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.responses import Responses
 from bids_dnn.stats.inference import fdr, max_statistic, p_floor
 from bids_dnn.stats.regions import RegionUnits
@@ -25,6 +26,10 @@ PARAMETER_COLUMNS = {
     "run": "What the fold leaves out",
     "parameter": "Parameter of the classifier that inner folds searched for",
     "value": "What was chosen for the labels as they are",
+}
+SESSION_COLUMNS = {
+    "session": "Session of the samples",
+    "score": "The metric of the table, over the samples of the session",
 }
 CONFUSION = ["region", "comparison", "truth", "guess", "count"]
 KINDS = {
@@ -45,6 +50,8 @@ COLUMNS = {
     "score": "The metric over all samples, each predicted by a classifier that saw nothing of its "
     "fold; n/a where a fold has no unit",
     "chance": "Score expected by chance: 1 / n_classes, 0.5 (auc) or 0 (dprime)",
+    "baseline": "The metric where conditions are decoded from the columns of decode.baseline "
+    "alone; n/a where none are named",
     "ci_low": "Lower end of the 95 % interval over what folds leave out: corrected resampled t "
     "(Nadeau & Bengio 2003), or bootstrap of the groups left out; n/a under 3 of them",
     "ci_high": "Upper end of that interval",
@@ -85,6 +92,40 @@ def main_table(
     if "fdr" in choices.correct:
         table["p_fdr"] = fdr(table["p"].to_numpy())
     return table[list(COLUMNS)]
+
+
+def nulls_of(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> Nulls:
+    """Return the scores of each row under exchanged labels.
+
+    Parameters
+    ----------
+    outcomes, tasks
+        A pair of them a row.
+    """
+    null = np.full((len(outcomes), max(len(one.null) for one in outcomes)), np.nan, np.float32)
+    for row, outcome in zip(null, outcomes, strict=True):
+        row[: len(outcome.null)] = outcome.null
+    return Nulls(
+        region=np.array([one.row["region"] for one in outcomes]),
+        comparison=np.array([one.row["comparison"] for one in outcomes]),
+        null=null,
+        enumerated=np.array([task.labelings.enumerated for task in tasks]),
+    )
+
+
+def sessions_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Give the score of each session, of the labels as they are.
+
+    Parameters
+    ----------
+    outcomes
+    """
+    rows = [
+        (one.row["region"], one.row["comparison"], session, score)
+        for one in outcomes
+        for session, score in one.sessions.items()
+    ]
+    return pd.DataFrame(rows, columns=["region", "comparison", "session", "score"])
 
 
 def metrics_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -225,6 +266,8 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             )
     for text, names in few.items():
         out.append(f"{text} ({_some(names)}).")
+    if choices.has_patterns and choices.classifier.kind == "svm-rbf":
+        out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:
         mirrored = [task.comparison.name for task in design.tasks if _is_mirrored(task, design)]
         if mirrored:

@@ -27,13 +27,15 @@ class Task:
     ----------
     comparison
     labels : (n,) intp
-        Side of each sample; -1 = it is no part of the comparison.
+        Side of each sample that is tested; -1 = it is not.
     groups : (n,) intp
         What folds leave out.
     folds
         Those that test some of its samples; masks over all samples.
     labelings
-        Over all samples; -1 as in `labels`.
+        Of the samples that are tested, over all samples; -1 as in `labels`.
+    taught : (n_labelings, n) intp
+        Of the samples that teach; the same where these are tested in their turn.
     is_balanced
         Whether all sides have as many samples.
     seed
@@ -45,12 +47,13 @@ class Task:
     groups: Codes
     folds: list[Fold]
     labelings: Labelings
+    taught: Codes
     is_balanced: bool
     seed: int
 
     @property
     def rows(self) -> Codes:
-        """The samples of the comparison."""
+        """The samples that are tested."""
         return np.flatnonzero(self.labels >= 0)
 
 
@@ -68,6 +71,8 @@ class Design:
         Of each sample, in the order of `names`.
     names
         Of the conditions, sorted.
+    columns : by name, (n,) object
+        Columns of the sample table that comparisons name.
     tasks
     """
 
@@ -76,11 +81,12 @@ class Design:
     runs: Codes
     conditions: Codes
     names: list[str]
+    columns: dict[str, NDArray[np.object_]]
     tasks: list[Task]
 
     def shared_labels(
         self, trials: Codes, *, n: int, rng: np.random.Generator, is_even: bool
-    ) -> list[Codes]:
+    ) -> list[tuple[Codes, Codes]]:
         """Draw exchanges of all conditions at once, and return each task's labels under them.
 
         Parameters
@@ -94,25 +100,45 @@ class Design:
 
         Returns
         -------
-        codes : by task, (n, n_samples) intp
-            -1 = the sample is no part of the comparison, under this exchange.
+        codes : by task, twice (n, n_samples) intp
+            Of the samples that teach, and that are tested; -1 = a sample is not, under this
+            exchange.
         """
-        units, blocks = exchange_units(
-            self.conditions, self.runs, trials=trials, groups=self.groups
-        )
+        blocks = _combined([self.runs, *map(_numbered, self.columns.values())])
+        units, blocks = exchange_units(self.conditions, blocks, trials=trials, groups=self.groups)
         drawn = labelings(
             self.conditions, blocks, units=units, n_permutations=n, rng=rng, enumerate_few=False
         ).codes[1:]
         made = []
         for task in self.tasks:
-            side_of = task.comparison.side_of
-            sides = np.array([side_of.get(name, -1) for name in self.names], dtype=np.intp)
-            codes = sides[drawn]
+            taught, tested = self.labels_of(task.comparison, drawn)
             if is_even:
-                kept = [evenly(row, self.runs, trials, rng) for row in codes]
-                codes = np.where(np.array(kept), codes, -1)
-            made.append(codes)
+                kept = np.array([evenly(row, self.runs, trials, rng) for row in taught])
+                taught = np.where(kept, taught, -1)
+                kept = np.array([evenly(row, self.runs, trials, rng) for row in tested])
+                tested = np.where(kept, tested, -1)
+            made.append((taught, tested))
         return made
+
+    def labels_of(self, comparison: Comparison, conditions: Codes) -> tuple[Codes, Codes]:
+        """Return the sides of samples that teach, and of samples that are tested; -1 = neither.
+
+        Parameters
+        ----------
+        comparison
+        conditions : (..., n) intp
+        """
+        made = []
+        for side_of, where in (
+            (comparison.side_of, comparison.taught_where),
+            (comparison.tested_side_of, comparison.tested_where),
+        ):
+            sides = np.array([side_of.get(name, -1) for name in self.names], dtype=np.intp)
+            is_there = np.ones(len(self.runs), dtype=np.bool_)
+            for column, value in where:
+                is_there &= np.asarray(self.columns[column] == value, dtype=np.bool_)
+            made.append(np.where(is_there, sides[conditions], -1))
+        return made[0], made[1]
 
 
 def conditions_of(responses: Responses) -> list[str]:
@@ -158,6 +184,7 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         runs=_numbered(runs),
         conditions=np.searchsorted(names, condition.astype(str)).astype(np.intp),
         names=names,
+        columns=_columns(found, responses),
         tasks=[],
     )
     trials = number_trials(responses.samples)
@@ -191,16 +218,17 @@ def _folds(groups: NDArray[np.object_], choices: Choices) -> list[Fold]:
 
 
 def _task(comparison: Comparison, design: Design, choices: Choices, trials: Codes) -> Task:
-    side_of = comparison.side_of
-    sides = np.array([side_of.get(name, -1) for name in design.names], dtype=np.intp)
-    labels = sides[design.conditions]
+    taught, tested = design.labels_of(comparison, design.conditions)
     rng = np.random.default_rng([choices.seed, zlib.crc32(comparison.name.encode())])
     if choices.balance == "subsample":
-        labels = np.where(evenly(labels, design.runs, trials, rng), labels, -1)
-    folds = _own_folds(comparison, labels, design.folds, what=choices.folds)
+        keep = evenly(np.maximum(taught, tested), design.runs, trials, rng)
+        taught, tested = np.where(keep, taught, -1), np.where(keep, tested, -1)
+    folds = _own_folds(comparison, (taught, tested), design.folds, what=choices.folds)
+    labels = np.maximum(taught, tested)  # those that do both have one side
     rows = np.flatnonzero(labels >= 0)
+    parts = _combined([design.runs, (taught >= 0).astype(np.intp), (tested >= 0).astype(np.intp)])
     units, blocks = exchange_units(
-        labels[rows], design.runs[rows], trials=trials[rows], groups=design.groups[rows]
+        labels[rows], parts[rows], trials=trials[rows], groups=design.groups[rows]
     )
     own = labelings(
         labels[rows],
@@ -213,22 +241,24 @@ def _task(comparison: Comparison, design: Design, choices: Choices, trials: Code
     codes[:, rows] = own.codes
     return Task(
         comparison=comparison,
-        labels=labels,
+        labels=tested,
         groups=design.groups,
         folds=folds,
-        labelings=Labelings(codes, own.enumerated),
-        is_balanced=np.unique(np.bincount(labels[rows])).size == 1,
+        labelings=Labelings(np.where(tested >= 0, codes, -1), own.enumerated),
+        taught=np.where(taught >= 0, codes, -1),
+        is_balanced=np.unique(np.bincount(tested[tested >= 0])).size == 1,
         seed=int(rng.integers(2**32)),
     )
 
 
 def _own_folds(
-    comparison: Comparison, labels: Codes, folds: Sequence[Fold], *, what: str
+    comparison: Comparison, labels: tuple[Codes, Codes], folds: Sequence[Fold], *, what: str
 ) -> list[Fold]:
     """Return the folds that test samples of the comparison, with both sides to learn from."""
-    own = [fold for fold in folds if (labels[fold.test] >= 0).any()]
+    taught, tested = labels
+    own = [fold for fold in folds if (tested[fold.test] >= 0).any()]
     for fold in own:
-        absent = set(range(len(comparison.sides))) - set(labels[fold.train])
+        absent = set(range(len(comparison.sides))) - set(taught[fold.train])
         if absent:
             raise NotEnoughDataError(
                 f"Without {what} {fold.name!r} no sample of {comparison.labels[min(absent)]!r} is "
@@ -236,13 +266,45 @@ def _own_folds(
                 mend="Add runs that hold this condition, or name other comparisons under "
                 "decode.comparisons in analysis.toml.",
             )
-    if len(own) < 2:
+    if len(own) < (1 if comparison.is_crossed else 2):
         raise NotEnoughDataError(
             f"The comparison {comparison.name!r} has samples in {len(own)} fold(s), and decoding "
             "needs two.",
             mend="Add runs, or name other comparisons under decode.comparisons in analysis.toml.",
         )
     return own
+
+
+def _columns(found: Sequence[Comparison], responses: Responses) -> dict[str, NDArray[np.object_]]:
+    """Return the columns of the sample table that comparisons name.
+
+    Raises
+    ------
+    ConfigError
+        If one is not there, or no sample has a value that is asked for.
+    """
+    made: dict[str, NDArray[np.object_]] = {}
+    for comparison in found:
+        for column, value in (*comparison.taught_where, *comparison.tested_where):
+            if column not in responses.samples:
+                raise ConfigError(
+                    f"The comparison {comparison.name!r} names {column!r}, which is no column of "
+                    "the samples.",
+                    mend=nearest(column, map(str, responses.samples.columns)),
+                )
+            made[column] = texts(responses.samples[column])
+            if value not in set(made[column]):
+                raise ConfigError(
+                    f"The comparison {comparison.name!r} asks for {column}={value}, which no "
+                    "sample has.",
+                    mend=nearest(value, sorted(set(made[column]))),
+                )
+    return made
+
+
+def _combined(codes: Sequence[Codes]) -> Codes:
+    """Return a number for each combination of several codes of a sample."""
+    return np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel().astype(np.intp)
 
 
 def _numbered(values: NDArray[np.object_] | Codes) -> Codes:

@@ -121,6 +121,12 @@ def twin(
     regions = scores.loc[scores["metric"] == METRIC, list(REGION_COLUMNS)].reset_index(drop=True)
     table = match(regions, trials, seed=choices.seed)
     told = list(warnings)
+    names = {trial.task.comparison.name for trial in trials}
+    if crossed := [one for one in dict.fromkeys(regions["comparison"]) if one not in names]:
+        told.append(
+            f"{len(crossed)} comparison(s) are of regions only, such as {crossed[0]!r}: layers "
+            "are not decoded across conditions or samples."
+        )
     if len(known := sorted(set(table["n_comparisons"]))) and known[0] < FEWEST_COMPARISONS:
         told.append(
             f"Regions and layers have {known[0]} comparison(s) in common, and a rank correlation "

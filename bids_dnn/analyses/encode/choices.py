@@ -29,28 +29,34 @@ class UnitChoice:
         This many of a region, those of the highest scores; None = no limit.
     above : float, in [-1, 1)
         Those whose r is above it; None = whatever it is.
+    percent : float, in (0, 100]
+        This share of a region's units that have a score, those of the highest scores, and
+        `FEWEST_UNITS` at least; None = no limit.
 
     Raises
     ------
     ConfigError
-        If both or none is given, or one is out of range.
+        If several or none are given, or one is out of range.
     """
 
     top: int | None = None
     above: float | None = None
+    percent: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.top is None) == (self.above is None):
+        told = f"top = {self.top}, above = {self.above}, percent = {self.percent}"
+        if [self.top, self.above, self.percent].count(None) != 2:
             raise ConfigError(
-                f"units is {{ top = {self.top}, above = {self.above} }}; one is needed.",
-                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
+                f"units is {{ {told} }}; one is needed.",
+                mend="Type units = { top = 500 }, { percent = 10 } or { above = 0.1 }.",
             )
         is_too_few = self.top is not None and self.top < FEWEST_UNITS
-        if is_too_few or not -1 <= (self.above or 0) < 1:
+        is_share = self.percent is None or 0 < self.percent <= 100
+        if is_too_few or not is_share or not -1 <= (self.above or 0) < 1:
             raise ConfigError(
-                f"units is {{ top = {self.top}, above = {self.above} }}: top is a number "
-                f"from {FEWEST_UNITS}, above a correlation from -1 to below 1.",
-                mend="Type units = { top = 500 } or units = { above = 0.1 }.",
+                f"units is {{ {told} }}: top is a number from {FEWEST_UNITS}, above a correlation "
+                "from -1 to below 1, percent lies above 0 and up to 100.",
+                mend="Type units = { top = 500 }, { percent = 10 } or { above = 0.1 }.",
             )
 
     def choose(self, r: Array) -> Mask:
@@ -66,11 +72,16 @@ class UnitChoice:
         --------
         >>> UnitChoice(top=3).choose(np.array([0.1, np.nan, 0.3, 0.0, 0.2])).tolist()
         [True, False, True, False, True]
+        >>> int(UnitChoice(percent=50).choose(np.arange(9.0)).sum())
+        5
         """
         known = np.isfinite(r)
         if self.above is not None:
             return np.asarray(known & (np.where(known, r, -np.inf) > self.above))
-        order = np.argsort(-np.where(known, r, -np.inf), kind="stable")[: self.top]
+        n = self.top
+        if self.percent is not None:
+            n = max(FEWEST_UNITS, int(np.ceil(self.percent / 100 * known.sum())))
+        order = np.argsort(-np.where(known, r, -np.inf), kind="stable")[:n]
         taken = np.zeros(len(r), dtype=np.bool_)
         taken[order] = True
         return taken & known

@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.decoding import decode
-from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.analyses.encode.choices import UnitChoice
 from bids_dnn.analyses.encode.unit_learner import EncodingLearner, Learning, unit_learner
 from bids_dnn.backend import choose_device
@@ -19,12 +16,10 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
+from bids_dnn.workflows.decode_choices import choices_of
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
-
-# Settings that go under their own names.
-PLAIN = ("folds", "n_folds", "average", "balance", "metric", "interval")
 
 
 def decode_step(
@@ -53,48 +48,6 @@ def decode_step(
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
-
-
-def choices_of(settings: Mapping[str, Any], *, seed: int) -> Choices:
-    """Return the settings of [decode] as the analysis takes them.
-
-    Parameters
-    ----------
-    settings
-        JSON-ready.
-    seed
-        Of this participant's analysis.
-
-    Raises
-    ------
-    ConfigError
-        If they do not go together.
-    """
-    shrinkage = settings["shrinkage"]
-    return Choices(
-        comparisons=tuple(settings["comparisons"]),
-        classifier=Classifier(
-            kind=settings["classifier"],
-            c=settings["c"],
-            gamma=settings["gamma"],
-            shrinkage=None if shrinkage == "auto" else shrinkage,
-            alpha=settings["alpha"],
-            is_weighted=settings["balance"] == "weights",
-        ),
-        search={name: tuple(values) for name, values in settings["search"].items()},
-        preparation=Preparation(
-            is_standardized=settings["standardize"] == "train",
-            is_blank=settings["blank"],
-            anova=settings["anova"],
-            is_whitened=settings["whiten"],
-            pca=settings["pca"],
-        ),
-        correct=tuple(settings["correct"]),
-        n_permutations=settings["permutations"],
-        seed=seed,
-        nuisance=tuple(settings["nuisance"]),
-        **{name: settings[name] for name in PLAIN},
-    )
 
 
 def learner_of(

@@ -14,14 +14,14 @@ from bids_dnn.analyses.encode.tables import network_facts
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.files import read_json
+from bids_dnn.workflows.decode_choices import choices_of as decode_choices
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
-from bids_dnn.workflows.steps.decode import choices_of as decode_choices
 from bids_dnn.workflows.steps.decode import learner_of
 from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
 
-# Of [decode]: p of regions are told by decoding itself, so that none are made here.
-WITHOUT_P = {"permutations": 1, "correct": ["fdr"]}
+# Of [decode]: what decoding itself tells of regions beside their scores is not made here.
+PLAIN = {"permutations": 1, "correct": ["fdr"], "targets": [], "baseline": [], "patterns": False}
 
 
 def twin_step(manifest: Path, responses: Path, regions: Path, features: list[Path]) -> Path:
@@ -45,7 +45,7 @@ def twin_step(manifest: Path, responses: Path, regions: Path, features: list[Pat
         made = read_json(index)
         warnings += made["warnings"]
         check_scaling(conditions, made["scaled_on"])
-    of_regions = told["decode"] | WITHOUT_P
+    of_regions = told["decode"] | PLAIN
     if settings["comparisons"] is not None:
         of_regions["comparisons"] = settings["comparisons"]
     try:

@@ -78,3 +78,40 @@ def test_pairs_of_single_pictures_are_refused():
             parse([asked], names)
     assert len(parse(["picture1 vs picture2"], names)) == 1
     assert len(parse(["pairs"], names[:200])) == 19_900
+
+
+def test_an_arrow_pairs_the_sides_that_teach_with_those_that_are_tested():
+    (made,) = parse(["a vs b -> d vs c"], "abcd")
+    assert made.side_of == {"a": 0, "b": 1}
+    assert made.tested_side_of == {"d": 0, "c": 1}
+    assert made.is_crossed
+    assert made.labels == ("a", "b")
+
+
+def test_samples_are_told_by_columns():
+    (made,) = parse(["x:a+c vs b @ side=left, day=1 -> @ side=right"], "abc")
+    assert made.side_of == made.tested_side_of == {"a": 0, "c": 0, "b": 1}
+    assert made.taught_where == (("day", "1"), ("side", "left"))
+    assert made.tested_where == (("side", "right"),)
+    assert made.columns == ["day", "side"]
+
+
+def test_without_an_arrow_some_samples_teach_and_are_tested():
+    (made,) = parse(["a vs b @ side=left"], "ab")
+    assert made.taught_where == made.tested_where == (("side", "left"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a vs b -> c", "has one side"),
+        ("a vs b -> a vs b vs c", "has 2 side\\(s\\) before the arrow and 3"),
+        ("a vs b -> b vs a", "has 'a' on side 1 before the arrow and on side 2"),
+        ("a vs b -> c vs d -> a vs b", "has 2 arrows"),
+        ("a vs b @ left", "says 'left' of samples"),
+        ("a vs b -> c vs e", "names the condition 'e'"),
+    ],
+)
+def test_a_crossed_comparison_that_cannot_be_is_refused(text, words):
+    with pytest.raises(ConfigError, match=words):
+        parse([text], "abcd")

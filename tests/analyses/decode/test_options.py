@@ -227,3 +227,28 @@ def test_a_comparison_within_one_run_is_refused(rng):
     )
     with pytest.raises(NotEnoughDataError, match="Without run '1' no sample of 'a'"):
         decode(responses, (), choices=choices_of(comparisons=("a vs b",)))
+
+
+def test_scores_under_exchanged_labels_are_left_for_the_group(rng):
+    responses = make_patterns(rng, conditions=("a", "b", "c"), n_runs=3, n_each=1)
+    made = decode(responses, (), choices=choices_of(comparisons=("pairs", "all")))
+    nulls = made.nulls
+    assert nulls.comparison.tolist() == made.table["comparison"].tolist()
+    for row, null, is_all in zip(
+        made.table.itertuples(), nulls.null, nulls.enumerated, strict=True
+    ):
+        known = null[np.isfinite(null)]
+        assert len(known) == row.n_permutations
+        count = (known >= row.score - 1e-6).sum()
+        assert row.p == pytest.approx(count / len(known) if is_all else (count + 1) / 20)
+
+
+def test_sessions_are_scored_where_there_are_several(rng):
+    responses = noise(rng, n_runs=4, effect=0.5)
+    session = np.where(responses.samples["run"].astype(int) < 2, "1", "2")
+    samples = responses.samples.assign(session=session)
+    made = decode(replace(responses, samples=samples), (), choices=choices_of())
+    table = made.extras["sessions"]
+    assert table["session"].tolist() == ["1", "2"]
+    np.testing.assert_allclose(table["score"].mean(), made.table["score"][0])
+    assert "sessions" not in decode(responses, (), choices=choices_of()).extras

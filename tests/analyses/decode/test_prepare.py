@@ -39,7 +39,7 @@ def prepared(values, how, codes=CODES, *, is_scaled=False, nuisance=None):
         nuisance=np.empty((24, 0)) if nuisance is None else nuisance,
         is_scaled=is_scaled,
     )
-    return (*patterns.labeled(codes, how), fold.train)
+    return (*patterns.labeled(codes, codes >= 0, how), fold.train)
 
 
 def centered_by(gram, train):

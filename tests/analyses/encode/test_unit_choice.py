@@ -179,7 +179,7 @@ def test_images_are_identified_by_the_units_that_are_chosen():
     assert (found["n_units"] == 10).all()
     assert before.loc["all", "n_units"].eq(40).all()
     assert found.loc[("all", "c1"), "mean_rank"] > before.loc[("all", "c1"), "mean_rank"]
-    assert some.meta["units"] == {"top": 10, "above": None}
+    assert some.meta["units"] == {"top": 10, "above": None, "percent": None}
     # scores of regions are of all units, whatever is chosen
     np.testing.assert_array_equal(some.table["score"], whole.table["score"])
 

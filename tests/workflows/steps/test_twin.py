@@ -105,6 +105,21 @@ def test_networks_and_comparisons_of_the_twin_count(tree):
     assert any("2 comparison(s) in common" in text for text in result.meta["warnings"])
 
 
+def test_cross_decoding_is_of_regions_only(tree):
+    crossed = "a vs b -> c vs d"
+    names_ = ["pairs", crossed]
+    told = manifest(tree, "twin", twin=TWIN | {"comparisons": names_})
+    made = twin_step(told, tree["responses"], tree["regions"], tree["features"])
+    result = read_result(made.with_suffix(".tsv"))
+    assert crossed in set(result.extras["regions"]["comparison"])
+    assert crossed not in set(result.extras["network"]["comparison"])
+    assert (result.table["n_comparisons"] == 6).all()
+    assert any(f"regions only, such as {crossed!r}" in text for text in result.meta["warnings"])
+    told = manifest(tree, "twin", twin=TWIN | {"comparisons": [crossed]})
+    with pytest.raises(NotEnoughDataError, match="All of the 1 comparisons"):
+        twin_step(told, tree["responses"], tree["regions"], tree["features"])
+
+
 def test_what_cannot_be_done_is_said(tree):
     told = manifest(tree, "twin", twin=TWIN | {"comparisons": ["a vs b"], "n_folds": 3})
     few = read_json(tree["features"][0])

@@ -48,6 +48,10 @@ def decide(
         Above zero for class +1. Where one class alone has samples, +1 or -1; 0 where none has.
     """
     is_part = np.asarray(signs != 0)
+    if is_part.all() and (np.abs(signs.sum(axis=0, dtype=np.intp)) < len(signs)).all():
+        one = train[None], cross[None], signs[None]
+        alone: Array = _decided(*one, classifier, n_units, exact=exact)[0]
+        return alone
     both = np.asarray((signs > 0).any(axis=0) & (signs < 0).any(axis=0))
     made = np.broadcast_to(np.sign(signs.sum(axis=0, dtype=np.float64)), (len(cross), len(both)))
     made = made.copy()

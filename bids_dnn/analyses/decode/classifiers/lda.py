@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,22 @@ def lda_decisions(
     is_first = np.asarray(signs) > 0
     n_first = is_first.sum(axis=1, keepdims=True)  # (b, 1, k)
     n_second = n - n_first
-    contrast = np.where(is_first, 1 / n_first, -1 / n_second)  # (b, n, k): means' difference
     share = n_first * n_second / n**2
-    seen = train @ contrast
-    apart = (contrast * seen).sum(axis=1, keepdims=True)  # squared distance of the means
+    contrast = is_first * (1 / n_first + 1 / n_second)  # (b, n, k): makes the means' difference
+    contrast -= 1 / n_second
     total = np.trace(train, axis1=1, axis2=2)[:, None, None]
+    axes = _Axes.of(train) if contrast.shape[2] > FEW else None
+    loads = None if axes is None else axes.vectors.mT @ contrast
+    seen = train @ contrast if axes is None or shrinkage is None else None
+    apart = (  # squared distance of the means
+        (contrast * seen).sum(axis=1, keepdims=True)
+        if axes is None or loads is None
+        else axes.squares(loads)
+    )
     spread = np.maximum(total / n - share * apart, 1e-12 * total / n)  # trace within classes
     spread = np.where(spread > 0, spread, 1.0)
-    if shrinkage is None:
+    weight = np.full_like(apart, 0.0 if shrinkage is None else shrinkage)
+    if seen is not None and shrinkage is None:
         residual = np.where(is_first, n_second / n, -n_first / n)
         lengths = np.diagonal(train, axis1=1, axis2=2)[:, :, None] - 2 * residual * seen
         lengths = lengths + residual**2 * apart  # squared, of the residuals
@@ -78,13 +87,50 @@ def lda_decisions(
         noise = ((lengths**2).sum(axis=1, keepdims=True) / n - size) / n
         weight = np.clip(noise / np.where(rest > 0, rest, 1.0), LEAST, 1.0)
         weight = np.where(rest > 0, weight, 1.0)
-    else:
-        weight = np.full_like(apart, shrinkage)
     ridge = weight * spread / n_units
-    slope, reach = _solved(train, cross, contrast, weights=(1 - weight) / n, ridge=ridge)
+    how = {"weights": (1 - weight) / n, "ridge": ridge}
+    if axes is None or loads is None:
+        slope, reach = _solved(train, cross, contrast, **how)
+    else:
+        slope, reach = axes.solved(cross, loads, **how)
     middle = (n_second - n_first) / (2 * n) * reach
     decisions: Array = (slope - middle) / (1 - (1 - weight) * share * reach)
     return decisions if is_weighted else decisions + np.log(n_first / n_second)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Axes:
+    """Eigenvectors of centered Gram matrices, which all labelings share.
+
+    Parameters
+    ----------
+    values : (b, 1, n)
+    vectors : (b, n, n)
+    """
+
+    values: Array
+    vectors: Array
+
+    @classmethod
+    def of(cls, gram: Array) -> _Axes:
+        """Decompose Gram matrices (b, n, n)."""
+        values, vectors = np.linalg.eigh(gram)
+        return cls(np.maximum(values, 0)[:, None, :], vectors)
+
+    def squares(self, loads: Array) -> Array:
+        """Return the squared lengths (b, 1, k) of what has these loads (b, n, k)."""
+        return self.values @ loads**2
+
+    def solved(
+        self, cross: Array, loads: Array, *, weights: Array, ridge: Array
+    ) -> tuple[Array, Array]:
+        """Solve as `_solved` does, for the contrast of these loads."""
+        scaled = self.values.mT * weights
+        scaled += ridge
+        np.divide(loads, scaled, out=scaled)
+        slope = (cross @ self.vectors) @ scaled
+        scaled *= loads
+        return slope, self.values @ scaled
 
 
 def _solved(
@@ -99,12 +145,6 @@ def _solved(
     reach : (b, 1, k)
         ``contrast' train a``.
     """
-    if contrast.shape[2] > FEW:
-        values, vectors = np.linalg.eigh(train)
-        values = np.maximum(values, 0)[:, :, None]  # (b, n, 1)
-        loads = vectors.mT @ contrast
-        scaled = loads / (weights * values + ridge)
-        return (cross @ vectors) @ scaled, (values * loads * scaled).sum(axis=1, keepdims=True)
     slopes, reaches = [], []
     for k in range(contrast.shape[2]):
         matrix = weights[:, :, k, None] * train

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
 Array = NDArray[np.float64]
@@ -25,7 +27,7 @@ UNEQUAL = 1.5  # a penalty that is off by more is changed
 TINY = 1e-12
 NEAR = 3e-4  # a dual variable so near to one of its bounds lies on it
 EXACT = 1e-6  # tolerance of libsvm
-MOST = 1_000_000  # steps of libsvm
+MOST = 200_000  # steps of libsvm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,12 +196,15 @@ def fit_machines(gram: Floats, signs: Numbers, c: float | Array) -> Machines:
     dual = state.z / size
     for b, k in np.argwhere(left):
         cost = np.abs(bounds[b, :, k]) / size[b, 0]
-        dual[b, :, k], intercept[b, 0, k] = _by_libsvm(grams[b], wanted[b, :, k], cost)
+        dual[b, :, k], intercept[b, 0, k], _ = _by_libsvm(grams[b], wanted[b, :, k], cost)
     return Machines(dual, intercept)
 
 
 def fit_exactly(gram: Floats, signs: Numbers, c: float | Array) -> Machines:
     """Fit the same machines by libsvm, one by one, to its tolerance 1e-6.
+
+    Those that it does not finish (of fewer units than samples, at a high cost) are fitted by
+    `fit_machines`.
 
     Parameters
     ----------
@@ -213,8 +218,11 @@ def fit_exactly(gram: Floats, signs: Numbers, c: float | Array) -> Machines:
     intercept = np.zeros((len(wanted), 1, wanted.shape[2]))
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for b, k in np.ndindex(len(wanted), wanted.shape[2]):
-            fitted = _by_libsvm(grams[b], wanted[b, :, k], costs[b, :, k])
-            dual[b, :, k], intercept[b, 0, k] = fitted
+            one = grams[b], wanted[b, :, k], costs[b, :, k]
+            dual[b, :, k], intercept[b, 0, k], is_done = _by_libsvm(*one)
+            if not is_done:
+                other = fit_machines(one[0][None], one[1][None, :, None], one[2][None, :, None])
+                dual[b, :, k], intercept[b, 0, k] = other.dual[0, :, 0], other.intercept[0, 0, 0]
     return Machines(dual, intercept)
 
 
@@ -270,7 +278,8 @@ def _solve(
             fresh &= done
         r, k = np.nonzero(fresh)
         whole.z[rows[r], :, columns[k]] = state.z[r, :, k]
-        whole.u[rows[r], :, columns[k]] = state.u[r, :, k]
+        if step == n_steps:
+            whole.u[rows[r], :, columns[k]] = state.u[r, :, k]
         intercept[rows[r], 0, columns[k]] = found[r, 0, k]
         left[rows[r], columns[k]] = ~done[r, k]
         still = left[np.ix_(rows, columns)]
@@ -284,11 +293,13 @@ def _solve(
     whole.penalty[rows] = state.penalty
 
 
-def _by_libsvm(gram: Array, signs: Array, cost: Array) -> tuple[Array, float]:
-    """Fit one machine by libsvm, whose cost may differ between samples."""
+def _by_libsvm(gram: Array, signs: Array, cost: Array) -> tuple[Array, float, bool]:
+    """Fit one machine by libsvm, whose cost may differ; tells whether it came to its end."""
     own = np.flatnonzero(signs)
     model: Any = SVC(kernel="precomputed", C=1.0, tol=EXACT, max_iter=MOST)
-    model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is told by `fit_status_`
+        model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])
     dual = np.zeros(len(signs))
     dual[own[model.support_]] = model.dual_coef_[0]
-    return dual, float(model.intercept_[0])
+    return dual, float(model.intercept_[0]), model.fit_status_ == 0

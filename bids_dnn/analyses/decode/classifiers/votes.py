@@ -43,6 +43,13 @@ def pairs_of(n_classes: int) -> list[tuple[int, int]]:
     return list(combinations(range(n_classes), 2))
 
 
+def _parts(n: int, classifier: Classifier) -> list[tuple[slice, bool]]:
+    """Return which labelings are decided together, and whether exactly."""
+    if n == 1 or not classifier.kind.startswith("svm"):
+        return [(slice(None), True)]
+    return [(slice(1), True), (slice(1, None), False)]
+
+
 def guess_classes(
     train: Array,
     cross: Array,
@@ -70,9 +77,7 @@ def guess_classes(
     votes = np.zeros((len(codes), len(cross), n_classes), dtype=np.int16)
     for pair, (first, second) in enumerate(pairs):
         signs = (codes == first).astype(np.int8) - (codes == second).astype(np.int8)
-        for part, exact in ((slice(1), True), (slice(1, None), False)):
-            if not len(codes[part]):
-                continue
+        for part, exact in _parts(len(codes), classifier):
             made = decide(train, cross, signs[part].T, classifier, n_units=n_units, exact=exact)
             values[pair, part] = made.T
         is_first = values[pair] > TIE

@@ -118,6 +118,14 @@ def test_what_steps_do_not_reach_is_left_to_libsvm(rng, monkeypatch):
 by_libsvm = svm._by_libsvm
 
 
+def test_what_libsvm_does_not_finish_is_fitted_all_the_same(rng, monkeypatch):
+    train, cross, signs = make(rng, n_units=5, k=3)
+    expected = by_svc(train, cross, signs, 1.0)
+    monkeypatch.setattr(svm, "MOST", 5)
+    found = decisions(fit_exactly(train[None], signs[None], 1.0), cross)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_the_unit_of_patterns_does_not_matter(rng, factor):
     train, cross, signs = make(rng)

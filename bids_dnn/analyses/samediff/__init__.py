@@ -1,0 +1,1 @@
+"""Same or different: transfer learning on pairs of pictures."""

@@ -1,0 +1,85 @@
+"""What is made small in training, and how an answer is read from what a module puts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+MARGIN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A loss, and the evidence behind an answer.
+
+    Parameters
+    ----------
+    name
+        For the tables.
+    loss
+        Output and (n,) bool, whether a pair is the same -> (n,).
+    evidence
+        Output -> (n,): above 0 the answer is "same".
+    words
+        What `evidence` is, for the sidecar.
+    """
+
+    name: str
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    evidence: Callable[[torch.Tensor], torch.Tensor]
+    words: str
+
+
+def cross_entropy() -> Objective:
+    """Return the objective of two logits: of different, and of same.
+
+    Examples
+    --------
+    >>> one = cross_entropy()
+    >>> logits = torch.tensor([[0.0, 0.0]])
+    >>> round(float(one.loss(logits, torch.tensor([True]))), 4), float(one.evidence(logits))
+    (0.6931, 0.0)
+    """
+
+    def loss(logits: torch.Tensor, is_same: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits, is_same.long(), reduction="none")
+
+    def evidence(logits: torch.Tensor) -> torch.Tensor:
+        return logits[:, 1] - logits[:, 0]
+
+    words = "Logit of same less that of different; above 0 the answer is same."
+    return Objective("cross-entropy", loss, evidence, words)
+
+
+def contrastive(margin: float = MARGIN) -> Objective:
+    """Return the objective of a distance: small for the same, beyond `margin` for others.
+
+    Parameters
+    ----------
+    margin : float
+        Distance from which on a pair that differs costs nothing. Half of it is where both labels
+        cost the same, and so where the answer changes.
+
+    References
+    ----------
+    Hadsell, Chopra & LeCun (2006), CVPR 2:1735, doi:10.1109/CVPR.2006.100; equation 4.
+
+    Examples
+    --------
+    >>> one = contrastive(2.0)
+    >>> distance, is_same = torch.tensor([1.0, 1.0, 3.0]), torch.tensor([True, False, False])
+    >>> one.loss(distance, is_same).tolist(), one.evidence(distance).tolist()
+    ([0.5, 0.5, 0.0], [0.0, 0.0, -2.0])
+    """
+
+    def loss(distance: torch.Tensor, is_same: torch.Tensor) -> torch.Tensor:
+        apart = (margin - distance).clamp(min=0)
+        return 0.5 * torch.where(is_same, distance, apart).square()
+
+    def evidence(distance: torch.Tensor) -> torch.Tensor:
+        return margin / 2 - distance
+
+    words = f"{margin / 2:g} less the distance of the two; above 0 the answer is same."
+    return Objective("contrastive", loss, evidence, words)

@@ -1,0 +1,77 @@
+"""What is asked of the group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bids_dnn.errors import ConfigError, nearest
+
+Test = Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"]
+Correction = Literal["fdr", "max", "none"]
+TESTS: tuple[Test, ...] = get_args(Test)
+CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
+NO_COVARIATES = ("wilcoxon", "mixed")
+BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
+ALPHA = 0.05  # of prevalence: within participants, and of its bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The settings of the group level.
+
+    Parameters
+    ----------
+    tests
+        ``sign-flip`` gives ``p`` and ``p_floor``, ``t`` gives ``p_t``, ``wilcoxon`` gives
+        ``p_wilcoxon``; ``mixed`` fits scores of sessions; ``prevalence`` bounds and estimates
+        how many have an effect.
+    correct
+        How p of the first of `tests` is corrected over a family: ``fdr``, ``max`` (the largest
+        t of each flip) or ``none``.
+    contrasts
+        As `contrasts.parse_contrast` reads them.
+    covariates
+        Columns of participants.tsv that hold numbers.
+    seed
+        Of random flips, exchanges and combinations.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such test or correction, or two settings exclude each other.
+    """
+
+    tests: tuple[str, ...] = ("sign-flip", "t")
+    correct: str = "fdr"
+    contrasts: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for test in self.tests:
+            if test not in TESTS:
+                raise ConfigError(f"There is no group test {test!r}.", mend=nearest(test, TESTS))
+        if self.correct not in CORRECTIONS:
+            raise ConfigError(
+                f"There is no correction {self.correct!r}.",
+                mend=nearest(self.correct, CORRECTIONS),
+            )
+        if self.correct == "max" and self.first_test != "sign-flip":
+            raise ConfigError(
+                f"group.correct is 'max', and group.tests is {list(self.tests)}: the largest t is "
+                "one of flipped signs.",
+                mend="Put 'sign-flip' first, or take correct = 'fdr'.",
+            )
+        unable = [name for name in self.tests if name in NO_COVARIATES]
+        if self.covariates and unable:
+            raise ConfigError(
+                f"group.covariates is {list(self.covariates)}, which the test {unable[0]!r} "
+                "cannot take.",
+                mend=f"Leave out {unable[0]!r}, or covariates.",
+            )
+
+    @property
+    def first_test(self) -> str:
+        """The test whose p is corrected; "" where there is none."""
+        return next((name for name in self.tests if name not in BESIDE), "")

@@ -1,0 +1,67 @@
+"""Works on inference over participants that the methods text may cite."""
+
+from __future__ import annotations
+
+from bids_dnn.report.reference import Reference
+
+GROUP_WORKS = (
+    Reference(
+        "allefeld2016",
+        "Allefeld, Carsten and Görgen, Kai and Haynes, John-Dylan",
+        "Valid population inference for information-based imaging: from the second-level t-test "
+        "to prevalence inference",
+        2016,
+        "NeuroImage 141:378-392",
+        "10.1016/j.neuroimage.2016.07.040",
+    ),
+    Reference(
+        "freedman1983",
+        "Freedman, David and Lane, David",
+        "A nonstochastic interpretation of reported significance levels",
+        1983,
+        "Journal of Business and Economic Statistics 1:292-298",
+        "10.1080/07350015.1983.10509354",
+    ),
+    Reference(
+        "ince2021",
+        "Ince, Robin A. A. and Paton, Angus T. and Kay, Jim W. and Schyns, Philippe G.",
+        "Bayesian inference of population prevalence",
+        2021,
+        "eLife 10:e62461",
+        "10.7554/eLife.62461",
+    ),
+    Reference(
+        "laird1982",
+        "Laird, Nan M. and Ware, James H.",
+        "Random-effects models for longitudinal data",
+        1982,
+        "Biometrics 38:963-974",
+        "10.2307/2529876",
+    ),
+    Reference(
+        "welch1947",
+        "Welch, Bernard L.",
+        "The generalization of 'Student's' problem when several different population variances "
+        "are involved",
+        1947,
+        "Biometrika 34:28-35",
+        "10.1093/biomet/34.1-2.28",
+    ),
+    Reference(
+        "wilcoxon1945",
+        "Wilcoxon, Frank",
+        "Individual comparisons by ranking methods",
+        1945,
+        "Biometrics Bulletin 1:80-83",
+        "10.2307/3001968",
+    ),
+    Reference(
+        "winkler2014",
+        "Winkler, Anderson M. and Ridgway, Gerard R. and Webster, Matthew A. and Smith, Stephen "
+        "M. and Nichols, Thomas E.",
+        "Permutation inference for the general linear model",
+        2014,
+        "NeuroImage 92:381-397",
+        "10.1016/j.neuroimage.2014.01.060",
+    ),
+)

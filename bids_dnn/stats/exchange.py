@@ -1,0 +1,220 @@
+"""Ways to exchange participants, and the statistic of each of them for many rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.stats.inference import ENUMERATED_FLIPS, RANDOM_FLIPS, p_floor
+
+Float = NDArray[np.float64]
+Marks = NDArray[np.bool_]
+FLAT = 1e-15  # of a sum of squares: less is rounding
+STEEPEST = 1e-9  # of 1 - r^2: a perfect r has a t that is large, but finite
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Ways to exchange participants.
+
+    Parameters
+    ----------
+    values : (n_draws, n)
+        Signs (float), or orders (int).
+    enumerated
+        Every distinct one is there, the identity among them.
+    n_distinct
+        How many there are.
+    is_mirrored
+        Each has one that turns the sign of the statistic.
+    """
+
+    values: NDArray[Any]
+    enumerated: bool
+    n_distinct: int
+    is_mirrored: bool
+
+    def among(self, known: Marks) -> Draws:
+        """Return the signs of some participants (n,), the same as among all."""
+        return Draws(
+            self.values[:, known], self.enumerated, 2 ** int(known.sum()), self.is_mirrored
+        )
+
+    def identity(self) -> Draws:
+        """Return the one that leaves all participants as they are."""
+        n = self.values.shape[1]
+        is_sign = np.issubdtype(self.values.dtype, np.floating)
+        return Draws(np.ones((1, n)) if is_sign else np.arange(n)[None], False, 1, False)  # noqa: FBT003
+
+    def floor(self, *, is_two_sided: bool) -> float:
+        """Return the smallest p that is possible."""
+        least = (2 if is_two_sided and self.is_mirrored else 1) / self.n_distinct
+        if self.enumerated:
+            return least
+        return max(p_floor(len(self.values), enumerated=False), least)
+
+
+def flips(n: int, seed: int) -> Draws:
+    """Return all signs of up to 14 participants, or 10,000 random ones."""
+    if n <= ENUMERATED_FLIPS:
+        every = np.array(list(product((1.0, -1.0), repeat=n))).reshape(2**n, n)
+        return Draws(every, enumerated=True, n_distinct=2**n, is_mirrored=True)
+    rng = np.random.default_rng(seed)
+    some = rng.integers(2, size=(RANDOM_FLIPS, n)) * 2.0 - 1.0
+    return Draws(some, enumerated=False, n_distinct=2**n, is_mirrored=True)
+
+
+def labelings(is_first: Marks) -> Draws:
+    """Return one order of participants for each way to choose a first group of this size."""
+    n, n_first = is_first.size, int(is_first.sum())
+    inside, outside = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    orders = np.empty((comb(n, n_first), n), dtype=np.intp)
+    for order, chosen in zip(orders, combinations(range(n), n_first), strict=True):
+        is_in = np.zeros(n, dtype=bool)
+        is_in[list(chosen)] = True
+        order[is_in], order[~is_in] = inside, outside
+    return Draws(orders, enumerated=True, n_distinct=len(orders), is_mirrored=2 * n_first == n)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Of the data as they are, (n_rows,) each: coefficient, standard error, freedom."""
+
+    estimate: Float
+    error: Float
+    df: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """One regressor of interest beside others, whose share is taken away before an exchange.
+
+    Parameters
+    ----------
+    x : (n,)
+        The regressor, at right angles to the others, of length one.
+    scale
+        By which a coefficient of `x` is one of the regressor.
+    basis : (n, n_others)
+        Of the others, orthonormal.
+    df
+        Degrees of freedom that are left.
+    """
+
+    x: Float
+    scale: float
+    basis: Float
+    df: int
+
+    def fit(self, y: Float) -> Fit:
+        """Fit values (n, n_rows)."""
+        rest = self._rest(y)
+        b = self.x @ rest
+        rss = (rest**2).sum(axis=0) - b**2
+        rss = np.where(rss > FLAT * (y**2).sum(axis=0), rss, 0.0)
+        error = np.sqrt(rss / self.df) if self.df > 0 else np.full(len(b), np.nan)
+        return Fit(self.scale * b, self.scale * error, np.full(len(b), float(self.df)))
+
+    def null(self, y: Float, draws: Draws) -> Float:
+        """Return the partial correlation of each draw and row (n_draws, n_rows)."""
+        rest = self._rest(y)  # (n, n_rows)
+        whole = (rest**2).sum(axis=0)
+        left = np.broadcast_to(whole, (len(draws.values), len(whole))).copy()
+        for one in self.basis.T:
+            left -= (_moved(one, draws) @ rest) ** 2
+        b = _moved(self.x, draws) @ rest
+        is_there = left > FLAT * whole
+        r = np.where(is_there, b / np.sqrt(np.where(is_there, left, 1.0)), 0.0)
+        return np.clip(r, -1.0, 1.0)
+
+    def as_t(self, null: Float) -> Float:
+        """Return t of what `null` gives."""
+        t: Float = null * np.sqrt(max(self.df, 1) / np.maximum(1 - null**2, STEEPEST))
+        return t
+
+    def _rest(self, y: Float) -> Float:
+        rest: Float = y - self.basis @ (self.basis.T @ y)
+        return rest
+
+
+def _moved(one: Float, draws: Draws) -> Float:
+    """Return a regressor (n,) exchanged, which is as good as exchanging the values."""
+    is_sign = np.issubdtype(draws.values.dtype, np.floating)
+    made: Float = draws.values * one if is_sign else one[draws.values]
+    return made
+
+
+def linear(x: Float, others: Float) -> Linear | None:
+    """Return the model of a regressor beside others.
+
+    Parameters
+    ----------
+    x : (n,)
+    others : (n, n_others)
+        They may depend on one another.
+
+    Returns
+    -------
+    model
+        None where the others tell all of `x`, or leave no degree of freedom.
+    """
+    u, s, _ = np.linalg.svd(others, full_matrices=False)
+    basis = u[:, s > 1e-10 * max(s.max(initial=0.0), 1.0)]
+    rest = x - basis @ (basis.T @ x)
+    length = float(np.linalg.norm(rest))
+    df = len(x) - basis.shape[1] - 1
+    if length < 1e-6 * np.linalg.norm(x) or df < (1 if others.shape[1] else 0):
+        return None
+    return Linear(rest / length, 1 / length, basis, df)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Welch:
+    """Two groups of two or more, each with its own variance.
+
+    Parameters
+    ----------
+    is_first : (n,)
+        Who belongs to the first.
+    """
+
+    is_first: Marks
+
+    def fit(self, y: Float) -> Fit:
+        """Compare values (n, n_rows)."""
+        a, b = y[self.is_first], y[~self.is_first]
+        va, vb = a.var(axis=0, ddof=1) / len(a), b.var(axis=0, ddof=1) / len(b)
+        both = va + vb
+        below = va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)
+        df = np.where(below > 0, both**2 / np.where(below > 0, below, 1.0), np.nan)
+        return Fit(a.mean(axis=0) - b.mean(axis=0), np.sqrt(both), df)
+
+    def null(self, y: Float, draws: Draws) -> Float:
+        """Return Welch's t of each draw and row (n_draws, n_rows)."""
+        y = y - y.mean(axis=0)
+        n, n_first = self.is_first.size, int(self.is_first.sum())
+        chosen = self.is_first[draws.values].astype(np.float64)  # (n_draws, n)
+        first, va = _moments(chosen, y, n_first)
+        second, vb = _moments(1 - chosen, y, n - n_first)
+        whole = (y**2).mean(axis=0)
+        least = np.where(whole > 0, 1e-12 * whole, 1.0)  # no variance: t is large, but finite
+        t: Float = (first - second) / np.sqrt(np.maximum(va + vb, least))
+        return t
+
+    def as_t(self, null: Float) -> Float:
+        """Return t of what `null` gives: itself."""
+        return null
+
+
+def _moments(weights: Float, y: Float, n: int) -> tuple[Float, Float]:
+    """Return mean and squared standard error of those with weight one (n_draws, n_rows)."""
+    mean = weights @ y / n
+    return mean, (weights @ y**2 / n - mean**2) / (n - 1)
+
+
+Model = Linear | Welch

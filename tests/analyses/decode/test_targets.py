@@ -1,0 +1,97 @@
+"""analyses.decode.targets: numbers of samples predicted from patterns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.svm import SVR
+
+from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.errors import ConfigError, NotEnoughDataError
+from tests.factories.responses import make_patterns
+
+
+@pytest.fixture
+def responses(rng):
+    """Patterns that follow `rt` in part, of runs with levels of their own."""
+    made = make_patterns(rng, n_runs=5, n_each=8, n_units=20, effect=0.0)
+    n = len(made.samples)
+    rt = rng.normal(size=n) + 3 * made.samples["run"].astype(float).to_numpy()
+    values = made.values + 0.4 * np.outer(rt - rt.mean(), rng.normal(size=20))
+    samples = made.samples.assign(rt=rt, noise=rng.normal(size=n))
+    return replace(made, values=values.astype(np.float32), samples=samples, scale="zscore")
+
+
+def table_of(responses, *targets, n_permutations=49, **other):
+    choices = Choices(
+        comparisons=("all",), n_permutations=n_permutations, seed=0, targets=targets, **other
+    )
+    return decode(responses, (), choices=choices).extras["targets"]
+
+
+def test_a_number_that_patterns_follow_is_predicted_and_noise_is_not(responses):
+    table = table_of(responses, "rt", "noise").set_index("target")
+    assert table.loc["rt", "p_corrected"] == table.loc["rt", "p"] == 0.02
+    assert table.loc["rt", "ci_low"] > 0
+    assert table.loc["noise", "p"] > 0.02
+    assert (table["p_fdr"] >= table["p"]).all()
+
+
+@pytest.mark.parametrize("regressor", ["ridge", "svr"])
+def test_predictions_are_those_of_scikit_learn(responses, regressor):
+    classifier = Classifier(alpha=0.5, c=0.2)
+    row = table_of(
+        responses, "rt", n_permutations=2, regressor=regressor, classifier=classifier
+    ).iloc[0]
+    x, y = responses.values.astype(np.float64), responses.samples["rt"].to_numpy()
+    runs = responses.samples["run"].to_numpy()
+    r = []
+    for run in np.unique(runs):
+        train = runs != run
+        if regressor == "ridge":
+            size = ((x[train] - x[train].mean(axis=0)) ** 2).sum() / train.sum()
+            model = Ridge(0.5 * size).fit(x[train], y[train])
+        else:
+            spread = y[train].std()
+            model = SVR(kernel="linear", C=0.2).fit(
+                x[train], (y[train] - y[train].mean()) / spread
+            )
+        r.append(np.corrcoef(model.predict(x[~train]), y[~train])[0, 1])
+    np.testing.assert_allclose(row["score"], np.mean(r), atol=2e-3 if regressor == "svr" else 1e-9)
+
+
+def test_samples_without_a_number_are_left_out_and_told(responses):
+    samples = responses.samples.copy()
+    samples.loc[:3, "rt"] = np.nan
+    choices = Choices(comparisons=("all",), n_permutations=5, seed=0, targets=("rt",))
+    made = decode(replace(responses, samples=samples), (), choices=choices)
+    assert made.extras["targets"]["n_samples"][0] == 76
+    assert "4 of 80 samples have no rt, and are left out." in made.meta["warnings"]
+
+
+@pytest.mark.slow
+def test_p_keeps_its_level_under_noise():
+    rng = np.random.default_rng(2)
+    p = []
+    for k in range(100):
+        made = make_patterns(rng, n_runs=3, n_each=4, n_units=6, effect=0.0)
+        level = made.samples["run"].astype(float).to_numpy()
+        values = (made.values + level[:, None]).astype(np.float32)  # runs differ in both
+        samples = made.samples.assign(rt=level + rng.normal(size=len(level)))
+        made = replace(made, values=values, samples=samples)
+        choices = Choices(comparisons=("all",), n_permutations=19, seed=k, targets=("rt",))
+        p.append(decode(made, (), choices=choices).extras["targets"]["p"][0])
+    for at in (0.05, 0.2, 0.5):
+        error = np.sqrt(at * (1 - at) / len(p))
+        assert np.mean(np.array(p) <= at + 1e-9) <= at + 3.9 * error
+
+
+def test_what_is_no_column_or_does_not_vary_is_refused(responses):
+    with pytest.raises(ConfigError, match="'rtt' is not in the sample table"):
+        table_of(responses, "rtt")
+    flat = replace(responses, samples=responses.samples.assign(rt=1.0))
+    with pytest.raises(NotEnoughDataError, match="of 1 different values"):
+        table_of(flat, "rt")

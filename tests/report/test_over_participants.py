@@ -1,0 +1,114 @@
+"""report.over_participants: what is said follows what was tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.maps import group_maps
+from bids_dnn.group.stack import stack
+from bids_dnn.group.tests import About
+from bids_dnn.group.tests import test_group as run
+from bids_dnn.report import methods, scores
+from bids_dnn.report.encoding import encoding
+from bids_dnn.report.over_participants import (
+    contrast_answer,
+    contrast_tables,
+    group_how,
+    group_text,
+)
+from bids_dnn.report.palette import region_colors
+from bids_dnn.report.shown import Shown
+from tests.factories.results import REGIONS, make_decode, make_encode, make_space
+
+LABELS = tuple("abcdefgh")
+PEOPLE = {x: {"group": "old" if x < "e" else "young", "age": str(i)} for i, x in enumerate(LABELS)}
+
+
+def shown_of(*, n=8, analysis="decode", make=make_decode, **choices):
+    tables = {x: make(np.random.default_rng(i)).table for i, x in enumerate(LABELS[:n])}
+    table, _ = stack(tables, LABELS[:n])
+    about = About(people=PEOPLE)
+    result = run(table, analysis=analysis, choices=Choices(**choices), about=about)
+    return Shown(analysis, result, region_colors(REGIONS))
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "not_words"),
+    [
+        ({}, ["flipping signs", "and by t tests", "(of flips)", "false discovery"], ["revalence"]),
+        ({"correct": "max"}, ["family-wise error", "largest t"], ["false discovery"]),
+        ({"correct": "none"}, ["nothing was corrected"], ["control"]),
+        ({"tests": ("wilcoxon",)}, ["signed ranks", "(of signed ranks)"], ["flipping"]),
+        ({"tests": ("sign-flip", "prevalence")}, ["prevalence of an effect"], ["t tests"]),
+        ({"covariates": ("age",)}, ["at the mean of age"], ["ontrasts"]),
+        ({"contrasts": ("region: V1 > noise",)}, ["Contrasts within"], ["covariates were"]),
+    ],
+)
+def test_the_words_are_of_what_was_tested(told, words, not_words):
+    shown = shown_of(**told)
+    text = group_how(shown, less="its chance level")
+    paragraph = group_text({"tests": ["sign-flip", "t"], "correct": "fdr"} | told)
+    assert "[@" not in text
+    assert text.startswith("Each score less its chance level was tested one-sided")
+    for said in (text, paragraph):
+        assert all(word in said for word in words), said
+        assert not any(word in said for word in not_words), said
+    keys = methods.cited([paragraph])
+    assert [work.key for work in methods.references(keys)] == keys
+
+
+def test_prevalence_alone_tests_no_mean():
+    text = group_text({"tests": ["prevalence"], "correct": "fdr"})
+    assert "one-sided" not in text
+    assert "Corrected" not in text
+    assert "@allefeld2016" in text
+
+
+def test_contrasts_are_counted_and_stand_in_a_table():
+    shown = shown_of(contrasts=("region: V1 > noise", "group: old > young"))
+    (table,) = contrast_tables(shown)
+    rows = shown.result.extras["contrasts"]
+    assert len(table.rows) == len(rows) == 7 + 28
+    assert "region: V1 > noise: 7 of 7; group: old > young: 0 of 28." in table.caption
+    assert dict(table.heads)["difference"].startswith("Mean of the first less the second")
+    section = scores.decoding(shown)
+    assert table.caption in [one.caption for one in section.tables]
+    assert contrast_tables(shown_of()) == []
+
+
+def test_contrasts_that_cannot_be_significant_say_so():
+    rows = shown_of(n=3, contrasts=("region: V1 > noise",)).result.extras["contrasts"]
+    assert "0 of 7 (no p can fall below 0.125)" in contrast_answer(rows)
+
+
+def test_overlap_is_drawn_beside_means_where_there_are_group_maps(undrawn):
+    space = make_space(name="MNI152NLin2009cAsym")
+    results = {}
+    for i, label in enumerate(LABELS[:4]):
+        made = make_encode(np.random.default_rng(i), space=space)
+        q = [replace(one, stat="q") for one in made.maps[:5]]
+        results[label] = replace(made, maps=(*made.maps, *q))
+    table, _ = stack({name: made.table for name, made in results.items()}, ())
+    over = group_maps(results, choices=Choices())
+    result = replace(run(table, analysis="encode"), maps=over.maps, space=over.space)
+    shown = Shown("encode", result, region_colors(REGIONS))
+    names = [one.name for one in encoding(shown).pictures]
+    assert names.index("encode_overlap") == names.index("encode_maps") + 1
+    (picture,) = [one for one in encoding(shown).pictures if one.name == "encode_overlap"]
+    assert "In how many participants q is below 0.05" in picture.caption
+    bare = replace(result, maps=tuple(m for m in over.maps if m.stat != "overlap"))
+    assert "encode_overlap" not in [
+        one.name for one in encoding(replace(shown, result=bare)).pictures
+    ]
+
+
+def test_the_largest_provable_prevalence_is_said():
+    shown = shown_of(tests=("sign-flip", "prevalence"))
+    shown.result.table["prevalence_largest"] = 0.735
+    assert "prevalence of 0.73 at most" in group_how(shown)
+    shown.result.table["prevalence_largest"] = np.nan
+    assert "can prove no prevalence" in group_how(shown)

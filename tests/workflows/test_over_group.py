@@ -1,0 +1,188 @@
+"""workflows.over_group and its step: from participants' derivatives to group tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_dnn.config.schema import Config
+from bids_dnn.containers.nulls import Nulls
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.nulls import write_nulls
+from bids_dnn.derivatives.read import read_result
+from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.steps.group import group_step
+from tests.factories.results import make_decode, make_encode, make_spaces
+
+LABELS = ("01", "02", "03", "04", "05", "06")
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Derivatives of six participants; 01 to 03 are patients, 06 was never run."""
+    for i, label in enumerate(LABELS[:5]):
+        for make in (make_decode, make_encode):
+            entities = {"participant": label, "task": "obj", "space": "T1w"}
+            sidecar = {"Sources": [], "Fingerprint": label}
+            write_result(
+                make(np.random.default_rng(i)), tmp_path, entities=entities, sidecar=sidecar
+            )
+    rows = [f"sub-{x}\t{'patient' if x < '04' else 'control'}\t{int(x) * 7 % 5}" for x in LABELS]
+    (tmp_path / "participants.tsv").write_text(
+        "\n".join(["participant_id\tgroup\tage", *rows]) + "\n"
+    )
+    return tmp_path
+
+
+def leave_nulls(out, labels):
+    for label in labels:
+        path = names.path_of(
+            out, "scores", participant=label, task="obj", space="T1w", analysis="decode"
+        )
+        table = read_result(path).table
+        null = np.random.default_rng(0).normal(0.5, 0.02, (len(table), 99))
+        nulls = Nulls(
+            table["region"].to_numpy(str),
+            table["comparison"].to_numpy(str),
+            null.astype(np.float32),
+            np.zeros(len(table), bool),
+        )
+        write_nulls(names.null_of(path), nulls, sidecar={})
+
+
+def config_of(**group):
+    return Config.model_validate({"group": group})
+
+
+def run(out, tmp, config):
+    plan = plan_group(out, config)
+    made = {}
+    for job in plan.jobs:
+        manifest = tmp / f"{job.analysis}.json"
+        manifest.write_text(json.dumps(job.manifest))
+        group_step(manifest)
+        made[job.analysis] = read_result(job.table())
+    return plan, made
+
+
+def test_contrasts_and_covariates_come_from_participants_tsv(out, tmp_path_factory):
+    config = config_of(
+        contrasts=["group: patient > control", "region: V1 > noise"], covariates=["age"]
+    )
+    plan, made = run(out, tmp_path_factory.mktemp("work"), config)
+    assert "no finished table of sub-06" in plan.warnings[0]
+    for analysis, result in made.items():
+        found = result.extras["contrasts"]
+        assert found["contrast"].unique().tolist() == [*config.group.contrasts]
+        groups = found[found["contrast"] == config.group.contrasts[0]]
+        assert set(groups["missing"].str.split(", ").str[-1]) == {"06"}
+        assert set(groups["n_first"]) <= {0, 3}  # 0: a layer that nobody has
+        assert (result.table["p_floor"].dropna() == 1 / 32).all(), analysis
+        file = names.path_of(
+            out, "group_scores", task="obj", space="T1w", analysis=analysis, extra="contrasts"
+        )
+        told = json.loads(names.sidecar_of(file).read_text())
+        assert "Welch" in told["p_t"]["Description"]
+
+
+def test_a_finished_group_is_done_until_people_or_nulls_change(out, tmp_path_factory):
+    work = tmp_path_factory.mktemp("work")
+    config = config_of(tests=["sign-flip", "prevalence"], covariates=["age"])
+    run(out, work, config)
+    assert not plan_group(out, config).waiting()
+    leave_nulls(out, LABELS[:2])
+    assert list(plan_group(out, config).waiting()) == ["decode_obj_T1w"]
+    assert (
+        "  prevalence: scores under exchanged labels of 2 of 5 participants"
+        in plan_group(out, config).lines()
+    )
+    assert not any("prevalence" in line for line in plan_group(out, Config()).lines())
+    run(out, work, config)
+    table = out / "participants.tsv"
+    table.write_text(table.read_text().replace("control\t3", "control\t4"))
+    assert len(plan_group(out, config).waiting()) == 2
+    assert plan_group(out, config_of(tests=["sign-flip", "prevalence"])).waiting()
+
+
+def test_sessions_that_participants_left_are_fitted(out, tmp_path_factory):
+    for i, label in enumerate(LABELS[:5]):
+        made = make_decode(np.random.default_rng(i))
+        own = made.table[["region", "comparison", "score"]]
+        by_session = [own.assign(session=f"{k}", score=own["score"] + 0.01 * k) for k in (1, 2)]
+        made = replace(made, extras=made.extras | {"sessions": pd.concat(by_session)})
+        entities = {"participant": label, "task": "obj", "space": "T1w"}
+        write_result(made, out, entities=entities, sidecar={"Sources": [], "Fingerprint": "s"})
+    _, made = run(out, tmp_path_factory.mktemp("work"), config_of(tests=["t", "mixed"]))
+    table = made["decode"].table
+    above = table["score"] - table["chance"]
+    np.testing.assert_allclose(table["mean_mixed"], above + 0.015, atol=1e-8)
+    assert (table["n_sessions"] == 10).all()
+    assert "desc-encodeSessions" in made["encode"].meta["warnings"][0]
+
+
+@pytest.mark.parametrize("kind", ["grid", "left", "grayordinates"])
+def test_maps_in_a_common_space_are_written_and_read(tmp_path, kind):
+    space = make_spaces()[kind]
+    space = replace(space, name="MNI152NLin2009cAsym") if kind == "grid" else space
+    for i, label in enumerate(LABELS[:4]):
+        entities = {"participant": label, "task": "obj", "space": space.name}
+        result = make_encode(np.random.default_rng(i), space=space)
+        write_result(result, tmp_path, entities=entities, sidecar={"Sources": []})
+    _, made = run(tmp_path, tmp_path, config_of(correct="max"))
+    result = made["encode"]
+    assert result.space.has_places_of(space)
+    means = [one for one in result.maps if one.stat == "pearson"]
+    assert len(means) == 5
+    assert {one.stat for one in result.maps} == {"pearson", "pmax", "nparticipants"}
+    first = [make_encode(np.random.default_rng(i), space=space).maps[0].values for i in range(4)]
+    np.testing.assert_allclose(means[0].values, np.mean(first, axis=0), atol=1e-6)
+    assert list((tmp_path / "group").glob("task-obj_*stat-pmax_desc-encode_statmap.*"))
+
+
+def test_maps_of_own_spaces_are_not_averaged(out, tmp_path_factory):
+    _, made = run(out, tmp_path_factory.mktemp("work"), config_of())
+    assert made["encode"].maps == ()
+    assert made["encode"].space is None
+
+
+def test_prevalence_reads_the_nulls_that_are_there(out, tmp_path_factory):
+    leave_nulls(out, LABELS[:5])
+    config = config_of(tests=["sign-flip", "t", "wilcoxon", "prevalence"], correct="max")
+    plan, made = run(out, tmp_path_factory.mktemp("work"), config)
+    table = made["decode"].table.set_index("region")
+    p1 = 1 / 100
+    most = (0.05 ** (1 / 5) - p1) / (1 - p1)
+    np.testing.assert_allclose(table.loc["V1", "prevalence_largest"], most, rtol=1e-6)
+    assert {"p_wilcoxon", "prevalence", "p_global_corrected"} <= set(table.columns)
+    assert "prevalence_bound" not in made["encode"].table
+    sources = json.loads(names.sidecar_of(plan.jobs[0].table()).read_text())["Sources"]
+    assert sum(uri.endswith("_null.npz") for uri in sources) == 5
+
+
+@pytest.mark.parametrize(
+    ("group", "match"),
+    [
+        ({"contrasts": ["grou: patient > control"]}, r"'grou'.*'group'"),
+        ({"contrasts": ["group: patient > controls"]}, r"'controls'.*'control'"),
+        ({"contrasts": ["group patient"]}, r"'group patient'.*Type 'region: FFA > V1'"),
+        ({"contrasts": ["region: V1 > FFB"]}, r"region 'FFB'.*'FFA'"),
+        ({"contrasts": ["layer: features.0 > features.1"]}, r"layer 'features.1'.*'features.10'"),
+        ({"covariates": ["ages"]}, r"'ages'.*'age'"),
+        ({"covariates": ["group"]}, r"'patient' for sub-01"),
+        ({"tests": ["t"], "correct": "max"}, r"'max'.*'sign-flip' first"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_runs(out, group, match):
+    with pytest.raises(ConfigError, match=match):
+        plan_group(out, config_of(**group))
+
+
+def test_no_table_is_refused(tmp_path):
+    with pytest.raises(MissingInputError, match="no finished table"):
+        plan_group(tmp_path, Config())
