@@ -24,7 +24,7 @@ TESTS = sorted((TOP / "tests").rglob("test_*.py"))
 MOST_LINES = 400
 ABOVE_THE_ROOMS = {"test_form.py", "test_packaging.py"}  # of the project, not of one module
 EXTRAS = {"timm", "open_clip", "transformers", "huggingface_hub", "tokenizers"}
-HEAVY = {"torch", "torchvision", "nipype", "niworkflows", "nilearn", "bids"} | EXTRAS
+HEAVY = {"torch", "torchvision", "nipype", "niworkflows", "nilearn", "bids", "numba"} | EXTRAS
 MOST_USER_S = 0.6
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

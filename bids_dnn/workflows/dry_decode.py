@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bids_dnn.analyses.decode.samples import averaged, texts, with_condition
-from bids_dnn.analyses.decode.tasks import Design, design_of
+from bids_dnn.analyses.decode.samples import texts
+from bids_dnn.analyses.decode.tasks import Design, decoded_samples, design_of
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.space import Channels
 from bids_dnn.derivatives import names
@@ -37,7 +37,7 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
         samples = samples_ahead(subject.subject, subject.responses["settings"])
         if samples is None:
             return ["  decode: samples are known once responses are read"]
-        own = averaged(with_condition(_without_values(samples)), choices.average)
+        own = decoded_samples(_without_values(samples), choices)
         design = design_of(own, choices)
     except BidsDnnError as err:
         return [f"  decode: problem: {err}"]

@@ -141,7 +141,8 @@ def _read(text: str, known: Sequence[str]) -> list[Comparison]:
         return [_comparison([(a, (a,)), (b, (b,))]) for a, b in combinations(known, 2)]
     if text == ALL:
         return [_comparison([(one, (one,)) for one in known], name=ALL)]
-    if ARROW in text or re.search(rf"(^|\s){AT}\s", text):
+    is_plain = all(part.strip() in known for part in re.split(r"\s+vs\.?\s+", text.strip()))
+    if not is_plain and (ARROW in text or re.search(rf"(^|\s){AT}", text)):
         return [_crossed(text, known)]
     return [_comparison(_sides(text, text, known))]
 

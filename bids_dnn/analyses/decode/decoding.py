@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.decode.baseline import baseline_of
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
-from bids_dnn.analyses.decode.pattern_maps import activation_pattern, pattern_map
+from bids_dnn.analyses.decode.pattern_maps import activation_pattern, apart, pattern_map
+from bids_dnn.analyses.decode.permutation import combined
 from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
 from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
-from bids_dnn.analyses.decode.samples import averaged, number_trials, texts, with_condition
+from bids_dnn.analyses.decode.samples import number_trials, texts
 from bids_dnn.analyses.decode.scoring import Outcome, outcome_of, scores_of
 from bids_dnn.analyses.decode.tables import (
     COLUMNS,
@@ -33,15 +34,16 @@ from bids_dnn.analyses.decode.tables import (
 )
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
 from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
-from bids_dnn.analyses.decode.tasks import Design, Task, design_of
+from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
+from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, region_units
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 Say = Callable[[str], None]
 
 
@@ -115,7 +117,7 @@ def decode(
     Etzel (2015), MVPA permutation schemes, PRNI, doi:10.1109/PRNI.2015.29.
     """
     regions = region_units(responses, rois)
-    own = averaged(with_condition(responses), choices.average, column=choices.folds)
+    own = decoded_samples(responses, choices)
     disturbing, told = nuisance_columns(own.samples, choices.nuisance)
     design = design_of(own, choices)
     chosen = choose_by_run(
@@ -138,7 +140,7 @@ def decode(
         extras["sessions"] = sessions_table(outcomes)
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
-    targets = targets_of(own.samples, design.runs, choices)
+    targets = targets_of(own.samples, combined([design.runs, design.groups]), choices)
     if predicted := scene.predicted(targets):
         extras["targets"] = targets_table(predicted)
         told = [*told, *(text for target in targets for text in target.warnings)]
@@ -190,7 +192,7 @@ class _Scene:
                 counts = sorted(one.n_units for one in own if one is not None)
                 is_whole = len(counts) == len(own)
                 labels = task.taught, task.labelings.codes
-                made = self._predict(task, own, *labels) if is_whole else None
+                made = self._predict(task, own, task.folds, labels) if is_whole else None
                 n_units = counts[(len(counts) - 1) // 2] if is_whole else 0
                 told = outcome_of(
                     task,
@@ -201,20 +203,15 @@ class _Scene:
                     n_units=n_units,
                 )
                 told.row["baseline"] = baselines[t]
-                yield told, self._family(task, told, own, shared[t] if shared else None)
+                yield told, self._family(task, told, patterns, shared)
 
-    def _shared(self) -> list[tuple[Codes, Codes]]:
+    def _shared(self) -> Codes | None:
         """Draw the exchanges that all comparisons share, where there are several."""
         if "max" not in self.choices.correct or len(self.design.tasks) == 1:
-            return []
+            return None
         rng = np.random.default_rng([self.choices.seed, zlib.crc32(b"shared")])
         trials = number_trials(self.responses.samples)
-        return self.design.shared_labels(
-            trials,
-            n=self.choices.n_permutations,
-            rng=rng,
-            is_even=self.choices.balance == "subsample",
-        )
+        return self.design.shared_conditions(trials, n=self.choices.n_permutations, rng=rng)
 
     def maps(self, outcomes: Sequence[Outcome]) -> tuple[StatMap, ...]:
         """Map the activation pattern of each comparison of two sides, in each region."""
@@ -239,7 +236,7 @@ class _Scene:
                     preparation=self.choices.preparation,
                 )
                 made.append(pattern_map(found, units, every, region.name, task.comparison))
-        return tuple(made)
+        return apart(made)
 
     def predicted(self, targets: Sequence[Target]) -> list[tuple[dict[str, Any], Array]]:
         """Predict each target in each region that has units in all folds."""
@@ -281,24 +278,29 @@ class _Scene:
         return made
 
     def _predict(
-        self, task: Task, patterns: Sequence[Patterns | None], codes: Codes, tested: Codes
+        self,
+        task: Task,
+        patterns: Sequence[Patterns | None],
+        folds: Sequence[Fold],
+        labels: tuple[Codes, Codes],
     ) -> Predictions:
         return predict(
             [one for one in patterns if one is not None],
-            task.folds,
-            codes,
+            folds,
+            labels[0],
             Learner(self.choices.candidates(), self.choices.preparation),
             groups=task.groups,
             n_classes=len(task.comparison.sides),
-            tested=tested,
+            tested=labels[1],
+            has_values=self.choices.metric == "auc",
         )
 
     def _family(
         self,
         task: Task,
         told: Outcome,
-        patterns: Sequence[Patterns | None],
-        shared: tuple[Codes, Codes] | None,
+        patterns: Mapping[str, Patterns | None],
+        shared: Codes | None,
     ) -> Array | None:
         """Return the scores under exchanges that all rows of the table share."""
         n = self.choices.n_permutations
@@ -311,11 +313,19 @@ class _Scene:
                 return told.null
             pick = np.random.default_rng(task.seed).integers(told.null.size, size=n)
             return told.null[pick]
-        made = self._predict(task, patterns, *shared)
+        # An exchange may bring samples of the comparison into any fold.
+        folds = [fold for fold in self.design.folds if patterns[fold.name] is not None]
+        labels = self.design.shared_labels(
+            task,
+            shared,
+            number_trials(self.responses.samples),
+            is_even=self.choices.balance == "subsample",
+        )
+        made = self._predict(task, [patterns[fold.name] for fold in folds], folds, labels)
         return scores_of(
             told.row["metric"],
-            shared[1],
+            labels[1],
             made,
-            task.folds,
+            folds,
             n_classes=len(task.comparison.sides),
         )

@@ -366,6 +366,7 @@ class _Layer:
             Learner((self.choices.classifier,), PLAIN),
             groups=task.groups,
             n_classes=n_classes,
+            has_values=False,
         )
         score = scores_of(METRIC, codes, made, task.folds, n_classes=n_classes)
         return score, (made.guess[0] == task.labels).astype(np.float64)

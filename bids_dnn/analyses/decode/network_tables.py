@@ -154,5 +154,5 @@ def _over_stimuli(trial: Trial, _: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _mean_over_sides(right: Array, labels: NDArray[np.intp]) -> float:
+def _mean_over_sides(right: Array, labels: NDArray[np.integer[Any]]) -> float:
     return float(np.mean([right[labels == side].mean() for side in np.unique(labels)]))

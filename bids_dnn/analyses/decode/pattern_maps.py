@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,3 +105,19 @@ def pattern_map(
         f"Change of response in {region} for a decision higher by one SD, in the unit of the "
         f"responses; above zero where {first!r} is higher than {second!r}; mean over folds.",
     )
+
+
+def apart(maps: Sequence[StatMap]) -> tuple[StatMap, ...]:
+    """Give maps of one label numbers, as letters and digits alone tell labels apart.
+
+    Parameters
+    ----------
+    maps
+    """
+    seen: Counter[str] = Counter()
+    made = []
+    for one in maps:
+        seen[one.model] += 1
+        n = seen[one.model]
+        made.append(one if n == 1 else replace(one, model=f"{one.model}+{n}"))
+    return tuple(made)

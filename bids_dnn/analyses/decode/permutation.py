@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import factorial, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,19 +97,28 @@ def draw_labelings(labels: Codes, runs: Codes, n: int, rng: np.random.Generator)
 
 
 def exchange_units(
-    codes: Codes, runs: Codes, *, trials: Codes, groups: Codes
+    codes: Codes,
+    runs: Codes,
+    *,
+    trials: Codes,
+    groups: Codes,
+    parts: Codes | None = None,
 ) -> tuple[Codes, Codes]:
     """Return what the null exchanges together, and within what.
 
-    Trials are exchanged within their run. Where folds are made by what has one class throughout
-    (the stimulus, say), its samples are given a label together, because folds keep them
-    together; they are exchanged within runs where each occurs in one run only, and freely
-    otherwise.
+    An exchange must leave each fold with as many samples of each class, as the design gave it:
+    trials are exchanged within their run, and within what folds leave out. Where folds are made by
+    what has one class throughout (the stimulus, say), its samples are given a label together,
+    because folds keep them together; they are exchanged within runs where each occurs in one run
+    only, and freely otherwise. Where runs have one class throughout, whole runs are exchanged
+    within what folds leave out.
 
     Parameters
     ----------
     codes, runs, trials, groups : (n,) intp
         Class, run, trial and group of folds of each sample.
+    parts : (n,) intp
+        What labels are not exchanged between: samples that teach, and that are tested.
 
     Returns
     -------
@@ -122,10 +132,37 @@ def exchange_units(
     >>> exchange_units(codes, runs, trials=np.arange(4), groups=codes)
     (array([0, 1, 0, 1]), array([0, 0, 0, 0]))
     """
+    parts = np.zeros_like(runs) if parts is None else parts
     if not _is_nested(groups, codes):
-        return trials, runs
-    units = np.unique(groups, return_inverse=True)[1].astype(np.intp)
-    return units, runs if _is_nested(groups, runs) else np.zeros_like(runs)
+        if _is_nested(runs, codes) and _is_nested(runs, groups) and _is_nested(runs, parts):
+            return numbered(runs), combined([groups, parts])
+        return trials, combined([runs, groups, parts])
+    within = combined([runs, parts])
+    if _is_nested(groups, within):
+        return numbered(groups), within
+    return numbered(groups), parts if _is_nested(groups, parts) else np.zeros_like(runs)
+
+
+def combined(codes: Sequence[Codes]) -> Codes:
+    """Return a number for each combination of several codes of a sample.
+
+    Examples
+    --------
+    >>> combined([np.array([0, 0, 1]), np.array([5, 7, 5])])
+    array([0, 1, 2])
+    """
+    return np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel().astype(np.intp)
+
+
+def numbered(codes: Codes) -> Codes:
+    """Return codes as numbers from 0 without gaps.
+
+    Examples
+    --------
+    >>> numbered(np.array([7, 3, 7]))
+    array([1, 0, 1])
+    """
+    return np.unique(codes, return_inverse=True)[1].ravel().astype(np.intp)
 
 
 def _is_nested(inner: Codes, outer: Codes) -> bool:
@@ -185,22 +222,23 @@ def _walk(labels: Codes, runs: Codes) -> Iterator[list[int]]:
     left = counts.copy()
     seen = np.zeros(len(order), dtype=np.intp)
     row: list[int] = []
-
-    def descend() -> Iterator[list[int]]:
+    tried = [0]  # of each place, how many of the classes were tried
+    while tried:
+        run = runs[len(row)] if len(row) < len(labels) else -1
         if len(row) == len(labels):
             yield row.copy()
-            return
-        run = runs[len(row)]
-        for code in order:
+        elif tried[-1] < len(order):
+            code = order[tried[-1]]
+            tried[-1] += 1
             elder = before[code]
-            if not left[run, code] or (elder is not None and not seen[elder]):
-                continue
-            left[run, code] -= 1
-            seen[code] += 1
-            row.append(code)
-            yield from descend()
-            row.pop()
+            if left[run, code] and (elder is None or seen[elder]):
+                left[run, code] -= 1
+                seen[code] += 1
+                row.append(code)
+                tried.append(0)
+            continue
+        tried.pop()
+        if row:
+            code = row.pop()
             seen[code] -= 1
-            left[run, code] += 1
-
-    yield from descend()
+            left[runs[len(row)], code] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.votes import Guesses, guess_classes, pairs_of
 from bids_dnn.analyses.decode.prepare import Gram, Patterns, Preparation, kernel_of
+from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.folds import Fold
 
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
 
@@ -40,8 +42,9 @@ class Predictions:
     ----------
     guess : (n_labelings, n) intp
         -1 for a sample that no fold tests, or that is no part of the labeling.
-    values : (n_pairs, n_labelings, n) float32
-        Decisions of pairs of classes; NaN where there is no guess.
+    values : (n_pairs, n_kept, n) float32
+        Decisions of pairs of classes, of all labelings or of the first; NaN where there is no
+        guess.
     chosen : by fold
         Number of the candidate that the labels as they are chose.
     """
@@ -60,6 +63,7 @@ def predict(
     groups: Codes,
     n_classes: int,
     tested: Codes | None = None,
+    has_values: bool = True,
 ) -> Predictions:
     """Predict the samples that each fold tests, for each labeling.
 
@@ -76,6 +80,13 @@ def predict(
     n_classes
     tested : (n_labelings, n)
         The class of samples that are tested; None = those that teach are, in their turn.
+    has_values
+        Whether decisions are kept of all labelings; otherwise of the first alone.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If parameters are searched for, and the training samples of a fold are one group.
 
     Returns
     -------
@@ -86,7 +97,8 @@ def predict(
     small = np.int8 if n_classes < np.iinfo(np.int8).max else np.int16
     tested = (codes if tested is None else tested).astype(small)
     codes = codes.astype(small)
-    shape = (len(pairs_of(n_classes)), *codes.shape)
+    n_kept = len(codes) if has_values else 1
+    shape = (len(pairs_of(n_classes)), n_kept, codes.shape[1])
     guess, values = np.full(codes.shape, -1, dtype=np.intp), np.full(shape, np.nan, np.float32)
     chosen: dict[str, int] = {}
     for own, fold in zip(patterns, folds, strict=True):
@@ -101,12 +113,14 @@ def predict(
                 rows = np.flatnonzero(best == number)
                 made = fitted.guess(fold.train, test, rows, learner.candidates[number])
                 guess[np.ix_(block[rows], test)] = made.guess
-                values[np.ix_(np.arange(shape[0]), block[rows], test)] = made.values
+                kept = np.flatnonzero(block[rows] < n_kept)
+                where = np.arange(shape[0]), block[rows][kept], test
+                values[np.ix_(*where)] = made.values[:, kept]
             if block[0] == 0:
                 chosen[fold.name] = int(best[0])
     is_out = tested < 0
     guess[is_out] = -1
-    values[:, is_out] = np.nan
+    values[:, is_out[:n_kept]] = np.nan
     return Predictions(guess, values, chosen)
 
 
@@ -152,12 +166,16 @@ def _choose(
     every = np.arange(len(fitted.codes))
     if len(candidates) == 1:
         return np.zeros(len(every), dtype=np.intp)
+    if len(np.unique(groups[train])) < 2:
+        raise NotEnoughDataError(
+            "decode.search chooses parameters in inner folds, and the training samples of a fold "
+            "are one group.",
+            mend="Give three runs or more, or leave search out of [decode].",
+        )
     right = np.zeros((len(candidates), len(every)))
     for group in np.unique(groups[train]):
         inner = np.flatnonzero(train & (groups == group))
         teach = train & (groups != group)
-        if not teach.any():
-            continue
         truth = fitted.codes[:, inner]
         for number, classifier in enumerate(candidates):
             made = fitted.guess(teach, inner, every, classifier)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from bids_dnn.stats.kernels import principal
 from bids_dnn.stats.nuisance import removal
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 Gram = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 BLOCK = 8192
@@ -186,7 +188,9 @@ def patterns_of(
         kept = None if kept is None else np.sqrt(factor) * kept
     if how.pca is not None and not how.is_late:
         gram = principal(gram, fold.train, how.pca)
-    return Patterns(gram, kept, values.shape[1], runs, fold.train)
+    return Patterns(
+        gram, kept if how.anova is not None else None, values.shape[1], runs, fold.train
+    )
 
 
 def whitened(gram: Gram, codes: Codes, train: Mask, n_units: int) -> Gram:
@@ -262,7 +266,8 @@ def _highest_f(values: Array, codes: Codes, n: int) -> Codes:
     """Return the `n` units whose F is largest; those that do not vary come last."""
     if len(np.unique(codes)) < 2:
         return np.arange(min(n, values.shape[1]))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Features .* are constant")
         f = f_classif(values, codes)[0]
     order = np.argsort(-np.where(np.isnan(f), -1.0, f), kind="stable")
     return np.sort(order[:n])

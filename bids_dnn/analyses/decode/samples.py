@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import ConfigError
 
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
 
 
 def texts(column: pd.Series[Any]) -> NDArray[np.object_]:
@@ -56,7 +58,7 @@ def number_trials(samples: pd.DataFrame) -> Codes:
     return np.asarray(keys.groupby(list(keys), sort=False).ngroup(), dtype=np.intp)
 
 
-def averaged(responses: Responses, n: int, *, column: str = "run") -> Responses:
+def averaged(responses: Responses, n: int, *, columns: Sequence[str] = ()) -> Responses:
     """Average n trials of one condition and run at a time ("pseudo-trials").
 
     Trials go together in their order of appearance; the last ones join the others, so that none
@@ -68,8 +70,9 @@ def averaged(responses: Responses, n: int, *, column: str = "run") -> Responses:
         Samples with a condition.
     n : at least 1
         1 = nothing is averaged.
-    column
-        Further column of the sample table whose values are kept apart, as folds are made by it.
+    columns
+        Further columns of the sample table whose values are kept apart, as folds are made by them,
+        or samples told apart.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def averaged(responses: Responses, n: int, *, column: str = "run") -> Responses:
         return responses
     samples = responses.samples.reset_index(drop=True)
     trials = number_trials(samples)
-    apart = list(dict.fromkeys(["run", "condition", column]))
+    apart = list(dict.fromkeys(["run", "condition", *columns]))
     group = np.empty(len(samples), dtype=np.intp)
     n_groups = 0
     for rows in samples.groupby(apart, sort=False, dropna=False).indices.values():
@@ -126,32 +129,41 @@ def averaged(responses: Responses, n: int, *, column: str = "run") -> Responses:
     )
 
 
-def evenly(codes: Codes, runs: Codes, units: Codes, rng: np.random.Generator) -> NDArray[np.bool_]:
+def evenly(codes: Codes, runs: Codes, units: Codes, rng: np.random.Generator) -> Mask:
     """Mark samples so that all sides have as many units in each run, drawn at random.
 
     Parameters
     ----------
-    codes, runs, units : (n,)
-        Side (-1 = none), run and trial of each sample.
+    codes : (k, n)
+        Side of each sample (-1 = none), under each of k labelings.
+    runs, units : (n,)
+        Run and trial of each sample; the samples of a trial have one side.
     rng
 
     Returns
     -------
-    keep : (n,) bool
-        Sides that are missing in a run lose nothing there: others are left out of that run.
+    keep : (k, n) bool
+        Where a side is missing in a run, the others are left out of that run.
 
     Examples
     --------
-    >>> codes = np.array([0, 0, 0, 1])
+    >>> codes = np.array([[0, 0, 0, 1]])
     >>> int(evenly(codes, np.zeros(4, int), np.arange(4), np.random.default_rng(0)).sum())
     2
     """
-    keep = np.zeros(len(codes), dtype=np.bool_)
-    sides = np.unique(codes[codes >= 0])
+    keep = np.zeros(codes.shape, dtype=np.bool_)
+    sides = range(int(codes.max(initial=-1)) + 1)
     for run in np.unique(runs):
-        own = [np.unique(units[(runs == run) & (codes == side)]) for side in sides]
-        n = min(map(len, own))
-        for side, found in zip(sides, own, strict=True):
-            drawn = rng.permutation(found)[:n]
-            keep |= (runs == run) & (codes == side) & np.isin(units, drawn)
+        own = np.flatnonzero(runs == run)
+        _, first, place = np.unique(units[own], return_index=True, return_inverse=True)
+        told = codes[:, own[first]]  # (k, n_units)
+        counts = np.stack([(told == side).sum(axis=1) for side in sides])
+        fewest = counts.min(axis=0)[:, None]
+        keys = rng.random(told.shape)
+        taken = np.zeros(told.shape, dtype=np.bool_)
+        for side in sides:
+            among = np.where(told == side, keys, np.inf)
+            rank = among.argsort(axis=1).argsort(axis=1)
+            taken |= (told == side) & (rank < fewest)
+        keep[:, own] = taken[:, place]
     return keep

@@ -14,12 +14,12 @@ from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.votes import pairs_of
 from bids_dnn.analyses.decode.predict import Predictions
 from bids_dnn.analyses.decode.tasks import Task
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import corrected_t_interval, p_floor, permutation_p
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer[Any]]
 METRICS = ("accuracy", "balanced_accuracy", "auc", "dprime")
 N_BOOTSTRAP = 1000
 FEWEST_GROUPS = 3
@@ -59,13 +59,22 @@ def metric_of(task: Task, choices: Choices) -> str:
     Raises
     ------
     ConfigError
-        If d' is asked for, and there are more than two sides.
+        If d' is asked for, and there are more than two sides; or the area under the curve, and no
+        fold tests two sides.
     """
     if choices.metric == "dprime" and len(task.comparison.sides) > 2:
         raise ConfigError(
             f"dprime is of two sides, and the comparison {task.comparison.name!r} has "
             f"{len(task.comparison.sides)}.",
             mend='Type metric = "auc" under [decode], or leave this comparison out.',
+        )
+    if choices.metric == "auc" and not any(
+        len(set(task.labels[fold.test]) - {-1}) > 1 for fold in task.folds
+    ):
+        raise ConfigError(
+            f"auc compares samples within folds, and no fold of the comparison "
+            f"{task.comparison.name!r} tests two sides.",
+            mend='Type n_folds = 5 under [decode], or metric = "balanced_accuracy".',
         )
     if choices.metric != "auto":
         return choices.metric
@@ -205,6 +214,10 @@ def scores_of(
     """
     if metric == "auc":
         return _auc(codes, made, folds, n_classes)
+    if ((codes >= 0) & (made.guess < 0)).any():
+        raise ShapeError(
+            "Some samples have a label and no guess.", mend="Give folds that test each of them."
+        )
     right = (codes == made.guess) & (codes >= 0)
     counts = np.stack([(codes == k).sum(axis=1) for k in range(n_classes)])
     if metric == "accuracy":
@@ -261,8 +274,9 @@ def _interval(
             for fold in task.folds
         ]
     )
-    n, k = len(task.rows), len(task.folds)
-    low, high = corrected_t_interval(by_fold, n_test=n / k, n_train=n - n / k, center=score)
+    n_test = len(task.rows) / len(task.folds)
+    n_train = float(np.mean([(task.taught[0][fold.train] >= 0).sum() for fold in task.folds]))
+    low, high = corrected_t_interval(by_fold, n_test=n_test, n_train=n_train, center=score)
     if metric == "dprime":
         return low, high
     return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
 from bids_dnn.analyses.decode.samples import texts
-from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of
+from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of, metric_of
 from bids_dnn.analyses.decode.tasks import Design, Task
 from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.responses import Responses
@@ -228,8 +228,13 @@ def facts_of(
         "balance": choices.balance,
         "interval": choices.interval,
         "correct": list(choices.correct),
-        "chance": {task.comparison.name: 1 / len(task.comparison.sides) for task in tasks},
-        "permutation": "labels of trials exchanged within runs, all samples of a trial together",
+        "chance": {
+            task.comparison.name: chance_of(metric_of(task, choices), len(task.comparison.sides))
+            for task in tasks
+        },
+        "permutation": "labels of trials exchanged within runs and what folds leave out, all "
+        "samples of a trial together; of what has one condition throughout and folds leave out, "
+        "together",
         "enumerated": sorted(task.comparison.name for task in tasks if task.labelings.enumerated),
         "comparisons": {
             task.comparison.name: {name: list(members) for name, members in task.comparison.sides}

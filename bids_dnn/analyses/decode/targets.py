@@ -136,7 +136,11 @@ def predict_target(
     NotEnoughDataError
         If fewer than two folds have samples with numbers that vary.
     """
-    known = np.isfinite(target.values[0])
+    whole = np.isfinite(target.values[0])
+    known = np.zeros_like(whole)
+    for fold in folds:  # a sample alone in its fold cannot be correlated
+        own = fold.test & whole
+        known |= own if own.sum() > 1 else False
     guess = np.full(target.values.shape, np.nan)
     means = np.full(known.shape, np.nan)
     used = [fold for fold in folds if (fold.test & known).sum() > 1 and (fold.train & known).any()]

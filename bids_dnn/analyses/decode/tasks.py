@@ -5,18 +5,29 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.comparisons import Comparison, parse
-from bids_dnn.analyses.decode.permutation import Codes, Labelings, exchange_units, labelings
-from bids_dnn.analyses.decode.samples import evenly, number_trials, texts
+from bids_dnn.analyses.decode.permutation import (
+    Codes,
+    Labelings,
+    combined,
+    exchange_units,
+    labelings,
+    numbered,
+)
+from bids_dnn.analyses.decode.samples import averaged, evenly, number_trials, texts, with_condition
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
+
+MOST_SHOWN = 12  # values of a column that are offered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,10 +95,8 @@ class Design:
     columns: dict[str, NDArray[np.object_]]
     tasks: list[Task]
 
-    def shared_labels(
-        self, trials: Codes, *, n: int, rng: np.random.Generator, is_even: bool
-    ) -> list[tuple[Codes, Codes]]:
-        """Draw exchanges of all conditions at once, and return each task's labels under them.
+    def shared_conditions(self, trials: Codes, *, n: int, rng: np.random.Generator) -> Codes:
+        """Draw exchanges of all conditions at once.
 
         Parameters
         ----------
@@ -95,30 +104,64 @@ class Design:
         n : int
             Exchanges.
         rng
+
+        Returns
+        -------
+        conditions : (n, n_samples) int16
+        """
+        parts = combined([np.zeros_like(self.runs), *map(_numbered, self.columns.values())])
+        units, blocks = exchange_units(
+            self.conditions, self.runs, trials=trials, groups=self.groups, parts=parts
+        )
+        drawn = labelings(
+            self.conditions,
+            numbered(blocks),
+            units=numbered(units),
+            n_permutations=n,
+            rng=rng,
+            enumerate_few=False,
+        )
+        return drawn.codes[1:].astype(np.int16)
+
+    def shared_labels(
+        self, task: Task, conditions: Codes, trials: Codes, *, is_even: bool
+    ) -> tuple[Codes, Codes]:
+        """Return a task's labels under exchanges of all conditions.
+
+        Parameters
+        ----------
+        task
+        conditions : (n, n_samples)
+            As `shared_conditions` draws them.
+        trials : (n_samples,) intp
         is_even
             Whether as many trials of each side and run are drawn, as `evenly` does.
 
         Returns
         -------
-        codes : by task, twice (n, n_samples) intp
+        taught, tested : (n, n_samples)
             Of the samples that teach, and that are tested; -1 = a sample is not, under this
             exchange.
         """
-        blocks = _combined([self.runs, *map(_numbered, self.columns.values())])
-        units, blocks = exchange_units(self.conditions, blocks, trials=trials, groups=self.groups)
-        drawn = labelings(
-            self.conditions, blocks, units=units, n_permutations=n, rng=rng, enumerate_few=False
-        ).codes[1:]
-        made = []
-        for task in self.tasks:
-            taught, tested = self.labels_of(task.comparison, drawn)
-            if is_even:
-                kept = np.array([evenly(row, self.runs, trials, rng) for row in taught])
-                taught = np.where(kept, taught, -1)
-                kept = np.array([evenly(row, self.runs, trials, rng) for row in tested])
-                tested = np.where(kept, tested, -1)
-            made.append((taught, tested))
-        return made
+        taught, tested = self.labels_of(task.comparison, conditions)
+        if is_even:
+            rng = np.random.default_rng(task.seed)
+            taught, tested = self._evenly(task.comparison, taught, tested, trials, rng)
+        return taught, tested
+
+    def _evenly(
+        self,
+        comparison: Comparison,
+        taught: Codes,
+        tested: Codes,
+        trials: Codes,
+        rng: np.random.Generator,
+    ) -> tuple[Codes, Codes]:
+        """Take as many trials of each side and run, of those that teach and are tested."""
+        taught = np.where(evenly(taught, self.runs, trials, rng), taught, -1)
+        if not comparison.is_crossed:
+            return taught, taught
+        return taught, np.where(evenly(tested, self.runs, trials, rng), tested, -1)
 
     def labels_of(self, comparison: Comparison, conditions: Codes) -> tuple[Codes, Codes]:
         """Return the sides of samples that teach, and of samples that are tested; -1 = neither.
@@ -137,7 +180,7 @@ class Design:
             is_there = np.ones(len(self.runs), dtype=np.bool_)
             for column, value in where:
                 is_there &= np.asarray(self.columns[column] == value, dtype=np.bool_)
-            made.append(np.where(is_there, sides[conditions], -1))
+            made.append(np.where(is_there, sides[conditions], -1).astype(np.int16))
         return made[0], made[1]
 
 
@@ -221,32 +264,46 @@ def _task(comparison: Comparison, design: Design, choices: Choices, trials: Code
     taught, tested = design.labels_of(comparison, design.conditions)
     rng = np.random.default_rng([choices.seed, zlib.crc32(comparison.name.encode())])
     if choices.balance == "subsample":
-        keep = evenly(np.maximum(taught, tested), design.runs, trials, rng)
-        taught, tested = np.where(keep, taught, -1), np.where(keep, tested, -1)
+        told = design._evenly(comparison, taught[None], tested[None], trials, rng)
+        taught, tested = told[0][0], told[1][0]
+        if not (taught >= 0).any() or not (tested >= 0).any():
+            raise NotEnoughDataError(
+                f"No run has trials of each side of the comparison {comparison.name!r}, so that "
+                'balance = "subsample" leaves none.',
+                mend='Type balance = "weights" under [decode], or leave it out.',
+            )
     folds = _own_folds(comparison, (taught, tested), design.folds, what=choices.folds)
     labels = np.maximum(taught, tested)  # those that do both have one side
     rows = np.flatnonzero(labels >= 0)
-    parts = _combined([design.runs, (taught >= 0).astype(np.intp), (tested >= 0).astype(np.intp)])
+    parts = combined([(taught >= 0).astype(np.intp), (tested >= 0).astype(np.intp)])
     units, blocks = exchange_units(
-        labels[rows], parts[rows], trials=trials[rows], groups=design.groups[rows]
+        labels[rows],
+        design.runs[rows],
+        trials=trials[rows],
+        groups=design.groups[rows],
+        parts=parts[rows],
     )
     own = labelings(
         labels[rows],
-        _numbered(blocks),
-        units=_numbered(units),
+        numbered(blocks),
+        units=numbered(units),
         n_permutations=choices.n_permutations,
         rng=rng,
     )
-    codes = np.full((len(own.codes), len(labels)), -1, dtype=np.intp)
+    codes = np.full((len(own.codes), len(labels)), -1, dtype=np.int16)
     codes[:, rows] = own.codes
+    n_sides = len(comparison.sides)
+    is_crossed = comparison.is_crossed
     return Task(
         comparison=comparison,
         labels=tested,
         groups=design.groups,
         folds=folds,
-        labelings=Labelings(np.where(tested >= 0, codes, -1), own.enumerated),
-        taught=np.where(taught >= 0, codes, -1),
-        is_balanced=np.unique(np.bincount(tested[tested >= 0])).size == 1,
+        labelings=Labelings(
+            np.where(tested >= 0, codes, -1) if is_crossed else codes, own.enumerated
+        ),
+        taught=np.where(taught >= 0, codes, -1) if is_crossed else codes,
+        is_balanced=np.unique(np.bincount(tested[tested >= 0], minlength=n_sides)).size == 1,
         seed=int(rng.integers(2**32)),
     )
 
@@ -257,6 +314,14 @@ def _own_folds(
     """Return the folds that test samples of the comparison, with both sides to learn from."""
     taught, tested = labels
     own = [fold for fold in folds if (tested[fold.test] >= 0).any()]
+    for side, name in enumerate(comparison.labels):
+        if not (tested == side).any():
+            raise NotEnoughDataError(
+                f"No sample of the side {name!r} is tested, for the comparison "
+                f"{comparison.name!r}.",
+                mend="Name conditions that these samples have, under decode.comparisons in "
+                "analysis.toml.",
+            )
     for fold in own:
         absent = set(range(len(comparison.sides))) - set(taught[fold.train])
         if absent:
@@ -273,6 +338,26 @@ def _own_folds(
             mend="Add runs, or name other comparisons under decode.comparisons in analysis.toml.",
         )
     return own
+
+
+def decoded_samples(responses: Responses, choices: Choices) -> Responses:
+    """Return the samples that are decoded: those with a condition, averaged where asked for.
+
+    Parameters
+    ----------
+    responses, choices
+
+    Raises
+    ------
+    ConfigError
+        If a comparison names what does not exist.
+    NotEnoughDataError
+        If there are fewer than two conditions.
+    """
+    own = with_condition(responses)
+    told = [name for one in parse(choices.comparisons, conditions_of(own)) for name in one.columns]
+    columns = [name for name in (choices.folds, *told) if name in own.samples]
+    return averaged(own, choices.average, columns=columns)
 
 
 def _columns(found: Sequence[Comparison], responses: Responses) -> dict[str, NDArray[np.object_]]:
@@ -292,19 +377,22 @@ def _columns(found: Sequence[Comparison], responses: Responses) -> dict[str, NDA
                     "the samples.",
                     mend=nearest(column, map(str, responses.samples.columns)),
                 )
-            made[column] = texts(responses.samples[column])
+            made[column] = _as_typed(responses.samples[column])
             if value not in set(made[column]):
                 raise ConfigError(
                     f"The comparison {comparison.name!r} asks for {column}={value}, which no "
                     "sample has.",
-                    mend=nearest(value, sorted(set(made[column]))),
+                    mend=nearest(value, sorted(set(made[column]) - {""})[:MOST_SHOWN]),
                 )
     return made
 
 
-def _combined(codes: Sequence[Codes]) -> Codes:
-    """Return a number for each combination of several codes of a sample."""
-    return np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel().astype(np.intp)
+def _as_typed(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """Return a column as text, whole numbers without a point."""
+    words = texts(column)
+    if pd.api.types.is_numeric_dtype(column):
+        return np.array([word.removesuffix(".0") for word in words], dtype=object)
+    return words
 
 
 def _numbered(values: NDArray[np.object_] | Codes) -> Codes:

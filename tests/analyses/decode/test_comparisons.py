@@ -115,3 +115,10 @@ def test_without_an_arrow_some_samples_teach_and_are_tested():
 def test_a_crossed_comparison_that_cannot_be_is_refused(text, words):
     with pytest.raises(ConfigError, match=words):
         parse([text], "abcd")
+
+
+def test_conditions_may_hold_arrows_and_signs():
+    assert parse(["a->b vs x @ y"], ["a->b", "x @ y"])[0].sides == (
+        ("a->b", ("a->b",)),
+        ("x @ y", ("x @ y",)),
+    )

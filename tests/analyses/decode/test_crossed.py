@@ -119,3 +119,22 @@ def test_no_sample_that_teaches_is_refused(rng):
     made = replace(made, samples=made.samples.assign(side=list("xxxxyyyy")))
     with pytest.raises(NotEnoughDataError, match="no sample of 'a' is left to train on"):
         run(made, "a vs b @ side=y -> c vs d")
+
+
+def test_averages_keep_apart_what_is_crossed(shared):
+    made = run(shared, "a vs b @ side=left -> @ side=right", average=2)
+    assert made.table["n_samples"][0] == 10  # one mean of two trials each, a run and side
+    assert made.table["p"][0] < 0.05
+
+
+def test_whole_numbers_are_values_without_a_point(shared):
+    position = np.where(shared.samples["side"] == "left", 1.0, 2.0)
+    responses = replace(shared, samples=shared.samples.assign(position=position))
+    table = run(responses, "a vs b @position=1 -> @ position=2").table
+    assert table["score"][0] == run(shared, "a vs b @ side=left -> @ side=right").table["score"][0]
+
+
+def test_a_side_that_is_never_tested_is_refused(shared):
+    keep = ~((shared.samples["condition"] == "d") & (shared.samples["side"] == "right"))
+    with pytest.raises(NotEnoughDataError, match="No sample of the side 'b' is tested"):
+        run(shared.select(keep.to_numpy()), "a vs b -> c vs d @ side=right")

@@ -145,6 +145,34 @@ def test_any_column_of_the_events_makes_folds(rng):
     assert made.table["n_runs"][0] == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("n_groups", [2, 8])
+def test_p_keeps_its_level_where_folds_cut_runs(n_groups):
+    """An exchange leaves each fold with as many samples of each side as it had."""
+    rng = np.random.default_rng(n_groups)
+    p = []
+    for k in range(150):
+        made = make_patterns(rng, n_runs=1, n_each=16, n_units=8, effect=0.0)
+        side = np.arange(len(made.samples)) // 2 % n_groups
+        made = replace(made, samples=made.samples.assign(side=side.astype(str)))
+        choices = choices_of(folds="side", seed=k, classifier=Classifier(kind="ridge"))
+        p.append(decode(made, (), choices=choices).table["p"][0])
+    for level in (0.05, 0.2, 0.5):
+        error = np.sqrt(level * (1 - level) / len(p))
+        assert np.mean(np.array(p) <= level + 1e-9) <= level + 3.5 * error
+
+
+def test_runs_of_one_condition_are_exchanged_whole(rng):
+    responses = make_responses(
+        rng.normal(size=(32, 6)),
+        conditions=np.tile(np.repeat(["a", "b"], 4), 4),
+        runs=np.repeat(np.arange(8), 4),
+    )
+    samples = responses.samples.assign(session=np.repeat(["1", "2"], 16))
+    made = decode(replace(responses, samples=samples), (), choices=choices_of(folds="session"))
+    assert made.table["n_permutations"][0] == 18  # 6 x 6 ways, up to the swap of both sides
+
+
 def test_groups_of_runs_are_left_out(rng):
     made = decode(noise(rng, n_runs=6), (), choices=choices_of(n_folds=3))
     assert made.table["n_runs"][0] == 3
@@ -193,6 +221,56 @@ def test_the_family_of_comparisons_keeps_its_level():
     for level in (0.05, 0.2):
         error = np.sqrt(level * (1 - level) / len(least))
         assert np.mean(np.array(least) <= level) <= level + 3.9 * error
+
+
+@pytest.mark.slow
+def test_the_family_keeps_its_level_where_stimuli_are_left_out():
+    rng = np.random.default_rng(4)
+    least, middle = [], []
+    for k in range(60):
+        made = make_patterns(
+            rng, conditions=tuple("abcd"), n_runs=2, n_each=4, n_units=6, effect=0
+        )
+        place = made.samples.groupby(["run", "condition"]).cumcount()
+        stimulus = made.samples["condition"] + place.astype(str)
+        made = replace(made, samples=made.samples.assign(stimulus=stimulus))
+        choices = choices_of(
+            comparisons=("pairs",), seed=k, folds="stimulus", n_folds=4,
+            classifier=Classifier(kind="ridge"),
+        )  # fmt: skip
+        table = decode(made, (), choices=choices).table
+        least.append(table["p_corrected"].min())
+        middle.append((table["p_corrected"] > table["p"]).mean())
+    assert np.mean(middle) > 0.5  # the family corrects
+    for level in (0.05, 0.2):
+        error = np.sqrt(level * (1 - level) / len(least))
+        assert np.mean(np.array(least) <= level) <= level + 3.5 * error
+
+
+def test_small_decisions_count(rng):
+    responses = noise(rng, effect=2.0, n_units=20)
+    for classifier in (Classifier(kind="ridge", alpha=1e6), Classifier(kind="logistic", c=1e-8)):
+        made = decode(responses, (), choices=choices_of(classifier=classifier))
+        assert made.table["score"][0] > 0.9
+
+
+def test_auc_needs_folds_that_test_two_sides(rng):
+    with pytest.raises(ConfigError, match="auc compares samples within folds"):
+        decode(noise(rng), (), choices=choices_of(folds="stimulus", metric="auc"))
+
+
+def test_inner_folds_need_a_third_run(rng):
+    choices = choices_of(search={"c": (0.1, 1.0)})
+    with pytest.raises(NotEnoughDataError, match="chooses parameters in inner folds"):
+        decode(noise(rng, n_runs=2), (), choices=choices)
+
+
+def test_an_even_draw_that_leaves_nothing_is_refused(rng):
+    responses = make_responses(
+        rng.normal(size=(8, 4)), conditions=list("aabbaabb"), runs=np.repeat(range(4), 2)
+    )
+    with pytest.raises(NotEnoughDataError, match='balance = "subsample" leaves none'):
+        decode(responses, (), choices=choices_of(balance="subsample"))
 
 
 def test_dprime_of_three_sides_is_refused(rng):

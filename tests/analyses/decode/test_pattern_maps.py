@@ -67,3 +67,9 @@ def test_radial_basis_functions_have_no_pattern(rng):
     made = maps_of(make_patterns(rng, n_units=6), **choices)
     assert made.maps == ()
     assert any("svm-rbf has no pattern" in text for text in made.meta["warnings"])
+
+
+def test_labels_that_letters_and_digits_do_not_tell_apart_are_numbered(rng):
+    made = make_patterns(rng, conditions=("face_1", "face1", "b"), n_units=6)
+    labels = [one.model for one in maps_of(made, comparisons=("pairs",)).maps]
+    assert len(set(labels)) == 3

@@ -46,7 +46,7 @@ def test_pseudo_trials_are_means_of_whole_trials(responses):
 
 def test_what_folds_leave_out_is_kept_apart(responses):
     samples = responses.samples.assign(side=np.tile(["left", "left", "right", "right"], 10))
-    made = averaged(replace(responses, samples=samples), 10, column="side")
+    made = averaged(replace(responses, samples=samples), 10, columns=("side",))
     assert made.samples.groupby(["run", "condition"])["side"].nunique().eq(2).all()
     assert len(made.values) == 8
 
@@ -74,7 +74,7 @@ def test_samples_without_condition_are_left_out(responses):
 def test_sides_are_drawn_evenly_in_each_run(rng):
     codes = np.array([0, 0, 0, 1, -1, 0, 1, 1, 1])
     runs = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-    keep = evenly(codes, runs, np.arange(9), rng)
+    keep = evenly(codes[None], runs, np.arange(9), rng)[0]
     for run in (0, 1):
         assert np.bincount(codes[keep & (runs == run)], minlength=2).tolist() == [1, 1]
     assert not keep[4]
@@ -83,7 +83,7 @@ def test_sides_are_drawn_evenly_in_each_run(rng):
 def test_trials_are_drawn_whole(rng):
     codes = np.array([0, 0, 0, 0, 1, 1])
     units = np.array([0, 0, 1, 1, 2, 2])
-    keep = evenly(codes, np.zeros(6, int), units, rng)
+    keep = evenly(codes[None], np.zeros(6, int), units, rng)[0]
     assert keep.sum() == 4
     assert keep[0] == keep[1]
     assert keep[2] == keep[3] != keep[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.classifiers.centered import center
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.lda import lda_decisions
 from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
@@ -112,6 +113,7 @@ def _decided(
     costs = costs_of(signs, classifier)
     if classifier.kind == "logistic":
         return logistic_decisions(train, cross, signs, costs)
+    train, cross = center(train, cross)  # the sum of weights is 0: decisions stay
     is_few = exact or len(train) * signs.shape[2] <= FEW
     machines = (fit_exactly if is_few else fit_machines)(train, signs, costs)
     return cross @ machines.dual + machines.intercept

@@ -22,7 +22,7 @@ def lda_decisions(
     cross: Floats,
     signs: Numbers,
     *,
-    n_units: int,
+    n_units: int | NDArray[np.integer[Any]],
     shrinkage: float | None,
     is_weighted: bool = False,
 ) -> Array:
@@ -40,7 +40,7 @@ def lda_decisions(
         Of m other samples with them.
     signs : (b, n, k)
         +1 and -1: the classes, for each of k labelings; both in each labeling.
-    n_units
+    n_units : int, or (b, 1, 1)
         Units that the inner products sum over.
     shrinkage : in (0, 1]
         None = as Ledoit & Wolf estimate it, for each labeling anew.

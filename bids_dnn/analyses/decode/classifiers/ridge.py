@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.centered import center
+from bids_dnn.analyses.decode.classifiers.shifted import Solve, solve_shifted
 
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.number[Any]]
@@ -15,7 +16,12 @@ CUT = 1e-10  # of the largest eigenvalue: less is rounding
 
 
 def ridge_decisions(
-    train: Floats, cross: Floats, targets: Numbers, *, alpha: float
+    train: Floats,
+    cross: Floats,
+    targets: Numbers,
+    *,
+    alpha: float,
+    solve: Solve = solve_shifted,
 ) -> NDArray[np.float64]:
     """Predict targets by ridge regression with an intercept.
 
@@ -30,6 +36,8 @@ def ridge_decisions(
     alpha : at least 0
         Penalty, in multiples of the mean diagonal of the centered training Gram matrix; 0 = least
         squares, of all solutions the one of least norm.
+    solve
+        See `shifted`.
 
     Returns
     -------
@@ -47,8 +55,12 @@ def ridge_decisions(
     n = train.shape[1]
     size = np.trace(train, axis1=1, axis2=2)[:, None, None] / n
     if alpha:
-        added = np.where(size > 0, alpha * size, 1.0) * np.eye(n)
-        hat = np.linalg.solve(train + added, cross.mT).mT  # (b, m, n)
+        added = np.where(size > 0, alpha * size, 1.0)
+        one = np.ones((1, 1, 1))
+        if targets.shape[2] < cross.shape[1]:
+            few: NDArray[np.float64] = cross @ solve(train, wanted - mean, one, added) + mean
+            return few
+        hat = solve(train, cross.mT, one, added).mT  # (b, m, n)
     else:
         hat = cross @ np.linalg.pinv(train, rcond=CUT, hermitian=True)
     made: NDArray[np.float64] = hat @ (wanted - mean) + mean

@@ -27,7 +27,7 @@ UNEQUAL = 1.5  # a penalty that is off by more is changed
 TINY = 1e-12
 NEAR = 3e-4  # a dual variable so near to one of its bounds lies on it
 EXACT = 1e-6  # tolerance of libsvm
-MOST = 200_000  # steps of libsvm
+MOST, LAST = 200_000, 10_000_000  # steps of libsvm: at first, and where nothing else helps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +196,8 @@ def fit_machines(gram: Floats, signs: Numbers, c: float | Array) -> Machines:
     dual = state.z / size
     for b, k in np.argwhere(left):
         cost = np.abs(bounds[b, :, k]) / size[b, 0]
-        dual[b, :, k], intercept[b, 0, k], _ = _by_libsvm(grams[b], wanted[b, :, k], cost)
+        fitted = _by_libsvm(grams[b], wanted[b, :, k], cost, n_steps=LAST)
+        dual[b, :, k], intercept[b, 0, k] = fitted[:2]
     return Machines(dual, intercept)
 
 
@@ -219,7 +220,7 @@ def fit_exactly(gram: Floats, signs: Numbers, c: float | Array) -> Machines:
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for b, k in np.ndindex(len(wanted), wanted.shape[2]):
             one = grams[b], wanted[b, :, k], costs[b, :, k]
-            dual[b, :, k], intercept[b, 0, k], is_done = _by_libsvm(*one)
+            dual[b, :, k], intercept[b, 0, k], is_done = _by_libsvm(*one, n_steps=MOST)
             if not is_done:
                 other = fit_machines(one[0][None], one[1][None, :, None], one[2][None, :, None])
                 dual[b, :, k], intercept[b, 0, k] = other.dual[0, :, 0], other.intercept[0, 0, 0]
@@ -293,10 +294,12 @@ def _solve(
     whole.penalty[rows] = state.penalty
 
 
-def _by_libsvm(gram: Array, signs: Array, cost: Array) -> tuple[Array, float, bool]:
+def _by_libsvm(
+    gram: Array, signs: Array, cost: Array, *, n_steps: int
+) -> tuple[Array, float, bool]:
     """Fit one machine by libsvm, whose cost may differ; tells whether it came to its end."""
     own = np.flatnonzero(signs)
-    model: Any = SVC(kernel="precomputed", C=1.0, tol=EXACT, max_iter=MOST)
+    model: Any = SVC(kernel="precomputed", C=1.0, tol=EXACT, max_iter=n_steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is told by `fit_status_`
         model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])

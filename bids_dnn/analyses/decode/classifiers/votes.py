@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.decisions import decide
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
-TIE = 1e-5  # of a decision: less goes to the second class, as libsvm's zero does
+Codes = NDArray[np.integer[Any]]
+TIE = 1e-5  # of the largest decision, up to 1: less goes to the second class, as in libsvm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,8 @@ def guess_classes(
         for part, exact in _parts(len(codes), classifier):
             made = decide(train, cross, signs[part].T, classifier, n_units=n_units, exact=exact)
             values[pair, part] = made.T
-        is_first = values[pair] > TIE
+        reach = np.abs(values[pair]).max(axis=1, keepdims=True, initial=0)
+        is_first = values[pair] > TIE * np.minimum(reach, 1)
         votes[:, :, first] += is_first
         votes[:, :, second] += ~is_first
     return Guesses(votes.argmax(axis=2).astype(np.intp), values)

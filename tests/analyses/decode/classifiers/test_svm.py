@@ -109,7 +109,7 @@ def test_what_steps_do_not_reach_is_left_to_libsvm(rng, monkeypatch):
     for name in ("ROUGH", "FINE"):
         monkeypatch.setattr(svm, name, 1)
     called = []
-    monkeypatch.setattr(svm, "_by_libsvm", lambda *a: called.append(0) or by_libsvm(*a))
+    monkeypatch.setattr(svm, "_by_libsvm", lambda *a, **k: called.append(0) or by_libsvm(*a, **k))
     found = decisions(fit_machines(train[None], signs[None], 1.0), cross)
     assert called
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)

@@ -122,3 +122,14 @@ def test_what_a_classifier_cannot_be_is_refused(told, words):
 def test_a_parameter_that_a_classifier_lacks_cannot_be_searched():
     with pytest.raises(ConfigError, match="search names 'gamma' with 1 value"):
         candidates(Classifier(), {"gamma": (1.0,)})
+
+
+@pytest.mark.parametrize("c", [1.0, 100.0])
+def test_a_mean_that_all_patterns_share_does_not_matter(rng, c):
+    x, other, codes = make(rng, 2, n_units=100)
+    signs = (1 - 2 * codes).astype(np.int8).T
+    classifier = Classifier(c=c)
+    plain = decide(x @ x.T, other @ x.T, signs, classifier, n_units=100)
+    far, near = x + 100, other + 100
+    moved = decide(far @ far.T, near @ far.T, signs, classifier, n_units=100)
+    np.testing.assert_allclose(moved, plain, atol=1e-3)

@@ -1,0 +1,184 @@
+"""Support vector machines of many labelings of one Gram matrix, from an inverse that they share.
+
+With K the Gram matrix and all samples free, the dual variables are ``P y``, with P the inverse of
+K where they sum to zero. Samples R that lie on bounds t have multipliers g of their own:
+``P_RR g = (P y)_R - t`` and ``b = P (y - g)``. A turn then factors a matrix of as many rows as
+samples lie on bounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.compiled import compiled
+from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
+from bids_dnn.analyses.decode.classifiers.turns import (
+    CLOSE,
+    PATIENCE,
+    RIGHT,
+    SLACK,
+    TURNS,
+    WANTED,
+    Problem,
+    middle,
+    product,
+    spread_of,
+    wrong,
+)
+
+Array = NDArray[np.float64]
+States = NDArray[np.int8]
+EXACT = 1e-6  # of the margin: what rounding may leave
+
+
+@compiled
+def solve_shared(
+    gram: Array,
+    signs: Array,
+    high: Array,
+    tiny: float,
+    dual: Array,
+    intercept: Array,
+    left: NDArray[np.bool_],
+) -> None:
+    """Solve ``gram`` (n, n) for each of ``signs`` (k, n), without zeros, into ``dual`` (n, k).
+
+    Parameters
+    ----------
+    gram : (n, n)
+    signs, high : (k, n)
+        Classes +1 and -1, costs.
+    tiny
+        Penalty, in mean diagonals.
+    dual : (n, k)
+    intercept, left : (k,)
+        ``left``: what is to be solved; false is written where it is.
+    """
+    n = len(gram)
+    factor, work, free = np.empty((n, n)), np.empty((4, n)), np.empty(n, np.int64)
+    guess, whole, level = np.empty((n, n)), np.empty((n, n)), np.empty(n)
+    state, lines, start = np.empty(n, np.int8), np.empty((2, n)), np.empty(n)
+    cost = 0.0
+    for i in range(n):
+        cost += high[0, i] / n
+    for k in range(len(signs)):
+        one = Problem(gram, signs[k], high[k], lines[0], work, factor, free)
+        if k == 0:
+            spread = spread_of(one)
+            if spread <= 0 or not _invert(gram, 1.0 / cost, guess, level, factor):
+                return
+            if not _invert(gram, tiny * spread, whole, level, factor):
+                return
+        for i in range(n):
+            length = signs[k, i] * product(guess[i], signs[k])
+            state[i] = -1 if length < 0 else (1 if length > high[k, i] else 0)
+            start[i] = product(whole[i], signs[k])
+        is_done, bias = _turn(one, state, whole, level, start, CLOSE / spread)
+        if is_done:
+            intercept[k], left[k] = middle(one, bias, CLOSE / spread), False
+            for i in range(n):
+                dual[i, k] = one.beta[i]
+
+
+@compiled
+def _invert(gram: Array, penalty: float, into: Array, level: Array, factor: Array) -> bool:
+    """Write the inverse where numbers sum to zero, and what gives the intercept."""
+    n = len(gram)
+    for i in range(n):
+        for j in range(i + 1):
+            factor[i, j] = gram[i, j]
+        factor[i, i] += penalty
+        for j in range(n):
+            into[i, j] = 1.0 if i == j else 0.0
+        level[i] = 1.0
+    if not factorize(factor, n):
+        return False
+    for i in range(0, n, 2):
+        substitute(factor, n, into[i], into[i + 1] if i + 1 < n else level)
+    total = _sum_rows(into, level)
+    for i in range(n):
+        for j in range(n):
+            into[i, j] -= level[i] * level[j] / total
+    for i in range(n):
+        level[i] /= total
+    return True
+
+
+@compiled
+def _sum_rows(matrix: Array, into: Array) -> float:
+    total = 0.0
+    for i in range(len(matrix)):
+        into[i] = 0.0
+        for j in range(len(matrix)):
+            into[i] += matrix[i, j]
+        total += into[i]
+    return total
+
+
+@compiled
+def _turn(
+    one: Problem, state: States, whole: Array, level: Array, start: Array, near: float
+) -> tuple[bool, float]:
+    """Turn wrong samples over until none is left; return whether so, and the intercept."""
+    n, wanted = len(one.y), one.work[WANTED]
+    fewest, patience = n + 1, PATIENCE
+    for _ in range(TURNS):
+        if not _settle(one, state, whole, start):
+            return False, 0.0
+        n_wrong = wrong(one, state, 0.0, near)
+        if n_wrong == 0:
+            bias = product(level, one.y) - product(level, one.work[SLACK])
+            return _is_exact(one, bias), bias
+        patience = PATIENCE if n_wrong < fewest else patience - 1
+        fewest = min(fewest, n_wrong)
+        for i in range(n - 1, -1, -1):
+            if wanted[i] != state[i]:
+                state[i] = np.int8(wanted[i])
+                if patience <= 0:
+                    break
+    return False, 0.0
+
+
+@compiled
+def _settle(one: Problem, state: States, whole: Array, start: Array) -> bool:
+    """Solve for the multipliers of the samples on bounds, then for the free variables."""
+    n, m = len(one.y), 0
+    right, slack = one.work[RIGHT], one.work[SLACK]
+    for i in range(n):
+        one.beta[i], slack[i] = start[i], 0.0
+        if state[i] != 0:
+            one.free[m] = i
+            m += 1
+    if m == n:
+        return False
+    for a in range(m):
+        i = one.free[a]
+        row, into = whole[i], one.factor[a]
+        right[a] = start[i] - (one.c[i] * one.y[i] if state[i] > 0 else 0.0)
+        for b in range(a + 1):
+            into[b] = row[one.free[b]]
+    if not factorize(one.factor, m):
+        return False
+    substitute(one.factor, m, right, one.work[WANTED])
+    for a in range(m):
+        row, pull = whole[one.free[a]], right[a]
+        slack[one.free[a]] = pull
+        for i in range(n):
+            one.beta[i] -= row[i] * pull
+    for a in range(m):
+        i = one.free[a]
+        one.beta[i] = one.c[i] * one.y[i] if state[i] > 0 else 0.0
+    return True
+
+
+@compiled
+def _is_exact(one: Problem, bias: float) -> bool:
+    """Tell whether rounding left the margins as they are told; slack becomes what it is."""
+    slack = one.work[SLACK]
+    for i in range(len(one.y)):
+        slack[i] += bias
+        left = one.y[i] - product(one.kernel[i], one.beta) - slack[i]
+        if not -EXACT < left < EXACT:
+            return False
+    return True

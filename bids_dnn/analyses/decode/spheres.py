@@ -1,0 +1,239 @@
+"""Decode each comparison around each unit: maps of accuracy, and maps under exchanged labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.classifiers.batches import decider
+from bids_dnn.analyses.decode.prepare import Preparation
+from bids_dnn.analyses.decode.samples import averaged, with_condition
+from bids_dnn.analyses.decode.scoring import chance_of, metric_of
+from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, search
+from bids_dnn.analyses.decode.tables import SCALED
+from bids_dnn.analyses.decode.tasks import Task, design_of
+from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.space import Space
+from bids_dnn.errors import ConfigError
+from bids_dnn.stats.neighbours import Neighbours
+
+Progress = Callable[[str, int, int], None]
+METRICS = ("accuracy", "balanced_accuracy")
+ALONE_S, SHARED_S = 8e-5, 2e-5  # a support vector machine of 56 samples, on one core
+PROBLEM_N, SHARED = 56, 8  # samples; labelings from which on these share work
+COLUMNS = {
+    "comparison": "what is told apart",
+    "n_classes": "sides of the comparison",
+    "metric": "accuracy, balanced (the mean over sides) where sides have different numbers",
+    "chance": "score expected by chance",
+    "n_centers": "units around which something was decoded",
+    "n_units": "units of a sphere or disk, median",
+    "n_samples": "samples that are tested",
+    "n_maps": "maps under exchanged labels",
+    "mean": "mean score over centers",
+    "highest": "highest score",
+    "highest_unit": "number of the unit around which it is, among the units of the map",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spheres:
+    """A comparison, decoded around each center.
+
+    Parameters
+    ----------
+    task
+        The first labeling is that of the labels as they are, the others are exchanges; the same
+        for all centers, so that each is a whole map.
+    metric
+        ``accuracy`` or ``balanced_accuracy``.
+    chance
+        Score expected by chance.
+    lights
+        Counts of right answers.
+    """
+
+    task: Task
+    metric: str
+    chance: float
+    lights: Lights
+
+    def scores(self, rows: slice = slice(None)) -> NDArray[np.float32]:
+        """Return the scores (n_labelings, n_centers) under some labelings; NaN = not known."""
+        return self.lights.scores(rows, is_balanced=self.metric == "balanced_accuracy")
+
+
+def decode_spheres(
+    responses: Responses,
+    around: Neighbours,
+    *,
+    choices: Choices,
+    means: Means | None = None,
+    progress: Progress | None = None,
+) -> list[Spheres]:
+    """Tell the conditions of each comparison apart from the units around each center.
+
+    Samples, folds and exchanges of labels are those of `decoding.decode`; of `choices`,
+    `n_permutations` should be about 100, which group statistics of clusters ask for.
+
+    Parameters
+    ----------
+    responses
+        Samples with a condition and a run.
+    around
+        Units around each center, as `stats.neighbours` gives them for the space of the responses.
+    choices
+        With one linear classifier, and without preparation of patterns or nuisance.
+    means
+        What may be taken of the machine.
+    progress
+        Told the comparison, how many centers are done, and of how many.
+
+    Raises
+    ------
+    ConfigError
+        If `choices` asks for what a searchlight cannot do, or names what does not exist.
+    NotEnoughDataError
+        If there is one run, fewer than two conditions, or a run that alone holds all samples of
+        one side.
+
+    References
+    ----------
+    Kriegeskorte, Goebel & Bandettini (2006), PNAS 103:3863, doi:10.1073/pnas.0600244103.
+    Stelzer, Chen & Turner (2013), NeuroImage 65:69, doi:10.1016/j.neuroimage.2012.09.063.
+    """
+    _check(choices)
+    decide = decider(choices.classifier)
+    own = averaged(with_condition(responses), choices.average, column=choices.folds)
+    found = []
+    for task in design_of(own, choices).tasks:
+        metric = metric_of(task, choices)
+        name = task.comparison.name
+        lights = search(
+            own.values,
+            around,
+            Labeled(task.labelings.codes, task.folds, task.taught),
+            decide,
+            is_scaled=own.scale in SCALED,
+            means=means,
+            progress=None if progress is None else _named(progress, name),
+        )
+        chance = chance_of(metric, len(task.comparison.sides))
+        found.append(Spheres(task, metric, chance, lights))
+    return found
+
+
+def result_of(
+    found: Sequence[Spheres], space: Space, *, label: Callable[[str], str], meta: dict[str, Any]
+) -> Result:
+    """Return maps of scores, and a table with a row for each comparison.
+
+    Parameters
+    ----------
+    found
+        Around each unit of `space`.
+    space
+        Of the responses.
+    label
+        Makes the label of a file of the name of a comparison.
+    meta
+        Facts for the sidecar.
+    """
+    rows, maps = [], []
+    for one in found:
+        name, lights = one.task.comparison.name, one.lights
+        scores = one.scores(slice(1))[0]  # (n_units,)
+        known = np.isfinite(scores)
+        rows.append(
+            {
+                "comparison": name,
+                "n_classes": len(one.task.comparison.sides),
+                "metric": one.metric,
+                "chance": one.chance,
+                "n_centers": int(known.sum()),
+                "n_units": float(np.median(lights.n_units[known])) if known.any() else 0.0,
+                "n_samples": int(lights.n_tested[0].sum()),
+                "n_maps": len(lights.right) - 1,
+                "mean": float(scores[known].mean()) if known.any() else np.nan,
+                "highest": float(scores[known].max()) if known.any() else np.nan,
+                "highest_unit": int(np.nanargmax(scores)) if known.any() else -1,
+            }
+        )
+        words = (
+            f"{one.metric.replace('_', ' ').capitalize()} of {name} from the units around each "
+            f"unit, 0 to 1, {one.chance:.3g} by chance; NaN where nothing varies."
+        )
+        maps.append(StatMap(one.metric.replace("_", ""), scores, label(name), words))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Result("searchlight", table, COLUMNS, tuple(maps), space, meta)
+
+
+def chance_counts(one: Spheres) -> tuple[NDArray[Any], float]:
+    """Return the maps under exchanged labels as compactly as they can be kept.
+
+    Returns
+    -------
+    null : (n_maps, n_centers)
+        Counts of right answers, in one or two bytes; of a balanced accuracy, scores in single
+        precision.
+    share
+        What `null` is multiplied with to be scores, as `group.clusters.ChanceMaps` asks.
+    """
+    tested = one.lights.n_tested
+    is_plain = one.metric == "accuracy" or bool((tested == tested[:, :1]).all())
+    if not is_plain or (tested != tested[0]).any():
+        return one.scores(slice(1, None)), 1.0
+    counts = one.lights.right[1:].sum(axis=1, dtype=np.uint16)
+    fits = counts.max(initial=0) <= np.iinfo(np.uint8).max
+    return counts.astype(np.uint8) if fits else counts, 1 / float(tested[0].sum())
+
+
+def hours_of(
+    n_centers: int, n_train: int, *, n_folds: int, n_labelings: int, n_pairs: int
+) -> float:
+    """Return about how many hours a core takes, for the plan.
+
+    Parameters
+    ----------
+    n_centers, n_folds, n_labelings
+    n_train
+        Samples that teach in a fold.
+    n_pairs
+        Of sides, which are told apart one against one.
+
+    Examples
+    --------
+    >>> round(hours_of(40_000, 56, n_folds=8, n_labelings=101, n_pairs=1), 1)
+    0.2
+    """
+    n_problems = n_centers * n_folds * n_labelings * n_pairs
+    each_s: float = ALONE_S if n_labelings < SHARED else SHARED_S
+    each_s *= (n_train / PROBLEM_N) ** 2.5
+    return n_problems * each_s / 3600
+
+
+def _named(progress: Progress, name: str) -> Callable[[int, int], None]:
+    return lambda done, n: progress(name, done, n)
+
+
+def _check(choices: Choices) -> None:
+    """Refuse what needs more than the inner products of a sphere's samples."""
+    asked = {
+        "search": bool(choices.search),
+        "nuisance": bool(choices.nuisance),
+        "standardize, blank, anova, whiten or pca": choices.preparation != Preparation(),
+        f"metric = {choices.metric!r}": choices.metric not in ("auto", *METRICS),
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise ConfigError(
+                f"A searchlight does not take {name}.",
+                mend="Leave it out under [decode], or decode regions.",
+            )
