@@ -95,8 +95,9 @@ Exit codes:
 @click.option(
     "--analysis",
     multiple=True,
-    type=click.Choice(["decode", "encode", "ceiling", "denoise"]),
-    help="Repeatable; all that the data allow by default.",
+    type=click.Choice(["decode", "encode", "ceiling", "denoise", "twin"]),
+    help="Repeatable; all that the data allow by default, but twin (networks decoded under "
+    "noise, beside regions).",
 )
 @click.option(
     "--network",

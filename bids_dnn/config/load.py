@@ -325,6 +325,13 @@ def _check(config: Config) -> None:
                 f"encode.networks names {name!r}, which no [networks.{name}] describes.",
                 mend=nearest(name, config.networks),
             )
+    extracted = config.encode.networks or tuple(config.networks)
+    for name in config.twin.networks:
+        if name not in extracted:
+            raise ConfigError(
+                f"twin.networks names {name!r}, which is not among the networks of [encode].",
+                mend=nearest(name, extracted),
+            )
     alphas = config.encode.alphas
     if alphas != "auto" and (not alphas or min(alphas) <= 0):
         raise ConfigError(

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator
 
 from bids_dnn.config.decode import DecodeConfig, UnitsConfig
 from bids_dnn.config.section import Section
+from bids_dnn.config.twin import TwinConfig
 
-Analysis = Literal["decode", "encode", "ceiling", "denoise"]
+Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin"]
 GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
 Source = Literal[
     "auto",
@@ -66,7 +67,9 @@ class RunConfig(Section):
         default=False, description="Do not ask that BIDS_DIR has a dataset_description.json."
     )
     analysis: tuple[Analysis, ...] = Field(
-        (), description="Analyses; all that the data allow by default."
+        (),
+        description="Analyses; all that the data allow by default, but twin, which is done where "
+        "it is named.",
     )
     work_dir: Path | None = Field(
         None, description="Where intermediate results are kept; ./work by default."
@@ -344,4 +347,5 @@ class Config(Section):
     )
     decode: DecodeConfig = DecodeConfig()
     encode: EncodeConfig = EncodeConfig()
+    twin: TwinConfig = TwinConfig()
     group: GroupConfig = GroupConfig()

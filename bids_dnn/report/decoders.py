@@ -64,6 +64,22 @@ def decoded_how(told: Told, *, units: str) -> str:
     return uncited(" ".join(part for part in parts if part))
 
 
+def classifier_and_folds(told: Told) -> str:
+    """Name the classifier and what its folds leave out, with citations.
+
+    Parameters
+    ----------
+    told
+        As of `decoding_text`.
+
+    Examples
+    --------
+    >>> classifier_and_folds({"classifier": "ridge", "alpha": 0})
+    'least-squares classification, leaving one run out'
+    """
+    return f"{_classifier(told, '')}, {_folds(told)}"
+
+
 def _classifier(told: Told, cost: str) -> str:
     c = f"C = {told.get('c', 1):g}{cost}"
     weighted = ", sides weighted to count alike" if told.get("balance") == "weights" else ""

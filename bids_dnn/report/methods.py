@@ -22,6 +22,7 @@ from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
 from bids_dnn.report.sources import SOURCES
+from bids_dnn.report.twin import twin_text
 
 Ran = Mapping[str, Any]
 
@@ -226,6 +227,7 @@ PARAGRAPHS = (
     Paragraph("decode", _decode),
     Paragraph("networks", _networks),
     Paragraph("encode", _encode),
+    Paragraph("twin", lambda ran: twin_text(ran["twin"])),
     Paragraph("group", _group),
 )
 

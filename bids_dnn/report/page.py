@@ -26,6 +26,7 @@ from bids_dnn.report.shown import Shown
 from bids_dnn.report.slices import Backdrop, Background, make_backdrop
 from bids_dnn.report.sources import independence_warnings, settled
 from bids_dnn.report.surfaces import Retinotopy
+from bids_dnn.report.twin import twin_section
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -75,6 +76,8 @@ class ParticipantReport:
         Sentences.
     ceiling
         Result of the analysis ``ceiling``; None where nothing repeats.
+    twin
+        Result of the analysis ``twin``; None where networks were not decoded.
     portraits
         Of the networks; `tables` may say where their labels lie, as ``network:NAME``.
     """
@@ -91,6 +94,7 @@ class ParticipantReport:
     retinotopy: Retinotopy | None = None
     timeseries: TimeSeries | None = None
     ceiling: Result | None = None
+    twin: Result | None = None
     portraits: tuple[Portrait, ...] = ()
     stimuli: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Facts, ...] = ()
@@ -196,7 +200,10 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
     body += network_sections(data.portraits, data.stimuli, links=data.tables)
     body += [scores.sections(one) for one in shown]
-    also = {"noise ceilings": data.ceiling, "denoising": data.timeseries}
+    if data.twin is not None:
+        colors = region_colors([*named, *_regions(data.results), *data.twin.table["region"]])
+        body.append(twin_section(data.twin, colors, link=data.tables.get("twin", "")))
+    also = {"noise ceilings": data.ceiling, "denoising": data.timeseries, "networks": data.twin}
     extra = [name for name, made in also.items() if made is not None]
     n_regions = len(set(_regions(data.results))) or len(data.rois)
     what = f"{_titles(data.results, extra)} in {counted(n_regions, 'region')}"

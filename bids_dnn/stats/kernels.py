@@ -105,21 +105,21 @@ def centered(gram: Array, train: Mask) -> Array:
     return made
 
 
-def principal(gram: Array, train: Mask, n_components: int) -> Array:
-    """Keep the first principal components, learnt on some samples, of the features of all.
+def principal_scores(gram: Array, train: Mask, n_components: int | None = None) -> Array:
+    """Return where all samples lie on the principal components that some of them teach.
 
     Parameters
     ----------
     gram : (n, n)
     train : (n,) bool
         Samples that the components are learnt on.
-    n_components : int
-        Where the training features have fewer dimensions, all of them are kept.
+    n_components : int, at least 1
+        Where the training features have fewer dimensions, and for None, there are as many.
 
     Returns
     -------
-    gram : (n, n)
-        Inner products of the components' scores, centered on the training mean.
+    scores : (n, n_kept)
+        Centered on the training mean, variances ascending; the sign of a component is arbitrary.
 
     Raises
     ------
@@ -131,8 +131,14 @@ def principal(gram: Array, train: Mask, n_components: int) -> Array:
     References
     ----------
     Schoelkopf, Smola & Mueller (1998), Neural Comput. 10:1299, doi:10.1162/089976698300017467.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [7.0]])
+    >>> np.abs(principal_scores(x @ x.T, np.array([True, True, False]))).round(9).tolist()
+    [[1.0], [1.0], [5.0]]
     """
-    if n_components < 1:
+    if n_components is not None and n_components < 1:
         raise NotEnoughDataError(
             f"{n_components} principal components are asked for.", mend="Ask for one at least."
         )
@@ -140,8 +146,26 @@ def principal(gram: Array, train: Mask, n_components: int) -> Array:
     taught = k[:, train]  # (n, n_train)
     s, u = eigh(taught[train], check_finite=False, driver="evd")
     keep = s > max(float(s[-1]), 0.0) * len(s) * np.finfo(np.float64).eps
-    keep[: max(len(s) - n_components, 0)] = False
-    scores = (taught @ u[:, keep]) / np.sqrt(s[keep])  # (n, n_components)
+    if n_components is not None:
+        keep[: max(len(s) - n_components, 0)] = False
+    made: Array = (taught @ u[:, keep]) / np.sqrt(s[keep])
+    return made
+
+
+def principal(gram: Array, train: Mask, n_components: int) -> Array:
+    """Keep the first principal components, learnt on some samples, of the features of all.
+
+    Parameters
+    ----------
+    gram, train, n_components
+        As of `principal_scores`.
+
+    Returns
+    -------
+    gram : (n, n)
+        Inner products of the components' scores, centered on the training mean.
+    """
+    scores = principal_scores(gram, train, n_components)
     made: Array = scores @ scores.T
     return made
 

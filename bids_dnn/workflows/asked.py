@@ -6,7 +6,8 @@ from typing import get_args
 
 from bids_dnn.config.schema import Analysis, Config
 
-EVERY: tuple[Analysis, ...] = get_args(Analysis)
+ONLY_ASKED: tuple[Analysis, ...] = ("twin",)  # never done unless named
+EVERY: tuple[Analysis, ...] = tuple(one for one in get_args(Analysis) if one not in ONLY_ASKED)
 
 
 def asked(config: Config) -> tuple[Analysis, ...]:
@@ -17,7 +18,8 @@ def asked(config: Config) -> tuple[Analysis, ...]:
 def uses_features(config: Config, analysis: Analysis) -> bool:
     """Tell whether an analysis needs the features of networks.
 
-    Decoding does where its units are chosen by what the layers of networks predict.
+    Decoding does where its units are chosen by what the layers of networks predict; the twin of
+    decoding is made of them.
 
     Examples
     --------
@@ -27,7 +29,9 @@ def uses_features(config: Config, analysis: Analysis) -> bool:
     >>> uses_features(Config(), "decode")
     False
     """
-    return analysis == "encode" or (analysis == "decode" and config.decode.units is not None)
+    if analysis == "decode":
+        return config.decode.units is not None
+    return analysis in ("encode", "twin")
 
 
 def any_uses_features(config: Config) -> bool:

@@ -27,6 +27,7 @@ PROBE = ".bids_dnn_was_here"
 WITHOUT = {  # what can be typed in place of an analysis that needs features
     "encode": "type --analysis decode (without units)",
     "decode": "leave units out of [decode]",
+    "twin": "leave --analysis twin out",
 }
 
 
@@ -100,7 +101,7 @@ def why_not(
 ) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
     why = None
-    if analysis == "decode":
+    if analysis in ("decode", "twin"):
         why = why_not_decode(subject, n_runs)
     if analysis == "denoise":
         why = why_not_denoise(subject)

@@ -20,6 +20,7 @@ ANALYSES = {
     "encode": interfaces.Encode,
     "ceiling": interfaces.EstimateCeilings,
     "denoise": interfaces.Denoise,
+    "twin": interfaces.Twin,
 }
 
 
@@ -172,6 +173,7 @@ MODULES = {
     "Encode": "encode",
     "EstimateCeilings": "ceiling",
     "Denoise": "denoise",
+    "Twin": "twin",
     "Report": "report",
     "TestGroup": "group",
     "ReportGroup": "report",

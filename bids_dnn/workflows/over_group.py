@@ -18,7 +18,7 @@ from bids_dnn.group.choices import Choices
 from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrasts
 from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
-from bids_dnn.workflows.plan import seed_of
+from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -11,13 +10,14 @@ from bids_dnn import __version__
 from bids_dnn.config.schema import Analysis
 from bids_dnn.containers.readout import READOUTS
 from bids_dnn.derivatives import names, provenance
-from bids_dnn.errors import BidsDnnError, ConfigError, LeakageError
+from bids_dnn.errors import BidsDnnError, ConfigError
 from bids_dnn.files import fingerprint_of, read_json
 from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.asked import any_uses_features, asked, uses_features
+from bids_dnn.workflows.besides import own_of, seed_of, split_of
 from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
 from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
@@ -151,8 +151,8 @@ def make_plan(scene: Scene) -> Plan:
     LeakageError
         If one picture has two names, of which one trains and the other tests.
     """
-    split = _split(scene) if "encode" in asked(scene.config) else {}
-    if "decode" in asked(scene.config):
+    split = split_of(scene) if "encode" in asked(scene.config) else {}
+    if {"decode", "twin"} & {*asked(scene.config)}:
         check_decoding(scene.config)
     needs = any_uses_features(scene.config) and bool(scene.stimuli.files)
     networks = network_manifests(scene) if needs else {}
@@ -168,6 +168,10 @@ class _Shown:
     networks: dict[str, Manifest]
     split: dict[str, str]
 
+    def of(self, names_: tuple[str, ...]) -> dict[str, Manifest]:
+        """Return the networks of these names, all where none is named."""
+        return {name: self.networks[name] for name in names_} if names_ else self.networks
+
 
 def _plan_or_problem(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
     """Plan one participant; what is wrong with this one does not stop the others."""
@@ -180,18 +184,6 @@ def _plan_or_problem(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPl
 def _name(subject: Subject) -> str:
     parts = ("sub", subject.participant, subject.task, subject.space)
     return "_".join("".join(c for c in part if c.isalnum()) for part in parts if part)
-
-
-def seed_of(seed: int, participant: str, analysis: str) -> int:
-    """Spawn the seed of one participant's analysis from the seed of the run.
-
-    Examples
-    --------
-    >>> seed_of(0, "01", "decode") == seed_of(0, "01", "decode") != seed_of(0, "02", "decode")
-    True
-    """
-    digest = hashlib.sha256(f"{seed}/{participant}/{analysis}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
 
 
 def _settings_of(scene: Scene, analysis: Analysis) -> Manifest:
@@ -301,43 +293,6 @@ def _settings(scene: Scene, subject: Subject) -> Manifest:
     }
 
 
-def _split(scene: Scene) -> dict[str, str]:
-    """Return which stimuli train and which test, where the split of the table is asked for.
-
-    "" = the table leaves it open.
-
-    Raises
-    ------
-    LeakageError
-        If one picture has two names, of which one trains and the other tests.
-    """
-    if not scene.config.encode.folds.split:
-        return {}
-    same, told = scene.same(), scene.stimuli.table["split"]
-    made: dict[str, tuple[str, str]] = {}  # by the first name of a picture: who says it, and what
-    for name, part in ((str(name), str(part)) for name, part in told.items() if part):
-        other, before = made.setdefault(same.get(name, name), (name, part))
-        if before != part:
-            raise LeakageError(
-                f"{name} is in {part}, but it is the same picture as {other}, which is in "
-                f"{before}; a picture that trains cannot test.",
-                mend="Give both the same split in stimuli.tsv, or leave one of them out.",
-            )
-    known = {first: part for first, (_, part) in made.items()}
-    return {same.get(name, name): "" for name in map(str, told.index)} | known
-
-
-def _own_of(scene: Scene, analysis: Analysis, split: dict[str, str]) -> Manifest:
-    """Return what the result of an analysis depends on beside its own settings."""
-    if analysis == "encode":
-        return {"split": split}
-    if not uses_features(scene.config, analysis):
-        return {}
-    told = scene.config.encode.model_dump(mode="json")  # how units are scored
-    scored = {key: told[key] for key in ("select", "alphas")} | {"inner": told["folds"]["inner"]}
-    return {"scored": scored}
-
-
 def _job(
     scene: Scene,
     analysis: Analysis,
@@ -346,7 +301,8 @@ def _job(
 ) -> Job:
     subject, responses, regions = parts
     needs_features = uses_features(scene.config, analysis)
-    networks = shown.networks if needs_features else {}
+    networks = shown.of(scene.config.twin.networks if analysis == "twin" else ())
+    networks = networks if needs_features else {}
     settings = _settings_of(scene, analysis)
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)
     made_from = {
@@ -358,8 +314,9 @@ def _job(
         "seed": seed,
         "networks": {k: v["key"] for k, v in networks.items()},
     }
-    own = _own_of(scene, analysis, shown.split)
+    own = own_of(scene, analysis, subject.participant, shown.split)
     made_from |= own
+    said = settings | {"decode": own["decode"]} if "decode" in own else settings
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
     files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
@@ -373,7 +330,7 @@ def _job(
     sidecar = {
         "Sources": provenance.sources(files, scene.roots()),
         "GeneratedBy": f"bids_dnn {__version__}",
-        "Settings": {"responses": settled, "regions": named, analysis: settings},
+        "Settings": {"responses": settled, "regions": named, analysis: said},
         "RandomSeed": scene.config.run.random_seed,
         provenance.FINGERPRINT: print_,
     }

@@ -29,6 +29,7 @@ DOING = {
     "encode": "encoding",
     "ceiling": "estimating noise ceilings",
     "denoise": "denoising time series",
+    "twin": "decoding networks",
     "features": "extracting features",
     "reports": "writing the report",
     "group": "testing over participants",

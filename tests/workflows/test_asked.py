@@ -29,3 +29,10 @@ def test_estimators_are_those_of_encoding_where_it_is_asked_for():
     assert estimators(Config.model_validate(told)) == ("pls", "cadena")
     alone = Config.model_validate(told | {"run": {"analysis": ["decode"]}, "decode": CHOSEN})
     assert estimators(alone) == ()
+
+
+def test_the_twin_is_done_only_where_it_is_named():
+    assert "twin" not in asked(Config())
+    config = Config.model_validate({"run": {"analysis": ["twin"]}})
+    assert asked(config) == ("twin",)
+    assert any_uses_features(config)

@@ -1,0 +1,259 @@
+"""Which layer and level of noise reproduce a region's pattern of accuracies."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from bids_dnn.analyses.decode.network import METRIC, Trial, TwinChoices
+from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS, network_table
+from bids_dnn.analyses.decode.samples import texts
+from bids_dnn.containers.features import FeatureGram
+from bids_dnn.containers.result import Result
+
+Array = NDArray[np.float64]
+FEWEST_COMPARISONS = 4
+N_BOOTSTRAP = 1000
+LEAST_KNOWN = 0.5  # of bootstrap samples, whose ranks differ
+
+COLUMNS = {
+    "region": "Name of the region",
+    "network": NETWORK_COLUMNS["network"],
+    "layer": NETWORK_COLUMNS["layer"],
+    "snr": NETWORK_COLUMNS["snr"],
+    "rho": "Spearman correlation over comparisons of the region's and the layer's scores, each as "
+    "a share of what lies between chance and one; n/a under 4 comparisons, or where one of them "
+    "does not vary",
+    "ci_low": "Lower end of the 95 % bootstrap interval of rho, over comparisons and draws of the "
+    "noise; participants, trials and stimuli stay as they were",
+    "ci_high": "Upper end of that interval",
+    "n_comparisons": "Comparisons with a score in both",
+    "best": "Whether rho is the highest of all layers and levels for this region, which makes it "
+    "higher than it would be in new data",
+}
+REGION_COLUMNS = {
+    "region": COLUMNS["region"],
+    "comparison": "Conditions told apart; 'all' = every condition at once",
+    "score": "Balanced accuracy of decoding the region, with the settings of [decode]",
+    "chance": "Score expected by chance",
+}
+
+
+def conditions_of_stimuli(
+    samples: pd.DataFrame, grams: Sequence[FeatureGram]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the condition of each stimulus, and what was left out.
+
+    Parameters
+    ----------
+    samples
+        With ``stimulus`` and ``condition``; "" is none.
+    grams
+        Only stimuli that each of them has count.
+
+    Returns
+    -------
+    conditions
+        By stimulus.
+    warnings
+        Stimuli without features, or that were shown under several conditions, are left out.
+
+    Examples
+    --------
+    >>> told = pd.DataFrame({"stimulus": ["a", "a", "b"], "condition": ["x", "x", "y"]})
+    >>> conditions_of_stimuli(told, [])
+    ({'a': 'x', 'b': 'y'}, [])
+    """
+    stimuli, conditions = texts(samples["stimulus"]), texts(samples["condition"])
+    found: dict[str, set[str]] = {}
+    for stimulus, condition in zip(stimuli, conditions, strict=True):
+        if stimulus and condition:
+            found.setdefault(str(stimulus), set()).add(str(condition))
+    made = {name: next(iter(own)) for name, own in sorted(found.items()) if len(own) == 1}
+    several = sorted(name for name, own in found.items() if len(own) > 1)
+    absent = sorted(name for name in made if any(name not in gram.stimuli for gram in grams))
+    warnings = [
+        f"{len(names)} stimuli {what}, such as {names[0]!r}: networks are decoded without them."
+        for names, what in (
+            (several, "were shown under several conditions"),
+            (absent, "have no features"),
+        )
+        if names
+    ]
+    return {name: one for name, one in made.items() if name not in set(absent)}, warnings
+
+
+def twin(
+    decoded: Result, trials: Sequence[Trial], choices: TwinChoices, warnings: Sequence[str] = ()
+) -> Result:
+    """Compare a participant's regions with the layers of networks, by what is decoded from each.
+
+    Parameters
+    ----------
+    decoded
+        Of `decoding.decode`, the same comparisons.
+    trials
+        Of `network.decode_network`.
+    choices
+        The settings of the networks.
+    warnings
+        Further ones.
+
+    Returns
+    -------
+    result
+        One row a region, layer and level of noise; `extras` holds ``network`` (a row a layer,
+        level and comparison) and ``regions`` (what is decoded from each).
+
+    References
+    ----------
+    Spearman (1904), Am. J. Psychol. 15:72, doi:10.2307/1412159.
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, ISBN 978-0-412-04231-7.
+    """
+    scores = decoded.extras["metrics"]
+    regions = scores.loc[scores["metric"] == METRIC, list(REGION_COLUMNS)].reset_index(drop=True)
+    table = match(regions, trials, seed=choices.seed)
+    told = list(warnings)
+    names = {trial.task.comparison.name for trial in trials}
+    if crossed := [one for one in dict.fromkeys(regions["comparison"]) if one not in names]:
+        told.append(
+            f"{len(crossed)} comparison(s) are of regions only, such as {crossed[0]!r}: layers "
+            "are not decoded across conditions or samples."
+        )
+    if len(known := sorted(set(table["n_comparisons"]))) and known[0] < FEWEST_COMPARISONS:
+        told.append(
+            f"Regions and layers have {known[0]} comparison(s) in common, and a rank correlation "
+            f"needs {FEWEST_COMPARISONS}: name more under decode.comparisons."
+        )
+    return Result(
+        analysis="twin",
+        table=table,
+        columns=COLUMNS,
+        meta=_facts(decoded, trials, choices) | {"warnings": told},
+        extras={
+            "network": network_table(
+                trials, interval=choices.interval, n_permutations=choices.n_permutations
+            ),
+            "regions": regions,
+        },
+        extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
+    )
+
+
+def match(regions: pd.DataFrame, trials: Sequence[Trial], *, seed: int) -> pd.DataFrame:
+    """Correlate the scores of each region with those of each layer and level of noise.
+
+    Scores count as shares of what lies between chance and one, so that a comparison of many
+    sides does not rank low in both for its chance level alone. The interval comes from drawing
+    comparisons, and the draws of the noise, with replacement. Comparisons share conditions, so
+    that it says how much rho hangs on single ones, no more.
+
+    Parameters
+    ----------
+    regions
+        ``region``, ``comparison``, ``score``, ``chance``.
+    trials
+        Of all layers.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    table
+        With the columns `COLUMNS`.
+    """
+    by_layer: dict[tuple[str, str, float], list[Trial]] = {}
+    for one in trials:
+        by_layer.setdefault((one.network, one.layer, one.snr), []).append(one)
+    rows: list[dict[str, Any]] = []
+    for name in dict.fromkeys(regions["region"]):
+        own = regions[regions["region"] == name].set_index("comparison")
+        above = ((own["score"] - own["chance"]) / (1 - own["chance"])).dropna().to_dict()
+        for (network, layer, snr), found in by_layer.items():
+            key = zlib.crc32(f"{name}/{network}/{layer}".encode())
+            rng = np.random.default_rng([seed, key])
+            where = {"region": name, "network": network, "layer": layer, "snr": snr}
+            rows.append(where | _correlated(above, found, rng))
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "best"])
+    highest = table.groupby("region")["rho"].transform("max")
+    is_best = (table["rho"] == highest).to_numpy(dtype=np.bool_)
+    first = table[is_best].groupby("region", sort=False).head(1).index
+    return table.assign(best=table.index.isin(first))
+
+
+def _correlated(
+    above: Mapping[str, float], found: Sequence[Trial], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return rho with its interval, of what a region and a layer have in common."""
+    shared = [one for one in found if one.task.comparison.name in above]
+    brain = np.array([above[one.task.comparison.name] for one in shared])
+    n = len(shared)
+    made: dict[str, Any] = {"rho": np.nan, "ci_low": np.nan, "ci_high": np.nan}
+    made["n_comparisons"] = n
+    if n < FEWEST_COMPARISONS:
+        return made
+    chance = np.array([1 / len(one.task.comparison.sides) for one in shared])
+    draws = np.stack([one.scores for one in shared], axis=1)  # (n_draws, n)
+    draws = (draws - chance) / (1 - chance)
+    made["rho"] = float(spearman(brain[None], draws.mean(axis=0)[None])[0])
+    if not np.isfinite(made["rho"]):
+        return made
+    which = rng.integers(n, size=(N_BOOTSTRAP, n))
+    drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=N_BOOTSTRAP)
+    net = np.take_along_axis(drawn / len(draws) @ draws, which, axis=1)
+    rho = spearman(brain[which], net)
+    known = rho[np.isfinite(rho)]
+    if len(known) >= LEAST_KNOWN * N_BOOTSTRAP:
+        made["ci_low"], made["ci_high"] = map(float, np.percentile(known, [2.5, 97.5]))
+    return made
+
+
+def spearman(first: Array, second: Array) -> Array:
+    """Correlate the ranks of each row; ties share their mean rank.
+
+    Parameters
+    ----------
+    first, second : (n_rows, n)
+
+    Returns
+    -------
+    rho : (n_rows,), in [-1, 1]
+        NaN where either does not vary.
+
+    References
+    ----------
+    Spearman (1904), Am. J. Psychol. 15:72, doi:10.2307/1412159.
+
+    Examples
+    --------
+    >>> spearman(np.array([[1.0, 2.0, 4.0]]), np.array([[3.0, 2.0, 1.0]])).round(9)
+    array([-1.])
+    """
+    # shares that differ by rounding alone are one
+    a, b = (rankdata(np.round(one, 12), axis=1) for one in (first, second))
+    a, b = (one - one.mean(axis=1, keepdims=True) for one in (a, b))
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    made: Array = np.where(size > 0, (a * b).sum(axis=1) / np.where(size > 0, size, 1), np.nan)
+    return made
+
+
+def _facts(decoded: Result, trials: Sequence[Trial], choices: TwinChoices) -> dict[str, Any]:
+    first = trials[0].task.labels
+    told = asdict(choices)
+    return {
+        "folds": f"{choices.n_folds} folds of stimuli, those of each condition dealt evenly",
+        "settings": told | {"snr": [str(one) for one in choices.snr]},
+        "permutation": "labels of stimuli exchanged within folds, the same draws of the noise for "
+        "all labelings",
+        "bootstrap": "of comparisons and draws of the noise",
+        "n_stimuli": len(first),
+        "seed": choices.seed,
+        "decoded": {key: decoded.meta[key] for key in ("folds", "classifier", "preparation")},
+    }

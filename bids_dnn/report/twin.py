@@ -1,0 +1,223 @@
+"""The section on the network's twin of decoding, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bids_dnn.containers.result import Result
+from bids_dnn.report.decoders import classifier_and_folds
+from bids_dnn.report.parts import Picture, Section, counted, listed, picture, table_of
+from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
+from bids_dnn.report.twin_figures import (
+    hues_of,
+    noise_bars,
+    noise_of,
+    panels_of,
+    titles_of,
+    twin_heat_maps,
+    twin_patterns,
+)
+
+INTERVALS = {
+    "t": "95 % corrected resampled t intervals over folds",
+    "bootstrap": "95 % bootstrap intervals over stimuli",
+}
+KEY = ["network", "layer", "snr"]
+
+
+def twin_section(result: Result, colors: Mapping[str, str], *, link: str = "") -> Section:
+    """Return the section on networks decoded beside regions.
+
+    Parameters
+    ----------
+    result
+        Of the analysis ``twin``.
+    colors
+        Of each region.
+    link
+        Where its main table lies, from the page.
+    """
+    table, network = result.table, result.extras["network"]
+    told = result.extra_columns.get("network", {})
+    pictures = [_bars_picture(result)]
+    patterns = patterns_of(result)
+    if not patterns.empty:
+        pictures.append(_pattern_picture(result, patterns, colors))
+    if table["rho"].notna().any():
+        pictures.append(_heat_picture(table))
+    return Section(
+        "twin",
+        "The network's twin",
+        "Which layer, under how much noise, tells conditions apart as a region does?",
+        twin_answer(result),
+        tuple(pictures),
+        (
+            table_of(
+                table,
+                result.columns,
+                caption="One row a region, layer and level of noise.",
+                link=link,
+            ),
+            table_of(
+                network,
+                result.columns | told,
+                caption="One row a layer, level of noise and comparison.",
+            ),
+        ),
+        _how(result) + floor_text(network),
+    )
+
+
+def twin_answer(result: Result) -> str:
+    """Say in a sentence or two which layer is nearest, and what is decoded from it."""
+    best = result.table[result.table["best"]]
+    network = result.extras["network"]
+    n = int((network["p_corrected"] < ALPHA).sum())
+    above = nothing_can_be(network) or (
+        f"{n} of {len(network)} scores of layers lie above chance (corrected p < {ALPHA:g})."
+    )
+    if best.empty:
+        fewest = int(result.table["n_comparisons"].min()) if len(result.table) else 0
+        what = counted(fewest, "comparison")
+        return f"Nobody can tell: {what} in common make no rank correlation. {above}"
+    sure = best[best["ci_low"] > 0]
+    parts = [
+        f"{row['region']}: {row['layer']} of {row['network']} {noise_of(row['snr'])} "
+        f"(rho = {row['rho']:.2f}, {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        for row in sure.to_dict("records")
+    ]
+    found = f"Nearest by rank over comparisons: {'; '.join(parts)}. " if parts else ""
+    unsure = [str(name) for name in best["region"] if name not in set(sure["region"])]
+    if unsure:
+        found += (
+            f"No layer can be told from unrelated ones for {listed(unsure)}: the interval of the "
+            "highest rho holds zero. "
+        )
+    return found + above
+
+
+def patterns_of(result: Result) -> pd.DataFrame:
+    """Return the scores of each region beside those of its best layer and level.
+
+    Returns
+    -------
+    patterns
+        ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region that
+        has no best layer.
+    """
+    best = result.table.loc[result.table["best"], ["region", *KEY]]
+    network = result.extras["network"][[*KEY, "comparison", "score"]]
+    made = best.merge(network, on=KEY).rename(columns={"score": "network", "network": "name"})
+    regions = result.extras["regions"].rename(columns={"score": "brain"})
+    return made.merge(regions, on=["region", "comparison"])
+
+
+def twin_text(told: Mapping[str, Any]) -> str:
+    """Describe the twin for the methods text, with citations.
+
+    Parameters
+    ----------
+    told
+        The settings of ``twin``, with those of ``decode`` for regions under that name; what is
+        missing is as by default.
+    """
+    n = told.get("components", 100)
+    reduced = (
+        f"Their first {n} principal components were learnt on the training stimuli of each fold. "
+        if n != "all"
+        else ""
+    )
+    where = "each feature" if n == "all" else "each component"
+    kind = {
+        "isotropic": f"as strong on {where}",
+        "proportional": "its variance a fixed share of that of each principal component",
+    }[told.get("noise", "isotropic")]
+    levels = [f"{one:g}" for one in told.get("snr", ()) if one != "inf"]
+    ways = ["without noise"] if "inf" in told.get("snr", ()) else []
+    if levels:
+        ways.append(
+            f"with Gaussian noise added to all stimuli ({kind}), at ratios of {listed(levels)} "
+            "of the mean squared distance of the training stimuli from their mean to the expected "
+            f"squared length of the noise, as means over {told.get('draws', 20)} draws"
+        )
+    of_regions = classifier_and_folds(told.get("decode", {}))
+    return (
+        f"Beside layers of networks, regions were decoded with {of_regions}. The same "
+        "comparisons were decoded from the features of each layer, one pattern a "
+        f"stimulus, in {told.get('n_folds', 5)} folds of stimuli of each condition, with the "
+        f"same classifier. {reduced}Scores were taken "
+        f"{' and '.join(ways)}. Labels of stimuli were exchanged within folds "
+        f"{told.get('permutations', 1000)} times [@ojala2010; @phipson2010], under the same "
+        f"{counted(told.get('null_draws', 5), 'draw')} of the noise. Corrected p hold over "
+        "layers, levels and comparisons by the maximum statistic [@westfall1993]. Regions and "
+        "layers were compared by Spearman's correlation over comparisons of their scores, as "
+        "shares of what lies between chance and one, with a 95 % bootstrap interval over "
+        "comparisons and draws [@efron1993]; the best of many layers and levels seems better than "
+        "it is."
+    )
+
+
+def _how(result: Result) -> str:
+    settings = result.meta.get("settings", {})
+    n = settings.get("n_components")
+    kept = f"the first {n} principal components" if n else "all features"
+    return (
+        f"Of each layer, {kept} were used, learnt on the training stimuli of each fold. Noise is "
+        "told by its signal-to-noise ratio: the mean squared distance of training stimuli from "
+        "their mean, over the expected squared length of the noise. rho compares shares of what "
+        "lies between chance and one; its interval is over comparisons, which share conditions, "
+        "and draws of the noise. The highest rho of many layers and levels seems higher than it "
+        "is. Pictures that train the region's classifier may be shown in the runs that test it, "
+        "those of the network never are."
+    )
+
+
+def _bars_picture(result: Result) -> Picture:
+    table = result.extras["network"]
+    settings = result.meta.get("settings", {})
+    n_draws = int(table["n_draws"].max())
+    layers, shown = table.drop_duplicates(["network", "layer"]), panels_of(table)
+    caption = (
+        f"Bars: means over {counted(n_draws, 'draw')} of the noise (one without noise). Lines: "
+        f"{INTERVALS[settings.get('interval', 't')]}. Dashed: chance. Stars: corrected p "
+        "* < 0.05, ** < 0.01, *** < 0.001."
+    )
+    for n, n_all, what in (
+        (len(shown), len(layers), "layers, from first to last"),
+        (len(hues_of(table)), table["comparison"].nunique(), "comparisons told best"),
+    ):
+        if n < n_all:
+            caption += f" {n} of {n_all} {what}; all are in the table."
+    return picture(
+        "twin_noise",
+        lambda theme: noise_bars(table, theme=theme),
+        alt=f"Bars of accuracy by level of noise, a color for each of "
+        f"{counted(len(hues_of(table)), 'comparison')}, for {counted(len(shown), 'layer')}.",
+        caption=caption,
+    )
+
+
+def _pattern_picture(result: Result, patterns: pd.DataFrame, colors: Mapping[str, str]) -> Picture:
+    best = result.table[result.table["best"]]
+    titles = titles_of(best, list(dict.fromkeys(patterns["region"])))
+    return picture(
+        "twin_patterns",
+        lambda theme: twin_patterns(patterns, titles, colors, theme=theme),
+        alt="Bars of accuracy by comparison, of each region beside its best layer.",
+        caption="Each region beside the layer and level of noise whose scores have the most "
+        "similar ranks. Dashed: chance.",
+    )
+
+
+def _heat_picture(table: pd.DataFrame) -> Picture:
+    n = counted(table["region"].nunique(), "region")
+    return picture(
+        "twin_rho",
+        lambda theme: twin_heat_maps(table, theme=theme),
+        alt=f"Heat maps of rank correlations by layer and level of noise, for {n}.",
+        caption="Rank correlation of a region's scores with those of a layer, over comparisons. "
+        "Boxed: the highest of a region. Hatched: not known.",
+    )
