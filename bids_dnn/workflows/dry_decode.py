@@ -75,10 +75,10 @@ def _repeats_line(samples: pd.DataFrame) -> str:
     counts = shown[shown != ""].value_counts()
     if counts.empty:
         return "no stimulus is known, so that conditions are what repeats"
-    return (
-        f"{counted(len(counts), 'stimulus', 'stimuli')} shown {counts.min()} to {counts.max()} "
-        f"times (mean {counts.mean():.1f})"
-    )
+    low, high = int(counts.min()), int(counts.max())
+    often = f"{low}" if low == high else f"{low} to {high}"
+    mean = "" if low == high else f" (mean {counts.mean():.1f})"
+    return f"{counted(len(counts), 'stimulus', 'stimuli')} shown {often} times{mean}"
 
 
 def _floor_lines(design: Design) -> list[str]:
