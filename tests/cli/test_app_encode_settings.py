@@ -92,7 +92,7 @@ def test_parts_of_networks_with_a_floor_a_nuisance_and_chosen_units(app, tree, t
     assert 0 < units["chosen"].mean() < 1
 
     told = facts(tmp_path)
-    assert told["units"] == {"top": None, "above": ABOVE}
+    assert told["units"] == {"top": None, "above": ABOVE, "percent": None}
     page = (tmp_path / "out" / "sub-01.html").read_text()
     check(page, "What feature spaces explain alone", f"with r above {ABOVE}")
 
