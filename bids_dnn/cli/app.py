@@ -95,9 +95,9 @@ Exit codes:
 @click.option(
     "--analysis",
     multiple=True,
-    type=click.Choice(["decode", "encode", "ceiling", "denoise", "twin"]),
+    type=click.Choice(["decode", "encode", "ceiling", "denoise", "twin", "searchlight"]),
     help="Repeatable; all that the data allow by default, but twin (networks decoded under "
-    "noise, beside regions).",
+    "noise, beside regions) and searchlight (decoding around each unit).",
 )
 @click.option(
     "--network",

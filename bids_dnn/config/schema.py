@@ -8,10 +8,11 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator
 
 from bids_dnn.config.decode import DecodeConfig, UnitsConfig
+from bids_dnn.config.searchlight import SearchlightConfig
 from bids_dnn.config.section import Section
 from bids_dnn.config.twin import TwinConfig
 
-Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin"]
+Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin", "searchlight"]
 GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
 Source = Literal[
     "auto",
@@ -68,8 +69,8 @@ class RunConfig(Section):
     )
     analysis: tuple[Analysis, ...] = Field(
         (),
-        description="Analyses; all that the data allow by default, but twin, which is done where "
-        "it is named.",
+        description="Analyses; all that the data allow by default, but twin and searchlight, "
+        "which are done where they are named.",
     )
     work_dir: Path | None = Field(
         None, description="Where intermediate results are kept; ./work by default."
@@ -348,4 +349,5 @@ class Config(Section):
     decode: DecodeConfig = DecodeConfig()
     encode: EncodeConfig = EncodeConfig()
     twin: TwinConfig = TwinConfig()
+    searchlight: SearchlightConfig = SearchlightConfig()
     group: GroupConfig = GroupConfig()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,4 +45,32 @@ class Nulls:
                 f"{n_rows} regions, {self.comparison.shape} comparisons, nulls of shape "
                 f"{self.null.shape}, enumerated of shape {self.enumerated.shape}.",
                 mend="Give each a row for each row of the table.",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NullMap:
+    """Maps of scores under exchanged labels, as compactly as they can be kept.
+
+    Parameters
+    ----------
+    values : (n_maps, n_units)
+        Whole maps, such as counts of right answers in one byte.
+    share : float
+        What `values` are multiplied with to be scores.
+
+    Raises
+    ------
+    ShapeError
+        If `values` are no rows of maps.
+    """
+
+    values: NDArray[Any]
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise ShapeError(
+                f"Maps under exchanged labels have shape {self.values.shape}.",
+                mend="Give one row for each exchange and one column for each unit.",
             )

@@ -11,10 +11,12 @@ import numpy as np
 from bids_dnn.errors import ShapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
-    from bids_dnn.containers.nulls import Nulls
+    from bids_dnn.containers.nulls import NullMap, Nulls
     from bids_dnn.containers.space import Space
 
 EVERY = "*"  # network of a row that is of all of them together
@@ -114,6 +116,8 @@ class Result:
         Of the rows of `extras`, by name of the table.
     nulls
         Scores under exchanged labels, for what is told over participants; None = none.
+    null_maps
+        Maps under exchanged labels, by label of the map; over the units of `space`.
 
     Raises
     ------
@@ -132,6 +136,7 @@ class Result:
     extra_columns: dict[str, dict[str, str]] = field(default_factory=dict)
     arrays: dict[str, RowArrays] = field(default_factory=dict)
     nulls: Nulls | None = None
+    null_maps: Mapping[str, NullMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)

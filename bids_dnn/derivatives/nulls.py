@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bids_dnn.containers.nulls import Nulls
+from bids_dnn.containers.nulls import NullMap, Nulls
 from bids_dnn.derivatives import names
 from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
 from bids_dnn.files import write_json, writing
@@ -22,6 +22,7 @@ WORDS = {
     "enumerated": "Whether a row holds every distinct exchange, the one that changes nothing "
     "among them; else random ones, without it.",
 }
+SHARE = "_share"  # behind the label of a map
 RERUN = "Run that participant and analysis again."
 
 
@@ -81,4 +82,70 @@ def read_nulls(path: Path) -> Nulls:
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, ShapeError) as err:
         raise UnreadableError(
             f"{path} does not hold the arrays {', '.join(WORDS)} ({err}).", mend=RERUN
+        ) from err
+
+
+def write_null_maps(
+    path: Path, maps: Mapping[str, NullMap], *, sidecar: Mapping[str, Any]
+) -> list[Path]:
+    """Write the maps of a participant under exchanged labels, with a sidecar.
+
+    Parameters
+    ----------
+    path
+        As `names.path_of` gives it for the kind ``null``.
+    maps
+        By label; the same ones give the same bytes.
+    sidecar
+        What it says beside the shapes and words of the arrays.
+
+    Returns
+    -------
+    paths
+        The arrays, then their sidecar.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or the folder cannot be written.
+    """
+    arrays: dict[str, Any] = {}
+    told = {}
+    for label, one in maps.items():
+        arrays |= {label: one.values, label + SHARE: np.float64(one.share)}
+        told[label] = {
+            "Description": f"A row for each exchange of labels, a column for each unit of the "
+            f"map {label}; times {label}{SHARE}, these are scores.",
+            "Shape": list(one.values.shape),
+        }
+    with writing(path) as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    said = {"Description": "Maps of one participant under exchanged labels.", "Arrays": told}
+    return [path, write_json(names.sidecar_of(path), said | dict(sidecar))]
+
+
+def read_null_maps(path: Path) -> dict[str, NullMap]:
+    """Return the maps that `write_null_maps` wrote, by label.
+
+    Parameters
+    ----------
+    path
+        The arrays.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such file.
+    UnreadableError
+        If it does not hold what it should.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"There is no file {path}.", mend=RERUN)
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+            labels = [name for name in kept.files if not name.endswith(SHARE)]
+            return {name: NullMap(kept[name], float(kept[name + SHARE])) for name in labels}
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, ShapeError) as err:
+        raise UnreadableError(
+            f"{path} does not hold maps under exchanged labels ({err}).", mend=RERUN
         ) from err

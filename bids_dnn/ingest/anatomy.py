@@ -16,6 +16,10 @@ GIFTI: Mapping[str, Sequence[Wanted]] = {  # the first that is there
     "white": ({"suffix": ("white",)}, {"suffix": ("smoothwm",)}),
     "pial": ({"suffix": ("pial",)},),
     "midthickness": ({"suffix": ("midthickness",)}, {"suffix": ("graymid",)}),
+    "midthickness-fsLR": (
+        {"suffix": ("midthickness",), "space": ("fsLR",), "den": ("32k",)},
+        {"suffix": ("midthickness",), "space": ("fsLR",), "den": ("59k",)},
+    ),
     "inflated": ({"suffix": ("inflated",)},),
     "sphere": ({"suffix": ("sphere",)},),
     "reg-fsaverage": (

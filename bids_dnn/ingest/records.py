@@ -124,7 +124,8 @@ class Anatomy:
         The participant's FreeSurfer folder (with ``surf/``, ``label/``, ``mri/``); None where
         there is none.
     surfaces
-        By hemisphere and kind: ``L_white``, ``R_pial``, ``L_midthickness``, ``L_inflated``,
+        By hemisphere and kind: ``L_white``, ``R_pial``, ``L_midthickness``,
+        ``L_midthickness-fsLR`` (on the vertices of that template), ``L_inflated``,
         ``L_sphere`` (the native sphere), ``L_reg-fsaverage`` and ``L_reg-fsLR`` (native mesh,
         registered to those templates), ``L_cortex`` and ``L_cortex-fsaverage`` (masks without
         the medial wall, of the native mesh and of the template). fMRIPrep's GIFTI before

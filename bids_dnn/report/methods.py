@@ -21,6 +21,7 @@ from bids_dnn.report.estimators import (
 from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
+from bids_dnn.report.searchlight import searchlight_text
 from bids_dnn.report.sources import SOURCES
 from bids_dnn.report.twin import twin_text
 
@@ -214,6 +215,10 @@ def _denoise(ran: Ran) -> str:
     )
 
 
+def _searchlight(ran: Ran) -> str:
+    return searchlight_text(ran["searchlight"], unit=str(ran.get("unit", "voxel")))
+
+
 def _group(ran: Ran) -> str:
     return group_text(ran["group"])
 
@@ -228,6 +233,7 @@ PARAGRAPHS = (
     Paragraph("networks", _networks),
     Paragraph("encode", _encode),
     Paragraph("twin", lambda ran: twin_text(ran["twin"])),
+    Paragraph("searchlight", _searchlight),
     Paragraph("group", _group),
 )
 

@@ -22,6 +22,7 @@ from bids_dnn.report.networks import network_sections
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted, listed
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
+from bids_dnn.report.searchlight import searchlight_section
 from bids_dnn.report.shown import Shown
 from bids_dnn.report.slices import Backdrop, Background, make_backdrop
 from bids_dnn.report.sources import independence_warnings, settled
@@ -74,10 +75,8 @@ class ParticipantReport:
         What a reader needs to run it again.
     warnings, left_out
         Sentences.
-    ceiling
-        Result of the analysis ``ceiling``; None where nothing repeats.
-    twin
-        Result of the analysis ``twin``; None where networks were not decoded.
+    ceiling, twin, searchlight
+        Results of these analyses; None where they were not done, or nothing repeats.
     portraits
         Of the networks; `tables` may say where their labels lie, as ``network:NAME``.
     """
@@ -95,6 +94,7 @@ class ParticipantReport:
     timeseries: TimeSeries | None = None
     ceiling: Result | None = None
     twin: Result | None = None
+    searchlight: Result | None = None
     portraits: tuple[Portrait, ...] = ()
     stimuli: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Facts, ...] = ()
@@ -203,8 +203,11 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     if data.twin is not None:
         colors = region_colors([*named, *_regions(data.results), *data.twin.table["region"]])
         body.append(twin_section(data.twin, colors, link=data.tables.get("twin", "")))
-    also = {"noise ceilings": data.ceiling, "denoising": data.timeseries, "networks": data.twin}
-    extra = [name for name, made in also.items() if made is not None]
+    if data.searchlight is not None:
+        body.append(searchlight_section(data.searchlight, (backdrop, brain), data.tables))
+    also = ("a searchlight", "noise ceilings", "denoising", "networks")
+    others = (data.searchlight, data.ceiling, data.timeseries, data.twin)
+    extra = [name for name, made in zip(also, others, strict=True) if made is not None]
     n_regions = len(set(_regions(data.results))) or len(data.rois)
     what = f"{_titles(data.results, extra)} in {counted(n_regions, 'region')}"
     return _render(
@@ -270,6 +273,7 @@ def _backdrop(data: ParticipantReport) -> Backdrop | None:
     spaces = [
         *(roi.space for roi in data.rois),
         *(made.space for made in data.results.values()),
+        *([] if data.searchlight is None else [data.searchlight.space]),
     ]
     grids = [space for space in spaces if isinstance(space, Grid)]
     if data.background is None or not grids:

@@ -31,12 +31,29 @@ GROUP_WORKS = (
         "10.7554/eLife.62461",
     ),
     Reference(
+        "kriegeskorte2006",
+        "Kriegeskorte, Nikolaus and Goebel, Rainer and Bandettini, Peter",
+        "Information-based functional brain mapping",
+        2006,
+        "Proceedings of the National Academy of Sciences 103:3863-3868",
+        "10.1073/pnas.0600244103",
+    ),
+    Reference(
         "laird1982",
         "Laird, Nan M. and Ware, James H.",
         "Random-effects models for longitudinal data",
         1982,
         "Biometrics 38:963-974",
         "10.2307/2529876",
+    ),
+    Reference(
+        "stelzer2013",
+        "Stelzer, Johannes and Chen, Yi and Turner, Robert",
+        "Statistical inference and multiple testing correction in classification-based "
+        "multi-voxel pattern analysis (MVPA): random permutations and cluster size control",
+        2013,
+        "NeuroImage 65:69-82",
+        "10.1016/j.neuroimage.2012.09.063",
     ),
     Reference(
         "welch1947",

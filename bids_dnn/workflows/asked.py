@@ -6,7 +6,7 @@ from typing import get_args
 
 from bids_dnn.config.schema import Analysis, Config
 
-ONLY_ASKED: tuple[Analysis, ...] = ("twin",)  # never done unless named
+ONLY_ASKED: tuple[Analysis, ...] = ("twin", "searchlight")  # never done unless named
 EVERY: tuple[Analysis, ...] = tuple(one for one in get_args(Analysis) if one not in ONLY_ASKED)
 
 

@@ -6,7 +6,9 @@ import hashlib
 
 from bids_dnn.config.schema import Analysis
 from bids_dnn.errors import LeakageError
+from bids_dnn.ingest.records import Subject
 from bids_dnn.workflows.asked import uses_features
+from bids_dnn.workflows.meshes import mesh_files, real_files
 from bids_dnn.workflows.scene import Manifest, Scene
 
 
@@ -48,15 +50,15 @@ def split_of(scene: Scene) -> dict[str, str]:
     return {same.get(name, name): "" for name in map(str, told.index)} | known
 
 
-def own_of(scene: Scene, analysis: Analysis, participant: str, split: dict[str, str]) -> Manifest:
+def own_of(scene: Scene, analysis: Analysis, subject: Subject, split: dict[str, str]) -> Manifest:
     """Return what the result depends on besides, JSON-ready.
 
     Parameters
     ----------
     scene
     analysis
-    participant
-        Label.
+    subject
+        From the inventory.
     split
         From `split_of`.
 
@@ -65,7 +67,7 @@ def own_of(scene: Scene, analysis: Analysis, participant: str, split: dict[str, 
     own
         Of encoding, the split; where units are chosen to decode from, how they are scored; of the
         twin, how regions are decoded, and with which seed, so that their scores are those of
-        decoding.
+        decoding; of the searchlight, how a sphere is decoded, and the meshes of surfaces.
     """
     config = scene.config
     if analysis == "encode":
@@ -77,5 +79,9 @@ def own_of(scene: Scene, analysis: Analysis, participant: str, split: dict[str, 
         own["scored"] = scored | {"inner": told["folds"]["inner"]}
     if analysis == "twin":
         own["decode"] = config.decode.model_dump(mode="json")
-        own["decode_seed"] = seed_of(config.run.random_seed, participant, "decode")
+        own["decode_seed"] = seed_of(config.run.random_seed, subject.participant, "decode")
+    if analysis == "searchlight":
+        own["decode"] = config.decode.model_dump(mode="json")
+        own["meshes"] = mesh_files(subject)
+        own["inputs"] = scene.inputs.of(real_files(own["meshes"]))
     return own

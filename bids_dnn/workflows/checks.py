@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bids_dnn.analyses.decode.spheres import check_choices
 from bids_dnn.errors import (
     BidsDnnError,
     MissingInputError,
@@ -16,6 +17,7 @@ from bids_dnn.files import write_text
 from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.spm_design import read_design
 from bids_dnn.stimuli.table import ids_of
+from bids_dnn.workflows.asked import asked
 from bids_dnn.workflows.decode_choices import choices_of
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def why_not(
 ) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
     why = None
-    if analysis in ("decode", "twin"):
+    if analysis in ("decode", "twin", "searchlight"):
         why = why_not_decode(subject, n_runs)
     if analysis == "denoise":
         why = why_not_denoise(subject)
@@ -111,14 +113,17 @@ def why_not(
 
 
 def check_decoding(config: Config) -> None:
-    """Refuse settings of [decode] that do not go together.
+    """Refuse settings of [decode] that do not go together, or not with a searchlight.
 
     Raises
     ------
     ConfigError
-        If a classifier lacks a parameter that is searched for, or cannot weight classes.
+        If a classifier lacks a parameter that is searched for, or cannot weight classes; if a
+        searchlight is asked for with what it does not take.
     """
-    choices_of(config.decode.model_dump(mode="json"), seed=config.run.random_seed)
+    choices = choices_of(config.decode.model_dump(mode="json"), seed=config.run.random_seed)
+    if "searchlight" in asked(config):
+        check_choices(choices)
 
 
 def why_not_denoise(subject: Subject) -> BidsDnnError | None:

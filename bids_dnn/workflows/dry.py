@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bids_dnn.containers.network import READY
 from bids_dnn.files import size_text
 from bids_dnn.workflows.dry_decode import decoding_lines
+from bids_dnn.workflows.dry_searchlight import searchlight_lines
 from bids_dnn.workflows.networks import (
     caption_notes,
     check_estimators,
@@ -65,6 +66,8 @@ def describe(scene: Scene, plan: Plan, resources: Resources, settings: str) -> S
         lines += _regions(subject.regions)
         if any(job.analysis == "decode" for job in subject.jobs):
             lines += decoding_lines(scene, subject)
+        if any(job.analysis == "searchlight" for job in subject.jobs):
+            lines += searchlight_lines(subject)
         lines += [f"  left out: {note}" for note in subject.notes]
         lines += [f"  problem: {why}" for why in subject.problems]
     lines += ["", "# With what", *_means(scene, plan, resources, extractions)]

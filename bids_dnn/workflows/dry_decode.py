@@ -37,7 +37,7 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
         samples = samples_ahead(subject.subject, subject.responses["settings"])
         if samples is None:
             return ["  decode: samples are known once responses are read"]
-        own = decoded_samples(_without_values(samples), choices)
+        own = decoded_samples(without_values(samples), choices)
         design = design_of(own, choices)
     except BidsDnnError as err:
         return [f"  decode: problem: {err}"]
@@ -48,7 +48,14 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
     ]
 
 
-def _without_values(samples: pd.DataFrame) -> Responses:
+def without_values(samples: pd.DataFrame) -> Responses:
+    """Return responses of one unit that are all zero, where only the samples matter.
+
+    Parameters
+    ----------
+    samples
+        A sample table.
+    """
     space = Channels("none", ("1",), np.arange(1))
     return Responses(np.zeros((len(samples), 1), np.float32), samples, space, "raw")
 

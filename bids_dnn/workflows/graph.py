@@ -21,6 +21,7 @@ ANALYSES = {
     "ceiling": interfaces.EstimateCeilings,
     "denoise": interfaces.Denoise,
     "twin": interfaces.Twin,
+    "searchlight": interfaces.Searchlight,
 }
 
 
@@ -103,7 +104,8 @@ def init_participant_wf(
     regions.overwrite = True  # it writes masks, which may have been removed
     flow.connect(responses, "out_file", regions, "responses")
     for job in plan.waiting():
-        manifest = _write(work_dir, f"{plan.name}_{job.analysis}", job.manifest)
+        told = job.manifest | {"n_threads": resources.n_threads}
+        manifest = _write(work_dir, f"{plan.name}_{job.analysis}", told)
         kind = ANALYSES[job.analysis].__name__
         size_gb = max(size / 2, products_gb) if job.needs_features else size / 2
         node = _node(kind, job.analysis, resources, mem_gb=size_gb, manifest=manifest)
@@ -174,6 +176,7 @@ MODULES = {
     "EstimateCeilings": "ceiling",
     "Denoise": "denoise",
     "Twin": "twin",
+    "Searchlight": "searchlight",
     "Report": "report",
     "TestGroup": "group",
     "ReportGroup": "report",

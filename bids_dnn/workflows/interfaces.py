@@ -29,6 +29,7 @@ from bids_dnn.workflows.steps.group import group_step
 from bids_dnn.workflows.steps.regions import regions_step
 from bids_dnn.workflows.steps.report import group_report_step, report_step
 from bids_dnn.workflows.steps.responses import responses_step
+from bids_dnn.workflows.steps.searchlight import searchlight_step
 from bids_dnn.workflows.steps.twin import twin_step
 
 TRAITS: dict[Any, Callable[..., Any]] = {
@@ -130,6 +131,7 @@ Encode = wrap(encode_step, "Encode", module=__name__)
 EstimateCeilings = wrap(ceiling_step, "EstimateCeilings", module=__name__)
 Denoise = wrap(denoise_step, "Denoise", module=__name__)
 Twin = wrap(twin_step, "Twin", module=__name__)
+Searchlight = wrap(searchlight_step, "Searchlight", module=__name__)
 Report = wrap(report_step, "Report", module=__name__)
 TestGroup = wrap(group_step, "TestGroup", module=__name__)
 ReportGroup = wrap(group_report_step, "ReportGroup", module=__name__)

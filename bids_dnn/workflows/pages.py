@@ -17,6 +17,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
+from bids_dnn.workflows.meshes import SIDES, bundled
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
@@ -24,7 +25,6 @@ from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 from bids_dnn.workflows.steps.about import MARK, OWNER
 
 TAIL = 1000  # bytes of a page that hold its two last lines
-SIDES = {"L": "lh", "R": "rh"}
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 
@@ -294,7 +294,8 @@ def surfaces_of(subject: Subject) -> Manifest:
             folder = None if folder is None else folder.parent / space
             mesh = None if folder is None else folder / "surf" / f"{spelled}.inflated"
             if space == "fsaverage5" and not (mesh and mesh.is_file()):
-                made[side] = _bundled(side)
+                files = {"mesh": "infl", "folding": "sulc"}
+                made[side] = {what: str(bundled(side, kind)) for what, kind in files.items()}
                 continue
         elif space == "fsLR":
             mesh = None
@@ -303,15 +304,6 @@ def surfaces_of(subject: Subject) -> Manifest:
             is_there = folding is not None and folding.is_file()
             made[side] = {"mesh": str(mesh), "folding": str(folding) if is_there else None}
     return made if len(made) == len(SIDES) else {}
-
-
-def _bundled(side: str) -> dict[str, str]:
-    """Return the files of fsaverage5 that come with nilearn."""
-    from nilearn.datasets import fetch_surf_fsaverage
-
-    found = fetch_surf_fsaverage("fsaverage5")  # these come with the package: no network
-    name = {"L": "left", "R": "right"}[side]
-    return {"mesh": str(found[f"infl_{name}"]), "folding": str(found[f"sulc_{name}"])}
 
 
 def _finish(

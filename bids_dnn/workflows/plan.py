@@ -152,7 +152,7 @@ def make_plan(scene: Scene) -> Plan:
         If one picture has two names, of which one trains and the other tests.
     """
     split = split_of(scene) if "encode" in asked(scene.config) else {}
-    if {"decode", "twin"} & {*asked(scene.config)}:
+    if {"decode", "twin", "searchlight"} & {*asked(scene.config)}:
         check_decoding(scene.config)
     needs = any_uses_features(scene.config) and bool(scene.stimuli.files)
     networks = network_manifests(scene) if needs else {}
@@ -314,12 +314,12 @@ def _job(
         "seed": seed,
         "networks": {k: v["key"] for k, v in networks.items()},
     }
-    own = own_of(scene, analysis, subject.participant, shown.split)
+    own = own_of(scene, analysis, subject, shown.split)
     made_from |= own
     said = settings | {"decode": own["decode"]} if "decode" in own else settings
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
-    files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
+    files = [Path(p) for one in (responses, regions, own) for p in one.get("inputs", ())]
     if needs_features:
         files += [path for paths in scene.stimuli.files.values() for path in paths]
         files += [
@@ -350,5 +350,8 @@ def _job(
         manifest["networks"] = networks if settings["triggered"] or has_readouts else {}
     if analysis == "denoise":
         manifest["subject"] = subject.to_json()
+    if analysis == "searchlight":
+        ticked = f"{_name(subject)}_{analysis}.json"
+        manifest["progress"] = str(scene.work_dir / "progress" / ticked)
     job = Job(analysis, manifest, print_, done=False, needs_features=needs_features)
     return replace(job, done=job.is_there())

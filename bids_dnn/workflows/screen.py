@@ -30,6 +30,7 @@ DOING = {
     "ceiling": "estimating noise ceilings",
     "denoise": "denoising time series",
     "twin": "decoding networks",
+    "searchlight": "decoding around each unit",
     "features": "extracting features",
     "reports": "writing the report",
     "group": "testing over participants",

@@ -61,6 +61,12 @@ class Stages:
             for name, told in plan.networks.items()
             if bar_of(name) in totals
         }
+        ticks |= {
+            subject.name: Path(job.manifest["progress"])
+            for subject in plan.subjects
+            for job in subject.waiting()
+            if "progress" in job.manifest
+        }
         return self._run(flow, totals, ticks)
 
     def independent(

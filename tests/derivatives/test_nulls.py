@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bids_dnn.containers.nulls import Nulls
+from bids_dnn.containers.nulls import NullMap, Nulls
 from bids_dnn.derivatives import names
-from bids_dnn.derivatives.nulls import read_nulls, write_nulls
+from bids_dnn.derivatives.nulls import read_null_maps, read_nulls, write_null_maps, write_nulls
 from bids_dnn.errors import MissingInputError, UnreadableError
 from bids_dnn.files import read_json
 
@@ -54,3 +54,32 @@ def test_what_is_not_there_or_broken_is_refused(tmp_path, nulls):
     np.savez(path, region=nulls.region)
     with pytest.raises(UnreadableError, match="comparison"):
         read_nulls(path)
+
+
+@pytest.fixture
+def maps(rng):
+    counts = rng.integers(0, 9, size=(5, 7)).astype(np.uint8)
+    return {"avsb": NullMap(counts, 0.125), "all": NullMap(rng.random((5, 7), np.float32))}
+
+
+def test_maps_come_back_as_they_were(tmp_path, maps):
+    path = names.path_of(tmp_path, "null", participant="01", space="T1w", analysis="searchlight")
+    written = write_null_maps(path, maps, sidecar={"RandomSeed": 3})
+    back = read_null_maps(path)
+    assert list(back) == list(maps)
+    for label, one in maps.items():
+        assert (back[label].share, back[label].values.dtype) == (one.share, one.values.dtype)
+        np.testing.assert_array_equal(back[label].values, one.values)
+    told = read_json(written[1])
+    assert told["RandomSeed"] == 3
+    assert told["Arrays"]["avsb"]["Shape"] == [5, 7]
+    again = write_null_maps(tmp_path / "again.npz", maps, sidecar={})[0]
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_what_holds_no_maps_is_refused(tmp_path, nulls):
+    with pytest.raises(MissingInputError, match=r"no file .*absent\.npz"):
+        read_null_maps(tmp_path / "absent.npz")
+    path = write_nulls(tmp_path / "other.npz", nulls, sidecar={})[0]
+    with pytest.raises(UnreadableError, match=r"other\.npz does not hold maps"):
+        read_null_maps(path)

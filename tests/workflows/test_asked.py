@@ -31,8 +31,8 @@ def test_estimators_are_those_of_encoding_where_it_is_asked_for():
     assert estimators(alone) == ()
 
 
-def test_the_twin_is_done_only_where_it_is_named():
-    assert "twin" not in asked(Config())
+def test_twin_and_searchlight_are_done_only_where_they_are_named():
+    assert not {"twin", "searchlight"} & set(asked(Config()))
     config = Config.model_validate({"run": {"analysis": ["twin"]}})
     assert asked(config) == ("twin",)
     assert any_uses_features(config)

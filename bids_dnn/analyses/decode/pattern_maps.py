@@ -114,10 +114,25 @@ def apart(maps: Sequence[StatMap]) -> tuple[StatMap, ...]:
     ----------
     maps
     """
+    labels = distinct([one.model for one in maps])
+    return tuple(replace(one, model=label) for one, label in zip(maps, labels, strict=True))
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels, those that came before with a number.
+
+    Parameters
+    ----------
+    labels
+
+    Examples
+    --------
+    >>> distinct(["abvsc", "avsb", "abvsc"])
+    ['abvsc', 'avsb', 'abvsc+2']
+    """
     seen: Counter[str] = Counter()
     made = []
-    for one in maps:
-        seen[one.model] += 1
-        n = seen[one.model]
-        made.append(one if n == 1 else replace(one, model=f"{one.model}+{n}"))
-    return tuple(made)
+    for label in labels:
+        seen[label] += 1
+        made.append(label if seen[label] == 1 else f"{label}+{seen[label]}")
+    return made

@@ -1,8 +1,8 @@
-"""Decode each comparison around each unit: maps of accuracy, and maps under exchanged labels."""
+"""Decode each comparison around each unit: maps of scores, and maps under exchanged labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,23 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.batches import decider
+from bids_dnn.analyses.decode.pattern_maps import distinct
 from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.analyses.decode.scoring import chance_of, metric_of
 from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, search
-from bids_dnn.analyses.decode.tables import SCALED
-from bids_dnn.analyses.decode.tasks import Task, decoded_samples, design_of
+from bids_dnn.analyses.decode.tables import SCALED, facts_of
+from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
+from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.result import Result, StatMap
+from bids_dnn.containers.result import Result, StatMap, model_label
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import ConfigError
+from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
+from bids_dnn.stats.regions import RegionUnits
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[int, int], None]
+TOLERANCE = 1e-6  # two scores nearer than this are one: single precision
 METRICS = ("accuracy", "balanced_accuracy")
 ALONE_S, SHARED_S = 8e-5, 2e-5  # a support vector machine of 56 samples, on one core
 PROBLEM_N, SHARED = 56, 8  # samples; labelings from which on these share work
@@ -32,6 +37,7 @@ COLUMNS = {
     "n_classes": "sides of the comparison",
     "metric": "accuracy, balanced (the mean over sides) where sides have different numbers",
     "chance": "score expected by chance",
+    "map": "label of its maps, in the names of their files",
     "n_centers": "units around which something was decoded",
     "n_units": "units of a sphere or disk, median",
     "n_samples": "samples that are tested",
@@ -39,6 +45,8 @@ COLUMNS = {
     "mean": "mean score over centers",
     "highest": "highest score",
     "highest_unit": "number of the unit around which it is, among the units of the map",
+    "p_corrected": "share of maps, this one among them, whose highest score is at least as high",
+    "p_floor": "the smallest p that a unit can have",
 }
 
 
@@ -93,7 +101,7 @@ def decode_spheres(
     means
         What may be taken of the machine.
     progress
-        Told the comparison, how many centers are done, and of how many.
+        Told how many centers are done, and of how many, over all comparisons.
 
     Raises
     ------
@@ -108,13 +116,66 @@ def decode_spheres(
     Kriegeskorte, Goebel & Bandettini (2006), PNAS 103:3863, doi:10.1073/pnas.0600244103.
     Stelzer, Chen & Turner (2013), NeuroImage 65:69, doi:10.1016/j.neuroimage.2012.09.063.
     """
-    _check(choices)
-    decide = decider(choices.classifier)
+    check_choices(choices)
     own = decoded_samples(responses, choices)
-    found = []
-    for task in design_of(own, choices).tasks:
+    return _decode(own, design_of(own, choices), around, choices, means, progress)
+
+
+def map_spheres(
+    responses: Responses,
+    centers: RegionUnits,
+    around: Neighbours,
+    *,
+    choices: Choices,
+    means: Means | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Map how well conditions are told apart around each unit.
+
+    Parameters
+    ----------
+    responses
+        As for `decode_spheres`.
+    centers
+        The units around which is decoded.
+    around
+        Units around each of them.
+    choices, means, progress
+        As for `decode_spheres`.
+
+    Returns
+    -------
+    result
+        As `result_of` makes it.
+
+    Raises
+    ------
+    ConfigError
+        As `decode_spheres` does.
+    NotEnoughDataError
+        As `decode_spheres` does.
+    """
+    check_choices(choices)
+    own = decoded_samples(responses, choices)
+    design = design_of(own, choices)
+    found = _decode(own, design, around, choices, means, progress)
+    facts = facts_of(responses, [centers], design, choices, ())
+    return result_of(found, responses.space.select(centers.units), meta=facts)
+
+
+def _decode(
+    own: Responses,
+    design: Design,
+    around: Neighbours,
+    choices: Choices,
+    means: Means | None,
+    progress: Progress | None,
+) -> list[Spheres]:
+    decide = decider(choices.classifier)
+    found: list[Spheres] = []
+    tasks = design.tasks
+    for task in tasks:
         metric = metric_of(task, choices)
-        name = task.comparison.name
         lights = search(
             own.values,
             around,
@@ -122,40 +183,47 @@ def decode_spheres(
             decide,
             is_scaled=own.scale in SCALED,
             means=means,
-            progress=None if progress is None else _named(progress, name),
+            progress=None
+            if progress is None
+            else _from(progress, len(found) * len(around), len(tasks) * len(around)),
         )
         chance = chance_of(metric, len(task.comparison.sides))
         found.append(Spheres(task, metric, chance, lights))
     return found
 
 
-def result_of(
-    found: Sequence[Spheres], space: Space, *, label: Callable[[str], str], meta: dict[str, Any]
-) -> Result:
-    """Return maps of scores, and a table with a row for each comparison.
+def result_of(found: Sequence[Spheres], space: Space, *, meta: Mapping[str, Any]) -> Result:
+    """Return maps of scores and of p, and a table with a row for each comparison.
 
     Parameters
     ----------
     found
         Around each unit of `space`.
     space
-        Of the responses.
-    label
-        Makes the label of a file of the name of a comparison.
+        Of the centers.
     meta
         Facts for the sidecar.
+
+    Returns
+    -------
+    result
+        With a map of scores and one of p for each comparison, and its maps under exchanged labels.
     """
-    rows, maps = [], []
-    for one in found:
+    rows, maps, nulls = [], [], {}
+    names = [one.task.comparison.name for one in found]
+    for one, label in zip(found, distinct([model_label(name, "") for name in names]), strict=True):
         name, lights = one.task.comparison.name, one.lights
         scores = one.scores(slice(1))[0]  # (n_units,)
         known = np.isfinite(scores)
+        p, p_corrected, floor = _p_of(one, scores)
+        nulls[label] = chance_counts(one)
         rows.append(
             {
                 "comparison": name,
                 "n_classes": len(one.task.comparison.sides),
                 "metric": one.metric,
                 "chance": one.chance,
+                "map": label,
                 "n_centers": int(known.sum()),
                 "n_units": float(np.median(lights.n_units[known])) if known.any() else 0.0,
                 "n_samples": int(lights.n_tested[0].sum()),
@@ -163,35 +231,59 @@ def result_of(
                 "mean": float(scores[known].mean()) if known.any() else np.nan,
                 "highest": float(scores[known].max()) if known.any() else np.nan,
                 "highest_unit": int(np.nanargmax(scores)) if known.any() else -1,
+                "p_corrected": p_corrected,
+                "p_floor": floor,
             }
         )
         words = (
             f"{one.metric.replace('_', ' ').capitalize()} of {name} from the units around each "
             f"unit, 0 to 1, {one.chance:.3g} by chance; NaN where nothing varies."
         )
-        maps.append(StatMap(one.metric.replace("_", ""), scores, label(name), words))
+        maps.append(StatMap(one.metric.replace("_", ""), scores, label, words))
+        words = (
+            f"One-sided p of each unit for {name} for itself, by exchanged labels: not corrected "
+            f"for how many units there are; {floor:.3g} to 1."
+        )
+        maps.append(StatMap("p", p, label, words))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Result("searchlight", table, COLUMNS, tuple(maps), space, meta)
+    return Result("searchlight", table, COLUMNS, tuple(maps), space, dict(meta), null_maps=nulls)
 
 
-def chance_counts(one: Spheres) -> tuple[NDArray[Any], float]:
+def _p_of(one: Spheres, scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float]:
+    """Return p of each unit, p of the highest score of the map, and the smallest that is possible.
+
+    The labels as they are count among the maps.
+    """
+    n_maps = len(one.lights.right)
+    count = np.zeros(len(scores))
+    n_higher, top = 0, float(np.nanmax(scores, initial=-np.inf))
+    for k in range(1, n_maps):
+        under = one.scores(slice(k, k + 1))[0]
+        count += under >= scores - TOLERANCE
+        n_higher += float(np.nanmax(under, initial=-np.inf)) >= top - TOLERANCE
+    p = np.where(np.isfinite(scores), (1 + count) / n_maps, np.nan)
+    is_known = np.isfinite(top)
+    drawn = one.task.labelings
+    floor = p_floor(drawn.n_permutations, enumerated=drawn.enumerated)
+    return p.astype(np.float32), (1 + n_higher) / n_maps if is_known else np.nan, floor
+
+
+def chance_counts(one: Spheres) -> NullMap:
     """Return the maps under exchanged labels as compactly as they can be kept.
 
     Returns
     -------
-    null : (n_maps, n_centers)
+    null
         Counts of right answers, in one or two bytes; of a balanced accuracy, scores in single
         precision.
-    share
-        What `null` is multiplied with to be scores, as `group.clusters.ChanceMaps` asks.
     """
     tested = one.lights.n_tested
     is_plain = one.metric == "accuracy" or bool((tested == tested[:, :1]).all())
     if not is_plain or (tested != tested[0]).any():
-        return one.scores(slice(1, None)), 1.0
+        return NullMap(one.scores(slice(1, None)), 1.0)
     counts = one.lights.right[1:].sum(axis=1, dtype=np.uint16)
     fits = counts.max(initial=0) <= np.iinfo(np.uint8).max
-    return counts.astype(np.uint8) if fits else counts, 1 / float(tested[0].sum())
+    return NullMap(counts.astype(np.uint8) if fits else counts, 1 / float(tested[0].sum()))
 
 
 def hours_of(
@@ -203,9 +295,10 @@ def hours_of(
     ----------
     n_centers, n_folds, n_labelings
     n_train
-        Samples that teach in a fold.
+        Samples of two sides that teach in a fold.
     n_pairs
-        Of sides, which are told apart one against one.
+        Of sides, which are told apart one against one. With one pair, all labelings have the
+        same samples, and share work.
 
     Examples
     --------
@@ -213,17 +306,29 @@ def hours_of(
     0.2
     """
     n_problems = n_centers * n_folds * n_labelings * n_pairs
-    each_s: float = ALONE_S if n_labelings < SHARED else SHARED_S
+    each_s: float = ALONE_S if n_labelings < SHARED or n_pairs > 1 else SHARED_S
     each_s *= (n_train / PROBLEM_N) ** 2.5
     return n_problems * each_s / 3600
 
 
-def _named(progress: Progress, name: str) -> Callable[[int, int], None]:
-    return lambda done, n: progress(name, done, n)
+def _from(progress: Progress, before: int, total: int) -> Progress:
+    return lambda done, _: progress(before + done, total)
 
 
-def _check(choices: Choices) -> None:
-    """Refuse what needs more than the inner products of a sphere's samples."""
+def check_choices(choices: Choices) -> None:
+    """Refuse what needs more than the inner products of a sphere's samples.
+
+    Parameters
+    ----------
+    choices
+
+    Raises
+    ------
+    ConfigError
+        If they ask for parameters that are searched for, nuisance, preparation of patterns, a
+        metric beside accuracy, or a classifier that is not linear.
+    """
+    decider(choices.classifier)
     asked = {
         "search": bool(choices.search),
         "nuisance": bool(choices.nuisance),
@@ -234,5 +339,5 @@ def _check(choices: Choices) -> None:
         if is_asked:
             raise ConfigError(
                 f"A searchlight does not take {name}.",
-                mend="Leave it out under [decode], or decode regions.",
+                mend="Leave it out under [decode], or decode regions alone.",
             )

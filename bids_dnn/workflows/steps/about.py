@@ -63,7 +63,7 @@ def with_facts(
     facts = {"ingest": ingest, "regions": regions, "warnings": list(dict.fromkeys(told))}
     made = replace(result, meta=result.meta | facts)
     circular = [roi.name for roi in rois if CIRCULAR in roi.source]
-    if not circular:
+    if not circular or "region" not in result.table:
         return made
     table = result.table.assign(circular=result.table["region"].isin(circular))
     return replace(made, table=table, columns={**result.columns, **CIRCULAR_COLUMN})

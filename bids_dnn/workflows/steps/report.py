@@ -68,6 +68,7 @@ def report_step(manifest: Path) -> Path:
         timeseries=None if denoised is None else from_result(denoised),
         ceiling=whole.get("ceiling"),
         twin=whole.get("twin"),
+        searchlight=whole.get("searchlight"),
     )
     text = render_participant(data, Path(told["figures"])).rstrip("\n") + "\n"
     owner = OWNER.format(told["task"], told["space"])

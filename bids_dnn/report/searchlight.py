@@ -1,0 +1,136 @@
+"""The section on decoding around each unit, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.result import Result
+from bids_dnn.report.decoders import classifier_and_folds
+from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.parts import Section, counted, listed, many, table_of
+from bids_dnn.report.raster import Brain
+from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
+from bids_dnn.report.slices import Backdrop
+
+MOST_MAPS = 6
+
+
+def searchlight_section(
+    result: Result, behind: tuple[Backdrop | None, Brain | None], links: Mapping[str, str]
+) -> Section:
+    """Return the section on decoding around each unit.
+
+    Parameters
+    ----------
+    result
+        Of the analysis ``searchlight``.
+    behind
+        The anatomy on the grid, and the sampled surfaces; None = none.
+    links
+        Where tables lie, from the page, by analysis.
+    """
+    table = result.table
+    scores = {one.model: one.values for one in result.maps if one.stat != "p"}
+    best = table.assign(above=table["highest"] - table["chance"]).sort_values(
+        "above", ascending=False, kind="stable"
+    )
+    maps = [
+        (str(row["comparison"]), scores[str(row["map"])].astype(float) - float(row["chance"]))
+        for _, row in best.head(MOST_MAPS).iterrows()
+    ]
+    pictures = []
+    if maps and result.space is not None:
+        n_all = len(table)
+        more = f" of the {len(maps)} highest of {n_all} comparisons" if len(maps) < n_all else ""
+        pictures = map_pictures(
+            "searchlight_maps",
+            maps,
+            result.space,
+            behind,
+            label="accuracy above chance",
+            what=f"Accuracy less chance around each {_unit(result)}{more}",
+            is_signed=True,
+        )
+    return Section(
+        "searchlight",
+        "Searchlight",
+        "Where in the brain can conditions be told apart?",
+        searchlight_answer(result),
+        tuple(pictures),
+        (
+            table_of(
+                table,
+                result.columns,
+                caption="One row a comparison.",
+                link=links.get("searchlight", ""),
+            ),
+        ),
+        _how(result) + floor_text(table),
+    )
+
+
+def searchlight_answer(result: Result) -> str:
+    """Say in a sentence or two what is told apart best, and whether that is above chance."""
+    table = result.table.dropna(subset="highest")
+    if table.empty:
+        return "No score could be computed."
+    above = table["highest"] - table["chance"]
+    row = table.iloc[int(np.argmax(above))]
+    told = (
+        f"Highest: {row['comparison']}, {str(row['metric']).replace('_', ' ')} "
+        f"{row['highest']:.2f} around one {_unit(result)} (chance {row['chance']:.2f}, mean over "
+        f"{counted(int(row['n_centers']), _unit(result))} {row['mean']:.2f}). "
+    )
+    if weak := nothing_can_be(table):
+        return told + weak
+    sure = [str(one) for one in table.loc[table["p_corrected"] < ALPHA, "comparison"]]
+    if not sure:
+        return told + f"No map's highest score is above chance (corrected p < {ALPHA:g})."
+    return told + (
+        f"Somewhere above chance (highest score of the map, corrected p < {ALPHA:g}): "
+        f"{listed(sure)}."
+    )
+
+
+def searchlight_text(told: Mapping[str, Any], *, unit: str) -> str:
+    """Describe the searchlight for the methods text, with citations.
+
+    Parameters
+    ----------
+    told
+        The settings of ``searchlight``, with those of ``decode`` under that name; what is
+        missing is as by default.
+    unit
+        What a unit is called.
+    """
+    shape = "sphere" if unit == "voxel" else "disk along the surface"
+    within = told.get("within") or ()
+    where = f"each {unit}" + (f" of {listed(list(within))}" if within else " that was measured")
+    return (
+        f"In a searchlight [@kriegeskorte2006], conditions were decoded from the pattern over a "
+        f"{shape} of {told.get('radius_mm', 9):g} mm radius around {where}, with "
+        f"{classifier_and_folds(told.get('decode', {}))}. The same "
+        f"{told.get('maps', 100)} exchanges of labels within runs (or every distinct one, where "
+        "there are fewer) gave whole maps by chance, from which come p of each unit, p of the "
+        "highest score of a map [@nichols2002], and clusters over participants [@stelzer2013]."
+    )
+
+
+def _how(result: Result) -> str:
+    units = many(_unit(result))
+    radius = result.meta.get("radius_mm", np.nan)
+    sizes = pd.Series(result.table["n_units"]).median()
+    return (
+        f"Around each unit, all measured {units} within {radius:g} mm make a pattern (the median "
+        f"holds {sizes:g}). A score belongs to the whole sphere, not to its center: maps are as "
+        "smooth as spheres are large, and reach beyond what carries the signal by their radius. "
+        "p of single units are not corrected."
+    )
+
+
+def _unit(result: Result) -> str:
+    return "unit" if result.space is None else result.space.unit

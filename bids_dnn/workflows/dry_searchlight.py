@@ -1,0 +1,80 @@
+"""What --dry-run prints of the searchlight: what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bids_dnn import imaging
+from bids_dnn.analyses.decode.spheres import hours_of
+from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
+from bids_dnn.errors import BidsDnnError
+from bids_dnn.ingest.inventory import Subject
+from bids_dnn.ingest.samples_ahead import samples_ahead
+from bids_dnn.report.parts import counted
+from bids_dnn.workflows.dry_decode import without_values
+from bids_dnn.workflows.plan import SubjectPlan
+from bids_dnn.workflows.steps.searchlight import choices_of
+
+TYPICAL = 10_000  # centers, where their number is known only once responses are read
+
+
+def searchlight_lines(subject: SubjectPlan) -> list[str]:
+    """Say how many machines are trained for a participant, and about how long that takes.
+
+    Parameters
+    ----------
+    subject
+        Of the plan, with a job that is a searchlight.
+    """
+    job = next(one for one in subject.jobs if one.analysis == "searchlight")
+    told = job.manifest
+    choices = choices_of(told["settings"], told["decode"], seed=told["seed"])
+    try:
+        samples = samples_ahead(subject.subject, subject.responses["settings"])
+        if samples is None:
+            return ["  searchlight: its cost is known once responses are read"]
+        design = design_of(decoded_samples(without_values(samples), choices), choices)
+        n_centers = None if told["settings"]["within"] else count_centers(subject.subject)
+    except BidsDnnError as err:
+        return [f"  searchlight: problem: {err}"]
+    hours = 0.0
+    for task in design.tasks:
+        n_sides = len(task.comparison.sides)
+        taught = task.taught[0] >= 0
+        n_train = float(np.mean([(fold.train & taught).sum() for fold in task.folds]))
+        hours += hours_of(
+            n_centers or TYPICAL,
+            round(2 * n_train / n_sides),
+            n_folds=len(task.folds),
+            n_labelings=len(task.labelings.codes),
+            n_pairs=n_sides * (n_sides - 1) // 2,
+        )
+    where = f"{n_centers:,} centers" if n_centers else f"each {TYPICAL:,} centers"
+    return [
+        f"  searchlight: spheres or disks of {told['settings']['radius_mm']:g} mm, "
+        f"{counted(len(design.tasks), 'comparison')}, {choices.n_permutations} maps under "
+        f"exchanged labels: about {_time(hours)} of one core for {where}"
+    ]
+
+
+def count_centers(subject: Subject) -> int | None:
+    """Return how many units a participant has; None where only the responses tell.
+
+    Parameters
+    ----------
+    subject
+        From the inventory; the masks of its runs are read.
+
+    Raises
+    ------
+    UnreadableError
+        If a mask is damaged.
+    """
+    masks = {run.mask for run in subject.runs if run.mask is not None}
+    if not masks:
+        return None
+    return max(int((imaging.read_volume(path)[0] > 0).sum()) for path in masks)
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(60 * hours))} min"

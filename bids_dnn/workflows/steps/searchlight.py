@@ -1,0 +1,121 @@
+"""Responses -> maps of decoding around each unit, as derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bids_dnn import imaging
+from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.searchlight import Means
+from bids_dnn.analyses.decode.spheres import map_spheres
+from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.roi import Roi
+from bids_dnn.derivatives.write import write_result
+from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
+from bids_dnn.files import read_json
+from bids_dnn.stats.neighbours import neighbours
+from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.workflows.decode_choices import choices_of as decode_choices
+from bids_dnn.workflows.meshes import path_of_mesh
+from bids_dnn.workflows.progress import Ticker
+from bids_dnn.workflows.steps.about import leave_out, with_facts
+from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
+
+# Of [decode]: what is told of regions beside their scores is not made of spheres.
+PLAIN = {"correct": ["fdr"], "targets": [], "baseline": [], "patterns": False}
+
+
+def searchlight_step(manifest: Path, responses: Path, regions: Path) -> Path:
+    """Decode around each unit; returns the sidecar, which is written last."""
+    told = read_json(manifest)
+    measured, facts = load_responses(responses)
+    rois, warnings = load_rois(regions)
+    settings = told["settings"]
+    centers = centers_of(measured, rois, settings["within"])
+    radius = settings["radius_mm"]
+    meshes = {
+        side: imaging.read_mesh(path_of_mesh(path), is_sphere=True)  # any place will do
+        for side, path in told["meshes"].items()
+    }
+    around = neighbours(measured.space, radius, meshes=meshes, centers=centers.units)
+    ticker = Ticker(Path(told["progress"]), "spheres")
+    try:
+        result = map_spheres(
+            measured,
+            centers,
+            around,
+            choices=choices_of(settings, told["decode"], seed=told["seed"]),
+            means=Means(n_threads=told["n_threads"]),
+            progress=ticker,
+        )
+    except NotEnoughDataError as err:
+        return leave_out(told, err)
+    finally:
+        ticker.close()
+    said = {"radius_mm": radius, "within": settings["within"]}
+    result = with_facts(
+        replace(result, meta=result.meta | said),
+        ingest=facts,
+        warnings=warnings,
+        rois=rois,
+        entities=told["entities"],
+    )
+    return write_result(
+        result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
+    )[-1]
+
+
+def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, seed: int) -> Choices:
+    """Return the settings of [searchlight] as the analysis takes them.
+
+    Parameters
+    ----------
+    settings
+        JSON-ready.
+    of_decode
+        Those of [decode]: the classifier, folds, and how samples are made.
+    seed
+        Of this participant's analysis.
+
+    Raises
+    ------
+    ConfigError
+        If they do not go together.
+    """
+    own = {"comparisons": settings["comparisons"], "permutations": settings["maps"]}
+    return decode_choices(dict(of_decode) | PLAIN | own, seed=seed)
+
+
+def centers_of(responses: Responses, rois: Sequence[Roi], within: Sequence[str]) -> RegionUnits:
+    """Return the units around which is decoded: those that were measured in all samples.
+
+    Parameters
+    ----------
+    responses
+    rois
+        On their grid.
+    within
+        Names of regions; none = all units.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such region.
+    NotEnoughDataError
+        If no unit was measured in all samples.
+    """
+    known = {roi.name: roi for roi in rois}
+    for name in within:
+        if name not in known:
+            raise ConfigError(
+                f"[searchlight] within names the region {name!r}, which is not there.",
+                mend=nearest(name, known),
+            )
+    chosen = region_units(responses, [known[name] for name in within])
+    units = np.unique(np.concatenate([one.units for one in chosen]))
+    return RegionUnits(", ".join(within), units, sum(one.n_left_out for one in chosen))

@@ -1,0 +1,156 @@
+"""workflows.steps.searchlight: maps and maps by chance as derivatives; surfaces; refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bids_dnn import imaging
+from bids_dnn.config.schema import Config
+from bids_dnn.containers.space import Grid, Surface
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.nulls import read_null_maps
+from bids_dnn.derivatives.read import read_result
+from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
+from bids_dnn.files import read_json, write_json
+from bids_dnn.workflows.steps.artifacts import save_responses, save_rois
+from bids_dnn.workflows.steps.searchlight import searchlight_step
+from tests.factories.responses import make_patterns, make_roi
+from tests.factories.surfaces import icosphere
+
+SHAPE = (6, 5, 4)
+ENTITIES = {"participant": "01", "task": "objects", "space": "T1w"}
+
+
+def volume(rng, **how):
+    made = make_patterns(rng, n_units=120, effect=3.0, **how)
+    made.values[:, 60:] = rng.normal(size=made.values[:, 60:].shape)  # no signal there
+    return replace(made, space=Grid("T1w", SHAPE, np.diag([3.0, 3, 3, 1]), np.arange(120)))
+
+
+def run(tmp_path, responses, *, told=None, meshes=None, rois=(), decode=None):
+    config = Config.model_validate(
+        {
+            "searchlight": {
+                "radius_mm": 4.0,
+                "maps": 19,
+                "comparisons": ["a vs b"],
+                **(told or {}),
+            },
+            "decode": {"classifier": "ridge", **(decode or {})},
+        }
+    ).model_dump(mode="json")
+    manifest = {
+        "output_dir": str(tmp_path / "out"),
+        "entities": ENTITIES | {"space": responses.space.name},
+        "settings": config["searchlight"],
+        "decode": config["decode"],
+        "meshes": meshes or {},
+        "seed": 3,
+        "n_threads": 1,
+        "progress": str(tmp_path / "progress.json"),
+        "is_asked": True,
+        "sidecar": {"Fingerprint": "f"},
+    }
+    return searchlight_step(
+        write_json(tmp_path / "manifest.json", manifest),
+        save_responses(tmp_path / "responses.npz", responses, {"scale": "zscore"}),
+        save_rois(tmp_path / "regions.npz", list(rois), ["Of the region."]),
+    )
+
+
+def result_beside(sidecar):
+    return read_result(sidecar.with_name(sidecar.name.replace(".json", ".tsv")))
+
+
+def test_maps_lie_where_the_signal_is_and_come_back(tmp_path, rng):
+    sidecar = run(tmp_path, volume(rng))
+    assert sidecar.name == "sub-01_task-objects_space-T1w_desc-searchlight_scores.json"
+    result = result_beside(sidecar)
+    score, p = result.maps
+    assert (score.stat, p.stat, score.model) == ("accuracy", "p", "avsb")
+    slab = np.unravel_index(result.space.index, SHAPE)[0]  # x runs slowest: 0 to 2 hold signal
+    assert score.values[slab < 2].mean() > 0.9
+    assert abs(score.values[slab > 3].mean() - 0.5) < 0.15
+    assert p.values[slab < 2].max() == pytest.approx(0.05)  # 19 maps and this one
+    (row,) = result.table.to_dict("records")
+    assert row["highest"] == pytest.approx(score.values.max())
+    assert row["p_corrected"] == row["p_floor"] == pytest.approx(0.05)
+    assert result.meta["radius_mm"] == 4.0
+    assert result.meta["classifier"] == "ridge classification"
+    assert "Of the region." in result.meta["warnings"]
+    assert not (tmp_path / "progress.json").exists()
+
+
+def test_maps_by_chance_give_the_p_that_is_mapped(tmp_path, rng):
+    sidecar = run(tmp_path, volume(rng))
+    result = result_beside(sidecar)
+    null = read_null_maps(names.null_of(sidecar.with_name(sidecar.name.replace(".json", ".tsv"))))
+    assert list(null) == ["avsb"]
+    under = null["avsb"].values * null["avsb"].share
+    assert under.shape == (19, 120)
+    higher = (under >= result.maps[0].values - 1e-6).sum(axis=0)
+    np.testing.assert_allclose(result.maps[1].values, (1 + higher) / 20, rtol=1e-6)
+
+
+def test_units_of_regions_are_centers_and_all_units_make_patterns(tmp_path, rng):
+    responses = volume(rng)
+    responses.values[3, 7] = np.nan  # no center, and part of no sphere
+    roi = make_roi("V1", responses, range(4, 40))
+    whole = result_beside(run(tmp_path, responses))
+    part = result_beside(run(tmp_path, responses, rois=[roi], told={"within": ["V1"]}))
+    assert len(whole.space) == 119
+    assert part.space.index.tolist() == [k for k in range(4, 40) if k != 7]
+    inside = np.isin(whole.space.index, part.space.index)
+    np.testing.assert_array_equal(part.maps[0].values, whole.maps[0].values[inside])
+
+
+def test_disks_follow_the_surface(tmp_path, rng):
+    mesh = icosphere(2)
+    n = len(mesh.vertices)
+    paths = {}
+    for side in "LR":
+        paths[side] = str(imaging.write_mesh(tmp_path / f"hemi-{side}.surf.gii", mesh, side))
+    made = make_patterns(rng, n_units=2 * n, effect=3.0)
+    made.values[:, n:] = rng.normal(size=made.values[:, n:].shape)
+    responses = replace(made, space=Surface("fsnative", (n, n), np.arange(2 * n)))
+    told = {"radius_mm": 30.0}
+    score = result_beside(run(tmp_path, responses, told=told, meshes=paths)).maps[0].values
+    assert score[:n].mean() > 0.9
+    assert abs(score[n:].mean() - 0.5) < 0.15
+    with pytest.raises(MissingInputError, match="no mesh"):
+        run(tmp_path, responses, told=told)
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path, rng):
+    responses = volume(rng)
+    first, second = (run(tmp_path / name, responses) for name in "ab")
+    one, two = (sorted(path.parent.iterdir()) for path in (first, second))
+    assert [path.name for path in one] == [path.name for path in two]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "words"),
+    [
+        ({"told": {"within": ["V2"]}}, ConfigError, "'V2', which is not there"),
+        ({"told": {"radius_mm": 2.0}}, ConfigError, "radius is 2 mm, but voxels are 3"),
+        ({"told": {"comparisons": ["a vs d"]}}, ConfigError, "'d'"),
+        ({"decode": {"whiten": True}}, ConfigError, "whiten"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path, rng, how, error, words):
+    with pytest.raises(error, match=words):
+        run(tmp_path, volume(rng), **how)
+
+
+def test_one_run_is_not_enough(tmp_path, rng):
+    with pytest.raises(NotEnoughDataError, match="run"):
+        run(tmp_path, volume(rng, n_runs=1))
+
+
+def test_the_sidecar_of_maps_by_chance_says_what_they_are(tmp_path, rng):
+    sidecar = run(tmp_path, volume(rng))
+    told = read_json(sidecar.with_name(sidecar.name.replace("_scores", "_null")))
+    assert told["Arrays"]["avsb"]["Shape"] == [19, 120]
+    assert "times avsb_share" in told["Arrays"]["avsb"]["Description"]
