@@ -12,7 +12,7 @@ from bids_dnn.config.section import Section
 from bids_dnn.config.twin import TwinConfig
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin"]
-GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
+GROUPED: tuple[str, ...] = ("decode", "encode", "searchlight")  # tested over participants
 Source = Literal[
     "auto",
     "fmriprep",
@@ -329,6 +329,16 @@ class GroupConfig(Section):
     )
     covariates: tuple[str, ...] = Field(
         (), description="Columns of participants.tsv that hold numbers."
+    )
+    p_unit: float = Field(
+        0.001,
+        gt=0,
+        lt=1,
+        description="Units of a searchlight are part of a cluster where their mean score is as "
+        "rare by chance.",
+    )
+    n_maps: int = Field(
+        10_000, ge=1, description="Chance maps of the group, against which clusters are compared."
     )
 
 

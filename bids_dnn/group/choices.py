@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ TESTS: tuple[Test, ...] = get_args(Test)
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 NO_COVARIATES = ("wilcoxon", "mixed")
 BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
+ROUNDING = 1e-6
 ALPHA = 0.05  # of prevalence: within participants, and of its bounds
 
 
@@ -35,6 +37,10 @@ class Choices:
         Columns of participants.tsv that hold numbers.
     seed
         Of random flips, exchanges and combinations.
+    p_unit : in (0, 1)
+        A unit of a searchlight is part of a cluster where its score is as rare by chance.
+    n_maps : int
+        Chance maps of the group, against which clusters are compared.
 
     Raises
     ------
@@ -47,6 +53,8 @@ class Choices:
     contrasts: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     seed: int = 0
+    p_unit: float = 0.001
+    n_maps: int = 10_000
 
     def __post_init__(self) -> None:
         for test in self.tests:
@@ -62,6 +70,12 @@ class Choices:
                 f"group.correct is 'max', and group.tests is {list(self.tests)}: the largest t is "
                 "one of flipped signs.",
                 mend="Put 'sign-flip' first, or take correct = 'fdr'.",
+            )
+        if (fewest := math.ceil(1 / self.p_unit - ROUNDING) - 1) > self.n_maps:
+            raise ConfigError(
+                f"group.p_unit is {self.p_unit:g}, and of group.n_maps = {self.n_maps} chance "
+                "maps none can be as rare.",
+                mend=f"Set n_maps = {fewest} or more.",
             )
         unable = [name for name in self.tests if name in NO_COVARIATES]
         if self.covariates and unable:

@@ -243,11 +243,12 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
         body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
     people = counted(len(data.participants), "participant")
-    what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
+    n_regions = len(set(_regions(data.results)))
+    where = f" in {counted(n_regions, 'region')}" if n_regions else ""
     return _render(
         data,
         title="Group",
-        answer=f"{what} of {people}{_missing_text(data.missing)}.",
+        answer=f"{_titles(data.results)}{where} of {people}{_missing_text(data.missing)}.",
         shown=shown,
         body=body,
         figures_dir=figures_dir,
@@ -293,7 +294,8 @@ def _shown(
 
 
 def _regions(results: Mapping[str, Result]) -> list[str]:
-    return [name for made in results.values() for name in made.table["region"]]
+    tables = [made.table for made in results.values()]
+    return [name for table in tables if "region" in table for name in table["region"]]
 
 
 def _n_stimuli(results: Mapping[str, Result]) -> int:

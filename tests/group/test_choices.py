@@ -17,6 +17,7 @@ from bids_dnn.group.choices import Choices
         ({"tests": ("prevalence",), "correct": "max"}, r"\['prevalence'\].*'sign-flip' first"),
         ({"tests": ("wilcoxon",), "covariates": ("age",)}, r"\['age'\].*'wilcoxon'"),
         ({"tests": ("t", "mixed"), "covariates": ("age",)}, r"\['age'\].*'mixed'"),
+        ({"p_unit": 0.001, "n_maps": 500}, r"0\.001.*n_maps = 500.*n_maps = 999"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused(told, match):

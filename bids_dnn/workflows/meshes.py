@@ -1,0 +1,79 @@
+"""Meshes of standard surfaces: which vertices touch, and on what maps are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bids_dnn.containers.space import HEMISPHERES, Hemisphere
+from bids_dnn.rois.atlas_files import templateflow_home
+
+SPELLED: dict[Hemisphere, tuple[str, str]] = {"L": ("lh", "left"), "R": ("rh", "right")}
+BUNDLED = "fsaverage5"  # comes with nilearn, so that it needs no network
+# Of TemplateFlow: template and density of a space.
+DENSITIES = {
+    "fsaverage5": ("fsaverage", "10k"),
+    "fsaverage6": ("fsaverage", "41k"),
+    "fsaverage": ("fsaverage", "164k"),
+    "fsLR": ("fsLR", "32k"),
+}
+TEMPLATE_NAMES = {"white": "white", "inflated": "inflated"}
+LIKE = {"fsLR": {"white": "midthickness", "inflated": "veryinflated"}}
+NILEARN_NAMES = {"white": "white", "inflated": "infl", "sulc": "sulc"}
+
+
+def meshes_of(
+    space: str, subjects_dir: Path | None, *, kind: str = "white"
+) -> dict[Hemisphere, Path]:
+    """Return the meshes of a standard surface, where they are at hand without a network.
+
+    Parameters
+    ----------
+    space
+        BIDS label; other spaces than those of standard surfaces have none.
+    subjects_dir
+        Of FreeSurfer, with its averages (``fsaverage``, ``fsaverage6`` ...); None = not known.
+    kind
+        ``white``, on whose edges vertices touch, or ``inflated``.
+
+    Returns
+    -------
+    meshes
+        Both hemispheres, of the first place that has them: `subjects_dir`, TemplateFlow's cache,
+        nilearn (fsaverage5). Empty where no place does.
+    """
+    if space not in DENSITIES:
+        return {}
+    for pair in _pairs(space, subjects_dir, kind):
+        if all(path.is_file() and path.stat().st_size for path in pair.values()):
+            return pair
+    return {}
+
+
+def _pairs(space: str, subjects_dir: Path | None, kind: str) -> Iterator[dict[Hemisphere, Path]]:
+    if subjects_dir is not None:
+        folder = subjects_dir / space / "surf"
+        yield {side: folder / f"{words[0]}.{kind}" for side, words in SPELLED.items()}
+    template, density = DENSITIES[space]
+    name = LIKE.get(space, TEMPLATE_NAMES).get(kind, kind)
+    home = templateflow_home() / f"tpl-{template}"
+    for form in ("hemi-{hemi}_den-{den}", "den-{den}_hemi-{hemi}"):
+        middle = {side: form.format(hemi=side, den=density) for side in HEMISPHERES}
+        yield {s: home / f"tpl-{template}_{m}_{name}.surf.gii" for s, m in middle.items()}
+    if space == BUNDLED:
+        yield bundled(kind)
+
+
+def bundled(kind: str) -> dict[Hemisphere, Path]:
+    """Return files of fsaverage5 that come with nilearn.
+
+    Parameters
+    ----------
+    kind
+        ``white``, ``inflated`` or ``sulc``.
+    """
+    from nilearn.datasets import fetch_surf_fsaverage
+
+    found = fetch_surf_fsaverage(BUNDLED)  # these come with the package: no network
+    name = NILEARN_NAMES[kind]
+    return {side: Path(found[f"{name}_{words[1]}"]) for side, words in SPELLED.items()}

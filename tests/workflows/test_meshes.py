@@ -1,0 +1,51 @@
+"""workflows.meshes: where the meshes of standard surfaces are found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bids_dnn import imaging
+from bids_dnn.containers.space import Surface
+from bids_dnn.stats.neighbours import adjacency
+from bids_dnn.workflows.meshes import meshes_of
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_fsaverage5_comes_with_nilearn_and_touches_as_an_icosphere(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    found = meshes_of("fsaverage5", None)
+    meshes = {side: imaging.read_mesh(path) for side, path in found.items()}
+    space = Surface("fsaverage5", (10242, 10242), np.arange(20484))
+    touching = adjacency(space, meshes=meshes)
+    counts = np.bincount(np.diff(touching.indptr))
+    assert counts.tolist() == [0, 0, 0, 0, 0, 24, 20460]  # twelve corners a hemisphere
+
+
+def test_the_users_own_averages_come_first_then_templateflow(monkeypatch, tmp_path):
+    home, subjects = tmp_path / "home", tmp_path / "subjects"
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(home))
+    assert meshes_of("fsaverage", subjects) == {}
+    template = {s: home / f"tpl-fsaverage/tpl-fsaverage_hemi-{s}_den-164k_white.surf.gii"
+                for s in "LR"}  # fmt: skip
+    touch(*template.values())
+    assert meshes_of("fsaverage", subjects) == template
+    own = {s: subjects / f"fsaverage/surf/{w}h.white" for s, w in (("L", "l"), ("R", "r"))}
+    touch(own["L"])
+    assert meshes_of("fsaverage", subjects) == template
+    touch(own["R"])
+    assert meshes_of("fsaverage", subjects) == own
+
+
+def test_stubs_of_templateflow_and_other_spaces_give_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    paths = [tmp_path / f"tpl-fsLR/tpl-fsLR_den-32k_hemi-{s}_midthickness.surf.gii" for s in "LR"]
+    touch(*paths)
+    assert list(meshes_of("fsLR", None).values()) == paths
+    paths[1].write_bytes(b"")
+    assert meshes_of("fsLR", None) == {}
+    assert meshes_of("fsnative", tmp_path) == meshes_of("MNI152NLin2009cAsym", tmp_path) == {}
