@@ -340,6 +340,11 @@ class GroupConfig(Section):
     n_maps: int = Field(
         10_000, ge=1, description="Chance maps of the group, against which clusters are compared."
     )
+    atlas: Path | None = Field(
+        None,
+        description="Image of labels that names clusters, {hemi} for both hemispheres; else the "
+        "participants' regions in the same space do.",
+    )
 
 
 class Config(Section):

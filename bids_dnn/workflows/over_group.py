@@ -20,6 +20,7 @@ from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.meshes import meshes_of
+from bids_dnn.workflows.named_places import named_places
 from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
@@ -224,7 +225,9 @@ def _job(
     tables, expected = found
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
-    meshes = meshes_of(space, config.run.fs_subjects_dir) if analysis in MAPPED else {}
+    is_mapped = analysis in MAPPED and not names.needs_reference(space)
+    meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped else {}
+    places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     inputs |= {str(path): fingerprint(path) for path in nulls.values()}
     people = _people(output_dir, config)
     settings = config.group.model_dump(mode="json")
@@ -238,6 +241,7 @@ def _job(
             "people": people,
             "settings": settings,
             "meshes": {side: fingerprint(path) for side, path in meshes.items()},
+            "places": [fingerprint(path) for path in places.paths()] if places else [],
             "seed": seed,
         }
     )
@@ -249,6 +253,7 @@ def _job(
         "inputs": inputs,
         "nulls": {label: str(path) for label, path in nulls.items()},
         "meshes": {side: str(path) for side, path in meshes.items()},
+        "places": places.to_json() if places else None,
         "people": people,
         "expected": expected,
         "settings": settings,

@@ -17,10 +17,12 @@ from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.files import read_json
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.cluster_names import with_names
 from bids_dnn.group.maps import group_maps
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+from bids_dnn.workflows.named_places import NamedPlaces
 
 
 def group_step(manifest: Path) -> Path:
@@ -82,13 +84,18 @@ def _searchlight(
     """Average maps of a searchlight, and look for clusters, where all lie in one space."""
     if not _is_common(told):
         results = {name: replace(one, maps=(), space=None) for name, one in results.items()}
-    return average_searchlights(
+    made = average_searchlights(
         results,
         {name: read_chance_maps(Path(path)) for name, path in told["nulls"].items()},
         choices=choices,
         about=About(expected=told["expected"], people=told["people"]),
         meshes={side: imaging.read_mesh(Path(path)) for side, path in told["meshes"].items()},
     )
+    if made.space is None or told["places"] is None:
+        return made
+    layers, said = NamedPlaces.from_json(told["places"]).layers(made.space)
+    meta = made.meta | {"warnings": [*made.meta["warnings"], *said]}
+    return replace(with_names(made, layers), meta=meta)
 
 
 def _is_common(told: Mapping[str, Any]) -> bool:

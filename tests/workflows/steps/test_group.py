@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 
 from bids_dnn.config.schema import Config
+from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_chance_maps
 from bids_dnn.derivatives.read import read_result
-from bids_dnn.derivatives.write import write_result
+from bids_dnn.derivatives.write import write_region, write_result
+from bids_dnn.errors import MissingInputError
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.steps.group import group_step
-from tests.factories.searchlights import make_grid, make_group
+from tests.factories.searchlights import AFFINE, NAME, SHAPE, make_grid, make_group
+from tests.factories.trees import write_image
 
 QUICK = {"p_unit": 0.01, "n_maps": 199}
 
@@ -80,6 +83,26 @@ def test_exchanged_maps_that_come_later_are_taken(out, tmp_path):
     assert plan_group(out, config).waiting()
     _, made = run_plan(out, tmp_path, config)
     assert (made.table["n_clusters"] >= 0).all()
+
+
+def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
+    results, chance = make_group(3)
+    leave(out, results, chance, NAME)
+    roi = Roi("slab", make_grid(radius=50), "mask", 1)
+    write_region(roi, out, entities={"participant": "02"}, sidecar={})
+    _, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    clusters = made.extras["clusters"]
+    assert set(clusters["label"]) == {"slab"}
+    assert clusters["labels"].iloc[0] == "slab 100 %"
+    path = write_image(tmp_path / "atlas-All_dseg.nii.gz", np.ones(SHAPE, np.int16), AFFINE)
+    (tmp_path / "atlas-All_dseg.tsv").write_text("index\tname\n1\tbrain\n")
+    config = Config.model_validate({"group": QUICK | {"atlas": str(path)}})
+    assert plan_group(out, config).waiting()
+    _, made = run_plan(out, tmp_path, config)
+    assert set(made.extras["clusters"]["label"]) == {"brain"}
+    config = Config.model_validate({"group": QUICK | {"atlas": str(tmp_path / "gone.nii.gz")}})
+    with pytest.raises(MissingInputError, match=r"gone\.nii"):
+        plan_group(out, config)
 
 
 def test_spaces_of_their_own_are_not_averaged(out, tmp_path):
