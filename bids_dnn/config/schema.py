@@ -317,10 +317,13 @@ class GroupConfig(Section):
         description="One-sided, of the mean (mixed: of sessions); prevalence = how many have an "
         "effect.",
     )
-    correct: Literal["fdr", "max", "none"] = Field(
+    correct: Literal["fdr", "max", "tfce", "none"] = Field(
         "fdr",
         description="p of the first test, over the family of an analysis; max = by the largest t "
-        "of each flip.",
+        "of each flip; tfce = of maps of voxels by the largest cluster-enhanced t, else as max.",
+    )
+    n_flips: int = Field(
+        1000, ge=1, description="Random flips of signs for tfce, each of which takes a second."
     )
     contrasts: tuple[str, ...] = Field(
         (),

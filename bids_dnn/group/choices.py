@@ -9,11 +9,12 @@ from typing import Literal, get_args
 from bids_dnn.errors import ConfigError, nearest
 
 Test = Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"]
-Correction = Literal["fdr", "max", "none"]
+Correction = Literal["fdr", "max", "tfce", "none"]
 TESTS: tuple[Test, ...] = get_args(Test)
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 NO_COVARIATES = ("wilcoxon", "mixed")
 BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
+STRONGER = ("max", "tfce")  # corrections by the largest of each flip
 ROUNDING = 1e-6
 ALPHA = 0.05  # of prevalence: within participants, and of its bounds
 
@@ -30,11 +31,14 @@ class Choices:
         how many have an effect.
     correct
         How p of the first of `tests` is corrected over a family: ``fdr``, ``max`` (the largest
-        t of each flip) or ``none``.
+        t of each flip), ``tfce`` (in maps of voxels the largest enhanced t, else as ``max``) or
+        ``none``.
     contrasts
         As `contrasts.parse_contrast` reads them.
     covariates
         Columns of participants.tsv that hold numbers.
+    n_flips : int
+        Of ``tfce``.
     seed
         Of random flips, exchanges and combinations.
     p_unit : in (0, 1)
@@ -52,6 +56,7 @@ class Choices:
     correct: str = "fdr"
     contrasts: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    n_flips: int = 1000
     seed: int = 0
     p_unit: float = 0.001
     n_maps: int = 10_000
@@ -65,10 +70,10 @@ class Choices:
                 f"There is no correction {self.correct!r}.",
                 mend=nearest(self.correct, CORRECTIONS),
             )
-        if self.correct == "max" and self.first_test != "sign-flip":
+        if self.correct in STRONGER and self.first_test != "sign-flip":
             raise ConfigError(
-                f"group.correct is 'max', and group.tests is {list(self.tests)}: the largest t is "
-                "one of flipped signs.",
+                f"group.correct is {self.correct!r}, and group.tests is {list(self.tests)}: the "
+                "largest t is one of flipped signs.",
                 mend="Put 'sign-flip' first, or take correct = 'fdr'.",
             )
         if (fewest := math.ceil(1 / self.p_unit - ROUNDING) - 1) > self.n_maps:

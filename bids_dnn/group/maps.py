@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid, Space
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
+from bids_dnn.group.tfce import tfce_p
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.participants import compare_with_zero
 
@@ -23,6 +24,10 @@ LEAST = 2  # participants of a group
 P_MAPS = {
     "fdr": ("q", "One-sided p of flipped signs, adjusted for a false discovery rate over the map"),
     "max": ("pmax", "One-sided p of flipped signs, corrected over the map by the largest t"),
+    "tfce": (
+        "ptfce",
+        "One-sided p of flipped signs, corrected over the map by the largest cluster-enhanced t",
+    ),
     "none": ("p", "One-sided p of flipped signs, not corrected"),
 }
 
@@ -158,11 +163,23 @@ def group_maps(
     for model in dict.fromkeys(m.model for one in alike.results.values() for m in one.maps):
         if (values := alike.values([SCORE], model)) is not None:
             made.append(mean_map(values, SCORE, model, "the correlation; -1 to 1"))
-            made.append(p_map(values, model, choices=choices, covariates=covariates))
+            flips = Flips(alike.space, choices, covariates)
+            made.append(flips.p_map(values, model))
             made.append(count_map(values, model, what="correlation"))
         if (values := alike.values([Q], model)) is not None:
             made.append(overlap_map(values, model, f"q is below {LEVEL:g}"))
-    return GroupMaps(tuple(made), alike.space if made else None, alike.warnings)
+    said = (*alike.warnings, *unenhanced(alike.space, choices)) if made else alike.warnings
+    return GroupMaps(tuple(made), alike.space if made else None, said)
+
+
+def unenhanced(space: Space | None, choices: Choices) -> tuple[str, ...]:
+    """Say that maps are not corrected as is asked for, where that is so."""
+    if choices.correct != "tfce" or isinstance(space, Grid | None):
+        return ()
+    return (
+        f"Clusters are enhanced (correct = 'tfce') in maps of voxels only; maps of {space.name} "
+        "are corrected by the largest t of each flip (stat-pmax).",
+    )
 
 
 def mean_map(values: Float, stat: str, model: str, what: str) -> StatMap:
@@ -189,29 +206,54 @@ def count_map(values: Float, model: str, *, what: str) -> StatMap:
     return stat_map("nparticipants", count, model, f"Participants whose {what} was measured.")
 
 
-def p_map(
-    values: Float, model: str, *, choices: Choices, covariates: Float, base: float = 0.0
-) -> StatMap:
-    """Return the p that the mean is above chance, corrected as the choices say.
+@dataclass(frozen=True, slots=True, eq=False)
+class Flips:
+    """How maps are tested by flips of signs.
 
     Parameters
     ----------
-    values
-        As in `mean_map`.
-    model
-        Label of the map.
+    space
+        Of the units.
     choices
         Correction and seed.
     covariates : (n_participants, n_covariates)
-    base
-        Score expected by chance.
     """
-    further = covariates if covariates.shape[1] else None
-    found = compare_with_zero(values - base, covariates=further, seed=choices.seed)
-    stat, words = P_MAPS[choices.correct]
-    p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[choices.correct]
-    above = f"above {base:.3g}" if base else "above zero"
-    return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.")
+
+    space: Space
+    choices: Choices
+    covariates: Float
+
+    def p_map(self, values: Float, model: str, *, base: float = 0.0) -> StatMap:
+        """Return the p that the mean is above chance, corrected as the choices say.
+
+        Parameters
+        ----------
+        values
+            As in `mean_map`.
+        model
+            Label of the map.
+        base
+            Score expected by chance.
+        """
+        further = self.covariates if self.covariates.shape[1] else None
+        correct, seed = self.choices.correct, self.choices.seed
+        if correct == "tfce":
+            correct = "tfce" if self._is_enhanced() else "max"
+        if correct == "tfce" and isinstance(self.space, Grid):
+            n_flips = self.choices.n_flips
+            p = tfce_p(values - base, self.space, covariates=further, n_flips=n_flips, seed=seed)
+        else:
+            found = compare_with_zero(values - base, covariates=further, seed=seed)
+            p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
+        stat, words = P_MAPS[correct]
+        above = f"above {base:.3g}" if base else "above zero"
+        missing = " NaN: somebody has no score." if correct == "tfce" else ""
+        return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.{missing}")
+
+    def _is_enhanced(self) -> bool:
+        """Tell whether there are voxels, and enough participants for the covariates."""
+        n = np.isfinite(self.covariates).all(axis=1).sum()
+        return isinstance(self.space, Grid) and bool(n > self.covariates.shape[1] + 1)
 
 
 def overlap_map(values: Float, model: str, what: str) -> StatMap:

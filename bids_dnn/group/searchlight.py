@@ -21,13 +21,13 @@ from bids_dnn.group.lights import Chance, Part, comparisons_of, part_of
 from bids_dnn.group.maps import (
     LEAST,
     LEVEL,
-    Float,
+    Flips,
     alike_of,
     count_map,
     mean_map,
     overlap_map,
-    p_map,
     stat_map,
+    unenhanced,
 )
 from bids_dnn.group.people import numbers_of
 from bids_dnn.group.tests import About
@@ -107,12 +107,14 @@ def average_searchlights(
     alike = alike_of(results)
     everyone = {*about.expected, *results}
     warnings = [*alike.warnings, *_general(len(alike.results), choices)]
+    warnings += unenhanced(alike.space, choices)
     rows, maps, tables = [], [], []
     for comparison, model in comparisons_of(alike.results).items():
         part = part_of(alike, chance, comparison, model)
         numbers = numbers_of(about.people, choices.covariates, part.labels)
         found, said = _clusters(part, alike.space, meshes, choices)
-        maps += _maps(part, choices, numbers) + _chance_maps(part, found)
+        flips = None if alike.space is None else Flips(alike.space, choices, numbers)
+        maps += _maps(part, flips) + _chance_maps(part, found)
         rows.append(_row(part, found) | {"missing": ", ".join(sorted(everyone - {*part.labels}))})
         tables.append(_table(part, found))
         warnings += said
@@ -152,16 +154,14 @@ def _general(n: int, choices: Choices) -> list[str]:
     return made
 
 
-def _maps(part: Part, choices: Choices, covariates: Float) -> list[StatMap]:
+def _maps(part: Part, flips: Flips | None) -> list[StatMap]:
     """Return mean and counts, and what flips of signs say."""
     words = f"the {' or '.join(part.metrics).replace('_', ' ')} of {part.comparison}"
     made = [
         mean_map(part.values, part.stat, part.model, f"{words}; 0 to 1, {part.base:.3g} by chance")
     ]
-    if len(part.labels) >= LEAST:
-        made.append(
-            p_map(part.values, part.model, choices=choices, covariates=covariates, base=part.base)
-        )
+    if flips is not None and len(part.labels) >= LEAST:
+        made.append(flips.p_map(part.values, part.model, base=part.base))
     made.append(count_map(part.values, part.model, what="score"))
     if part.p is not None:
         made.append(

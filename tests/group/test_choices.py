@@ -14,6 +14,7 @@ from bids_dnn.group.choices import Choices
         ({"tests": ("sign-flp",)}, "'sign-flp'.*'sign-flip'"),
         ({"correct": "fdx"}, "'fdx'.*'fdr'"),
         ({"tests": ("t", "sign-flip"), "correct": "max"}, r"\['t', .*'sign-flip' first"),
+        ({"tests": ("t",), "correct": "tfce"}, r"'tfce'.*'sign-flip' first"),
         ({"tests": ("prevalence",), "correct": "max"}, r"\['prevalence'\].*'sign-flip' first"),
         ({"tests": ("wilcoxon",), "covariates": ("age",)}, r"\['age'\].*'wilcoxon'"),
         ({"tests": ("t", "mixed"), "covariates": ("age",)}, r"\['age'\].*'mixed'"),

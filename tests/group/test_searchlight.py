@@ -11,9 +11,11 @@ from scipy import ndimage
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.maps import alike_of
 from bids_dnn.group.searchlight import CLUSTERS
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
+from bids_dnn.group.tfce import tfce_p
 from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.searchlights import AFFINE, COMPARISONS, SHAPE, blob_of, make_group
 
@@ -163,6 +165,17 @@ def test_covariates_enter_flips_and_that_is_said():
     assert (by_stat(made, "p") != by_stat(plain, "p")).any()
     np.testing.assert_array_equal(by_stat(made, "pchance"), by_stat(plain, "pchance"))
     assert "Covariates enter" in made.meta["warnings"][0]
+
+
+def test_accuracy_above_chance_is_enhanced_in_voxels():
+    results, chance = make_group(5)
+    choices = replace(QUICK, correct="tfce", n_flips=49)
+    made = run(results, chance, choices=choices)
+    alike = alike_of(results)
+    values = alike.values(["accuracy"], FIRST) - 0.5
+    expected = tfce_p(values, alike.space, n_flips=49, seed=0)
+    np.testing.assert_allclose(by_stat(made, "ptfce"), expected, rtol=1e-6)
+    assert np.nanmin(by_stat(made, "ptfce")) < 0.2
 
 
 def test_participants_elsewhere_are_left_out_and_named():
