@@ -13,7 +13,7 @@ from bids_dnn.config.section import Section
 from bids_dnn.config.twin import TwinConfig
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin", "searchlight"]
-GROUPED: tuple[Analysis, ...] = ("decode", "encode")  # tested over participants
+GROUPED: tuple[Analysis, ...] = ("decode", "encode", "searchlight")  # tested over participants
 Source = Literal[
     "auto",
     "fmriprep",
@@ -318,10 +318,13 @@ class GroupConfig(Section):
         description="One-sided, of the mean (mixed: of sessions); prevalence = how many have an "
         "effect.",
     )
-    correct: Literal["fdr", "max", "none"] = Field(
+    correct: Literal["fdr", "max", "tfce", "none"] = Field(
         "fdr",
         description="p of the first test, over the family of an analysis; max = by the largest t "
-        "of each flip.",
+        "of each flip; tfce = of maps of voxels by the largest cluster-enhanced t, else as max.",
+    )
+    n_flips: int = Field(
+        1000, ge=1, description="Random flips of signs for tfce, each of which takes a second."
     )
     contrasts: tuple[str, ...] = Field(
         (),
@@ -330,6 +333,21 @@ class GroupConfig(Section):
     )
     covariates: tuple[str, ...] = Field(
         (), description="Columns of participants.tsv that hold numbers."
+    )
+    p_unit: float = Field(
+        0.001,
+        gt=0,
+        lt=1,
+        description="Units of a searchlight are part of a cluster where their mean score is as "
+        "rare by chance.",
+    )
+    n_maps: int = Field(
+        10_000, ge=1, description="Chance maps of the group, against which clusters are compared."
+    )
+    atlas: Path | None = Field(
+        None,
+        description="Image of labels that names clusters, {hemi} for both hemispheres; else the "
+        "participants' regions in the same space do.",
     )
 
 

@@ -165,6 +165,26 @@ def region_files(out_dir: Path, *, participant: str, space: str, region: str) ->
     return ()
 
 
+def regions_of(out_dir: Path, *, participant: str, space: str) -> dict[str, tuple[Path, ...]]:
+    """Return the files of each whole region of a participant in a space, by its name.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the output data set.
+    participant, space
+        Labels.
+    """
+    found: dict[str, tuple[Path, ...]] = {}
+    folder = out_dir / f"sub-{participant}" / "anat"
+    for path in sorted(folder.glob(f"sub-{participant}_*space-{space}_*label-*.json")):
+        name = str(_json(path).get("Region", ""))
+        if name and name not in found:
+            paths = region_files(out_dir, participant=participant, space=space, region=name)
+            found |= {name: paths} if paths else {}
+    return found
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = read_json(path)

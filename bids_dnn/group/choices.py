@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bids_dnn.errors import ConfigError, nearest
 
 Test = Literal["sign-flip", "t", "wilcoxon", "mixed", "prevalence"]
-Correction = Literal["fdr", "max", "none"]
+Correction = Literal["fdr", "max", "tfce", "none"]
 TESTS: tuple[Test, ...] = get_args(Test)
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 NO_COVARIATES = ("wilcoxon", "mixed")
 BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
+STRONGER = ("max", "tfce")  # corrections by the largest of each flip
+ROUNDING = 1e-6
 ALPHA = 0.05  # of prevalence: within participants, and of its bounds
 
 
@@ -28,13 +31,20 @@ class Choices:
         how many have an effect.
     correct
         How p of the first of `tests` is corrected over a family: ``fdr``, ``max`` (the largest
-        t of each flip) or ``none``.
+        t of each flip), ``tfce`` (in maps of voxels the largest enhanced t, else as ``max``) or
+        ``none``.
     contrasts
         As `contrasts.parse_contrast` reads them.
     covariates
         Columns of participants.tsv that hold numbers.
+    n_flips : int
+        Of ``tfce``.
     seed
         Of random flips, exchanges and combinations.
+    p_unit : in (0, 1)
+        A unit of a searchlight is part of a cluster where its score is as rare by chance.
+    n_maps : int
+        Chance maps of the group, against which clusters are compared.
 
     Raises
     ------
@@ -46,7 +56,10 @@ class Choices:
     correct: str = "fdr"
     contrasts: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    n_flips: int = 1000
     seed: int = 0
+    p_unit: float = 0.001
+    n_maps: int = 10_000
 
     def __post_init__(self) -> None:
         for test in self.tests:
@@ -57,11 +70,17 @@ class Choices:
                 f"There is no correction {self.correct!r}.",
                 mend=nearest(self.correct, CORRECTIONS),
             )
-        if self.correct == "max" and self.first_test != "sign-flip":
+        if self.correct in STRONGER and self.first_test != "sign-flip":
             raise ConfigError(
-                f"group.correct is 'max', and group.tests is {list(self.tests)}: the largest t is "
-                "one of flipped signs.",
+                f"group.correct is {self.correct!r}, and group.tests is {list(self.tests)}: the "
+                "largest t is one of flipped signs.",
                 mend="Put 'sign-flip' first, or take correct = 'fdr'.",
+            )
+        if (fewest := math.ceil(1 / self.p_unit - ROUNDING) - 1) > self.n_maps:
+            raise ConfigError(
+                f"group.p_unit is {self.p_unit:g}, and of group.n_maps = {self.n_maps} chance "
+                "maps none can be as rare.",
+                mend=f"Set n_maps = {fewest} or more.",
             )
         unable = [name for name in self.tests if name in NO_COVARIATES]
         if self.covariates and unable:

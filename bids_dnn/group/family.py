@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.errors import ConfigError, ShapeError, nearest
+from bids_dnn.group.choices import STRONGER
 from bids_dnn.stats.inference import fdr
 
 Float = NDArray[np.float64]
@@ -139,10 +140,11 @@ def corrected(p: Float, stronger: Float, names: NDArray[np.object_], correct: st
     names : (n_rows,)
         Of the families.
     correct
-        ``fdr``, ``max`` or ``none``.
+        ``fdr``, ``max``, ``tfce`` (rows of a table touch nothing, so that it is ``max``) or
+        ``none``.
     """
     if correct != "fdr":
-        return stronger if correct == "max" else p
+        return stronger if correct in STRONGER else p
     out = np.full(p.shape, np.nan)
     for name in dict.fromkeys(names):
         rows = names == name

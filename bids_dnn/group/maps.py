@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Space
+from bids_dnn.containers.space import Grid, Space
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
+from bids_dnn.group.tfce import tfce_p
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.participants import compare_with_zero
 
 Float = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 SCORE, Q = "pearson", "q"  # of participants' maps: what is tested, and what is counted
 LEVEL = 0.05
 LEAST = 2  # participants of a group
 P_MAPS = {
     "fdr": ("q", "One-sided p of flipped signs, adjusted for a false discovery rate over the map"),
     "max": ("pmax", "One-sided p of flipped signs, corrected over the map by the largest t"),
+    "tfce": (
+        "ptfce",
+        "One-sided p of flipped signs, corrected over the map by the largest cluster-enhanced t",
+    ),
     "none": ("p", "One-sided p of flipped signs, not corrected"),
 }
 
@@ -43,6 +49,84 @@ class GroupMaps:
     maps: tuple[StatMap, ...] = ()
     space: Space | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """Participants whose maps lie on the same places.
+
+    Parameters
+    ----------
+    results
+        By label, sorted.
+    space
+        The places that any of them measured; None where nobody has maps.
+    warnings
+        Who was left out.
+    """
+
+    results: dict[str, Result] = field(default_factory=dict)
+    space: Space | None = None
+    warnings: tuple[str, ...] = ()
+
+    def values(self, stats: Iterable[str], model: str) -> Float | None:
+        """Return the maps of participants of one model.
+
+        Parameters
+        ----------
+        stats
+            What the maps are called; a participant has one of these.
+        model
+            Their label.
+
+        Returns
+        -------
+        values : (n_units, n_participants)
+            NaN where somebody has none; None where nobody has one.
+        """
+        if self.space is None:
+            return None
+        wanted, is_there = set(stats), False
+        out = np.full((len(self.space), len(self.results)), np.nan)
+        for k, one in enumerate(self.results.values()):
+            for made in one.maps:
+                if made.stat in wanted and made.model == model:
+                    out[self.units_of(one), k] = made.values
+                    is_there = True
+        return out if is_there else None
+
+    def units_of(self, result: Result) -> NDArray[np.intp]:
+        """Return which units of `space` those of a participant are, in their order."""
+        if self.space is None or result.space is None:
+            return np.empty(0, dtype=np.intp)
+        return np.searchsorted(self.space.index, result.space.index)
+
+
+def alike_of(results: Mapping[str, Result]) -> Alike:
+    """Return the participants whose maps lie on the places of the first one's, and name others.
+
+    Parameters
+    ----------
+    results
+        Of participants, by label, in one space that is the same for all of them.
+    """
+    mapped = {name: one for name, one in sorted(results.items()) if one.space is not None}
+    if not mapped:
+        return Alike()
+    like = next(iter(mapped.values())).space
+    warnings = []
+    alike = {}
+    for name, one in mapped.items():
+        if like is not None and one.space is not None and one.space.has_places_of(like):
+            alike[name] = one
+        else:
+            warnings.append(
+                f"Maps of sub-{name} lie on other places than those of the first participant, and "
+                "are left out of the group's maps."
+            )
+    found = [one.space.index for one in alike.values() if one.space is not None]
+    space = None if like is None else like.at(np.unique(np.concatenate(found)))
+    return Alike(alike, space, tuple(warnings))
 
 
 def group_maps(
@@ -71,74 +155,121 @@ def group_maps(
     ConfigError
         If a covariate does not exist.
     """
-    mapped = {name: one for name, one in sorted(results.items()) if one.space is not None}
-    if not mapped:
-        return GroupMaps()
-    like = next(iter(mapped.values())).space
-    warnings = []
-    alike = {}
-    for name, one in mapped.items():
-        if like is not None and one.space is not None and one.space.has_places_of(like):
-            alike[name] = one
-        else:
-            warnings.append(
-                f"Maps of sub-{name} lie on other places than those of the first participant, and "
-                "are left out of the group's maps."
-            )
-    if like is None or len(alike) < LEAST:
-        return GroupMaps(warnings=tuple(warnings))
-    union = np.unique(np.concatenate([_index(one) for one in alike.values()]))
-    covariates = numbers_of(people or {}, choices.covariates, tuple(alike))
+    alike = alike_of(results)
+    if alike.space is None or len(alike.results) < LEAST:
+        return GroupMaps(warnings=alike.warnings)
+    covariates = numbers_of(people or {}, choices.covariates, tuple(alike.results))
     made: list[StatMap] = []
-    for model in dict.fromkeys(m.model for one in alike.values() for m in one.maps):
-        if (values := _values(alike, union, SCORE, model)) is not None:
-            made += _tested(values, model, choices, covariates)
-        if (values := _values(alike, union, Q, model)) is not None:
-            made.append(_overlap(values, model))
-    return GroupMaps(tuple(made), like.at(union) if made else None, tuple(warnings))
+    for model in dict.fromkeys(m.model for one in alike.results.values() for m in one.maps):
+        if (values := alike.values([SCORE], model)) is not None:
+            made.append(mean_map(values, SCORE, model, "the correlation; -1 to 1"))
+            flips = Flips(alike.space, choices, covariates)
+            made.append(flips.p_map(values, model))
+            made.append(count_map(values, model, what="correlation"))
+        if (values := alike.values([Q], model)) is not None:
+            made.append(overlap_map(values, model, f"q is below {LEVEL:g}"))
+    said = (*alike.warnings, *unenhanced(alike.space, choices)) if made else alike.warnings
+    return GroupMaps(tuple(made), alike.space if made else None, said)
 
 
-def _index(result: Result) -> NDArray[np.int64]:
-    return np.empty(0, dtype=np.int64) if result.space is None else result.space.index
-
-
-def _values(
-    results: Mapping[str, Result], union: NDArray[np.int64], stat: str, model: str
-) -> Float | None:
-    """Return the maps of participants (n_units, n_participants); None where nobody has one."""
-    out = np.full((union.size, len(results)), np.nan)
-    is_there = False
-    for k, one in enumerate(results.values()):
-        for made in one.maps:
-            if (made.stat, made.model) == (stat, model):
-                out[np.searchsorted(union, _index(one)), k] = made.values
-                is_there = True
-    return out if is_there else None
-
-
-def _tested(values: Float, model: str, choices: Choices, covariates: Float) -> list[StatMap]:
-    found = compare_with_zero(
-        values, covariates=covariates if covariates.shape[1] else None, seed=choices.seed
+def unenhanced(space: Space | None, choices: Choices) -> tuple[str, ...]:
+    """Say that maps are not corrected as is asked for, where that is so."""
+    if choices.correct != "tfce" or isinstance(space, Grid | None):
+        return ()
+    return (
+        f"Clusters are enhanced (correct = 'tfce') in maps of voxels only; maps of {space.name} "
+        "are corrected by the largest t of each flip (stat-pmax).",
     )
+
+
+def mean_map(values: Float, stat: str, model: str, what: str) -> StatMap:
+    """Return the mean over those participants who have a value.
+
+    Parameters
+    ----------
+    values : (n_units, n_participants)
+        NaN = not measured.
+    stat, model
+        Labels of the map.
+    what
+        What is averaged, with its range.
+    """
     n = np.isfinite(values).sum(axis=1)
-    total = np.nansum(values, axis=1)
-    mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
-    stat, words = P_MAPS[choices.correct]
-    p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[choices.correct]
+    mean = np.where(n > 0, np.nansum(values, axis=1) / np.maximum(n, 1), np.nan)
+    return stat_map(stat, mean, model, f"Mean over participants of {what}.")
+
+
+def count_map(values: Float, model: str, *, what: str) -> StatMap:
+    """Return how many participants have a value (`values` as in `mean_map`); NaN = nobody."""
+    n = np.isfinite(values).sum(axis=1)
     count = np.where(n > 0, n, np.nan)
-    return [
-        _map(SCORE, mean, model, "Mean over participants of the correlation; -1 to 1."),
-        _map(stat, p, model, f"{words}, that this mean is above zero; 0 to 1."),
-        _map("nparticipants", count, model, "Participants whose correlation was measured."),
-    ]
+    return stat_map("nparticipants", count, model, f"Participants whose {what} was measured.")
 
 
-def _overlap(values: Float, model: str) -> StatMap:
+@dataclass(frozen=True, slots=True, eq=False)
+class Flips:
+    """How maps are tested by flips of signs.
+
+    Parameters
+    ----------
+    space
+        Of the units.
+    choices
+        Correction and seed.
+    covariates : (n_participants, n_covariates)
+    """
+
+    space: Space
+    choices: Choices
+    covariates: Float
+
+    def p_map(self, values: Float, model: str, *, base: float = 0.0) -> StatMap:
+        """Return the p that the mean is above chance, corrected as the choices say.
+
+        Parameters
+        ----------
+        values
+            As in `mean_map`.
+        model
+            Label of the map.
+        base
+            Score expected by chance.
+        """
+        further = self.covariates if self.covariates.shape[1] else None
+        correct, seed = self.choices.correct, self.choices.seed
+        if correct == "tfce":
+            correct = "tfce" if self._is_enhanced() else "max"
+        if correct == "tfce" and isinstance(self.space, Grid):
+            n_flips = self.choices.n_flips
+            p = tfce_p(values - base, self.space, covariates=further, n_flips=n_flips, seed=seed)
+        else:
+            found = compare_with_zero(values - base, covariates=further, seed=seed)
+            p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
+        stat, words = P_MAPS[correct]
+        above = f"above {base:.3g}" if base else "above zero"
+        missing = " NaN: somebody has no score." if correct == "tfce" else ""
+        return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.{missing}")
+
+    def _is_enhanced(self) -> bool:
+        """Tell whether there are voxels, and enough participants for the covariates."""
+        n = np.isfinite(self.covariates).all(axis=1).sum()
+        return isinstance(self.space, Grid) and bool(n > self.covariates.shape[1] + 1)
+
+
+def overlap_map(values: Float, model: str, what: str) -> StatMap:
+    """Return in how many participants a p or q is below its level (`values` as in `mean_map`).
+
+    Parameters
+    ----------
+    values, model
+    what
+        What is so in them, such as ``q is below 0.05``.
+    """
     measured = np.isfinite(values).any(axis=1)
     count = np.where(measured, (values < LEVEL).sum(axis=1), np.nan)
-    text = f"Participants whose own q is below {LEVEL:g}."
-    return _map("overlap", count, model, text)
+    return stat_map("overlap", count, model, f"Participants whose own {what}.")
 
 
-def _map(stat: str, values: Float, model: str, text: str) -> StatMap:
+def stat_map(stat: str, values: Float, model: str, text: str) -> StatMap:
+    """Return a map in single precision."""
     return StatMap(stat, values.astype(np.float32), model, text)

@@ -231,3 +231,44 @@ def networks_of(
         {"name": name} | own.get(name, {}) | dict(known.get(name, {})) | cards.get(name, {})
         for name in names
     )
+
+
+def people_section(
+    participants: Sequence[str], missing: Sequence[str], left_out: Sequence[str]
+) -> Section:
+    """Return the group's section on who went in.
+
+    Parameters
+    ----------
+    participants, missing
+        Labels of those who are in, and of those who should have been.
+    left_out
+        Sentences.
+    """
+    return Section(
+        "input",
+        "What went in",
+        "Who is in this group, and who is missing?",
+        f"{counted(len(participants), 'participant')}{missing_text(missing)}.",
+        how="The group level reads the participants' finished tables only.",
+        notes=tuple(
+            (label, tuple(names))
+            for label, names in (
+                ("Participants", participants),
+                ("Missing", missing),
+                ("Left out, and why", left_out),
+            )
+            if names
+        ),
+    )
+
+
+def missing_text(missing: Sequence[str]) -> str:
+    """Say who is missing, behind how many are there.
+
+    Parameters
+    ----------
+    missing
+        Labels.
+    """
+    return f"; missing: {listed(list(missing))}" if missing else "; none is missing"

@@ -30,8 +30,13 @@ _CORRECT = {
     "fdr": "control the false discovery rate over {rows} [@benjamini1995]",
     "max": "control the family-wise error over {rows} by the largest t of each flip "
     "[@westfall1993; @nichols2002]",
+    "tfce": "control the family-wise error over {rows} by the largest t of each flip "
+    "[@westfall1993; @nichols2002]",
     "none": "are as they were, for nothing was corrected",
 }
+_ENHANCED = (
+    "Maps of voxels were corrected by the largest cluster-enhanced t of random flips [@smith2009]."
+)
 _MIXED = (
     "Scores of sessions were fitted with a mixed model, participants as a random effect, by "
     "restricted maximum likelihood [@laird1982]."
@@ -72,6 +77,8 @@ def group_text(told: Mapping[str, Any]) -> str:
     parts.append("Intervals are 95 % t intervals of the mean over participants.")
     if tests and told.get("correct") in _CORRECT:
         parts.append(_corrected(tests[0], str(told["correct"]), "the rows of an analysis"))
+    if told.get("correct") == "tfce":
+        parts.append(_ENHANCED)
     return " ".join([*parts, *_further(told)])
 
 

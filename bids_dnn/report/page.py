@@ -20,7 +20,7 @@ from bids_dnn.files import writing
 from bids_dnn.report import cards, ceilings, denoising, found, methods, regions, scores
 from bids_dnn.report.networks import network_sections
 from bids_dnn.report.palette import region_colors
-from bids_dnn.report.parts import Number, Section, counted, listed
+from bids_dnn.report.parts import Number, Section, counted
 from bids_dnn.report.raster import Brain, Surfaces, make_brain
 from bids_dnn.report.searchlight import searchlight_section
 from bids_dnn.report.shown import Shown
@@ -241,16 +241,17 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
         If a figure cannot be written.
     """
     shown = _shown(data.results, data.tables, (), behind=(None, None), ran=data.ran)
-    body = [_participants_section(data)]
+    body = [found.people_section(data.participants, data.missing, data.left_out)]
     if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
     people = counted(len(data.participants), "participant")
-    what = f"{_titles(data.results)} in {counted(len(set(_regions(data.results))), 'region')}"
+    n_regions = len(set(_regions(data.results)))
+    where = f" in {counted(n_regions, 'region')}" if n_regions else ""
     return _render(
         data,
         title="Group",
-        answer=f"{what} of {people}{_missing_text(data.missing)}.",
+        answer=f"{_titles(data.results)}{where} of {people}{found.missing_text(data.missing)}.",
         shown=shown,
         body=body,
         figures_dir=figures_dir,
@@ -297,7 +298,8 @@ def _shown(
 
 
 def _regions(results: Mapping[str, Result]) -> list[str]:
-    return [name for made in results.values() for name in made.table["region"]]
+    tables = [made.table for made in results.values()]
+    return [name for table in tables if "region" in table for name in table["region"]]
 
 
 def _n_stimuli(results: Mapping[str, Result]) -> int:
@@ -311,29 +313,6 @@ def _titles(results: Mapping[str, Result], extra: Sequence[str] = ()) -> str:
     names = dict.fromkeys(words.get(made.analysis, made.analysis) for made in results.values())
     *most, last = [*names, *extra] or ["no analysis"]
     return (f"{', '.join(most)} and {last}" if most else last).capitalize()
-
-
-def _participants_section(data: GroupReport) -> Section:
-    return Section(
-        "input",
-        "What went in",
-        "Who is in this group, and who is missing?",
-        f"{counted(len(data.participants), 'participant')}{_missing_text(data.missing)}.",
-        how="The group level reads the participants' finished tables only.",
-        notes=tuple(
-            (label, tuple(names))
-            for label, names in (
-                ("Participants", data.participants),
-                ("Missing", data.missing),
-                ("Left out, and why", data.left_out),
-            )
-            if names
-        ),
-    )
-
-
-def _missing_text(missing: Sequence[str]) -> str:
-    return f"; missing: {listed(list(missing))}" if missing else "; none is missing"
 
 
 def _render(

@@ -47,6 +47,15 @@ GROUP_WORKS = (
         "10.2307/2529876",
     ),
     Reference(
+        "smith2009",
+        "Smith, Stephen M. and Nichols, Thomas E.",
+        "Threshold-free cluster enhancement: addressing problems of smoothing, threshold "
+        "dependence and localisation in cluster inference",
+        2009,
+        "NeuroImage 44:83-98",
+        "10.1016/j.neuroimage.2008.03.061",
+    ),
+    Reference(
         "stelzer2013",
         "Stelzer, Johannes and Chen, Yi and Turner, Robert",
         "Statistical inference and multiple testing correction in classification-based "

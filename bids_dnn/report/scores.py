@@ -12,6 +12,7 @@ from bids_dnn.report.decoders import METRICS, decoded_how
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
 from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
+from bids_dnn.report.group_searchlight import searchlight, searchlight_numbers
 from bids_dnn.report.over_participants import contrast_tables, group_how
 from bids_dnn.report.parts import (
     Number,
@@ -38,11 +39,14 @@ MOST_NUMBERS = 6
 
 def sections(shown: Shown) -> Section:
     """Return the section of a result."""
-    return {"decode": decoding, "encode": encoding}[shown.result.analysis](shown)
+    made = {"decode": decoding, "encode": encoding, "searchlight": searchlight}
+    return made[shown.result.analysis](shown)
 
 
 def numbers(shown: Shown) -> list[Number]:
     """Return the few numbers of a result that matter most."""
+    if shown.result.analysis == "searchlight":
+        return searchlight_numbers(shown)
     if shown.result.analysis == "decode":
         row = best_comparison(shown.result.table)
         return [] if row is None else [_decoded(row)]

@@ -116,6 +116,45 @@ def find_atlas(
     return AtlasFiles(name, tuple(f.path for f in images), _table(fits[0]))
 
 
+def atlas_at(path: Path, space: str) -> AtlasFiles | None:
+    """Return the atlas that a path names, if it can lie in a space.
+
+    Parameters
+    ----------
+    path
+        An image or ``.label.gii``; ``{hemi}`` in it stands for L and R, or lh and rh. A TSV that
+        belongs to it lies beside it.
+    space
+        BIDS label.
+
+    Returns
+    -------
+    files
+        None where the name of the file tells another space, or its kind is that of another.
+
+    Raises
+    ------
+    MissingInputError
+        If the file, or that of a hemisphere, is not there.
+    """
+    said = entities_of(path.name)
+    told = said.get("space") or said.get("tpl") or space
+    if told != space or not path.name.endswith((*_endings(space), ".annot")):
+        return None
+    images = [path]
+    if "{hemi}" in str(path):
+        pairs = [[Path(str(path).replace("{hemi}", w)) for w in SPELLED[h]] for h in HEMISPHERES]
+        images = [next((p for p in pair if p.is_file()), pair[0]) for pair in pairs]
+    for image in images:
+        if not image.is_file():
+            raise MissingInputError(f"There is no atlas {image}.", mend="Mend group.atlas.")
+    return AtlasFiles(
+        said.get("atlas") or said.get("seg") or path.name.partition(".")[0],
+        tuple(images),
+        _table(_Found(images[0], entities_of(images[0].name), images[0].parent)),
+    )
+
+
 def freesurfer_atlas(name: str, *, freesurfer: Path, space: str) -> AtlasFiles:
     """Return the annotation of a participant, or of FreeSurfer's average, for both hemispheres.
 

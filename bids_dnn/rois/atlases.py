@@ -22,7 +22,14 @@ from bids_dnn.containers.space import (
 from bids_dnn.errors import ConfigError, SpaceError, UnreadableError, nearest
 from bids_dnn.rois.atlas_files import AtlasFiles, find_atlas, freesurfer_atlas
 from bids_dnn.rois.build import hemisphere, midline_doubt
-from bids_dnn.rois.places import hemisphere_files, mesh_size, read_places, read_vertices, spread
+from bids_dnn.rois.places import (
+    NOTHING,
+    hemisphere_files,
+    mesh_size,
+    read_places,
+    read_vertices,
+    spread,
+)
 from bids_dnn.rois.rule import Term
 
 NESTED = re.compile(r"fsaverage[3-6]")  # their vertices are the first ones of fsaverage
@@ -32,6 +39,7 @@ WANG15 = (  # labels 1 to 25, Wang et al. (2015), Cereb. Cortex 25:3911, doi:10.
     *("V1v", "V1d", "V2v", "V2d", "V3v", "V3d", "hV4", "VO1", "VO2", "PHC1", "PHC2", "MST", "hMT"),
     *("LO2", "LO1", "V3b", "V3a", "IPS0", "IPS1", "IPS2", "IPS3", "IPS4", "IPS5", "SPL1", "FEF"),
 )
+BACKGROUND = ("background", "outside", "none")
 SIDE = r"(?:lh|rh|l|r|left|right)"
 MARK = re.compile(rf"(?:^|[-_.])({SIDE})(?=[-_.]|$)", re.IGNORECASE)
 MARKS = re.compile(rf"^(?:ctx[-_])?{SIDE}[-_.]|[-_.]{SIDE}$|_ROI$", re.IGNORECASE)
@@ -141,6 +149,40 @@ def atlas_places(
         if side is not None and (unsaid := [n for n in chosen.values() if not _side_of(n)]):
             warnings += midline_doubt(space, f"{files.name}:{unsaid[0]}")
     return mask, warnings
+
+
+def atlas_names(files: AtlasFiles, space: Space) -> tuple[NDArray[np.object_], list[str]]:
+    """Return what an atlas calls each place of a space.
+
+    Parameters
+    ----------
+    files
+        Of the atlas.
+    space
+        Of the units.
+
+    Returns
+    -------
+    names : (n_places,) str
+        "" where the atlas has no label, or one that means nothing (``unknown``, ``???``).
+    warnings
+        A sentence each: the atlas was resampled, say.
+
+    Raises
+    ------
+    SpaceError
+        If the atlas lies on another mesh or is of another kind.
+    MissingInputError, UnreadableError
+        If a file is not there or damaged, or a TSV lacks `index` or `name`.
+    """
+    out = np.full(space.n_places, "", dtype=object)
+    warnings: list[str] = []
+    for values, names, said in _parts(files, space):
+        for key, name in names.items():
+            if name.casefold() not in (*NOTHING, *BACKGROUND):
+                out[values == key] = name
+        warnings += said
+    return out, warnings
 
 
 def check_labels(files: AtlasFiles, labels: Iterable[str]) -> None:

@@ -1,19 +1,85 @@
-"""Where the meshes lie along which distances on surfaces are taken."""
+"""Where meshes of surfaces lie: which vertices touch, how far apart they are, what is drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from bids_dnn.containers.space import HEMISPHERES, Hemisphere
+from bids_dnn.ingest.records import Subject
+from bids_dnn.rois.atlas_files import templateflow_home
 
-    from bids_dnn.containers.space import Hemisphere
-    from bids_dnn.ingest.records import Subject
+SPELLED: dict[Hemisphere, tuple[str, str]] = {"L": ("lh", "left"), "R": ("rh", "right")}
+BUNDLED = "fsaverage5"  # comes with nilearn, so that it needs no network
+WHEREVER = "nilearn:"  # then side and kind: a file that comes with it, wherever it is installed
+OWN = {"fsnative": ("midthickness", "white"), "fsLR": ("midthickness-fsLR",)}
+# Of TemplateFlow: template and density of a space.
+DENSITIES = {
+    "fsaverage5": ("fsaverage", "10k"),
+    "fsaverage6": ("fsaverage", "41k"),
+    "fsaverage": ("fsaverage", "164k"),
+    "fsLR": ("fsLR", "32k"),
+}
+TEMPLATE_NAMES = {"white": "white", "inflated": "inflated"}
+LIKE = {"fsLR": {"white": "midthickness", "inflated": "veryinflated"}}
+NILEARN_NAMES = {"white": "white", "inflated": "infl", "sulc": "sulc"}
 
-SIDES: dict[Hemisphere, str] = {"L": "lh", "R": "rh"}
-KINDS = ("midthickness", "graymid", "white")  # of FreeSurfer's own template, the first there is
-BUNDLED = "nilearn:"  # then side and kind: a file that comes with it, wherever it is installed
+
+def meshes_of(
+    space: str, subjects_dir: Path | None, *, kind: str = "white"
+) -> dict[Hemisphere, Path]:
+    """Return the meshes of a standard surface, where they are at hand without a network.
+
+    Parameters
+    ----------
+    space
+        BIDS label; other spaces than those of standard surfaces have none.
+    subjects_dir
+        Of FreeSurfer, with its averages (``fsaverage``, ``fsaverage6`` ...); None = not known.
+    kind
+        ``white``, on whose edges vertices touch, or ``inflated``.
+
+    Returns
+    -------
+    meshes
+        Both hemispheres, of the first place that has them: `subjects_dir`, TemplateFlow's cache,
+        nilearn (fsaverage5). Empty where no place does.
+    """
+    if space not in DENSITIES:
+        return {}
+    for pair in _pairs(space, subjects_dir, kind):
+        if all(path.is_file() and path.stat().st_size for path in pair.values()):
+            return pair
+    return {}
+
+
+def _pairs(space: str, subjects_dir: Path | None, kind: str) -> Iterator[dict[Hemisphere, Path]]:
+    if subjects_dir is not None:
+        folder = subjects_dir / space / "surf"
+        yield {side: folder / f"{words[0]}.{kind}" for side, words in SPELLED.items()}
+    template, density = DENSITIES[space]
+    name = LIKE.get(space, TEMPLATE_NAMES).get(kind, kind)
+    home = templateflow_home() / f"tpl-{template}"
+    for form in ("hemi-{hemi}_den-{den}", "den-{den}_hemi-{hemi}"):
+        middle = {side: form.format(hemi=side, den=density) for side in HEMISPHERES}
+        yield {s: home / f"tpl-{template}_{m}_{name}.surf.gii" for s, m in middle.items()}
+    if space == BUNDLED:
+        yield bundled(kind)
+
+
+def bundled(kind: str) -> dict[Hemisphere, Path]:
+    """Return files of fsaverage5 that come with nilearn.
+
+    Parameters
+    ----------
+    kind
+        ``white``, ``inflated`` or ``sulc``.
+    """
+    from nilearn.datasets import fetch_surf_fsaverage
+
+    found = fetch_surf_fsaverage(BUNDLED)  # these come with the package: no network
+    name = NILEARN_NAMES[kind]
+    return {side: Path(found[f"{name}_{words[1]}"]) for side, words in SPELLED.items()}
 
 
 def mesh_files(subject: Subject) -> dict[Hemisphere, str]:
@@ -23,48 +89,37 @@ def mesh_files(subject: Subject) -> dict[Hemisphere, str]:
     ----------
     subject
         ``fsnative`` lies on the participant's own middle (or white) surface, ``fsLR`` on the one
-        that fMRIPrep has brought there, ``fsaverage*`` on FreeSurfer's averages, beside the
-        participant's folder or, of fsaverage5, from nilearn.
+        that fMRIPrep has brought there, other surfaces (and ``fsLR`` without) on a standard one.
 
     Returns
     -------
     files
         By hemisphere, for `path_of_mesh`; none of volumes, and none that is not there.
     """
-    space, surfaces = subject.space, subject.anatomy.surfaces
-    if space.startswith("fsaverage"):
-        return _of_template(space, subject.anatomy.freesurfer)
-    wanted = {"fsnative": ("midthickness", "white"), "fsLR": ("midthickness-fsLR",)}
+    space, anatomy = subject.space, subject.anatomy
     made: dict[Hemisphere, str] = {}
-    for side in SIDES:
-        paths = (surfaces.get(f"{side}_{kind}") for kind in wanted.get(space, ()))
+    for side in HEMISPHERES:
+        paths = (anatomy.surfaces.get(f"{side}_{kind}") for kind in OWN.get(space, ()))
         if (path := next(filter(None, paths), None)) is not None:
             made[side] = str(path)
-    return made
-
-
-def _of_template(space: str, freesurfer: Path | None) -> dict[Hemisphere, str]:
-    made: dict[Hemisphere, str] = {}
-    for side, spelled in SIDES.items():
-        folder = None if freesurfer is None else freesurfer.parent / space / "surf"
-        paths = [] if folder is None else [folder / f"{spelled}.{kind}" for kind in KINDS]
-        path = next((one for one in paths if one.is_file()), None)
-        if path is None and space == "fsaverage5":
-            return {one: f"{BUNDLED}{one}:white" for one in SIDES}
-        if path is not None:
-            made[side] = str(path)
-    return made
+    if made:
+        return made
+    folder = None if anatomy.freesurfer is None else anatomy.freesurfer.parent
+    found = meshes_of(space, folder)
+    if space == BUNDLED and found == bundled("white"):
+        return {side: f"{WHEREVER}{side}:white" for side in found}
+    return {side: str(path) for side, path in found.items()}
 
 
 def real_files(files: Mapping[Hemisphere, str]) -> list[Path]:
-    """Return those that are files of the data.
+    """Return those that are files of data, not of a library.
 
     Parameters
     ----------
     files
         From `mesh_files`.
     """
-    return [Path(told) for told in files.values() if not told.startswith(BUNDLED)]
+    return [Path(told) for told in files.values() if not told.startswith(WHEREVER)]
 
 
 def path_of_mesh(told: str) -> Path:
@@ -74,23 +129,7 @@ def path_of_mesh(told: str) -> Path:
     ----------
     told
     """
-    if not told.startswith(BUNDLED):
+    if not told.startswith(WHEREVER):
         return Path(told)
-    side, kind = told.removeprefix(BUNDLED).split(":")
-    return bundled(side, kind)
-
-
-def bundled(side: str, kind: str) -> Path:
-    """Return a file of fsaverage5 that comes with nilearn.
-
-    Parameters
-    ----------
-    side
-        ``L`` or ``R``.
-    kind
-        As nilearn calls it: ``white``, ``infl``, ``sulc`` ...
-    """
-    from nilearn.datasets import fetch_surf_fsaverage
-
-    found = fetch_surf_fsaverage("fsaverage5")  # these come with the package: no network
-    return Path(found[f"{kind}_left" if side == "L" else f"{kind}_right"])
+    side, kind = told.removeprefix(WHEREVER).split(":")
+    return next(path for name, path in bundled(kind).items() if name == side)

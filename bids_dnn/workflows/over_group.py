@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bids_dnn import __version__
-from bids_dnn.config.schema import GROUPED, Analysis, Config
+from bids_dnn.config.schema import GROUPED, Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
@@ -19,8 +19,13 @@ from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrast
 from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
+from bids_dnn.workflows.meshes import meshes_of
+from bids_dnn.workflows.named_places import named_places
 from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
+
+CHOSEN = tuple(one.name for one in fields(Choices) if one.name != "seed")
+MAPPED = ("searchlight",)  # whose maps are tested against exchanged labels, by clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class GroupJob:
         Its result is there, whole, made from these tables.
     """
 
-    analysis: Analysis
+    analysis: str
     task: str
     space: str
     manifest: Manifest
@@ -166,7 +171,7 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
 def _check(output_dir: Path, config: Config) -> None:
     """Refuse settings of the group that no participant can meet."""
     asked = config.group
-    Choices(asked.tests, asked.correct, asked.contrasts, asked.covariates)
+    Choices(**{name: getattr(asked, name) for name in CHOSEN})
     if asked.contrasts or asked.covariates:
         people = read_people(output_dir)
         parse_contrasts(asked.contrasts, people)
@@ -176,7 +181,7 @@ def _check(output_dir: Path, config: Config) -> None:
 def _check_sides(job: GroupJob) -> None:
     """Refuse contrasts of regions, comparisons and layers that no participant has."""
     for contrast in map(parse_contrast, job.manifest["settings"]["contrasts"]):
-        if contrast.what not in KEYS[job.analysis]:
+        if contrast.what not in KEYS.get(job.analysis, ()):
             continue
         known: set[str] = set()
         for path in job.manifest["tables"].values():
@@ -187,7 +192,7 @@ def _check_sides(job: GroupJob) -> None:
         check_sides(contrast, known)
 
 
-def _differences(analysis: Analysis, tables: dict[str, Path]) -> list[str]:
+def _differences(analysis: str, tables: dict[str, Path]) -> list[str]:
     """Warn where participants were run with different settings, or different numbers of runs."""
     found: dict[str, list[str]] = {}
     for label, path in tables.items():
@@ -213,13 +218,16 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _job(
     output_dir: Path,
     config: Config,
-    place: tuple[Analysis, str, str],
+    place: tuple[str, str, str],
     found: tuple[dict[str, Path], list[str]],
 ) -> GroupJob:
     analysis, task, space = place
     tables, expected = found
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
-    nulls = _nulls(tables, config) if analysis == "decode" else {}
+    nulls = _nulls(analysis, tables, config)
+    is_mapped = analysis in MAPPED and not names.needs_reference(space)
+    meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped else {}
+    places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     inputs |= {str(path): fingerprint(path) for path in nulls.values()}
     people = _people(output_dir, config)
     settings = config.group.model_dump(mode="json")
@@ -232,6 +240,8 @@ def _job(
             "expected": expected,
             "people": people,
             "settings": settings,
+            "meshes": {side: fingerprint(path) for side, path in meshes.items()},
+            "places": [fingerprint(path) for path in places.paths()] if places else [],
             "seed": seed,
         }
     )
@@ -242,6 +252,8 @@ def _job(
         "tables": {label: str(path) for label, path in tables.items()},
         "inputs": inputs,
         "nulls": {label: str(path) for label, path in nulls.items()},
+        "meshes": {side: str(path) for side, path in meshes.items()},
+        "places": places.to_json() if places else None,
         "people": people,
         "expected": expected,
         "settings": settings,
@@ -259,9 +271,10 @@ def _job(
     return GroupJob(analysis, task, space, manifest, done)
 
 
-def _nulls(tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
+def _nulls(analysis: str, tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
     """Return the scores under exchanged labels that participants left, where they are needed."""
-    if "prevalence" not in config.group.tests:
+    is_asked = analysis == "decode" and "prevalence" in config.group.tests
+    if not is_asked and analysis not in MAPPED:
         return {}
     paths = {label: names.null_of(path) for label, path in tables.items()}
     return {label: path for label, path in paths.items() if path.is_file()}

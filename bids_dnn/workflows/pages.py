@@ -13,11 +13,12 @@ import tomli_w
 from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.containers.network import Modality
+from bids_dnn.containers.space import Hemisphere
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
-from bids_dnn.workflows.meshes import SIDES, bundled
+from bids_dnn.workflows.meshes import bundled
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
@@ -25,8 +26,10 @@ from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 from bids_dnn.workflows.steps.about import MARK, OWNER
 
 TAIL = 1000  # bytes of a page that hold its two last lines
+SIDES: dict[Hemisphere, str] = {"L": "lh", "R": "rh"}
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+KEPT = ("responses", "decode", "encode", "searchlight", "group")  # settings that the group shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def group_pages(
             "warnings": list(plan.warnings),
         }
         settings = {"run": config.run.model_dump(mode="json", exclude_none=True)}
-        kept = {key: ran[key] for key in ("responses", "decode", "encode", "group") if key in ran}
+        kept = {key: ran[key] for key in KEPT if key in ran}
         text = tomli_w.dumps(settings | _without_none(kept))
         _finish(manifest, tables, command=command, config_toml=text, roots={})
         if anew or not is_made(page, manifest["fingerprint"]):
@@ -294,8 +297,8 @@ def surfaces_of(subject: Subject) -> Manifest:
             folder = None if folder is None else folder.parent / space
             mesh = None if folder is None else folder / "surf" / f"{spelled}.inflated"
             if space == "fsaverage5" and not (mesh and mesh.is_file()):
-                files = {"mesh": "infl", "folding": "sulc"}
-                made[side] = {what: str(bundled(side, kind)) for what, kind in files.items()}
+                files = {kind: bundled(kind)[side] for kind in ("inflated", "sulc")}
+                made[side] = {"mesh": str(files["inflated"]), "folding": str(files["sulc"])}
                 continue
         elif space == "fsLR":
             mesh = None

@@ -14,9 +14,11 @@ from bids_dnn.group.choices import Choices
         ({"tests": ("sign-flp",)}, "'sign-flp'.*'sign-flip'"),
         ({"correct": "fdx"}, "'fdx'.*'fdr'"),
         ({"tests": ("t", "sign-flip"), "correct": "max"}, r"\['t', .*'sign-flip' first"),
+        ({"tests": ("t",), "correct": "tfce"}, r"'tfce'.*'sign-flip' first"),
         ({"tests": ("prevalence",), "correct": "max"}, r"\['prevalence'\].*'sign-flip' first"),
         ({"tests": ("wilcoxon",), "covariates": ("age",)}, r"\['age'\].*'wilcoxon'"),
         ({"tests": ("t", "mixed"), "covariates": ("age",)}, r"\['age'\].*'mixed'"),
+        ({"p_unit": 0.001, "n_maps": 500}, r"0\.001.*n_maps = 500.*n_maps = 999"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused(told, match):

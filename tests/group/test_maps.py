@@ -9,8 +9,10 @@ import pytest
 from scipy import stats
 
 from bids_dnn.containers.result import StatMap
+from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.maps import group_maps
+from bids_dnn.group.tfce import tfce_p
 from bids_dnn.stats.inference import sign_flip
 from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.results import make_encode, make_space
@@ -74,6 +76,34 @@ def test_maps_are_corrected_over_their_units(correct):
         "max": ("pmax", found.p_corrected),
     }[correct]
     np.testing.assert_allclose(by_stat(made, stat), expected, rtol=1e-6)
+
+
+def test_voxels_are_enhanced_where_all_have_them():
+    results = participants()
+    choices = Choices(correct="tfce", n_flips=19)
+    made = group_maps(results, choices=choices)
+    values = np.array([column(results, place) for place in made.space.index])
+    expected = tfce_p(values, made.space, n_flips=19, seed=0)
+    np.testing.assert_allclose(by_stat(made, "ptfce"), expected, rtol=1e-6)
+    missing = by_stat(made, "nparticipants") < 5
+    np.testing.assert_array_equal(np.isnan(by_stat(made, "ptfce")), missing)
+    assert made.warnings == ()
+
+
+def test_what_cannot_be_enhanced_takes_the_largest_t_and_says_so():
+    space = Surface("fsaverage5", (70, 0), np.arange(3, 66, 4))
+    results = {x: make_encode(np.random.default_rng(i), space=space)
+               for i, x in enumerate(LABELS)}  # fmt: skip
+    made = group_maps(results, choices=Choices(correct="tfce"))
+    stronger = group_maps(results, choices=Choices(correct="max"))
+    np.testing.assert_array_equal(by_stat(made, "pmax"), by_stat(stronger, "pmax"))
+    assert "'tfce'" in made.warnings[0]
+    assert "fsaverage5 are corrected by the largest t" in made.warnings[0]
+    assert stronger.warnings == ()
+    people = {label: {"a": f"{i}", "b": f"{i * i}"} for i, label in enumerate(LABELS[:3])}
+    choices = Choices(correct="tfce", n_flips=9, covariates=("a", "b"))
+    few = group_maps(participants(3), choices=choices, people=people)
+    assert "pmax" in {one.stat for one in few.maps}
 
 
 def test_every_model_has_its_maps_and_ceilings_have_none():

@@ -41,6 +41,7 @@ def shown_of(*, n=8, analysis="decode", make=make_decode, **choices):
     [
         ({}, ["flipping signs", "and by t tests", "(of flips)", "false discovery"], ["revalence"]),
         ({"correct": "max"}, ["family-wise error", "largest t"], ["false discovery"]),
+        ({"correct": "tfce"}, ["family-wise error", "largest t"], ["false discovery"]),
         ({"correct": "none"}, ["nothing was corrected"], ["control"]),
         ({"tests": ("wilcoxon",)}, ["signed ranks", "(of signed ranks)"], ["flipping"]),
         ({"tests": ("sign-flip", "prevalence")}, ["prevalence of an effect"], ["t tests"]),

@@ -8,6 +8,7 @@ import pytest
 from bids_dnn.errors import ConfigError, MissingInputError
 from bids_dnn.rois.atlas_files import (
     AtlasFiles,
+    atlas_at,
     find_atlas,
     freesurfer_atlas,
     templateflow_atlas,
@@ -157,3 +158,17 @@ def test_the_network_is_asked_only_on_demand(monkeypatch, tmp_path):
     found = templateflow_atlas(MNI, "S18", resolution=2, is_online=True)
     assert asked == [(MNI, {"atlas": "S18", "suffix": "dseg", "resolution": 2})]
     assert isinstance(found.images[0], Path)
+
+
+def test_an_atlas_at_a_path_is_of_the_space_that_its_name_tells(tmp_path):
+    name = "tpl-MNI152NLin6Asym_atlas-X_dseg"
+    touch(tmp_path, f"{name}.nii.gz", f"{name}.tsv", "lh.Y.annot", "rh.Y.annot", "plain.nii.gz")
+    found = atlas_at(tmp_path / f"{name}.nii.gz", "MNI152NLin6Asym")
+    assert (found.name, found.table) == ("X", tmp_path / f"{name}.tsv")
+    assert atlas_at(tmp_path / f"{name}.nii.gz", "MNI152NLin2009cAsym") is None
+    assert atlas_at(tmp_path / "plain.nii.gz", "MNI152NLin6Asym").table is None
+    assert atlas_at(tmp_path / "plain.nii.gz", "fsaverage") is None
+    both = atlas_at(tmp_path / "{hemi}.Y.annot", "fsaverage")
+    assert [path.name for path in both.images] == ["lh.Y.annot", "rh.Y.annot"]
+    with pytest.raises(MissingInputError, match=r"There is no atlas .*L.Z.annot"):
+        atlas_at(tmp_path / "{hemi}.Z.annot", "fsaverage")

@@ -8,7 +8,7 @@ from bids_dnn import imaging
 from bids_dnn.containers.space import Channels, Grayordinates, Grid, Surface
 from bids_dnn.errors import ConfigError, MissingInputError, SpaceError, UnreadableError
 from bids_dnn.rois.atlas_files import AtlasFiles
-from bids_dnn.rois.atlases import WANG15, atlas_of, atlas_places, read_names
+from bids_dnn.rois.atlases import WANG15, atlas_names, atlas_of, atlas_places, read_names
 from bids_dnn.rois.grammar import parse
 from tests.factories.trees import write_image
 
@@ -250,3 +250,10 @@ def test_fmripreps_own_table_is_read(real_data):
         "ctx-lh-fusiform",
         "ctx-rh-fusiform",
     )
+
+
+def test_each_place_has_its_name(dseg, grid):
+    names, said = atlas_names(dseg, grid)
+    expected = [NAMES[key] if key else "" for key in LABELS.tolist()]
+    assert names.tolist() == expected  # label 0 is called Unknown
+    assert said == []

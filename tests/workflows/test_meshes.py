@@ -1,4 +1,6 @@
-"""workflows.meshes: along which surface distances are taken, by space."""
+"""workflows.meshes: where meshes of standard surfaces and of participants are found."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
@@ -6,8 +8,51 @@ import numpy as np
 import pytest
 
 from bids_dnn import imaging
+from bids_dnn.containers.space import Surface
 from bids_dnn.ingest.records import Anatomy, Subject
-from bids_dnn.workflows.meshes import mesh_files, path_of_mesh, real_files
+from bids_dnn.stats.neighbours import adjacency
+from bids_dnn.workflows.meshes import mesh_files, meshes_of, path_of_mesh, real_files
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_fsaverage5_comes_with_nilearn_and_touches_as_an_icosphere(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    found = meshes_of("fsaverage5", None)
+    meshes = {side: imaging.read_mesh(path) for side, path in found.items()}
+    space = Surface("fsaverage5", (10242, 10242), np.arange(20484))
+    touching = adjacency(space, meshes=meshes)
+    counts = np.bincount(np.diff(touching.indptr))
+    assert counts.tolist() == [0, 0, 0, 0, 0, 24, 20460]  # twelve corners a hemisphere
+
+
+def test_the_users_own_averages_come_first_then_templateflow(monkeypatch, tmp_path):
+    home, subjects = tmp_path / "home", tmp_path / "subjects"
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(home))
+    assert meshes_of("fsaverage", subjects) == {}
+    template = {s: home / f"tpl-fsaverage/tpl-fsaverage_hemi-{s}_den-164k_white.surf.gii"
+                for s in "LR"}  # fmt: skip
+    touch(*template.values())
+    assert meshes_of("fsaverage", subjects) == template
+    own = {s: subjects / f"fsaverage/surf/{w}h.white" for s, w in (("L", "l"), ("R", "r"))}
+    touch(own["L"])
+    assert meshes_of("fsaverage", subjects) == template
+    touch(own["R"])
+    assert meshes_of("fsaverage", subjects) == own
+
+
+def test_stubs_of_templateflow_and_other_spaces_give_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    paths = [tmp_path / f"tpl-fsLR/tpl-fsLR_den-32k_hemi-{s}_midthickness.surf.gii" for s in "LR"]
+    touch(*paths)
+    assert list(meshes_of("fsLR", None).values()) == paths
+    paths[1].write_bytes(b"")
+    assert meshes_of("fsLR", None) == {}
+    assert meshes_of("fsnative", tmp_path) == meshes_of("MNI152NLin2009cAsym", tmp_path) == {}
 
 
 def subject(space, *kinds, freesurfer=None):
@@ -26,23 +71,24 @@ def subject(space, *kinds, freesurfer=None):
         ("fsaverage", ("midthickness",), None),
     ],
 )
-def test_the_mesh_is_that_of_the_vertices(space, kinds, left):
+def test_the_mesh_is_that_of_the_vertices(monkeypatch, tmp_path, space, kinds, left):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
     files = mesh_files(subject(space, *kinds))
     assert files.get("L") == left
     assert (set(files) == {"L", "R"}) is (left is not None)
     assert real_files(files) == [Path(told) for told in files.values()]
 
 
-def test_a_template_lies_beside_the_participants_folder(tmp_path):
-    surf = tmp_path / "fsaverage6" / "surf"
-    surf.mkdir(parents=True)
-    for name in ("lh.white", "rh.white", "lh.graymid", "rh.graymid"):
-        (surf / name).touch()
+def test_standard_surfaces_lie_where_their_templates_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "home"))
+    own = {s: tmp_path / f"fsaverage6/surf/{w}h.white" for s, w in (("L", "l"), ("R", "r"))}
+    touch(*own.values())
     files = mesh_files(subject("fsaverage6", freesurfer=tmp_path / "sub-01"))
-    assert files == {"L": str(surf / "lh.graymid"), "R": str(surf / "rh.graymid")}
+    assert files == {side: str(path) for side, path in own.items()}
 
 
-def test_fsaverage5_comes_with_nilearn_wherever_that_is():
+def test_fsaverage5_comes_with_nilearn_wherever_that_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
     files = mesh_files(subject("fsaverage5"))
     assert files == {"L": "nilearn:L:white", "R": "nilearn:R:white"}
     assert real_files(files) == []

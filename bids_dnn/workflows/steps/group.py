@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bids_dnn import imaging
 from bids_dnn.containers.result import Result
 from bids_dnn.derivatives.names import needs_reference
-from bids_dnn.derivatives.nulls import read_nulls
+from bids_dnn.derivatives.nulls import read_null_maps, read_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.files import read_json
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.cluster_names import with_names
 from bids_dnn.group.maps import group_maps
+from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+from bids_dnn.workflows.named_places import NamedPlaces
 
 
 def group_step(manifest: Path) -> Path:
     """Test one analysis over participants; returns the sidecar, which is written last."""
     told = read_json(manifest)
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
+    make = _searchlight if told["analysis"] == "searchlight" else _tested
+    result = make(told, results, _choices(told))
+    return write_result(
+        result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
+    )[-1]
+
+
+def _choices(told: Mapping[str, Any]) -> Choices:
+    settings, seed = told["settings"], told["seed"]
+    known = {one.name for one in fields(Choices)}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings.items()
+        if name in known
+    }
+    return Choices(**given, seed=seed)
+
+
+def _tested(told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices) -> Result:
+    """Test scores of regions, and maps in a common space."""
     table, _ = stack({name: made.table for name, made in results.items()}, told["expected"])
-    settings = told["settings"]
-    choices = Choices(
-        tests=tuple(settings["tests"]),
-        correct=settings["correct"],
-        contrasts=tuple(settings["contrasts"]),
-        covariates=tuple(settings["covariates"]),
-        seed=told["seed"],
-    )
     result = test_group(
         table,
         analysis=told["analysis"],
@@ -45,7 +61,7 @@ def group_step(manifest: Path) -> Path:
             sessions=_sessions(results),
         ),
     )
-    if not needs_reference(told["entities"]["space"]):  # else each has a space of their own
+    if _is_common(told):
         made_maps = group_maps(results, choices=choices, people=told["people"])
         said = [*result.meta["warnings"], *made_maps.warnings]
         result = replace(
@@ -59,9 +75,35 @@ def group_step(manifest: Path) -> Path:
         known |= made.meta.get("networks", {})
     if known:  # what they are, for the page; they are the same for each participant
         result = replace(result, meta=result.meta | {"networks": known})
-    return write_result(
-        result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
-    )[-1]
+    return result
+
+
+def _searchlight(
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices
+) -> Result:
+    """Average maps of a searchlight, and look for clusters, where all lie in one space."""
+    if not _is_common(told):
+        results = {name: replace(one, maps=(), space=None) for name, one in results.items()}
+    made = average_searchlights(
+        results,
+        {
+            name: {k: (one.values, one.share) for k, one in read_null_maps(Path(path)).items()}
+            for name, path in told["nulls"].items()
+        },
+        choices=choices,
+        about=About(expected=told["expected"], people=told["people"]),
+        meshes={side: imaging.read_mesh(Path(path)) for side, path in told["meshes"].items()},
+    )
+    if made.space is None or told["places"] is None:
+        return made
+    layers, said = NamedPlaces.from_json(told["places"]).layers(made.space)
+    meta = made.meta | {"warnings": [*made.meta["warnings"], *said]}
+    return replace(with_names(made, layers), meta=meta)
+
+
+def _is_common(told: Mapping[str, Any]) -> bool:
+    """Tell whether all participants lie in one space, not each in one of their own."""
+    return not needs_reference(told["entities"]["space"])
 
 
 def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:

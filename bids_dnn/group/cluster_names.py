@@ -1,0 +1,88 @@
+"""What regions clusters of a group's maps lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.containers.result import Result
+from bids_dnn.group.lights import SCORES
+
+Names = NDArray[np.object_]
+MOST = 3  # regions that are named of a cluster
+LEAST_SHARE = 0.005  # of a cluster: less is no percent
+WORDS = {
+    "label": "Region at the peak; n/a where none has a name.",
+    "labels": f"Up to {MOST} regions that hold most of the cluster, with their share of it.",
+}
+
+
+def with_names(result: Result, layers: Sequence[Names]) -> Result:
+    """Name the clusters of a searchlight by the regions that they lie in.
+
+    Parameters
+    ----------
+    result
+        Of `searchlight.average_searchlights`.
+    layers : each (n_units,) str
+        Names of the units of its maps, "" where there is none: an atlas is one layer, regions
+        that may overlap are one each. At a peak the first layer that has a name counts.
+
+    Returns
+    -------
+    result
+        Its clusters have the columns `label` and `labels`; the same where there is no layer.
+    """
+    if not layers:
+        return result
+    clusters = result.extras["clusters"]
+    models = [one.model for one in result.maps if one.stat in SCORES]
+    model_of = dict(zip(result.table["comparison"], models, strict=True))
+    maps = {one.model: one.values for one in result.maps if one.stat == "cluster"}
+    made = clusters.assign(
+        label=[_first(layers, int(peak)) for peak in clusters["peak_unit"]],
+        labels=[
+            shares_of(layers, maps[model_of[comparison]] == number)
+            for comparison, number in zip(clusters["comparison"], clusters["cluster"], strict=True)
+        ],
+    )
+    if made.empty:
+        made = made.astype(dict.fromkeys(WORDS, object))
+    told = result.extra_columns.get("clusters", {}) | WORDS
+    return replace(
+        result,
+        extras=result.extras | {"clusters": made},
+        extra_columns=result.extra_columns | {"clusters": told},
+    )
+
+
+def _first(layers: Sequence[Names], unit: int) -> str:
+    return next((str(one[unit]) for one in layers if one[unit]), "")
+
+
+def shares_of(layers: Sequence[Names], inside: NDArray[np.bool_]) -> str:
+    """Return the regions that hold most of some units, with their shares.
+
+    Parameters
+    ----------
+    layers : each (n_units,) str
+        As in `with_names`.
+    inside : (n_units,)
+        The units.
+
+    Examples
+    --------
+    >>> names = np.array(["V1", "V1", "V2", ""], dtype=object)
+    >>> shares_of([names], np.array([True, True, True, True]))
+    'V1 50 %, V2 25 %'
+    """
+    counts: pd.Series[Any] = pd.concat([pd.Series(one[inside]).value_counts() for one in layers])
+    counts = counts.groupby(level=0).sum().drop("", errors="ignore")
+    share = (counts / inside.sum()).sort_values(ascending=False, kind="stable")[:MOST]
+    told = [f"{name} {100 * part:.0f} %" for name, part in share.items() if part >= LEAST_SHARE]
+    return ", ".join(told)

@@ -1,0 +1,121 @@
+"""The section on searchlights over participants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.report.parts import Number, Section, Table, counted, decimals, table_of, units
+from bids_dnn.report.shown import ALPHA, Shown
+
+HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
+MOST_CLUSTERS = 60  # rows of the table on the page
+
+
+def searchlight(shown: Shown) -> Section:
+    """Return the section on a searchlight over participants.
+
+    Parameters
+    ----------
+    shown
+        Of the group's analysis ``searchlight``.
+    """
+    return Section(
+        shown.name,
+        "Searchlight",
+        "Where in the brain can conditions be told apart?",
+        searchlight_answer(shown),
+        (),
+        (
+            table_of(
+                shown.result.table.drop(columns="highest_unit"),
+                shown.result.columns,
+                caption="One row a comparison.",
+                link=shown.link,
+            ),
+            *cluster_tables(shown),
+        ),
+        searchlight_how(shown),
+    )
+
+
+def searchlight_numbers(shown: Shown) -> list[Number]:
+    """Return the highest mean score of the comparison that lies furthest above chance."""
+    rows = shown.result.table.dropna(subset="highest")
+    if rows.empty:
+        return []
+    row = rows.iloc[int((rows["highest"] - rows["chance"]).to_numpy().argmax())]
+    n = int(row["n_significant"])
+    told = "" if n < 0 else f"; {counted(n, 'cluster')} (p < {ALPHA:g} over the map)"
+    return [
+        Number(
+            decimals(row["highest"], 2),
+            f"highest mean {str(row['metric']).replace('_', ' ')} for {row['comparison']} around "
+            f"a {shown.unit}",
+            f"chance {row['chance']:.2f}{told}",
+        )
+    ]
+
+
+def searchlight_answer(shown: Shown) -> str:
+    """Return how many clusters each comparison has, in a sentence or two."""
+    table = shown.result.table
+    if table.empty:
+        return "No participant has maps in a space that all share."
+    parts = []
+    for row in table.to_dict("records"):
+        highest = f"highest mean {decimals(row['highest'], 2)}, chance {row['chance']:.2f}"
+        n = int(row["n_significant"])
+        found = "no clusters were looked for" if n < 0 else counted(n, "cluster")
+        parts.append(f"{row['comparison']}: {found} ({highest})")
+    return f"Clusters above chance (p < {ALPHA:g} over the map): {'; '.join(parts)}."
+
+
+def cluster_tables(shown: Shown) -> list[Table]:
+    """Return the table of clusters, the rarest first, where there are some."""
+    rows = shown.result.extras.get("clusters")
+    if rows is None or rows.empty:
+        return []
+    order = rows.sort_values("p_fwe", kind="stable").drop(columns=list(HIDDEN))
+    told = shown.result.columns | shown.result.extra_columns.get("clusters", {})
+    more = "" if len(order) <= MOST_CLUSTERS else f" The {MOST_CLUSTERS} rarest of {len(order)}."
+    return [
+        table_of(
+            _shown(order[:MOST_CLUSTERS]),
+            told,
+            caption=f"One row a cluster, the rarest first.{more}",
+        )
+    ]
+
+
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return clusters without columns that say nothing."""
+    numbers = rows.select_dtypes("number").columns
+    return rows.drop(columns=[name for name in numbers if rows[name].isna().all()])
+
+
+def searchlight_how(shown: Shown) -> str:
+    """Say how maps were averaged and clusters were found, in a few sentences."""
+    told, table = shown.result.meta, shown.result.table
+    if table.empty:
+        return ""
+    n = int(table["n_common"].min())
+    parts = [
+        f"Maps are means over participants; clusters are looked for among the "
+        f"{units(n, shown.unit)} that all have measured."
+    ]
+    if (table["n_maps"] > 0).any():
+        n_maps = table.loc[table["n_maps"] > 0, "n_maps"].min()
+        parts.append(
+            f"{told['n_chance_maps']:,} chance maps of the group are means of one map under "
+            f"exchanged labels of each participant (of {int(n_maps):,} or more). A unit is part "
+            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them, and "
+            "p_fwe is the share of chance maps whose largest cluster is at least as large "
+            "(Stelzer et al., 2013)."
+        )
+    if np.isfinite(table["highest"]).any():
+        parts.append(
+            "Overlap counts participants whose own p is below 0.05, which is not corrected: 5 % "
+            "of them are so by chance."
+        )
+    return " ".join(parts)

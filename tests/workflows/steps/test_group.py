@@ -1,0 +1,116 @@
+"""workflows.steps.group: searchlights of participants' derivatives -> maps of the group."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bids_dnn.config.schema import Config
+from bids_dnn.containers.nulls import NullMap
+from bids_dnn.containers.roi import Roi
+from bids_dnn.derivatives import names
+from bids_dnn.derivatives.nulls import write_null_maps
+from bids_dnn.derivatives.read import read_result
+from bids_dnn.derivatives.write import write_region, write_result
+from bids_dnn.errors import MissingInputError
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.searchlight import average_searchlights as run
+from bids_dnn.group.tests import About
+from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.steps.group import group_step
+from tests.factories.searchlights import AFFINE, NAME, SHAPE, make_grid, make_group
+from tests.factories.trees import write_image
+
+QUICK = {"p_unit": 0.01, "n_maps": 199}
+
+
+def leave(out, results, chance, space):
+    """Write what the participant level of a searchlight writes."""
+    for label, result in results.items():
+        entities = {"participant": label, "task": "obj", "space": space}
+        paths = write_result(result, out, entities=entities, sidecar={"Sources": []})
+        table = names.path_of(out, "scores", **entities, analysis="searchlight")
+        assert names.sidecar_of(table) == paths[-1]
+        if label in chance:
+            maps = {key: NullMap(*one) for key, one in chance[label].items()}
+            write_null_maps(names.null_of(table), maps, sidecar={})
+
+
+def run_plan(out, work, config):
+    plan = plan_group(out, config)
+    (job,) = plan.jobs
+    (work / "job.json").write_text(json.dumps(job.manifest))
+    group_step(work / "job.json")
+    return plan, read_result(job.table())
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def test_what_is_written_is_what_was_tested(out, tmp_path):
+    results, chance = make_group(4)
+    leave(out, results, chance, next(iter(results.values())).space.name)
+    config = Config.model_validate({"group": QUICK})
+    plan, made = run_plan(out, tmp_path, config)
+    seed = plan.jobs[0].manifest["seed"]
+    expected = run(
+        results, chance, choices=Choices(**QUICK, seed=seed), about=About(expected=[*results])
+    )
+    assert [(m.stat, m.model) for m in made.maps] == [(m.stat, m.model) for m in expected.maps]
+    for one, two in zip(made.maps, expected.maps, strict=True):
+        np.testing.assert_allclose(one.values, two.values, atol=1e-6)
+    np.testing.assert_array_equal(made.space.index, expected.space.index)
+    found = made.extras["clusters"]
+    assert found["p_fwe"].tolist() == pytest.approx(expected.extras["clusters"]["p_fwe"].tolist())
+    assert made.table["n_significant"].tolist() == expected.table["n_significant"].tolist()
+    assert not plan_group(out, config).waiting()
+    assert plan_group(out, Config.model_validate({"group": QUICK | {"n_maps": 99}})).waiting()
+    names_written = {path.name for path in (out / "group").iterdir()}
+    assert f"task-obj_space-{made.space.name}_desc-searchlightClusters_scores.tsv" in names_written
+
+
+def test_exchanged_maps_that_come_later_are_taken(out, tmp_path):
+    results, chance = make_group(3)
+    space = next(iter(results.values())).space.name
+    leave(out, results, {}, space)
+    config = Config.model_validate({"group": QUICK})
+    _, bare = run_plan(out, tmp_path, config)
+    assert "left no maps under exchanged labels" in bare.meta["warnings"][0]
+    leave(out, results, chance, space)
+    assert plan_group(out, config).waiting()
+    _, made = run_plan(out, tmp_path, config)
+    assert (made.table["n_clusters"] >= 0).all()
+
+
+def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
+    results, chance = make_group(3)
+    leave(out, results, chance, NAME)
+    roi = Roi("slab", make_grid(radius=50), "mask", 1)
+    write_region(roi, out, entities={"participant": "02"}, sidecar={})
+    _, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    clusters = made.extras["clusters"]
+    assert set(clusters["label"]) == {"slab"}
+    assert clusters["labels"].iloc[0] == "slab 100 %"
+    path = write_image(tmp_path / "atlas-All_dseg.nii.gz", np.ones(SHAPE, np.int16), AFFINE)
+    (tmp_path / "atlas-All_dseg.tsv").write_text("index\tname\n1\tbrain\n")
+    config = Config.model_validate({"group": QUICK | {"atlas": str(path)}})
+    assert plan_group(out, config).waiting()
+    _, made = run_plan(out, tmp_path, config)
+    assert set(made.extras["clusters"]["label"]) == {"brain"}
+    config = Config.model_validate({"group": QUICK | {"atlas": str(tmp_path / "gone.nii.gz")}})
+    with pytest.raises(MissingInputError, match=r"gone\.nii"):
+        plan_group(out, config)
+
+
+def test_spaces_of_their_own_are_not_averaged(out, tmp_path):
+    results, chance = make_group(3, space=make_grid(name="T1w"))
+    leave(out, results, chance, "T1w")
+    _, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    assert made.maps == ()
+    assert made.table.empty
+    assert "in a space that all share" in made.meta["warnings"][0]
