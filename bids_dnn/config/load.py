@@ -315,6 +315,18 @@ def _fields(section: Sequence[int | str]) -> list[str]:
     return list(model.model_fields)
 
 
+def _check_extracted(config: Config) -> None:
+    extracted = config.encode.networks or tuple(config.networks)
+    named = [("twin.networks", name) for name in config.twin.networks]
+    named += [("searchlight.models", name) for name in config.searchlight.models]
+    for where, name in named:
+        if name not in extracted:
+            raise ConfigError(
+                f"{where} names {name!r}, which is not among the networks of [encode].",
+                mend=nearest(name, extracted),
+            )
+
+
 def _check(config: Config) -> None:
     for option, text in (("--mem", config.run.mem), ("--cache-size", config.run.cache_size)):
         if text is not None:
@@ -325,13 +337,7 @@ def _check(config: Config) -> None:
                 f"encode.networks names {name!r}, which no [networks.{name}] describes.",
                 mend=nearest(name, config.networks),
             )
-    extracted = config.encode.networks or tuple(config.networks)
-    for name in config.twin.networks:
-        if name not in extracted:
-            raise ConfigError(
-                f"twin.networks names {name!r}, which is not among the networks of [encode].",
-                mend=nearest(name, extracted),
-            )
+    _check_extracted(config)
     alphas = config.encode.alphas
     if alphas != "auto" and (not alphas or min(alphas) <= 0):
         raise ConfigError(

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from bids_dnn.config.section import Section
 
 
 class SearchlightConfig(Section):
-    """Decoding from the units around each unit; what is not said here is as under [decode]."""
+    """Decoding and RSA from the units around each unit; the rest is as under [decode]."""
 
     radius_mm: float = Field(
         9.0, gt=0, description="Of spheres of voxels, or of disks along the surface."
     )
     comparisons: tuple[str, ...] = Field(
-        ("all",), min_length=1, description="As those of [decode]; each costs its own time."
+        ("all",), description="As those of [decode]; each costs its own time."
+    )
+    models: tuple[str, ...] = Field(
+        (),
+        description="Names of [networks.*] with whose layers dissimilarities around each unit are "
+        "compared (representational similarity analysis).",
+    )
+    items: Literal["stimulus", "condition"] = Field(
+        "stimulus", description="What dissimilarities are between, at most 400."
+    )
+    distance: Literal["correlation", "euclidean"] = Field(
+        "correlation", description="1 - Pearson's r over units, or squared distance."
     )
     within: tuple[str, ...] = Field(
         (), description="Regions whose units are centers; all measured units by default."
@@ -24,3 +37,9 @@ class SearchlightConfig(Section):
         ge=1,
         description="Under exchanged labels; for clusters over participants, about 100.",
     )
+
+    @model_validator(mode="after")
+    def _has_something(self) -> SearchlightConfig:
+        if not (self.comparisons or self.models):
+            raise ValueError('name comparisons or models; type comparisons = ["all"]')
+        return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from bids_dnn.errors import ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -36,6 +37,26 @@ def model_label(network: str, layer: str, estimator: str = "ridge") -> str:
     names = (network, layer, "" if estimator == "ridge" else estimator)
     plain = (re.sub(r"[^0-9A-Za-z]", "", name) for name in names)
     return "+".join(name for name in plain if name)
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels as they are, but with a number where they came before.
+
+    Parameters
+    ----------
+    labels
+
+    Examples
+    --------
+    >>> distinct(["abvsc", "avsb", "abvsc"])
+    ['abvsc', 'avsb', 'abvsc+2']
+    """
+    seen: Counter[str] = Counter()
+    made = []
+    for label in labels:
+        seen[label] += 1
+        made.append(label if seen[label] == 1 else f"{label}+{seen[label]}")
+    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -121,6 +121,14 @@ DATA_WORKS = (
         "10.1038/nature06713",
     ),
     Reference(
+        "kriegeskorte2008",
+        "Kriegeskorte, Nikolaus and Mur, Marieke and Bandettini, Peter",
+        "Representational similarity analysis: connecting the branches of systems neuroscience",
+        2008,
+        "Frontiers in Systems Neuroscience 2:4",
+        "10.3389/neuro.06.004.2008",
+    ),
+    Reference(
         "kriegeskorte2009",
         "Kriegeskorte, Nikolaus and Simmons, W. Kyle and Bellgowan, Patrick S. F. and Baker, "
         "Chris I.",

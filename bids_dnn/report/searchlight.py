@@ -11,12 +11,14 @@ import pandas as pd
 from bids_dnn.containers.result import Result
 from bids_dnn.report.decoders import classifier_and_folds
 from bids_dnn.report.maps import map_pictures
-from bids_dnn.report.parts import Section, counted, listed, many, table_of
+from bids_dnn.report.parts import Picture, Section, counted, listed, many, table_of
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
 from bids_dnn.report.slices import Backdrop
 
 MOST_MAPS = 6
+METRICS = {"balanced_accuracy": "balanced accuracy", "spearman": "Spearman's rho"}
+RSA = "spearman"  # metric of rows that compare dissimilarities
 
 
 def searchlight_section(
@@ -34,27 +36,11 @@ def searchlight_section(
         Where tables lie, from the page, by analysis.
     """
     table = result.table
-    scores = {one.model: one.values for one in result.maps if one.stat != "p"}
-    best = table.assign(above=table["highest"] - table["chance"]).sort_values(
-        "above", ascending=False, kind="stable"
-    )
-    maps = [
-        (str(row["comparison"]), scores[str(row["map"])].astype(float) - float(row["chance"]))
-        for _, row in best.head(MOST_MAPS).iterrows()
+    is_rsa = table["metric"] == RSA
+    pictures = [
+        *_pictures("searchlight_maps", result, table[~is_rsa], behind),
+        *_pictures("searchlight_models", result, table[is_rsa], behind),
     ]
-    pictures = []
-    if maps and result.space is not None:
-        n_all = len(table)
-        more = f" of the {len(maps)} highest of {n_all} comparisons" if len(maps) < n_all else ""
-        pictures = map_pictures(
-            "searchlight_maps",
-            maps,
-            result.space,
-            behind,
-            label="accuracy above chance",
-            what=f"Accuracy less chance around each {_unit(result)}{more}",
-            is_signed=True,
-        )
     return Section(
         "searchlight",
         "Searchlight",
@@ -73,18 +59,52 @@ def searchlight_section(
     )
 
 
+def _pictures(
+    name: str, result: Result, rows: pd.DataFrame, behind: tuple[Backdrop | None, Brain | None]
+) -> list[Picture]:
+    """Draw the highest of some maps, on one scale."""
+    if rows.empty or result.space is None:
+        return []
+    scores = {one.model: one.values for one in result.maps if one.stat != "p"}
+    best = rows.assign(above=rows["highest"] - rows["chance"]).sort_values(
+        "above", ascending=False, kind="stable"
+    )
+    maps = [
+        (str(row["comparison"]), scores[str(row["map"])].astype(float) - float(row["chance"]))
+        for _, row in best.head(MOST_MAPS).iterrows()
+    ]
+    is_rsa = bool((rows["metric"] == RSA).all())
+    label, what = "accuracy above chance", "Accuracy less chance"
+    if is_rsa:
+        label, what = "Spearman's rho", "Correlation of dissimilarities with those of layers"
+    more = "layers" if is_rsa else "comparisons"
+    more = f", the {len(maps)} highest of {len(rows)} {more}" if len(maps) < len(rows) else ""
+    return map_pictures(
+        name,
+        maps,
+        result.space,
+        behind,
+        label=label,
+        what=f"{what}, around each {_unit(result)}{more}",
+        is_signed=True,
+    )
+
+
 def searchlight_answer(result: Result) -> str:
     """Say in a sentence or two what is told apart best, and whether that is above chance."""
     table = result.table.dropna(subset="highest")
     if table.empty:
         return "No score could be computed."
-    above = table["highest"] - table["chance"]
-    row = table.iloc[int(np.argmax(above))]
-    told = (
-        f"Highest: {row['comparison']}, {str(row['metric']).replace('_', ' ')} "
-        f"{row['highest']:.2f} around one {_unit(result)} (chance {row['chance']:.2f}, mean over "
-        f"{counted(int(row['n_centers']), _unit(result))} {row['mean']:.2f}). "
-    )
+    told = ""
+    for rows in (table[table["metric"] != RSA], table[table["metric"] == RSA]):
+        if rows.empty:
+            continue
+        row = rows.iloc[int(np.argmax(rows["highest"] - rows["chance"]))]
+        told += (
+            f"Highest: {row['comparison']}, {METRICS.get(row['metric'], row['metric'])} "
+            f"{row['highest']:.2f} around one {_unit(result)} (chance {row['chance']:.2f}, mean "
+            f"over {counted(int(row['n_centers']), _unit(result))} {row['mean']:.2f}). "
+        )
     if weak := nothing_can_be(table):
         return told + weak
     sure = [str(one) for one in table.loc[table["p_corrected"] < ALPHA, "comparison"]]
@@ -110,13 +130,32 @@ def searchlight_text(told: Mapping[str, Any], *, unit: str) -> str:
     shape = "sphere" if unit == "voxel" else "disk along the surface"
     within = told.get("within") or ()
     where = f"each {unit}" + (f" of {listed(list(within))}" if within else " that was measured")
-    return (
-        f"In a searchlight [@kriegeskorte2006], conditions were decoded from the pattern over a "
-        f"{shape} of {told.get('radius_mm', 9):g} mm radius around {where}, with "
-        f"{classifier_and_folds(told.get('decode', {}))}. The same "
-        f"{told.get('maps', 100)} exchanges of labels within runs (or every distinct one, where "
-        "there are fewer) gave whole maps by chance, from which come p of each unit, p of the "
-        "highest score of a map [@nichols2002], and clusters over participants [@stelzer2013]."
+    n = told.get("maps", 100)
+    text = (
+        f"In a searchlight [@kriegeskorte2006], the pattern over a {shape} of "
+        f"{told.get('radius_mm', 9):g} mm radius around {where} was taken. "
+    )
+    if told.get("comparisons", ("all",)):
+        text += (
+            "Conditions were decoded from it with "
+            f"{classifier_and_folds(told.get('decode', {}))}; the same {n} exchanges of labels "
+            "within runs (or every distinct one, where there are fewer) gave whole maps by "
+            "chance. "
+        )
+    if told.get("models"):
+        items = {"stimulus": "stimuli", "condition": "conditions"}[told.get("items", "stimulus")]
+        distance = {
+            "correlation": f"1 - Pearson's r over {unit} responses",
+            "euclidean": "squared Euclidean distances",
+        }[told.get("distance", "correlation")]
+        text += (
+            f"Dissimilarities of {items} ({distance}) were compared with those in layers of "
+            f"{listed(list(told['models']))} by Spearman's rank correlation [@kriegeskorte2008]; "
+            f"{n} exchanges of the layers' {items} gave whole maps by chance. "
+        )
+    return text + (
+        "From these come p of each unit, p of the highest score of a map [@nichols2002], and "
+        "clusters over participants [@stelzer2013]."
     )
 
 

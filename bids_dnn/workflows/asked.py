@@ -18,8 +18,8 @@ def asked(config: Config) -> tuple[Analysis, ...]:
 def uses_features(config: Config, analysis: Analysis) -> bool:
     """Tell whether an analysis needs the features of networks.
 
-    Decoding does where its units are chosen by what the layers of networks predict; the twin of
-    decoding is made of them.
+    Decoding does where its units are chosen by what the layers of networks predict, a searchlight
+    where it compares dissimilarities; the twin of decoding is made of them.
 
     Examples
     --------
@@ -31,6 +31,8 @@ def uses_features(config: Config, analysis: Analysis) -> bool:
     """
     if analysis == "decode":
         return config.decode.units is not None
+    if analysis == "searchlight":
+        return bool(config.searchlight.models)
     return analysis in ("encode", "twin")
 
 
@@ -48,3 +50,28 @@ def estimators(config: Config) -> tuple[str, ...]:
     ()
     """
     return config.encode.estimator if "encode" in asked(config) else ()
+
+
+def networks_of(config: Config, analysis: Analysis) -> tuple[str, ...]:
+    """Return the names of the networks that an analysis is done with; none = all.
+
+    Examples
+    --------
+    >>> networks_of(Config.model_validate({"searchlight": {"models": ["a"]}}), "searchlight")
+    ('a',)
+    """
+    named = {"twin": config.twin.networks, "searchlight": config.searchlight.models}
+    return named.get(analysis, ())
+
+
+def decodes(config: Config, analysis: Analysis) -> bool:
+    """Tell whether an analysis tells conditions apart, so that it needs two runs or more.
+
+    Examples
+    --------
+    >>> decodes(Config(), "twin"), decodes(Config(), "searchlight"), decodes(Config(), "encode")
+    (True, True, False)
+    """
+    if analysis == "searchlight":
+        return bool(config.searchlight.comparisons)
+    return analysis in ("decode", "twin")

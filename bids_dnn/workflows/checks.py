@@ -17,7 +17,7 @@ from bids_dnn.files import write_text
 from bids_dnn.ingest.events import read_events, sample_table
 from bids_dnn.ingest.spm_design import read_design
 from bids_dnn.stimuli.table import ids_of
-from bids_dnn.workflows.asked import asked
+from bids_dnn.workflows.asked import asked, decodes
 from bids_dnn.workflows.decode_choices import choices_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ WITHOUT = {  # what can be typed in place of an analysis that needs features
     "encode": "type --analysis decode (without units)",
     "decode": "leave units out of [decode]",
     "twin": "leave --analysis twin out",
+    "searchlight": "leave models out of [searchlight]",
 }
 
 
@@ -103,7 +104,7 @@ def why_not(
 ) -> BidsDnnError | None:
     """Tell why an analysis of a participant cannot be done, None where nothing speaks against."""
     why = None
-    if analysis in ("decode", "twin", "searchlight"):
+    if n_runs is not None:
         why = why_not_decode(subject, n_runs)
     if analysis == "denoise":
         why = why_not_denoise(subject)
@@ -122,7 +123,7 @@ def check_decoding(config: Config) -> None:
         searchlight is asked for with what it does not take.
     """
     choices = choices_of(config.decode.model_dump(mode="json"), seed=config.run.random_seed)
-    if "searchlight" in asked(config):
+    if "searchlight" in asked(config) and decodes(config, "searchlight"):
         check_choices(choices)
 
 
@@ -137,9 +138,9 @@ def why_not_denoise(subject: Subject) -> BidsDnnError | None:
     )
 
 
-def why_not_decode(subject: Subject, n_runs: int | None) -> BidsDnnError | None:
+def why_not_decode(subject: Subject, n_runs: int) -> BidsDnnError | None:
     """Tell why a participant cannot be decoded, None where nothing speaks against it."""
-    if n_runs is None or n_runs > 1:
+    if n_runs > 1:
         return None
     what = "session in SPM.mat" if subject.spm is not None else "run"
     return NotEnoughDataError(

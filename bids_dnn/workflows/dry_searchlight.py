@@ -13,8 +13,10 @@ from bids_dnn.ingest.samples_ahead import samples_ahead
 from bids_dnn.report.parts import counted
 from bids_dnn.workflows.dry_decode import without_values
 from bids_dnn.workflows.plan import SubjectPlan
+from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.steps.searchlight import choices_of
 
+NOUNS = {"stimulus": "stimuli", "condition": "conditions"}
 TYPICAL = 10_000  # centers, where their number is known only once responses are read
 
 
@@ -28,6 +30,17 @@ def searchlight_lines(subject: SubjectPlan) -> list[str]:
     """
     job = next(one for one in subject.jobs if one.analysis == "searchlight")
     told = job.manifest
+    settings = told["settings"]
+    made = []
+    if settings["models"]:
+        made.append(
+            f"  searchlight: dissimilarities of {NOUNS[settings['items']]} compared with the "
+            f"layers of {', '.join(settings['models'])}"
+        )
+    return [*made, *_decoding_lines(subject, told)] if settings["comparisons"] else made
+
+
+def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:
     choices = choices_of(told["settings"], told["decode"], seed=told["seed"])
     try:
         samples = samples_ahead(subject.subject, subject.responses["settings"])

@@ -16,7 +16,7 @@ from bids_dnn.ingest.choices import Settings, settle
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
-from bids_dnn.workflows.asked import any_uses_features, asked, uses_features
+from bids_dnn.workflows.asked import any_uses_features, asked, decodes, networks_of, uses_features
 from bids_dnn.workflows.besides import own_of, seed_of, split_of
 from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
 from bids_dnn.workflows.networks import network_manifests
@@ -152,7 +152,7 @@ def make_plan(scene: Scene) -> Plan:
         If one picture has two names, of which one trains and the other tests.
     """
     split = split_of(scene) if "encode" in asked(scene.config) else {}
-    if {"decode", "twin", "searchlight"} & {*asked(scene.config)}:
+    if any(decodes(scene.config, one) for one in asked(scene.config)):
         check_decoding(scene.config)
     needs = any_uses_features(scene.config) and bool(scene.stimuli.files)
     networks = network_manifests(scene) if needs else {}
@@ -212,7 +212,7 @@ def _plan_subject(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
             analysis,
             subject,
             scene.stimuli,
-            n_runs=n_runs,
+            n_runs=n_runs if decodes(scene.config, analysis) else None,
             needs_features=uses_features(scene.config, analysis),
         )
         if why is not None and scene.config.run.analysis:
@@ -301,7 +301,7 @@ def _job(
 ) -> Job:
     subject, responses, regions = parts
     needs_features = uses_features(scene.config, analysis)
-    networks = shown.of(scene.config.twin.networks if analysis == "twin" else ())
+    networks = shown.of(networks_of(scene.config, analysis))
     networks = networks if needs_features else {}
     settings = _settings_of(scene, analysis)
     seed = seed_of(scene.config.run.random_seed, subject.participant, analysis)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from bids_dnn.analyses.decode.spheres import COLUMNS
 from bids_dnn.containers.result import Result, StatMap, model_label
 from bids_dnn.containers.space import Grid
+from bids_dnn.stats.spheres import COLUMNS
 
 SHAPE = (12, 14, 11)
 AFFINE = np.array([[-4.0, 0, 0, 22], [0, 4, 0, -26], [0, 0, 4, -20], [0, 0, 0, 1]])

@@ -81,7 +81,17 @@ def test_only_the_highest_of_many_are_drawn(rng):
     names = ("pairs", "all", "x:a vs y:b+c", "b vs x:a+c", "c vs x:a+b", "a+b vs c")
     result = make_searchlight(rng, comparisons=names, n_maps=1)
     (picture,) = searchlight_section(result, (None, None), {}).pictures
-    assert "of the 6 highest of 7 comparisons" in picture.caption
+    assert "the 6 highest of 7 comparisons" in picture.caption
+
+
+def test_layers_have_a_picture_and_an_answer_of_their_own(result):
+    table = result.table.copy()
+    table.loc[1, ["comparison", "metric", "chance"]] = "net conv1", "spearman", 0.0
+    made = replace(result, table=table)
+    first, second = searchlight_section(made, (None, None), {}).pictures
+    assert (first.name, second.name) == ("searchlight_maps", "searchlight_models")
+    assert "Correlation of dissimilarities with those of layers" in second.caption
+    assert "Highest: net conv1, Spearman's rho" in searchlight_answer(made)
 
 
 def test_the_page_shows_it(result, tmp_path):
@@ -104,6 +114,11 @@ def test_the_page_shows_it(result, tmp_path):
         ),
         ({"within": ["V1", "V4"], "radius_mm": 6}, "voxel", ["6 mm", "each voxel of V1, V4"]),
         ({"decode": {"classifier": "lda"}}, "vertex", ["disk along the surface", "discriminant"]),
+        (
+            {"models": ["net"], "items": "condition", "comparisons": []},
+            "voxel",
+            ["Dissimilarities of conditions (1 - Pearson's r", "layers of net", "[@kriegesko"],
+        ),
     ],
 )
 def test_methods_say_how_it_was_done(told, unit, words):

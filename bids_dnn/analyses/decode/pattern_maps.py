@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from bids_dnn.analyses.decode.classifiers.decisions import decide
 from bids_dnn.analyses.decode.comparisons import Comparison
 from bids_dnn.analyses.decode.permutation import Codes
 from bids_dnn.analyses.decode.prepare import Patterns, Preparation
-from bids_dnn.containers.result import StatMap, model_label
+from bids_dnn.containers.result import StatMap, distinct, model_label
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]
@@ -116,23 +115,3 @@ def apart(maps: Sequence[StatMap]) -> tuple[StatMap, ...]:
     """
     labels = distinct([one.model for one in maps])
     return tuple(replace(one, model=label) for one, label in zip(maps, labels, strict=True))
-
-
-def distinct(labels: Sequence[str]) -> list[str]:
-    """Return labels, those that came before with a number.
-
-    Parameters
-    ----------
-    labels
-
-    Examples
-    --------
-    >>> distinct(["abvsc", "avsb", "abvsc"])
-    ['abvsc', 'avsb', 'abvsc+2']
-    """
-    seen: Counter[str] = Counter()
-    made = []
-    for label in labels:
-        seen[label] += 1
-        made.append(label if seen[label] == 1 else f"{label}+{seen[label]}")
-    return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,11 @@ from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.neighbours import Neighbours
+from bids_dnn.stats.spheres import Patterns, blocks, lay_out
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 Progress = Callable[[int, int], None]
-MOST_AT_ONCE = 32  # centers: what is made of more leaves the caches
 VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
@@ -195,9 +195,10 @@ def search(
         dtype=np.uint8 if n_most <= np.iinfo(np.uint8).max else np.uint16,
     )
     n_units = np.zeros(len(around), dtype=np.intp)
-    blocks = list(_blocks(len(around), scene.bytes_each(), means))
+    most = int(means.memory_gb * 1e9 / max(1, means.n_threads) / scene.bytes_each())
+    parts = list(blocks(len(around), most=most))
     with backend.threads(1), ThreadPoolExecutor(max(1, means.n_threads)) as pool:
-        for (start, stop), made in zip(blocks, pool.map(scene.block, blocks), strict=True):
+        for (start, stop), made in zip(parts, pool.map(scene.block, parts), strict=True):
             right[:, :, start:stop], n_units[start:stop] = made
             if progress is not None:
                 progress(stop, len(around))
@@ -216,27 +217,18 @@ def bytes_of(n_samples: int, n_units: int, n_labelings: int) -> int:
     return 8 * n_samples * (2 * n_units + 4 * n_samples + 8 * n_labelings)
 
 
-def _blocks(n: int, each: int, means: Means) -> Iterator[tuple[int, int]]:
-    most = int(means.memory_gb * 1e9 / max(1, means.n_threads) / each)
-    size = min(MOST_AT_ONCE, max(1, most))
-    for start in range(0, n, size):
-        yield start, min(start + size, n)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     """What is decoded around each center."""
 
-    rows: NDArray[np.float32]  # (n_units + 1, n): less their mean; the last is zero
-    is_known: NDArray[np.bool_]  # (n_units,)
-    around: Neighbours
+    patterns: Patterns  # less their mean
     labeled: Labeled
     decide: Decide
     is_scaled: bool
-    widest: int  # of all spheres, so that sums do not hang on who else is in a block
 
     def bytes_each(self) -> int:
-        return bytes_of(self.rows.shape[1], self.widest, len(self.labeled.codes))
+        n = self.patterns.rows.shape[1]
+        return bytes_of(n, self.patterns.widest, len(self.labeled.codes))
 
     def block(self, ends: tuple[int, int]) -> tuple[NDArray[Any], Codes]:
         """Return the right answers (n_labelings, n_classes, b), and the units (b,) of spheres."""
@@ -255,16 +247,10 @@ class _Scene:
 
     def _grams(self, start: int, stop: int) -> tuple[Array, Codes]:
         """Return the inner products (b, n, n) of some spheres, and their units (b,)."""
-        sizes = self.around.sizes[start:stop]
-        first = self.around.indptr[start]
-        members = np.full((stop - start, self.widest), len(self.is_known), dtype=np.int64)
-        inside = np.arange(self.widest) < sizes[:, None]
-        members[inside] = self.around.indices[first : self.around.indptr[stop]]
-        patterns = self.rows[members].astype(np.float64)  # (b, widest, n)
-        gram = patterns.mT @ patterns
-        known = np.append(self.is_known, [False])[members]
+        taken, n_known = self.patterns.take(start, stop)
+        gram = taken.mT @ taken
         varies = np.trace(gram, axis1=1, axis2=2) > 0
-        return gram, np.where(varies, known.sum(axis=1), 0)
+        return gram, np.where(varies, n_known, 0)
 
     def _tested(self, fold: Fold) -> Codes:
         return np.flatnonzero(fold.test & (self.labeled.codes >= 0).any(axis=0))
@@ -307,9 +293,5 @@ def _scene_of(
 ) -> _Scene:
     """Lay units out in rows, without their mean over the samples that have a class."""
     part = ((labeled.codes >= 0) | (labeled.teaching >= 0)).any(axis=0)
-    is_known: NDArray[np.bool_] = np.all(np.isfinite(values), axis=0)
-    mean = np.where(is_known, values[part].mean(axis=0, dtype=np.float64), 0.0)
-    rows = np.zeros((values.shape[1] + 1, values.shape[0]), dtype=np.float32)
-    rows[:-1][is_known] = (values[:, is_known] - mean[is_known]).T
-    widest = int(around.sizes.max(initial=1))
-    return _Scene(rows, is_known, around, labeled, decide, is_scaled, widest)
+    mean = values[part].mean(axis=0, dtype=np.float64)
+    return _Scene(lay_out(values, around, less=mean), labeled, decide, is_scaled)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.batches import decider
-from bids_dnn.analyses.decode.pattern_maps import distinct
 from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.analyses.decode.scoring import chance_of, metric_of
 from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, search
@@ -20,34 +19,18 @@ from bids_dnn.analyses.decode.tables import SCALED, facts_of
 from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
 from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.result import Result, StatMap, model_label
+from bids_dnn.containers.result import Result, StatMap, distinct, model_label
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.regions import RegionUnits
+from bids_dnn.stats.spheres import COLUMNS, p_of_maps, row_of
 
 Progress = Callable[[int, int], None]
-TOLERANCE = 1e-6  # two scores nearer than this are one: single precision
 METRICS = ("accuracy", "balanced_accuracy")
 ALONE_S, SHARED_S = 8e-5, 2e-5  # a support vector machine of 56 samples, on one core
 PROBLEM_N, SHARED = 56, 8  # samples; labelings from which on these share work
-COLUMNS = {
-    "comparison": "what is told apart",
-    "n_classes": "sides of the comparison",
-    "metric": "accuracy, balanced (the mean over sides) where sides have different numbers",
-    "chance": "score expected by chance",
-    "map": "label of its maps, in the names of their files",
-    "n_centers": "units around which something was decoded",
-    "n_units": "units of a sphere or disk, median",
-    "n_samples": "samples that are tested",
-    "n_maps": "maps under exchanged labels",
-    "mean": "mean score over centers",
-    "highest": "highest score",
-    "highest_unit": "number of the unit around which it is, among the units of the map",
-    "p_corrected": "share of maps, this one among them, whose highest score is at least as high",
-    "p_floor": "the smallest p that a unit can have",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,8 +197,10 @@ def result_of(found: Sequence[Spheres], space: Space, *, meta: Mapping[str, Any]
     for one, label in zip(found, distinct([model_label(name, "") for name in names]), strict=True):
         name, lights = one.task.comparison.name, one.lights
         scores = one.scores(slice(1))[0]  # (n_units,)
-        known = np.isfinite(scores)
-        p, p_corrected, floor = _p_of(one, scores)
+        under = (one.scores(slice(k, k + 1))[0] for k in range(1, len(lights.right)))
+        p, p_corrected = p_of_maps(scores, under)
+        drawn = one.task.labelings
+        floor = p_floor(drawn.n_permutations, enumerated=drawn.enumerated)
         nulls[label] = chance_counts(one)
         rows.append(
             {
@@ -224,16 +209,12 @@ def result_of(found: Sequence[Spheres], space: Space, *, meta: Mapping[str, Any]
                 "metric": one.metric,
                 "chance": one.chance,
                 "map": label,
-                "n_centers": int(known.sum()),
-                "n_units": float(np.median(lights.n_units[known])) if known.any() else 0.0,
                 "n_samples": int(lights.n_tested[0].sum()),
                 "n_maps": len(lights.right) - 1,
-                "mean": float(scores[known].mean()) if known.any() else np.nan,
-                "highest": float(scores[known].max()) if known.any() else np.nan,
-                "highest_unit": int(np.nanargmax(scores)) if known.any() else -1,
                 "p_corrected": p_corrected,
                 "p_floor": floor,
             }
+            | row_of(scores, lights.n_units)
         )
         words = (
             f"{one.metric.replace('_', ' ').capitalize()} of {name} from the units around each "
@@ -247,25 +228,6 @@ def result_of(found: Sequence[Spheres], space: Space, *, meta: Mapping[str, Any]
         maps.append(StatMap("p", p, label, words))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Result("searchlight", table, COLUMNS, tuple(maps), space, dict(meta), null_maps=nulls)
-
-
-def _p_of(one: Spheres, scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float]:
-    """Return p of each unit, p of the highest score of the map, and the smallest that is possible.
-
-    The labels as they are count among the maps.
-    """
-    n_maps = len(one.lights.right)
-    count = np.zeros(len(scores))
-    n_higher, top = 0, float(np.nanmax(scores, initial=-np.inf))
-    for k in range(1, n_maps):
-        under = one.scores(slice(k, k + 1))[0]
-        count += under >= scores - TOLERANCE
-        n_higher += float(np.nanmax(under, initial=-np.inf)) >= top - TOLERANCE
-    p = np.where(np.isfinite(scores), (1 + count) / n_maps, np.nan)
-    is_known = np.isfinite(top)
-    drawn = one.task.labelings
-    floor = p_floor(drawn.n_permutations, enumerated=drawn.enumerated)
-    return p.astype(np.float32), (1 + n_higher) / n_maps if is_known else np.nan, floor
 
 
 def chance_counts(one: Spheres) -> NullMap:

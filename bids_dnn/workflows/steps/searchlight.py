@@ -1,4 +1,4 @@
-"""Responses -> maps of decoding around each unit, as derivatives."""
+"""Responses, and features -> maps of decoding and RSA around each unit, as derivatives."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.searchlight import Means
 from bids_dnn.analyses.decode.spheres import map_spheres
+from bids_dnn.analyses.encode.tables import network_facts
+from bids_dnn.analyses.rsa.spheres import RsaChoices, compare_spheres
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
@@ -25,13 +30,16 @@ from bids_dnn.workflows.meshes import path_of_mesh
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
+from bids_dnn.workflows.steps.features import load_grams
 
 # Of [decode]: what is told of regions beside their scores is not made of spheres.
 PLAIN = {"correct": ["fdr"], "targets": [], "baseline": [], "patterns": False}
 
 
-def searchlight_step(manifest: Path, responses: Path, regions: Path) -> Path:
-    """Decode around each unit; returns the sidecar, which is written last."""
+def searchlight_step(
+    manifest: Path, responses: Path, regions: Path, features: list[Path] | None = None
+) -> Path:
+    """Decode and compare around each unit; returns the sidecar, which is written last."""
     told = read_json(manifest)
     measured, facts = load_responses(responses)
     rois, warnings = load_rois(regions)
@@ -44,19 +52,37 @@ def searchlight_step(manifest: Path, responses: Path, regions: Path) -> Path:
     }
     around = neighbours(measured.space, radius, meshes=meshes, centers=centers.units)
     ticker = Ticker(Path(told["progress"]), "spheres")
+    made = []
     try:
-        result = map_spheres(
-            measured,
-            centers,
-            around,
-            choices=choices_of(settings, told["decode"], seed=told["seed"]),
-            means=Means(n_threads=told["n_threads"]),
-            progress=ticker,
-        )
+        if settings["comparisons"]:
+            made.append(
+                map_spheres(
+                    measured,
+                    centers,
+                    around,
+                    choices=choices_of(settings, told["decode"], seed=told["seed"]),
+                    means=Means(n_threads=told["n_threads"]),
+                    progress=ticker,
+                )
+            )
+        if settings["models"]:
+            grams = models_of(settings, features or [])
+            how = RsaChoices(
+                items=settings["items"],
+                distance=settings["distance"],
+                n_maps=settings["maps"],
+                seed=told["seed"],
+            )
+            compared = compare_spheres(
+                measured, centers, around, grams, choices=how, progress=ticker
+            )
+            made.append(replace(compared, meta=compared.meta | {"networks": network_facts(grams)}))
+            warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
     except NotEnoughDataError as err:
         return leave_out(told, err)
     finally:
         ticker.close()
+    result = joined(made)
     said = {"radius_mm": radius, "within": settings["within"]}
     result = with_facts(
         replace(result, meta=result.meta | said),
@@ -68,6 +94,42 @@ def searchlight_step(manifest: Path, responses: Path, regions: Path) -> Path:
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[FeatureGram]:
+    """Return the layers of the networks that [searchlight] names.
+
+    Parameters
+    ----------
+    settings
+        JSON-ready.
+    features
+        Indexes that `features_step` wrote.
+    """
+    used = [one for one in features if read_json(one)["name"] in settings["models"]]
+    return [gram for index in used for gram in load_grams(index)]
+
+
+def joined(results: Sequence[Result]) -> Result:
+    """Put searchlights of the same centers together: what is told apart, and what is compared.
+
+    Parameters
+    ----------
+    results
+        One or two.
+    """
+    first, *others = results
+    for other in others:
+        first = replace(
+            first,
+            table=pd.concat([first.table, other.table], ignore_index=True),
+            maps=(*first.maps, *other.maps),
+            null_maps={**first.null_maps, **other.null_maps},
+            meta=other.meta
+            | first.meta
+            | {"warnings": [*first.meta["warnings"], *other.meta["warnings"]]},
+        )
+    return first
 
 
 def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, seed: int) -> Choices:

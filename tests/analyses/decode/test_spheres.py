@@ -10,7 +10,6 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.analyses.decode.spheres import (
-    COLUMNS,
     chance_counts,
     decode_spheres,
     hours_of,
@@ -19,6 +18,7 @@ from bids_dnn.analyses.decode.spheres import (
 from bids_dnn.containers.space import Grid
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.neighbours import neighbours
+from bids_dnn.stats.spheres import COLUMNS
 from tests.factories.responses import make_patterns, make_roi
 
 SHAPE = (5, 4, 3)

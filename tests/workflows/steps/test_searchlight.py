@@ -7,11 +7,14 @@ import pytest
 
 from bids_dnn import imaging
 from bids_dnn.config.schema import Config
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.space import Grid, Surface
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import read_null_maps
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
+from bids_dnn.features import store
+from bids_dnn.features.index import Index
 from bids_dnn.files import read_json, write_json
 from bids_dnn.workflows.steps.artifacts import save_responses, save_rois
 from bids_dnn.workflows.steps.searchlight import searchlight_step
@@ -28,7 +31,7 @@ def volume(rng, **how):
     return replace(made, space=Grid("T1w", SHAPE, np.diag([3.0, 3, 3, 1]), np.arange(120)))
 
 
-def run(tmp_path, responses, *, told=None, meshes=None, rois=(), decode=None):
+def run(tmp_path, responses, *, told=None, meshes=None, rois=(), features=None, **decode):
     config = Config.model_validate(
         {
             "searchlight": {
@@ -56,7 +59,21 @@ def run(tmp_path, responses, *, told=None, meshes=None, rois=(), decode=None):
         write_json(tmp_path / "manifest.json", manifest),
         save_responses(tmp_path / "responses.npz", responses, {"scale": "zscore"}),
         save_rois(tmp_path / "regions.npz", list(rois), ["Of the region."]),
+        features,
     )
+
+
+def layer(tmp_path, rng, stimuli):
+    """A network of one layer in a cache, and the index of its features."""
+    x = rng.normal(size=(len(stimuli), 9))
+    gram = FeatureGram(
+        tuple(stimuli), "net", "conv1", x @ x.T, 9, {"layer": "conv1"}, sums=x.sum(axis=1)
+    )
+    cache = tmp_path / "cache"
+    key = store.key(gram.identity)
+    store.write_gram(cache, key, gram)
+    told = {"cache": str(cache), "name": "net", "scaled_on": [], "n_components": 0}
+    return write_json(tmp_path / "net.json", Index(("conv1",), (key,)).to_json() | told)
 
 
 def result_beside(sidecar):
@@ -91,6 +108,24 @@ def test_maps_by_chance_give_the_p_that_is_mapped(tmp_path, rng):
     assert under.shape == (19, 120)
     higher = (under >= result.maps[0].values - 1e-6).sum(axis=0)
     np.testing.assert_allclose(result.maps[1].values, (1 + higher) / 20, rtol=1e-6)
+
+
+def test_dissimilarities_of_layers_are_mapped_beside_what_is_told_apart(tmp_path, rng):
+    responses = volume(rng)
+    stimuli = [f"s{k % 10}" for k in range(len(responses.samples))]
+    responses.samples["stimulus"] = stimuli
+    index = layer(tmp_path, rng, sorted(set(stimuli)))
+    both = run(tmp_path, responses, told={"models": ["net"]}, features=[index])
+    result = result_beside(both)
+    assert result.table["metric"].tolist() == ["accuracy", "spearman"]
+    assert result.table["comparison"].tolist() == ["a vs b", "net conv1"]
+    assert [one.stat for one in result.maps] == ["accuracy", "p", "spearman", "p"]
+    assert list(result.meta["networks"]) == ["net"]
+    null = read_null_maps(names.null_of(both.with_name(both.name.replace(".json", ".tsv"))))
+    assert list(null) == ["avsb", "net+conv1"]
+    told = {"models": ["net"], "comparisons": [], "within": []}
+    alone = result_beside(run(tmp_path, responses, told=told, features=[index]))
+    np.testing.assert_array_equal(alone.maps[0].values, result.maps[2].values)
 
 
 def test_units_of_regions_are_centers_and_all_units_make_patterns(tmp_path, rng):
@@ -136,7 +171,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path, rng):
         ({"told": {"within": ["V2"]}}, ConfigError, "'V2', which is not there"),
         ({"told": {"radius_mm": 2.0}}, ConfigError, "radius is 2 mm, but voxels are 3"),
         ({"told": {"comparisons": ["a vs d"]}}, ConfigError, "'d'"),
-        ({"decode": {"whiten": True}}, ConfigError, "whiten"),
+        ({"whiten": True}, ConfigError, "whiten"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, rng, how, error, words):
