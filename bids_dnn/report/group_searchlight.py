@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -202,6 +203,29 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Return clusters without columns that say nothing."""
     numbers = rows.select_dtypes("number").columns
     return rows.drop(columns=[name for name in numbers if rows[name].isna().all()])
+
+
+def lights_text(told: Mapping[str, Any]) -> str:
+    """Return what the methods text says of searchlights over participants, with citations.
+
+    Parameters
+    ----------
+    told
+        The settings of [group].
+    """
+    text = (
+        "Maps of searchlights were averaged over participants. Each unit, and each cluster of "
+        f"units with p < {told.get('p_unit', 0.001):g}, was compared with "
+        f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map under "
+        "exchanged labels of each participant [@stelzer2013]; clusters are called significant by "
+        "the largest cluster of each chance map."
+    )
+    if "prevalence" not in told.get("tests", ()):
+        return text
+    return (
+        f"{text} At each unit the prevalence was bounded from below by the lowest score of all "
+        "participants, corrected over the map by the largest of these [@allefeld2016]."
+    )
 
 
 def searchlight_how(shown: Shown) -> str:

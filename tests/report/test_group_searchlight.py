@@ -10,7 +10,7 @@ import pytest
 from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights
-from bids_dnn.report import scores
+from bids_dnn.report import methods, scores
 from bids_dnn.report.group_searchlight import _chosen, searchlight_pictures
 from bids_dnn.report.raster import make_brain
 from bids_dnn.report.shown import Shown
@@ -35,7 +35,7 @@ def test_clusters_are_counted_and_the_rarest_comes_first(shown):
     table = section.tables[1]
     heads = [label for label, _ in table.heads]
     assert len(table.rows) == len(clusters)
-    p = [float(row[heads.index("p fwe")].order) for row in table.rows]
+    p = [float(row[heads.index("p over the map")].order) for row in table.rows]
     assert p == sorted(p)
     assert p[0] == 1 / 200
     assert "peak unit" not in heads
@@ -111,3 +111,17 @@ def test_maps_in_no_common_space_are_an_answer():
     section = scores.sections(Shown("searchlight", made, {}))
     assert section.answer == "No participant has maps in a space that all share."
     assert scores.numbers(Shown("searchlight", made, {})) == []
+
+
+def test_the_methods_text_tells_of_clusters_where_there_were_searchlights():
+    group = {"tests": ["sign-flip"], "correct": "tfce", "p_unit": 0.005, "n_maps": 2000}
+    text = methods.sentences({"group": group, "searchlight": {"radius_mm": 9.0}})[-1]
+    assert "units with p < 0.005, was compared with 2,000 chance maps" in text
+    assert "prevalence" not in text
+    group["tests"] = ["sign-flip", "prevalence"]
+    more = methods.sentences({"group": group, "searchlight": {"radius_mm": 9.0}})[-1]
+    assert "lowest score of all participants" in more
+    keys = methods.cited([more])
+    assert {"stelzer2013", "smith2009", "allefeld2016"} <= set(keys)
+    assert [work.key for work in methods.references(keys)] == keys
+    assert "chance maps" not in methods.sentences({"group": group})[-1]

@@ -90,7 +90,9 @@ def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
     leave(out, results, chance, NAME)
     roi = Roi("slab", make_grid(radius=50), "mask", 1)
     write_region(roi, out, entities={"participant": "02"}, sidecar={})
-    _, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    plan, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    line = "  clusters: exchanged maps of 3 of 3 participants, named by "
+    assert f"{line}regions of participants (1)" in plan.lines()
     clusters = made.extras["clusters"]
     assert set(clusters["label"]) == {"slab"}
     assert clusters["labels"].iloc[0] == "slab 100 %"
@@ -98,6 +100,7 @@ def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
     (tmp_path / "atlas-All_dseg.tsv").write_text("index\tname\n1\tbrain\n")
     config = Config.model_validate({"group": QUICK | {"atlas": str(path)}})
     assert plan_group(out, config).waiting()
+    assert f"{line}the atlas All" in plan_group(out, config).lines()
     _, made = run_plan(out, tmp_path, config)
     assert set(made.extras["clusters"]["label"]) == {"brain"}
     config = Config.model_validate({"group": QUICK | {"atlas": str(tmp_path / "gone.nii.gz")}})
