@@ -26,6 +26,7 @@ PATHS = (
     ("run", "retinotopy_template"),
     ("responses", "conditions"),
     ("responses", "path"),
+    ("group", "atlas"),
 )
 LIBRARIES = ("torchvision:", "timm:", "open_clip:")  # whose names say enough
 TABLES = ("networks", "regions")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.result import Result
 from bids_dnn.errors import ShapeError
 from bids_dnn.group.clusters import ChanceMaps
 from bids_dnn.group.maps import Alike, Float
 
-Chance = Mapping[str, tuple[NDArray[Any], float]]  # exchanged maps and their share, by model
-SCORES = ("accuracy", "balancedaccuracy")  # what maps of scores are called
+Chance = Mapping[str, NullMap]  # maps under exchanged labels, by model
+SCORES = ("accuracy", "balancedaccuracy", "spearman")  # what maps of scores are called
 P = "p"  # of a participant's units
 
 
@@ -162,14 +162,14 @@ def part_of(alike: Alike, chance: Mapping[str, Chance], comparison: str, model: 
 def _chance_of(
     alike: Alike,
     name: str,
-    given: tuple[NDArray[Any], float] | None,
+    given: NullMap | None,
     scores: Float,
     common: NDArray[np.intp],
 ) -> ChanceMaps | None:
     """Return a participant's exchanged maps over the common units."""
     if given is None:
         return None
-    null, share = given
+    null, share = given.values, given.share
     units = alike.units_of(alike.results[name])
     if null.shape[1:] != units.shape:
         raise ShapeError(

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import MissingInputError, SpaceError
-from bids_dnn.group.choices import Choices
+from bids_dnn.group.choices import ALPHA, Choices
 from bids_dnn.group.clusters import COLUMNS as CLUSTER_COLUMNS
 from bids_dnn.group.clusters import Clusters, Settings, find_clusters
 from bids_dnn.group.lights import Chance, Part, comparisons_of, part_of
@@ -30,6 +30,7 @@ from bids_dnn.group.maps import (
     unenhanced,
 )
 from bids_dnn.group.people import numbers_of
+from bids_dnn.group.prevalence_maps import MapPrevalence, map_prevalence
 from bids_dnn.group.tests import About
 from bids_dnn.stats.neighbours import Meshes, adjacency, places_mm
 
@@ -49,6 +50,8 @@ COLUMNS = {
     "highest_unit": "Number of the unit where it is, among the units of the map; -1 = nowhere.",
     "n_clusters": "Clusters of units above their threshold; -1 = none were looked for.",
     "n_significant": "Those with p_fwe < 0.05; -1 = none were looked for.",
+    "prevalence_highest": "Highest corrected lower bound of the prevalence among common units.",
+    "prevalence_largest": "Bound that so many participants and exchanged maps can prove at most.",
     "missing": "Participants without a map.",
 }
 CLUSTERS = {"comparison": "What was told apart."} | {
@@ -68,7 +71,9 @@ def average_searchlights(
 
     Of each comparison there are the mean, p of flipped signs (as for other maps), and in how
     many participants p is below 0.05; against the participants' maps under exchanged labels
-    there are p of each unit (``pchance``) and clusters.
+    there are p of each unit (``pchance``) and clusters, and, where the tests have
+    ``prevalence``, a lower bound of how many have an effect (``prevalencebound``, with the p
+    that nobody has, ``pglobal``).
 
     Parameters
     ----------
@@ -115,19 +120,26 @@ def average_searchlights(
         found, said = _clusters(part, alike.space, meshes, choices)
         flips = None if alike.space is None else Flips(alike.space, choices, numbers)
         maps += _maps(part, flips) + _chance_maps(part, found)
-        rows.append(_row(part, found) | {"missing": ", ".join(sorted(everyone - {*part.labels}))})
+        rows.append(_row(part, found))
+        rows[-1]["missing"] = ", ".join(sorted(everyone - {*part.labels}))
         tables.append(_table(part, found))
         warnings += said
+        if "prevalence" in choices.tests:
+            made = _prevalence(part, choices)
+            maps += _prevalence_maps(part, made)
+            rows[-1] |= _proved(made)
+    columns = [name for name in COLUMNS if not rows or name in rows[0]]
     return Result(
         "searchlight",
-        pd.DataFrame(rows, columns=list(COLUMNS)),
-        COLUMNS,
+        pd.DataFrame(rows, columns=columns),
+        {name: COLUMNS[name] for name in columns},
         tuple(maps),
         alike.space if maps else None,
         {
             "level": "group",
             "participants": sorted(results),
             "missing_participants": sorted(everyone - {*results}),
+            "tests": list(choices.tests),
             "correction": choices.correct,
             "covariates": list(choices.covariates),
             "p_unit": choices.p_unit,
@@ -157,9 +169,9 @@ def _general(n: int, choices: Choices) -> list[str]:
 def _maps(part: Part, flips: Flips | None) -> list[StatMap]:
     """Return mean and counts, and what flips of signs say."""
     words = f"the {' or '.join(part.metrics).replace('_', ' ')} of {part.comparison}"
-    made = [
-        mean_map(part.values, part.stat, part.model, f"{words}; 0 to 1, {part.base:.3g} by chance")
-    ]
+    ends = "-1 to 1" if part.stat == "spearman" else "0 to 1"
+    words = f"{words}; {ends}, {part.base:.3g} by chance"
+    made = [mean_map(part.values, part.stat, part.model, words)]
     if flips is not None and len(part.labels) >= LEAST:
         made.append(flips.p_map(part.values, part.model, base=part.base))
     made.append(count_map(part.values, part.model, what="score"))
@@ -242,6 +254,41 @@ def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
         words = "Number of the cluster, as in the table of clusters; 0 = none. NaN: not looked at."
         made.append(stat_map("cluster", labels, part.model, words))
     return made
+
+
+def _prevalence(part: Part, choices: Choices) -> MapPrevalence | None:
+    """Bound the prevalence at each common unit, where all left maps under exchanged labels."""
+    if len(part.labels) < LEAST or not part.null or not len(part.common):
+        return None
+    return map_prevalence(part.null, alpha=ALPHA, seed=choices.seed)
+
+
+def _prevalence_maps(part: Part, made: MapPrevalence | None) -> list[StatMap]:
+    if made is None:
+        return []
+    bound, p = (np.full(len(part.values), np.nan) for _ in range(2))
+    bound[part.common], p[part.common] = made.bound_corrected, made.p_corrected
+    words = (
+        "Share of the population that is exceeded by those who have an effect, at level "
+        f"{ALPHA:g}, corrected over the map; 0 = nothing is shown, {made.largest_corrected:.3g} "
+        "at most. NaN: somebody has no score."
+    )
+    return [
+        stat_map("prevalencebound", bound, part.model, words),
+        stat_map(
+            "pglobal",
+            p,
+            part.model,
+            "p that nobody has an effect, corrected over the map by the largest of all lowest "
+            "scores; 0 to 1. NaN: somebody has no score.",
+        ),
+    ]
+
+
+def _proved(made: MapPrevalence | None) -> dict[str, float]:
+    highest = np.nan if made is None else float(np.nanmax(made.bound_corrected))
+    largest = np.nan if made is None else made.largest_corrected
+    return {"prevalence_highest": highest, "prevalence_largest": largest}
 
 
 def _row(part: Part, found: Clusters | None) -> dict[str, Any]:

@@ -18,7 +18,12 @@ from bids_dnn.report.estimators import NAMES, fitted_text, uncited
 from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
-from bids_dnn.report.over_participants import contrast_tables, group_how, overlap_pictures
+from bids_dnn.report.over_participants import (
+    contrast_tables,
+    group_how,
+    overlap_pictures,
+    significant_pictures,
+)
 from bids_dnn.report.parts import (
     Picture,
     Section,
@@ -59,7 +64,8 @@ def encoding(shown: Shown) -> Section:
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
     pictures += _map_picture(shown)
-    pictures += overlap_pictures(shown, best_maps(shown.result))
+    best = best_maps(shown.result)
+    pictures += [*significant_pictures(shown, best), *overlap_pictures(shown, best)]
     pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]
     pictures += _assignment_pictures(shown)
     pictures += [*chosen_pictures(shown), *unit_pictures(shown)]

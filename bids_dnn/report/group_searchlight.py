@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bids_dnn.report.parts import Number, Section, Table, counted, decimals, table_of, units
+from bids_dnn.report.canvas import shorten
+from bids_dnn.report.maps import found_pictures, map_pictures
+from bids_dnn.report.parts import (
+    Number,
+    Picture,
+    Section,
+    Table,
+    counted,
+    decimals,
+    table_of,
+    units,
+)
 from bids_dnn.report.shown import ALPHA, Shown
 
 HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
+SCORES = ("accuracy", "balancedaccuracy", "spearman")  # maps of scores
+RSA = "spearman"
+MOST_DRAWN = 4  # comparisons
 MOST_CLUSTERS = 60  # rows of the table on the page
 
 
@@ -25,7 +44,7 @@ def searchlight(shown: Shown) -> Section:
         "Searchlight",
         "Where in the brain can conditions be told apart?",
         searchlight_answer(shown),
-        (),
+        tuple(searchlight_pictures(shown)),
         (
             table_of(
                 shown.result.table.drop(columns="highest_unit"),
@@ -39,6 +58,105 @@ def searchlight(shown: Shown) -> Section:
     )
 
 
+def searchlight_pictures(shown: Shown) -> list[Picture]:
+    """Draw clusters, means, overlap and prevalence of the comparisons that lie highest."""
+    space = shown.result.space
+    chosen = _chosen(shown)
+    if space is None or not chosen:
+        return []
+    n_all = len(shown.result.table)
+    more = "" if len(chosen) == n_all else f" of the {len(chosen)} highest of {n_all} comparisons"
+    label = f"{_metric(shown)} above chance"
+    made = []
+    clusters = [(one.title, one.clusters) for one in chosen if one.clusters is not None]
+    if clusters:
+        made += found_pictures(
+            f"{shown.name}_clusters",
+            clusters,
+            space,
+            shown.brain,
+            label=label,
+            what=f"Mean {label} in clusters with p < {ALPHA:g} over the map{more}",
+        )
+    behind = (shown.backdrop, shown.brain)
+    for name, values, unit, what in (
+        ("maps", [one.above for one in chosen], label, f"Mean {label}{more}"),
+        (
+            "overlap",
+            [one.of("overlap") for one in chosen],
+            "participants",
+            f"In how many participants p is below {ALPHA:g}, not corrected{more}",
+        ),
+        (
+            "prevalence",
+            [one.of("prevalencebound") for one in chosen],
+            "share of the population",
+            f"Lower bound of how many have an effect, corrected over the map{more}",
+        ),
+    ):
+        drawn = [
+            (one.title, own) for one, own in zip(chosen, values, strict=True) if own is not None
+        ]
+        if drawn:
+            made += map_pictures(
+                f"{shown.name}_{name}", drawn, space, behind, label=unit, what=what
+            )
+    return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """A comparison that is drawn, with its maps (n_units,) by their stat."""
+
+    title: str
+    chance: float
+    numbers: tuple[int, ...]  # of the clusters that are drawn
+    maps: Mapping[str, NDArray[np.float32]]
+
+    def of(self, stat: str) -> NDArray[np.float64] | None:
+        made = self.maps.get(stat)
+        return None if made is None else made.astype(np.float64)
+
+    @property
+    def above(self) -> NDArray[np.float64]:
+        values = next(self.maps[stat] for stat in SCORES if stat in self.maps)
+        return values.astype(np.float64) - self.chance
+
+    @property
+    def clusters(self) -> NDArray[np.float64] | None:
+        labels = self.of("cluster")
+        return (
+            None if labels is None else np.where(np.isin(labels, self.numbers), self.above, np.nan)
+        )
+
+
+def _chosen(shown: Shown) -> list[_Chosen]:
+    """Return the comparisons that lie highest above chance, in the order of the table."""
+    table, clusters = shown.result.table, shown.result.extras["clusters"]
+    models = [made.model for made in shown.result.maps if made.stat in SCORES]
+    above = (table["highest"] - table["chance"]).fillna(-np.inf).to_numpy(float)
+    kept = np.sort(np.argsort(-above, kind="stable")[:MOST_DRAWN])
+    made = []
+    for row in kept if models else ():
+        name = str(table["comparison"].iloc[row])
+        own = clusters[(clusters["comparison"] == name) & (clusters["p_fwe"] < ALPHA)]
+        maps = {one.stat: one.values for one in shown.result.maps if one.model == models[row]}
+        numbers = tuple(int(one) for one in own["cluster"])
+        made.append(_Chosen(shorten(name, 60), float(table["chance"].iloc[row]), numbers, maps))
+    return made
+
+
+def _metric(shown: Shown) -> str:
+    found = dict.fromkeys(map(str, shown.result.table["metric"]))
+    if len(found) == 1:
+        return _words(next(iter(found)))
+    return "score" if RSA in found else "accuracy"
+
+
+def _words(metric: str) -> str:
+    return "Spearman's rho" if metric == RSA else metric.replace("_", " ")
+
+
 def searchlight_numbers(shown: Shown) -> list[Number]:
     """Return the highest mean score of the comparison that lies furthest above chance."""
     rows = shown.result.table.dropna(subset="highest")
@@ -50,7 +168,7 @@ def searchlight_numbers(shown: Shown) -> list[Number]:
     return [
         Number(
             decimals(row["highest"], 2),
-            f"highest mean {str(row['metric']).replace('_', ' ')} for {row['comparison']} around "
+            f"highest mean {_words(str(row['metric']))} for {row['comparison']} around "
             f"a {shown.unit}",
             f"chance {row['chance']:.2f}{told}",
         )
@@ -92,6 +210,29 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Return clusters without columns that say nothing."""
     numbers = rows.select_dtypes("number").columns
     return rows.drop(columns=[name for name in numbers if rows[name].isna().all()])
+
+
+def lights_text(told: Mapping[str, Any]) -> str:
+    """Return what the methods text says of searchlights over participants, with citations.
+
+    Parameters
+    ----------
+    told
+        The settings of [group].
+    """
+    text = (
+        "Maps of searchlights were averaged over participants. Each unit, and each cluster of "
+        f"units with p < {told.get('p_unit', 0.001):g}, was compared with "
+        f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map under "
+        "exchanged labels of each participant [@stelzer2013]; clusters are called significant by "
+        "the largest cluster of each chance map."
+    )
+    if "prevalence" not in told.get("tests", ()):
+        return text
+    return (
+        f"{text} At each unit the prevalence was bounded from below by the lowest score of all "
+        "participants, corrected over the map by the largest of these [@allefeld2016]."
+    )
 
 
 def searchlight_how(shown: Shown) -> str:

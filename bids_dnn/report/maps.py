@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.space import Channels, Grid, Space
-from bids_dnn.report import arrays, slices, surfaces
+from bids_dnn.report import arrays, glass, slices, surfaces
 from bids_dnn.report.parts import Picture, counted, picture
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
@@ -76,6 +76,55 @@ def map_pictures(
             lambda theme: surfaces.map_brains(maps, space, brain=brain, theme=theme, **how),
             alt=f"Both hemispheres with maps of {titles}.",
             caption=f"{what} on the surfaces; {ends}gray: not measured, sulci darker.",
+        )
+    ]
+
+
+def found_pictures(
+    name: str,
+    maps: Sequence[tuple[str, NDArray[np.floating[Any]]]],
+    space: Space,
+    brain: Brain | None,
+    *,
+    label: str = LABEL,
+    what: str,
+) -> list[Picture]:
+    """Return a picture of where something was found: through a glass brain, or on surfaces.
+
+    Parameters
+    ----------
+    name
+        Of the picture, such as ``encode_found``.
+    maps
+        Title and values (n_units,) of each; NaN where nothing was found, which is not drawn.
+    space
+        Of the units.
+    brain
+        The sampled surfaces; None = none.
+    label
+        Of the color scale, with unit.
+    what
+        What is drawn, for the caption.
+    """
+    titles = ", ".join(title for title, _ in maps)
+    if isinstance(space, Grid):
+        return [
+            picture(
+                name,
+                lambda theme: glass.glass_brains(maps, space, label=label, theme=theme),
+                alt=f"Glass brains from the right, from behind and from above, with {titles}.",
+                caption=f"{what}, seen through the brain from the right, from behind and from "
+                "above: the highest value along each line of sight. Outline: what was measured.",
+            )
+        ]
+    if isinstance(space, Channels) or brain is None or not surfaces.fits(brain, space):
+        return []
+    return [
+        picture(
+            name,
+            lambda theme: surfaces.map_brains(maps, space, brain=brain, label=label, theme=theme),
+            alt=f"Both hemispheres with {titles}.",
+            caption=f"{what}, on the surfaces; sulci darker.",
         )
     ]
 

@@ -18,6 +18,7 @@ from bids_dnn.report.estimators import (
     inference_text,
     patterns_text,
 )
+from bids_dnn.report.group_searchlight import lights_text
 from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
@@ -220,7 +221,8 @@ def _searchlight(ran: Ran) -> str:
 
 
 def _group(ran: Ran) -> str:
-    return group_text(ran["group"])
+    more = lights_text(ran["group"]) if "searchlight" in ran else ""
+    return f"{group_text(ran['group'])} {more}".strip()
 
 
 PARAGRAPHS = (

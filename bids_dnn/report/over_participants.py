@@ -10,10 +10,16 @@ import pandas as pd
 
 from bids_dnn.containers.result import StatMap
 from bids_dnn.report.estimators import uncited
-from bids_dnn.report.maps import map_pictures
+from bids_dnn.report.maps import found_pictures, map_pictures
 from bids_dnn.report.parts import Picture, Table, table_of
 from bids_dnn.report.shown import ALPHA, Shown, is_significant, ordered
 
+P_STATS = {  # maps of p of flipped signs, and how they are called
+    "q": "q (false discovery rate)",
+    "pmax": "p (corrected by the largest t)",
+    "ptfce": "p (corrected by the largest cluster-enhanced t)",
+    "p": "p (not corrected)",
+}
 _TESTS = {
     "sign-flip": "by flipping signs [@nichols2002]",
     "t": "by t tests",
@@ -145,6 +151,35 @@ def overlap_pictures(shown: Shown, best: Sequence[tuple[str, StatMap]]) -> list[
         (shown.backdrop, shown.brain),
         label="participants",
         what="In how many participants q is below 0.05",
+    )
+
+
+def significant_pictures(shown: Shown, best: Sequence[tuple[str, StatMap]]) -> list[Picture]:
+    """Draw where the means of a group are significant, where it has such maps.
+
+    Parameters
+    ----------
+    shown
+        A result.
+    best
+        Title and map of the models that are drawn.
+    """
+    space = shown.result.space
+    p_of = {made.model: made for made in shown.result.maps if made.stat in P_STATS}
+    found = [
+        (title, np.where(p_of[made.model].values < ALPHA, made.values, np.nan).astype(float))
+        for title, made in best
+        if made.model in p_of
+    ]
+    if space is None or not found or not shown.is_group:
+        return []
+    said = {made.stat for made in p_of.values()}
+    return found_pictures(
+        f"{shown.name}_found",
+        found,
+        space,
+        shown.brain,
+        what=f"Mean r where {' or '.join(P_STATS[one] for one in sorted(said))} is below {ALPHA}",
     )
 
 

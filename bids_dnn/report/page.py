@@ -131,6 +131,8 @@ class GroupReport:
         Sentences.
     portraits
         Of the networks, for the methods text.
+    surfaces
+        Mesh and curvature (n_vertices,) of each hemisphere, on which maps are drawn.
     """
 
     results: Mapping[str, Result]
@@ -148,6 +150,7 @@ class GroupReport:
     warnings: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     portraits: tuple[Portrait, ...] = ()
+    surfaces: Surfaces = field(default_factory=dict)
 
 
 def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
@@ -171,8 +174,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         If a figure cannot be written.
     """
     named = [roi.name for roi in data.rois]
-    backdrop = _backdrop(data)
-    brain = make_brain(data.surfaces) if data.surfaces else None
+    backdrop, brain = _backdrop(data), make_brain(data.surfaces) if data.surfaces else None
     shown = _shown(data.results, data.tables, named, behind=(backdrop, brain), ran=data.ran)
     networks = found.networks_of(data.networks, data.results, data.portraits)
     facts = dict(data.facts)
@@ -240,18 +242,19 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     OutputError
         If a figure cannot be written.
     """
-    shown = _shown(data.results, data.tables, (), behind=(None, None), ran=data.ran)
+    brain = make_brain(data.surfaces) if data.surfaces else None
+    shown = _shown(data.results, data.tables, (), behind=(None, brain), ran=data.ran)
     body = [found.people_section(data.participants, data.missing, data.left_out)]
     if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
-    people = counted(len(data.participants), "participant")
     n_regions = len(set(_regions(data.results)))
     where = f" in {counted(n_regions, 'region')}" if n_regions else ""
     return _render(
         data,
         title="Group",
-        answer=f"{_titles(data.results)}{where} of {people}{found.missing_text(data.missing)}.",
+        answer=f"{_titles(data.results)}{where} of "
+        f"{counted(len(data.participants), 'participant')}{found.missing_text(data.missing)}.",
         shown=shown,
         body=body,
         figures_dir=figures_dir,
@@ -360,8 +363,7 @@ def _label(key: str, value: str) -> str:
 
 
 def _numbers(shown: Sequence[Shown]) -> list[Number]:
-    made = [number for one in shown for number in scores.numbers(one)]
-    return made[: scores.MOST_NUMBERS]
+    return [number for one in shown for number in scores.numbers(one)][: scores.MOST_NUMBERS]
 
 
 @cache

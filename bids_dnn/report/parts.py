@@ -19,6 +19,7 @@ LABELS = {
     "ci_high": "95 % high",
     "p_corrected": "p corrected",
     "p_floor": "p floor",
+    "p_fwe": "p over the map",
     "p_t": "p (t test)",
     "p_wilcoxon": "p (signed ranks)",
     "p_mixed": "p (mixed model)",

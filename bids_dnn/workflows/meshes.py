@@ -10,6 +10,7 @@ from bids_dnn.ingest.records import Subject
 from bids_dnn.rois.atlas_files import templateflow_home
 
 SPELLED: dict[Hemisphere, tuple[str, str]] = {"L": ("lh", "left"), "R": ("rh", "right")}
+GIFTI = ".surf.gii"
 BUNDLED = "fsaverage5"  # comes with nilearn, so that it needs no network
 WHEREVER = "nilearn:"  # then side and kind: a file that comes with it, wherever it is installed
 OWN = {"fsnative": ("midthickness", "white"), "fsLR": ("midthickness-fsLR",)}
@@ -62,7 +63,7 @@ def _pairs(space: str, subjects_dir: Path | None, kind: str) -> Iterator[dict[He
     home = templateflow_home() / f"tpl-{template}"
     for form in ("hemi-{hemi}_den-{den}", "den-{den}_hemi-{hemi}"):
         middle = {side: form.format(hemi=side, den=density) for side in HEMISPHERES}
-        yield {s: home / f"tpl-{template}_{m}_{name}.surf.gii" for s, m in middle.items()}
+        yield {s: home / f"tpl-{template}_{m}_{name}{GIFTI}" for s, m in middle.items()}
     if space == BUNDLED:
         yield bundled(kind)
 
@@ -80,6 +81,33 @@ def bundled(kind: str) -> dict[Hemisphere, Path]:
     found = fetch_surf_fsaverage(BUNDLED)  # these come with the package: no network
     name = NILEARN_NAMES[kind]
     return {side: Path(found[f"{name}_{words[1]}"]) for side, words in SPELLED.items()}
+
+
+def drawn_on(space: str, subjects_dir: Path | None) -> dict[str, dict[str, str | None]]:
+    """Return the inflated meshes of a standard surface, and its folding where it is there.
+
+    Parameters
+    ----------
+    space, subjects_dir
+        As in `meshes_of`.
+
+    Returns
+    -------
+    files
+        ``mesh`` and ``folding`` of each hemisphere; empty where there is no mesh.
+    """
+    found = meshes_of(space, subjects_dir, kind="inflated")
+    made: dict[str, dict[str, str | None]] = {}
+    for side, path in found.items():
+        beside = [path.with_suffix(".curv")]
+        if path.name.endswith(GIFTI):
+            stem = path.name.removesuffix(GIFTI).rpartition("_")[0]
+            beside = [path.with_name(f"{stem}_sulc.shape.gii")]
+        if space == BUNDLED and found == bundled("inflated"):
+            beside = [bundled("sulc")[side]]
+        folding = next((str(one) for one in beside if one.is_file()), None)
+        made[side] = {"mesh": str(path), "folding": folding}
+    return made
 
 
 def mesh_files(subject: Subject) -> dict[Hemisphere, str]:

@@ -113,7 +113,7 @@ class GroupPlan:
             state = "done" if job.done else "waits"
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
             made.append(f"{_name(job)}: {state}; tables of {found}")
-            made += _prevalence_lines(job)
+            made += [*_prevalence_lines(job), *_cluster_lines(job)]
         return made + [f"warning: {text}" for text in self.warnings]
 
 
@@ -287,6 +287,19 @@ def _prevalence_lines(job: GroupJob) -> list[str]:
         return []
     n, n_all = len(told["nulls"]), len(told["tables"])
     return [f"  prevalence: scores under exchanged labels of {n} of {n_all} participants"]
+
+
+def _cluster_lines(job: GroupJob) -> list[str]:
+    """Say of how many participants clusters can be told, and what names them."""
+    told = job.manifest
+    if job.analysis not in MAPPED:
+        return []
+    n, n_all = len(told["nulls"]), len(told["tables"])
+    places = told["places"] or {"atlas": None, "regions": {}}
+    atlas = places["atlas"] and f"the atlas {places['atlas']['name']}"
+    named = atlas or f"regions of participants ({len(places['regions'])})"
+    on = " on meshes" if told["meshes"] else ""
+    return [f"  clusters{on}: exchanged maps of {n} of {n_all} participants, named by {named}"]
 
 
 def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:

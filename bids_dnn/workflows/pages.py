@@ -18,7 +18,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
-from bids_dnn.workflows.meshes import bundled
+from bids_dnn.workflows.meshes import bundled, drawn_on
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
@@ -137,6 +137,7 @@ def group_pages(
             "tables": {name: str(path) for name, path in tables.items()},
             "portraits": portraits_of(plan.output_dir, ran),
             "ran": ran,
+            "surfaces": drawn_on(space, config.run.fs_subjects_dir),
             "seed": config.run.random_seed,
             "warnings": list(plan.warnings),
         }

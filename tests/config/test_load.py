@@ -75,10 +75,12 @@ def test_paths_of_the_file_count_from_its_folder(tmp_path):
     toml = written(
         tmp_path,
         '[run.derivatives]\nfmriprep = "der"\n[regions]\nFFA = "ffa.nii.gz@T1w"\n'
+        '[group]\natlas = "a_dseg.nii.gz"\n'
         '[networks.own]\nnetwork = "net.py:factory"\nweights = "w.pt"\n',
     )
     config = load(toml, {})
     assert config.run.derivatives["fmriprep"] == tmp_path / "der"
+    assert config.group.atlas == tmp_path / "a_dseg.nii.gz"
     assert config.regions["FFA"] == f"{tmp_path}/ffa.nii.gz@T1w"
     assert config.networks["own"].network == f"{tmp_path}/net.py:factory"
     assert config.networks["own"].weights == f"{tmp_path}/w.pt"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.result import Result, StatMap, model_label
 from bids_dnn.containers.space import Grid
 from bids_dnn.stats.spheres import COLUMNS
@@ -60,7 +61,7 @@ def make_searchlight(rng, *, space=None, n_maps=100, lift=0.2, comparisons=COMPA
         model = model_label(name, "")
         maps.append(StatMap("accuracy", scores, model, f"Accuracy of {name}."))
         maps.append(StatMap("p", p, model, f"p of {name}."))
-        chance[model] = (null, 1 / N_SAMPLES)
+        chance[model] = NullMap(null, 1 / N_SAMPLES)
         rows.append(
             (
                 name, 2, "accuracy", 0.5, model, len(space), 27.0, N_SAMPLES, n_maps,

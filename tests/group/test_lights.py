@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bids_dnn.containers.nulls import NullMap
 from bids_dnn.errors import ShapeError
 from bids_dnn.group.lights import comparisons_of, part_of
 from bids_dnn.group.maps import alike_of
@@ -32,7 +33,7 @@ def test_common_units_and_their_exchanged_maps_are_each_participants_own():
         own = {place: i for i, place in enumerate(one.space.index.tolist())}
         columns = [own[place] for place in places.tolist()]
         np.testing.assert_array_equal(part.null[k].scores, one.maps[0].values[columns])
-        np.testing.assert_array_equal(part.null[k].null, chance[label][FIRST][0][:, columns])
+        np.testing.assert_array_equal(part.null[k].null, chance[label][FIRST].values[:, columns])
         assert part.null[k].share == 1 / N_SAMPLES
         np.testing.assert_allclose(part.p[part.common, k], one.maps[1].values[columns])
     assert (part.base, part.n_classes, part.metrics, part.n_maps) == (0.5, 2, ("accuracy",), 100)
@@ -60,7 +61,7 @@ def test_what_does_not_fit_is_refused():
     turned = replace(one, maps=one.maps[2:] + one.maps[:2])
     with pytest.raises(ShapeError, match=r"'facevshouse' in one participant and 'bodyvstool'"):
         comparisons_of({"01": one, "02": turned})
-    null, share = chance["01"][FIRST]
-    chance["01"][FIRST] = (null[:, 1:], share)
-    with pytest.raises(ShapeError, match=rf"shape \(100, {null.shape[1] - 1}\)"):
+    null = chance["01"][FIRST]
+    chance["01"][FIRST] = NullMap(null.values[:, 1:], null.share)
+    with pytest.raises(ShapeError, match=rf"shape \(100, {null.values.shape[1] - 1}\)"):
         part_of(alike_of(results), chance, COMPARISONS[0], FIRST)

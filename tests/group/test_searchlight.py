@@ -11,7 +11,9 @@ from scipy import ndimage
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.lights import part_of
 from bids_dnn.group.maps import alike_of
+from bids_dnn.group.prevalence_maps import map_prevalence
 from bids_dnn.group.searchlight import CLUSTERS
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
@@ -176,6 +178,30 @@ def test_accuracy_above_chance_is_enhanced_in_voxels():
     expected = tfce_p(values, alike.space, n_flips=49, seed=0)
     np.testing.assert_allclose(by_stat(made, "ptfce"), expected, rtol=1e-6)
     assert np.nanmin(by_stat(made, "ptfce")) < 0.2
+
+
+def test_prevalence_is_bounded_in_the_blob():
+    results, chance = make_group(6, lift=0.3)
+    choices = replace(QUICK, tests=("sign-flip", "prevalence"))
+    made = run(results, chance, choices=choices)
+    bound, p = by_stat(made, "prevalencebound"), by_stat(made, "pglobal")
+    common = by_stat(made, "nparticipants") == len(results)
+    np.testing.assert_array_equal(np.isfinite(bound), common)
+    blob = blob_of(made.space) & common
+    assert (bound[blob] > 0.3).mean() > 0.9
+    assert (bound[~blob & common] > 0).mean() < 0.05
+    assert ((bound > 0) == (p < 0.05))[common].all()
+    part = part_of(alike_of(results), chance, COMPARISONS[0], FIRST)
+    expected = map_prevalence(part.null)
+    np.testing.assert_allclose(bound[part.common], expected.bound_corrected, rtol=1e-6)
+    row = made.table.iloc[0]
+    assert row["prevalence_highest"] == pytest.approx(np.nanmax(bound), rel=1e-6)
+    assert (
+        row["prevalence_largest"] == expected.largest_corrected > row["prevalence_highest"] - 1e-9
+    )
+    bare = run(results, {}, choices=choices)
+    assert np.isnan(bare.table["prevalence_highest"]).all()
+    assert "prevalencebound" not in {one.stat for one in bare.maps}
 
 
 def test_participants_elsewhere_are_left_out_and_named():

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights
-from bids_dnn.report import scores
+from bids_dnn.report import methods, scores
+from bids_dnn.report.group_searchlight import _chosen, _words, searchlight_pictures
+from bids_dnn.report.raster import make_brain
 from bids_dnn.report.shown import Shown
+from tests.factories.reports import make_surfaces
 from tests.factories.searchlights import COMPARISONS, make_group
 
+FIRST = "facevshouse"
 QUICK = Choices(p_unit=0.01, n_maps=199)
 
 
@@ -29,7 +35,7 @@ def test_clusters_are_counted_and_the_rarest_comes_first(shown):
     table = section.tables[1]
     heads = [label for label, _ in table.heads]
     assert len(table.rows) == len(clusters)
-    p = [float(row[heads.index("p fwe")].order) for row in table.rows]
+    p = [float(row[heads.index("p over the map")].order) for row in table.rows]
     assert p == sorted(p)
     assert p[0] == 1 / 200
     assert "peak unit" not in heads
@@ -38,6 +44,53 @@ def test_clusters_are_counted_and_the_rarest_comes_first(shown):
     (number,) = scores.numbers(shown)
     assert number.value.startswith("0.7")
     assert "1 cluster (p < 0.05 over the map)" in number.detail
+
+
+def test_pictures_show_clusters_means_and_overlap(shown, undrawn):
+    pictures = {one.name: one for one in scores.sections(shown).pictures}
+    assert list(pictures) == [f"searchlight_{x}" for x in ("clusters", "maps", "overlap")]
+    assert "p < 0.05 over the map" in pictures["searchlight_clusters"].caption
+    assert "glass" in pictures["searchlight_clusters"].alt.casefold()
+    assert "not corrected" in pictures["searchlight_overlap"].caption
+    assert all(name in pictures["searchlight_maps"].alt for name in COMPARISONS)
+
+
+def test_only_significant_clusters_are_drawn(shown):
+    first, second = _chosen(shown)
+    clusters = shown.result.extras["clusters"]
+    own = clusters[(clusters["comparison"] == COMPARISONS[0]) & (clusters["p_fwe"] < 0.05)]
+    assert np.isfinite(first.clusters).sum() == own["n_units"].sum() > 10
+    assert np.isnan(second.clusters).all()
+    mean = next(m.values for m in shown.result.maps if (m.stat, m.model) == ("accuracy", FIRST))
+    inside = np.isfinite(first.clusters)
+    np.testing.assert_allclose(first.clusters[inside], mean[inside] - 0.5, rtol=1e-6)
+
+
+def test_the_highest_of_many_comparisons_are_drawn(undrawn):
+    many = (*COMPARISONS, "a vs b", "a vs c", "b vs c", "c vs d")
+    choices = replace(QUICK, tests=("sign-flip", "prevalence"))
+    made = average_searchlights(*make_group(3, comparisons=many), choices=choices)
+    pictures = searchlight_pictures(Shown("searchlight", made, {}))
+    assert [one.name for one in pictures][-1] == "searchlight_prevalence"
+    above = made.table.sort_values("highest", ascending=False, kind="stable")["comparison"]
+    for one in pictures:
+        assert "of the 4 highest of 6 comparisons" in one.caption
+        assert {name for name in many if name in one.alt} == set(above[:4])
+
+
+def test_surfaces_are_drawn_where_there_are_meshes(undrawn):
+    space = Surface("fsaverage5", (600, 600), np.arange(1200))
+    made = average_searchlights(*make_group(3, space=space), choices=QUICK)
+    assert searchlight_pictures(Shown("searchlight", made, {})) == []
+    brain = make_brain(make_surfaces())
+    shown = Shown("searchlight", made, {}, brain=brain)
+    assert [one.name for one in searchlight_pictures(shown)] == [
+        "searchlight_maps", "searchlight_overlap",
+    ]  # fmt: skip
+    meshes = {side: mesh for side, (mesh, _) in make_surfaces().items()}
+    found = average_searchlights(*make_group(3, space=space), choices=QUICK, meshes=meshes)
+    names = [one.name for one in searchlight_pictures(replace(shown, result=found))]
+    assert names[0] == "searchlight_clusters"
 
 
 def test_what_could_not_be_looked_for_is_said():
@@ -58,3 +111,22 @@ def test_maps_in_no_common_space_are_an_answer():
     section = scores.sections(Shown("searchlight", made, {}))
     assert section.answer == "No participant has maps in a space that all share."
     assert scores.numbers(Shown("searchlight", made, {})) == []
+
+
+def test_the_methods_text_tells_of_clusters_where_there_were_searchlights():
+    group = {"tests": ["sign-flip"], "correct": "tfce", "p_unit": 0.005, "n_maps": 2000}
+    text = methods.sentences({"group": group, "searchlight": {"radius_mm": 9.0}})[-1]
+    assert "units with p < 0.005, was compared with 2,000 chance maps" in text
+    assert "prevalence" not in text
+    group["tests"] = ["sign-flip", "prevalence"]
+    more = methods.sentences({"group": group, "searchlight": {"radius_mm": 9.0}})[-1]
+    assert "lowest score of all participants" in more
+    keys = methods.cited([more])
+    assert {"stelzer2013", "smith2009", "allefeld2016"} <= set(keys)
+    assert [work.key for work in methods.references(keys)] == keys
+    assert "chance maps" not in methods.sentences({"group": group})[-1]
+
+
+def test_correlations_are_named_so():
+    assert _words("spearman") == "Spearman's rho"
+    assert _words("balanced_accuracy") == "balanced accuracy"

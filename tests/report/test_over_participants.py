@@ -12,13 +12,14 @@ from bids_dnn.group.maps import group_maps
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About
 from bids_dnn.group.tests import test_group as run
-from bids_dnn.report import methods, scores
+from bids_dnn.report import methods, over_participants, scores
 from bids_dnn.report.encoding import encoding
 from bids_dnn.report.over_participants import (
     contrast_answer,
     contrast_tables,
     group_how,
     group_text,
+    significant_pictures,
 )
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
@@ -97,14 +98,39 @@ def test_overlap_is_drawn_beside_means_where_there_are_group_maps(undrawn):
     over = group_maps(results, choices=Choices())
     result = replace(run(table, analysis="encode"), maps=over.maps, space=over.space)
     shown = Shown("encode", result, region_colors(REGIONS))
-    names = [one.name for one in encoding(shown).pictures]
-    assert names.index("encode_overlap") == names.index("encode_maps") + 1
-    (picture,) = [one for one in encoding(shown).pictures if one.name == "encode_overlap"]
-    assert "In how many participants q is below 0.05" in picture.caption
+    pictures = encoding(shown).pictures
+    start = [one.name for one in pictures].index("encode_maps")
+    assert [one.name for one in pictures[start + 1 : start + 3]] == [
+        "encode_found", "encode_overlap",
+    ]  # fmt: skip
+    assert "Mean r where q (false discovery rate) is below 0.05" in pictures[start + 1].caption
+    assert "In how many participants q is below 0.05" in pictures[start + 2].caption
     bare = replace(result, maps=tuple(m for m in over.maps if m.stat != "overlap"))
     assert "encode_overlap" not in [
         one.name for one in encoding(replace(shown, result=bare)).pictures
     ]
+
+
+@pytest.mark.parametrize("correct", ["none", "tfce"])
+def test_where_means_are_significant_is_drawn(monkeypatch, undrawn, correct):
+    seen = []
+    monkeypatch.setattr(
+        over_participants, "found_pictures", lambda *args, **how: seen.append((args[1], how))
+    )
+    space = make_space(name="MNI152NLin2009cAsym")
+    results = {x: make_encode(np.random.default_rng(i), space=space)
+               for i, x in enumerate(LABELS[:6])}  # fmt: skip
+    over = group_maps(results, choices=Choices(correct=correct, n_flips=19))
+    result = replace(shown_of(analysis="encode", make=make_encode).result, maps=over.maps,
+                     space=over.space)  # fmt: skip
+    best = [("one", over.maps[0])]
+    significant_pictures(Shown("encode", result, {}), best)
+    ((((title, values),), how),) = seen
+    p = next(m.values for m in over.maps if m.stat in ("p", "ptfce"))
+    assert title == "one"
+    np.testing.assert_array_equal(np.isfinite(values), p < 0.05)
+    np.testing.assert_allclose(values[p < 0.05], over.maps[0].values[p < 0.05])
+    assert {"none": "p (not corrected)", "tfce": "enhanced t)"}[correct] in how["what"]
 
 
 def test_the_largest_provable_prevalence_is_said():

@@ -11,7 +11,7 @@ from bids_dnn import imaging
 from bids_dnn.containers.space import Surface
 from bids_dnn.ingest.records import Anatomy, Subject
 from bids_dnn.stats.neighbours import adjacency
-from bids_dnn.workflows.meshes import mesh_files, meshes_of, path_of_mesh, real_files
+from bids_dnn.workflows.meshes import drawn_on, mesh_files, meshes_of, path_of_mesh, real_files
 
 
 def touch(*paths):
@@ -53,6 +53,29 @@ def test_stubs_of_templateflow_and_other_spaces_give_none(monkeypatch, tmp_path)
     paths[1].write_bytes(b"")
     assert meshes_of("fsLR", None) == {}
     assert meshes_of("fsnative", tmp_path) == meshes_of("MNI152NLin2009cAsym", tmp_path) == {}
+
+
+def test_inflated_meshes_have_their_folding(monkeypatch, tmp_path):
+    home, subjects = tmp_path / "home", tmp_path / "subjects"
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(home))
+    found = drawn_on("fsaverage5", None)
+    for files in found.values():
+        assert len(imaging.read_mesh(Path(files["mesh"]), is_sphere=True).vertices) == 10242
+        assert len(imaging.read_curvature(Path(files["folding"]))) == 10242
+    assert drawn_on("fsLR", None) == drawn_on("T1w", None) == {}
+    folder = home / "tpl-fsLR"
+    files = {s: folder / f"tpl-fsLR_den-32k_hemi-{s}_veryinflated.surf.gii" for s in "LR"}
+    touch(*files.values())
+    assert drawn_on("fsLR", None)["L"] == {"mesh": str(files["L"]), "folding": None}
+    sulc = folder / "tpl-fsLR_den-32k_hemi-L_sulc.shape.gii"
+    touch(sulc)
+    assert drawn_on("fsLR", None)["L"]["folding"] == str(sulc)
+    surf = subjects / "fsaverage5" / "surf"
+    touch(*(surf / f"{h}.{kind}" for h in ("lh", "rh") for kind in ("inflated", "curv")))
+    assert drawn_on("fsaverage5", subjects)["R"] == {
+        "mesh": str(surf / "rh.inflated"),
+        "folding": str(surf / "rh.curv"),
+    }
 
 
 def subject(space, *kinds, freesurfer=None):

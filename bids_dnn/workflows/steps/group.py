@@ -86,10 +86,7 @@ def _searchlight(
         results = {name: replace(one, maps=(), space=None) for name, one in results.items()}
     made = average_searchlights(
         results,
-        {
-            name: {k: (one.values, one.share) for k, one in read_null_maps(Path(path)).items()}
-            for name, path in told["nulls"].items()
-        },
+        {name: read_null_maps(Path(path)) for name, path in told["nulls"].items()},
         choices=choices,
         about=About(expected=told["expected"], people=told["people"]),
         meshes={side: imaging.read_mesh(Path(path)) for side, path in told["meshes"].items()},

@@ -95,6 +95,7 @@ def group_report_step(manifest: Path) -> Path:
         versions=told["versions"],
         seed=told["seed"],
         warnings=(*told["warnings"], *_warnings(results)),
+        surfaces=_surfaces(told),
     )
     text = render_group(data, Path(told["figures"]))
     return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bids_dnn.config.schema import Config
-from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_null_maps
@@ -34,8 +33,7 @@ def leave(out, results, chance, space):
         table = names.path_of(out, "scores", **entities, analysis="searchlight")
         assert names.sidecar_of(table) == paths[-1]
         if label in chance:
-            maps = {key: NullMap(*one) for key, one in chance[label].items()}
-            write_null_maps(names.null_of(table), maps, sidecar={})
+            write_null_maps(names.null_of(table), chance[label], sidecar={})
 
 
 def run_plan(out, work, config):
@@ -92,7 +90,9 @@ def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
     leave(out, results, chance, NAME)
     roi = Roi("slab", make_grid(radius=50), "mask", 1)
     write_region(roi, out, entities={"participant": "02"}, sidecar={})
-    _, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    plan, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    line = "  clusters: exchanged maps of 3 of 3 participants, named by "
+    assert f"{line}regions of participants (1)" in plan.lines()
     clusters = made.extras["clusters"]
     assert set(clusters["label"]) == {"slab"}
     assert clusters["labels"].iloc[0] == "slab 100 %"
@@ -100,6 +100,7 @@ def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
     (tmp_path / "atlas-All_dseg.tsv").write_text("index\tname\n1\tbrain\n")
     config = Config.model_validate({"group": QUICK | {"atlas": str(path)}})
     assert plan_group(out, config).waiting()
+    assert f"{line}the atlas All" in plan_group(out, config).lines()
     _, made = run_plan(out, tmp_path, config)
     assert set(made.extras["clusters"]["label"]) == {"brain"}
     config = Config.model_validate({"group": QUICK | {"atlas": str(tmp_path / "gone.nii.gz")}})
