@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bids_dnn.containers.nulls import Nulls
+    from bids_dnn.containers.shared import SharedPatterns
     from bids_dnn.containers.space import Space
 
 EVERY = "*"  # network of a row that is of all of them together
@@ -114,6 +115,8 @@ class Result:
         Of the rows of `extras`, by name of the table.
     nulls
         Scores under exchanged labels, for what is told over participants; None = none.
+    shared
+        Mean patterns, for what is decoded across participants and tasks; None = none.
 
     Raises
     ------
@@ -132,6 +135,7 @@ class Result:
     extra_columns: dict[str, dict[str, str]] = field(default_factory=dict)
     arrays: dict[str, RowArrays] = field(default_factory=dict)
     nulls: Nulls | None = None
+    shared: SharedPatterns | None = None
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)
