@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.report.across import across_text
 from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.decoders import decoding_text
 from bids_dnn.report.estimates import estimate_texts
@@ -229,6 +230,7 @@ PARAGRAPHS = (
     Paragraph("encode", _encode),
     Paragraph("twin", lambda ran: twin_text(ran["twin"])),
     Paragraph("group", _group),
+    Paragraph("across", lambda ran: across_text(ran["across"])),
 )
 
 
@@ -239,8 +241,9 @@ def sentences(ran: Ran) -> list[str]:
     ----------
     ran
         ``source`` (a key of `sources.SOURCES`), the settings of ``responses``, ``decode``,
-        ``encode`` and ``group``, ``networks``, ``regions`` (``name`` and ``rule`` of each) and
-        ``unit`` (what a unit is called) and ``scale`` of the responses; each only where it ran.
+        ``encode``, ``group`` and ``across``, ``networks``, ``regions`` (``name`` and ``rule`` of
+        each) and ``unit`` (what a unit is called) and ``scale`` of the responses; each only where
+        it ran.
 
     Returns
     -------

@@ -176,6 +176,7 @@ MODULES = {
     "Twin": "twin",
     "Report": "report",
     "TestGroup": "group",
+    "TestAcross": "across",
     "ReportGroup": "report",
 }
 

@@ -30,14 +30,14 @@ class GroupJob:
     Parameters
     ----------
     analysis, task, space
-        Labels; `task` is "" where the names have none.
+        Labels; `task` is "" where the names have none, `a+b` where it is across tasks.
     manifest
         All that its step needs to know.
     done
         Its result is there, whole, made from these tables.
     """
 
-    analysis: Analysis
+    analysis: str
     task: str
     space: str
     manifest: Manifest
@@ -107,7 +107,8 @@ class GroupPlan:
         for job in self.jobs:
             state = "done" if job.done else "waits"
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
-            made.append(f"{_name(job)}: {state}; tables of {found}")
+            what = "patterns" if "patterns" in job.manifest else "tables"
+            made.append(f"{_name(job)}: {state}; {what} of {found}")
             made += _prevalence_lines(job)
         return made + [f"warning: {text}" for text in self.warnings]
 

@@ -17,6 +17,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
+from bids_dnn.workflows.across import ANALYSIS, told_of
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
@@ -123,7 +124,9 @@ def group_pages(
         if not tables:
             continue
         firsts = {str(job.analysis): job.first_table() for job in jobs}
-        ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")}
+        ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")} | told_of(jobs)
+        if set(tables) == {ANALYSIS}:  # nothing was decoded within tasks here, nor tested
+            ran = {key: value for key, value in ran.items() if key not in ("decode", "group")}
         page = plan.page(task, space)
         manifest: Manifest = {
             "page": str(page),
