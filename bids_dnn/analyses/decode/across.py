@@ -16,6 +16,7 @@ from bids_dnn.analyses.decode.sharing import (
     Places,
     common_places,
     comparison_text,
+    halves,
     has_all,
     stack_patterns,
 )
@@ -94,7 +95,8 @@ def across_participants(
     participant's mean pattern is taken out of it beforehand, without labels. The null comes from
     exchanges of the conditions of a participant, all its runs alike: a participant's own
     patterns may differ between conditions as much as they like, as long as participants have
-    nothing in common. All distinct exchanges are taken where they are few.
+    nothing in common. All distinct exchanges are taken where they are few. In cross-decoding, a
+    side is exchanged in what teaches and in what is tested at once.
 
     Parameters
     ----------
@@ -186,7 +188,7 @@ class Block:
     most
         Units of each region, of the participant who has most.
     comparisons
-        Each of whose conditions all of them have.
+        Each of whose conditions all of them have; one alone, where it is crossed.
     """
 
     parts: Mapping[str, SharedPatterns]
@@ -283,7 +285,10 @@ def _blocks(
                 )
             elif places := _places(parts, names, notes):
                 most = {name: max(len(p.regions[name]) for p in parts.values()) for name in places}
-                yield Block(parts, places, most, own_comparisons)
+                plain = [one for one in own_comparisons if not one.is_crossed]
+                crossed = [[one] for one in own_comparisons if one.is_crossed]
+                for told in [plain] * bool(plain) + crossed:
+                    yield Block(parts, places, most, told)
 
 
 def _places(
@@ -309,13 +314,16 @@ def _decoded(
     responses, rois = stack_patterns(
         block.parts, block.regions, column=PARTICIPANT, is_standardized=is_standardized
     )
+    names = {comparison_text(one): one.name for one in block.comparisons}
+    if block.comparisons[0].is_crossed:
+        responses, text = halves(responses, block.comparisons[0])
+        names = {text: block.comparisons[0].name}
     samples = responses.samples.assign(run=responses.samples[PARTICIPANT])
-    further = [name for one in block.comparisons for name in one.columns]
-    kinds = samples.groupby(list(dict.fromkeys(["condition", *further])), sort=True)
-    responses = replace(responses, samples=samples.assign(trial=kinds.ngroup()))
+    trial = samples.groupby("condition", sort=True).ngroup()  # one of a participant
+    responses = replace(responses, samples=samples.assign(trial=trial))
     own = replace(
         choices,
-        comparisons=tuple(comparison_text(one) for one in block.comparisons),
+        comparisons=tuple(names),
         folds=PARTICIPANT,
         n_folds=None,
         average=1,
@@ -326,11 +334,34 @@ def _decoded(
         has_patterns=False,
         apart=PARTICIPANT,
     )
-    made = decode(responses, rois, choices=own, progress=progress)
+    made = _renamed(decode(responses, rois, choices=own, progress=progress), names)
     table = made.table.drop(columns="baseline").rename(columns={"n_runs": "n_participants"})
     table["n_units_most"] = table["region"].map(dict(block.most))
     table["missing"] = [list(block.parts)] * len(table)  # who is there, until all are known
     return replace(made, table=table, columns=COLUMNS)
+
+
+def _renamed(made: Result, names: Mapping[str, str]) -> Result:
+    """Return a result with the names of comparisons in place of how they were spelled."""
+
+    def told(text: str) -> str:
+        return names.get(text, text)
+
+    def named(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(comparison=table["comparison"].map(told))
+
+    meta = dict(made.meta)
+    for key in ("chance", "comparisons"):
+        meta[key] = {told(text): value for text, value in meta[key].items()}
+    meta["enumerated"] = [told(text) for text in meta["enumerated"]]
+    for text, name in names.items():
+        meta["warnings"] = [said.replace(repr(text), repr(name)) for said in meta["warnings"]]
+    return replace(
+        made,
+        table=named(made.table),
+        meta=meta,
+        extras={name: named(table) for name, table in made.extras.items()},
+    )
 
 
 def _table(made: Sequence[Result], choices: Choices, everyone: Sequence[str]) -> pd.DataFrame:

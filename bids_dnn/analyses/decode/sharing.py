@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -147,6 +148,44 @@ def stack_patterns(
         for name, places in regions.items()
     ]
     return Responses(np.concatenate(values), samples, space, scale), rois
+
+
+def halves(responses: Responses, comparison: Comparison) -> tuple[Responses, str]:
+    """Return what teaches above what is tested, with sides as conditions.
+
+    So a side is one condition in both halves, and can be exchanged in both at once: what is
+    common to the two halves of one participant alone is then no evidence.
+
+    Parameters
+    ----------
+    responses
+        With the columns that the comparison names.
+    comparison
+        One that says who teaches and who is tested.
+
+    Returns
+    -------
+    responses
+        With a column ``half``; what teaches and is tested stands in both.
+    text
+        The comparison of the two halves.
+    """
+    samples = responses.samples
+    rows, tables = [], []
+    for half, side_of, where in (
+        ("taught", comparison.side_of, comparison.taught_where),
+        ("tested", comparison.tested_side_of, comparison.tested_where),
+    ):
+        is_in = samples["condition"].isin(list(side_of))
+        for column, value in where:
+            is_in &= samples[column] == value
+        own = samples[is_in]
+        sides = [comparison.labels[side_of[name]] for name in own["condition"]]
+        rows.append(np.flatnonzero(is_in))
+        tables.append(own.assign(condition=sides, half=half))
+    text = f"{' vs '.join(comparison.labels)} @ half=taught -> @ half=tested"
+    values = responses.values[np.concatenate(rows)]
+    return replace(responses, values=values, samples=pd.concat(tables, ignore_index=True)), text
 
 
 def comparison_text(comparison: Comparison) -> str:

@@ -213,6 +213,41 @@ def test_sides_of_several_conditions_and_columns_go_through(rng):
     assert table["n_samples"].tolist() == [48, 12]
 
 
+def make_crossed(rng, common, n, *, own=0.0):
+    """Leave conditions a to d; c and d differ as a and b do, in all and in each alike."""
+    people = {}
+    for k in range(n):
+        made = make_patterns(rng, conditions=tuple("abcd"), n_runs=2, n_units=N_UNITS, effect=0)
+        means = common + own * rng.normal(size=(2, N_UNITS))
+        code = np.searchsorted(list("abcd"), made.samples["condition"].to_numpy(str)) % 2
+        made = replace(made, values=(made.values + means[code]).astype(np.float32))
+        people[f"0{k}"] = share_patterns(made, (), choices=choices_of())
+    return people
+
+
+def test_what_conditions_share_is_found_across_them_and_participants(rng):
+    people = make_crossed(rng, 3 * rng.normal(size=(2, N_UNITS)), 4)
+    found = across_participants(people, choices=choices_of("a vs b -> c vs d", "a vs b -> d vs c"))
+    table = found.table.set_index("comparison")
+    assert table["score"].tolist() == [1.0, 0.0]
+    assert table["p"].tolist() == [1 / 8, 1.0]  # both halves of a participant turn together
+    assert table["n_samples"].tolist() == [16, 16]
+    assert found.meta["chance"] == dict.fromkeys(table.index, 0.5)
+    assert set(found.extras["confusion"]["comparison"]) == set(table.index)
+    assert found.extras["confusion"]["truth"].tolist() == ["a", "a", "b", "b"] * 2
+
+
+@pytest.mark.slow
+def test_p_of_crossed_comparisons_keeps_its_level_under_patterns_of_ones_own():
+    rng = np.random.default_rng(3)
+    choices = replace(FAST, comparisons=("a vs b -> c vs d",))
+    groups = (make_crossed(rng, np.zeros((2, N_UNITS)), 2, own=3.0) for _ in range(120))
+    p = np.array([across_participants(one, choices=choices).table["p"][0] for one in groups])
+    for level in (1 / 4, 1 / 2):
+        error = np.sqrt(level * (1 - level) / len(p))
+        assert (p <= level + 1e-9).mean() <= level + 3.9 * error
+
+
 def test_uneven_numbers_of_patterns_are_said(rng):
     people = make_people(rng, 3, size=3.0)
     rows = np.arange(len(people["02"].responses.values)) > 0

@@ -10,6 +10,7 @@ from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.sharing import (
     common_places,
     comparison_text,
+    halves,
     has_all,
     share_patterns,
     stack_patterns,
@@ -85,6 +86,24 @@ def test_stacks_are_centered_on_the_units_of_all(rng):
     np.testing.assert_allclose(own, (column - column.mean()) / column.std(), rtol=1e-4)
     with pytest.raises(ShapeError, match="'y' lacks 1 of 2 units"):
         stack_patterns(parts, {"all": np.array([0, 2])}, column="who")
+
+
+def test_halves_stand_below_each_other_with_sides_as_conditions(rng):
+    made = make_patterns(rng, conditions=tuple("abc"), n_runs=2, n_each=1)
+    made = replace(made, samples=made.samples.assign(side=["l", "r"] * 3))
+    crossed = parse(["x:a vs y:b @ side=l -> a vs c"], list("abc"))[0]
+    found, text = halves(made, crossed)
+    assert text == "x vs y @ half=taught -> @ half=tested"
+    told = found.samples[["run", "condition", "half"]].to_numpy().tolist()
+    assert told == [
+        ["0", "x", "taught"],
+        ["1", "y", "taught"],
+        ["0", "x", "tested"],
+        ["0", "y", "tested"],
+        ["1", "x", "tested"],
+        ["1", "y", "tested"],
+    ]
+    np.testing.assert_array_equal(found.values, made.values[[0, 4, 0, 2, 3, 5]])
 
 
 def test_units_that_do_not_vary_are_zero(rng):
