@@ -125,6 +125,7 @@ def group_pages(
             continue
         firsts = {str(job.analysis): job.first_table() for job in jobs}
         ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")} | told_of(jobs)
+        asked = ran
         if set(tables) == {ANALYSIS}:  # nothing was decoded within tasks here, nor tested
             ran = {key: value for key, value in ran.items() if key not in ("decode", "group")}
         page = plan.page(task, space)
@@ -141,7 +142,9 @@ def group_pages(
             "warnings": list(plan.warnings),
         }
         settings = {"run": config.run.model_dump(mode="json", exclude_none=True)}
-        kept = {key: ran[key] for key in ("responses", "decode", "encode", "group") if key in ran}
+        kept = {
+            key: asked[key] for key in ("responses", "decode", "encode", "group") if key in asked
+        }
         text = tomli_w.dumps(settings | _without_none(kept))
         _finish(manifest, tables, command=command, config_toml=text, roots={})
         if anew or not is_made(page, manifest["fingerprint"]):

@@ -120,6 +120,8 @@ def test_tasks_have_a_table_and_a_page_of_their_own(out, means, tmp_path_factory
     assert page["page"].endswith("group_task-loc+obj_space-T1w.html")
     assert "decode" not in page["ran"]
     assert "group" not in page["ran"]
+    assert 'across = [\n    "tasks",\n]' in page["config_toml"]
+    assert "share = " in page["config_toml"]
 
 
 def test_comparisons_of_all_participants_are_taken(out, means, tmp_path_factory):
