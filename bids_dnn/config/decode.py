@@ -127,6 +127,10 @@ class DecodeConfig(Section):
         default=False,
         description="Map the activation pattern (Haufe) of each comparison of two sides.",
     )
+    share: bool = Field(
+        default=False,
+        description="Leave the mean pattern of each condition and run, for group.across.",
+    )
     permutations: int = Field(1000, ge=1, description="Of labels, within run.")
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."

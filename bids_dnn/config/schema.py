@@ -349,6 +349,16 @@ class GroupConfig(Section):
         description="Image of labels that names clusters, {hemi} for both hemispheres; else the "
         "participants' regions in the same space do.",
     )
+    across: tuple[Literal["participants", "tasks"], ...] = Field(
+        (),
+        description="Decode across participants (each left out in turn, in a common space), or "
+        "tasks (learnt on one, tested on another); needs decode.share.",
+    )
+    across_patterns: Literal["center", "zscore"] = Field(
+        "center",
+        description="What is done to each participant's (or task's) patterns beforehand, without "
+        "labels: the mean is taken out; zscore = each unit is divided by its SD as well.",
+    )
 
 
 class Config(Section):

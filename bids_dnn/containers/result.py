@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bids_dnn.containers.nulls import NullMap, Nulls
+    from bids_dnn.containers.shared import SharedPatterns
     from bids_dnn.containers.space import Space
 
 EVERY = "*"  # network of a row that is of all of them together
@@ -139,6 +140,8 @@ class Result:
         Scores under exchanged labels, for what is told over participants; None = none.
     null_maps
         Maps under exchanged labels, by label of the map; over the units of `space`.
+    shared
+        Mean patterns, for what is decoded across participants and tasks; None = none.
 
     Raises
     ------
@@ -158,6 +161,7 @@ class Result:
     arrays: dict[str, RowArrays] = field(default_factory=dict)
     nulls: Nulls | None = None
     null_maps: Mapping[str, NullMap] = field(default_factory=dict)
+    shared: SharedPatterns | None = None
 
     def __post_init__(self) -> None:
         n_units = 0 if self.space is None else len(self.space)

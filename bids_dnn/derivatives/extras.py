@@ -11,6 +11,7 @@ import numpy as np
 from bids_dnn.containers.result import Result, RowArrays
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_null_maps, write_nulls
+from bids_dnn.derivatives.patterns import write_patterns
 from bids_dnn.derivatives.tables import describe, table_text
 from bids_dnn.files import read_json, write_json, write_text, writing
 
@@ -18,7 +19,7 @@ from bids_dnn.files import read_json, write_json, write_text, writing
 def write_extras(
     result: Result, out_dir: Path, kind: str, *, entities: dict[str, str], shared: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Path]]:
-    """Write extra tables of a result, arrays of their rows and what is a null, with sidecars.
+    """Write extra tables of a result, their arrays, its nulls and patterns, with sidecars.
 
     Parameters
     ----------
@@ -72,6 +73,9 @@ def write_extras(
     if result.null_maps:
         null = names.path_of(out_dir, "null", **entities)
         written += write_null_maps(null, result.null_maps, sidecar=shared)
+    if result.shared is not None:
+        patterns = names.path_of(out_dir, "patterns", **entities)
+        written += write_patterns(patterns, result.shared, sidecar=shared)
     return {"Tables": tables} | ({"Arrays": arrays} if arrays else {}), written
 
 

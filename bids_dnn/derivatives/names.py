@@ -25,6 +25,7 @@ TEMPLATES: dict[str, str] = {
     "scores": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_scores.tsv",
     "arrays": f"{_OF}{_IN}_desc-{{analysis}}{{extra}}_arrays.npz",
     "null": f"{_OF}{_IN}_desc-{{analysis}}_null.npz",
+    "patterns": f"{_OF}{_IN}_desc-{{analysis}}_patterns.npz",
     "statmap": f"{_OF}{_IN}{_STAT}.nii.gz",
     "statmap_surface": f"{_OF}{_HEMI}{_STAT}.shape.gii",
     "statmap_grayordinates": f"{_OF}{_DEN}{_STAT}.dscalar.nii",
@@ -81,6 +82,7 @@ BIDSIGNORE = (
     "*_scores.*",
     "*_arrays.*",
     "*_null.*",
+    "*_patterns.*",
     "*_statmap.*",
     "*_units.*",
     "*hemi-*_mask.*",
@@ -191,6 +193,17 @@ def null_of(path: Path) -> Path:
     'sub-01_space-T1w_desc-decode_null.npz'
     """
     return path.with_name(path.name.removesuffix("_scores.tsv") + "_null.npz")
+
+
+def patterns_of(path: Path) -> Path:
+    """Return where the mean patterns lie, beside a participant's table.
+
+    Examples
+    --------
+    >>> patterns_of(Path("sub-01_space-T1w_desc-decode_scores.tsv")).name
+    'sub-01_space-T1w_desc-decode_patterns.npz'
+    """
+    return path.with_name(path.name.removesuffix("_scores.tsv") + "_patterns.npz")
 
 
 def entities_of(path: Path) -> dict[str, str]:

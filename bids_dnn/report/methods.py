@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bids_dnn.errors import ConfigError, nearest
+from bids_dnn.report.across import across_text
 from bids_dnn.report.cards import networks_text, works_of
 from bids_dnn.report.decoders import decoding_text
 from bids_dnn.report.estimates import estimate_texts
@@ -237,6 +238,7 @@ PARAGRAPHS = (
     Paragraph("twin", lambda ran: twin_text(ran["twin"])),
     Paragraph("searchlight", _searchlight),
     Paragraph("group", _group),
+    Paragraph("across", lambda ran: across_text(ran["across"])),
 )
 
 
@@ -247,8 +249,9 @@ def sentences(ran: Ran) -> list[str]:
     ----------
     ran
         ``source`` (a key of `sources.SOURCES`), the settings of ``responses``, ``decode``,
-        ``encode`` and ``group``, ``networks``, ``regions`` (``name`` and ``rule`` of each) and
-        ``unit`` (what a unit is called) and ``scale`` of the responses; each only where it ran.
+        ``encode``, ``group`` and ``across``, ``networks``, ``regions`` (``name`` and ``rule`` of
+        each) and ``unit`` (what a unit is called) and ``scale`` of the responses; each only where
+        it ran.
 
     Returns
     -------

@@ -313,7 +313,9 @@ def _n_stimuli(results: Mapping[str, Result]) -> int:
 
 def _titles(results: Mapping[str, Result], extra: Sequence[str] = ()) -> str:
     words = {"decode": "decoding", "encode": "encoding"}
-    names = dict.fromkeys(words.get(made.analysis, made.analysis) for made in results.values())
+    words |= {kind: f"decoding across {kind}" for kind in ("participants", "tasks")}
+    told = [made.meta.get("across", made.analysis) for made in results.values()]
+    names = dict.fromkeys(words.get(kind, kind) for kind in told)
     *most, last = [*names, *extra] or ["no analysis"]
     return (f"{', '.join(most)} and {last}" if most else last).capitalize()
 

@@ -23,12 +23,32 @@ GROUP_WORKS = (
         "10.1080/07350015.1983.10509354",
     ),
     Reference(
+        "haxby2011",
+        "Haxby, James V. and Guntupalli, J. Swaroop and Connolly, Andrew C. and Halchenko, "
+        "Yaroslav O. and Conroy, Bryan R. and Gobbini, M. Ida and Hanke, Michael and Ramadge, "
+        "Peter J.",
+        "A common, high-dimensional model of the representational space in human ventral temporal "
+        "cortex",
+        2011,
+        "Neuron 72:404-416",
+        "10.1016/j.neuron.2011.08.026",
+    ),
+    Reference(
         "ince2021",
         "Ince, Robin A. A. and Paton, Angus T. and Kay, Jim W. and Schyns, Philippe G.",
         "Bayesian inference of population prevalence",
         2021,
         "eLife 10:e62461",
         "10.7554/eLife.62461",
+    ),
+    Reference(
+        "kaplan2015",
+        "Kaplan, Jonas T. and Man, Kingson and Greening, Steven G.",
+        "Multivariate cross-classification: applying machine learning techniques to characterize "
+        "abstraction in neural representations",
+        2015,
+        "Frontiers in Human Neuroscience 9:151",
+        "10.3389/fnhum.2015.00151",
     ),
     Reference(
         "kriegeskorte2006",

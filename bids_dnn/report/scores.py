@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.report import figures
+from bids_dnn.report.across import across_numbers, across_section
 from bids_dnn.report.chosen import unit_pictures
 from bids_dnn.report.decoded import further_tables, pattern_pictures
 from bids_dnn.report.decoders import METRICS, decoded_how
@@ -39,7 +40,12 @@ MOST_NUMBERS = 6
 
 def sections(shown: Shown) -> Section:
     """Return the section of a result."""
-    made = {"decode": decoding, "encode": encoding, "searchlight": searchlight}
+    made = {
+        "decode": decoding,
+        "encode": encoding,
+        "searchlight": searchlight,
+        "across": across_section,
+    }
     return made[shown.result.analysis](shown)
 
 
@@ -50,6 +56,8 @@ def numbers(shown: Shown) -> list[Number]:
     if shown.result.analysis == "decode":
         row = best_comparison(shown.result.table)
         return [] if row is None else [_decoded(row)]
+    if shown.result.analysis == "across":
+        return across_numbers(shown)
     found = [_encoded(row) for _, row in best_layers(shown.result.table).iterrows()]
     return found[: MOST_NUMBERS - 1]
 

@@ -12,6 +12,7 @@ from bids_dnn.config.schema import Config
 from bids_dnn.derivatives.read import read_sidecar
 from bids_dnn.ingest.inventory import Inventory, take_inventory
 from bids_dnn.workflows import pages
+from bids_dnn.workflows.across import with_across
 from bids_dnn.workflows.asked import any_uses_features
 from bids_dnn.workflows.checks import check_output, check_writable
 from bids_dnn.workflows.dry import describe
@@ -142,7 +143,7 @@ def _shrink_cache(scene: Scene) -> None:
 
 
 def _group(call: Call, config: Config, screen: Screen) -> int:
-    plan = plan_group(call.output_dir, config)
+    plan = with_across(plan_group(call.output_dir, config), config)
     if call.dry_run:
         for line in plan.lines():
             screen.say(line)
@@ -153,7 +154,10 @@ def _group(call: Call, config: Config, screen: Screen) -> int:
     for warning in plan.warnings:
         screen.warn(warning)
     waiting = {} if call.reports_only else plan.waiting()
-    failures = stages.independent("group", "TestGroup", waiting)
+    across = {name: told for name, told in waiting.items() if "across" in told}
+    tests = {name: told for name, told in waiting.items() if name not in across}
+    failures = stages.independent("group", "TestGroup", tests)
+    failures += stages.independent("across", "TestAcross", across)
     told = pages.group_pages(plan, config, call.command, anew=call.reports_only)
     failures += stages.independent("group_report", "ReportGroup", told)
     for manifest in list(told.values())[:1]:

@@ -179,6 +179,7 @@ MODULES = {
     "Searchlight": "searchlight",
     "Report": "report",
     "TestGroup": "group",
+    "TestAcross": "across",
     "ReportGroup": "report",
 }
 

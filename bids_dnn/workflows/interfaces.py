@@ -20,6 +20,7 @@ from bids_dnn.backend import threads
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.files import write_json
 from bids_dnn.workflows.settings import apply_settings
+from bids_dnn.workflows.steps.across import across_step
 from bids_dnn.workflows.steps.ceiling import ceiling_step
 from bids_dnn.workflows.steps.decode import decode_step
 from bids_dnn.workflows.steps.denoise import denoise_step
@@ -134,4 +135,5 @@ Twin = wrap(twin_step, "Twin", module=__name__)
 Searchlight = wrap(searchlight_step, "Searchlight", module=__name__)
 Report = wrap(report_step, "Report", module=__name__)
 TestGroup = wrap(group_step, "TestGroup", module=__name__)
+TestAcross = wrap(across_step, "TestAcross", module=__name__)
 ReportGroup = wrap(group_report_step, "ReportGroup", module=__name__)

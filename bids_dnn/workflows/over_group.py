@@ -35,7 +35,7 @@ class GroupJob:
     Parameters
     ----------
     analysis, task, space
-        Labels; `task` is "" where the names have none.
+        Labels; `task` is "" where the names have none, `a+b` where it is across tasks.
     manifest
         All that its step needs to know.
     done
@@ -112,7 +112,8 @@ class GroupPlan:
         for job in self.jobs:
             state = "done" if job.done else "waits"
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
-            made.append(f"{_name(job)}: {state}; tables of {found}")
+            what = "patterns" if "patterns" in job.manifest else "tables"
+            made.append(f"{_name(job)}: {state}; {what} of {found}")
             made += [*_prevalence_lines(job), *_cluster_lines(job)]
         return made + [f"warning: {text}" for text in self.warnings]
 

@@ -18,6 +18,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
+from bids_dnn.workflows.across import ANALYSIS, told_of
 from bids_dnn.workflows.meshes import bundled, drawn_on
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
@@ -126,7 +127,10 @@ def group_pages(
         if not tables:
             continue
         firsts = {str(job.analysis): job.first_table() for job in jobs}
-        ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")}
+        ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")} | told_of(jobs)
+        asked = ran
+        if set(tables) == {ANALYSIS}:  # nothing was decoded within tasks here, nor tested
+            ran = {key: value for key, value in ran.items() if key not in ("decode", "group")}
         page = plan.page(task, space)
         manifest: Manifest = {
             "page": str(page),
@@ -142,7 +146,7 @@ def group_pages(
             "warnings": list(plan.warnings),
         }
         settings = {"run": config.run.model_dump(mode="json", exclude_none=True)}
-        kept = {key: ran[key] for key in KEPT if key in ran}
+        kept = {key: asked[key] for key in KEPT if key in asked}
         text = tomli_w.dumps(settings | _without_none(kept))
         _finish(manifest, tables, command=command, config_toml=text, roots={})
         if anew or not is_made(page, manifest["fingerprint"]):

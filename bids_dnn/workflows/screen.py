@@ -34,6 +34,7 @@ DOING = {
     "features": "extracting features",
     "reports": "writing the report",
     "group": "testing over participants",
+    "across": "decoding across participants and tasks",
 }
 QUIET = -1
 LINE_S = 30.0  # between two lines about one step, where there is no terminal

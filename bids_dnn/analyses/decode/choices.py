@@ -61,6 +61,8 @@ class Choices:
         `Classifier.c`.
     has_patterns
         Whether activation patterns are mapped.
+    apart
+        Column of the sample table whose values are scored apart, too, where there are several.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class Choices:
     targets: tuple[str, ...] = ()
     regressor: Regressor = "ridge"
     has_patterns: bool = False
+    apart: str = "session"
 
     def __post_init__(self) -> None:
         least = {"n_permutations": 1, "average": 1}

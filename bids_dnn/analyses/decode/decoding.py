@@ -180,7 +180,7 @@ class _Scene:
         """Decode each comparison in each region; with the scores under shared exchanges."""
         tasks = self.design.tasks
         shared = self._shared()
-        sessions = texts(self.responses.samples["session"])
+        sessions = texts(self.responses.samples[self.choices.apart])
         n_all = len(self.regions) * len(tasks)
         baselines = [baseline_of(task, self.responses, self.choices) for task in tasks]
         for r, region in enumerate(self.regions):

@@ -111,14 +111,15 @@ def exchange_units(
     what has one class throughout (the stimulus, say), its samples are given a label together,
     because folds keep them together; they are exchanged within runs where each occurs in one run
     only, and freely otherwise. Where runs have one class throughout, whole runs are exchanged
-    within what folds leave out.
+    within what folds leave out. A trial whose samples teach as well as are tested keeps one label.
 
     Parameters
     ----------
     codes, runs, trials, groups : (n,) intp
         Class, run, trial and group of folds of each sample.
     parts : (n,) intp
-        What labels are not exchanged between: samples that teach, and that are tested.
+        What labels are not exchanged between: samples that teach, and that are tested; where
+        each trial lies in one of them.
 
     Returns
     -------
@@ -132,7 +133,8 @@ def exchange_units(
     >>> exchange_units(codes, runs, trials=np.arange(4), groups=codes)
     (array([0, 1, 0, 1]), array([0, 0, 0, 0]))
     """
-    parts = np.zeros_like(runs) if parts is None else parts
+    if parts is None or not _is_nested(trials, parts):
+        parts = np.zeros_like(runs)
     if not _is_nested(groups, codes):
         if _is_nested(runs, codes) and _is_nested(runs, groups) and _is_nested(runs, parts):
             return numbered(runs), combined([groups, parts])

@@ -227,7 +227,7 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         runs=_numbered(runs),
         conditions=np.searchsorted(names, condition.astype(str)).astype(np.intp),
         names=names,
-        columns=_columns(found, responses),
+        columns=named_columns(found, responses),
         tasks=[],
     )
     trials = number_trials(responses.samples)
@@ -360,8 +360,8 @@ def decoded_samples(responses: Responses, choices: Choices) -> Responses:
     return averaged(own, choices.average, columns=columns)
 
 
-def _columns(found: Sequence[Comparison], responses: Responses) -> dict[str, NDArray[np.object_]]:
-    """Return the columns of the sample table that comparisons name.
+def named_columns(found: Sequence[Comparison], responses: Responses) -> dict[str, Any]:
+    """Return the columns of the sample table that comparisons name, as text (n_samples,).
 
     Raises
     ------

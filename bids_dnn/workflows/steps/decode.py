@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.analyses.decode.sharing import share_patterns
 from bids_dnn.analyses.encode.choices import UnitChoice
 from bids_dnn.analyses.encode.unit_learner import EncodingLearner, Learning, unit_learner
 from bids_dnn.backend import choose_device
@@ -36,6 +37,8 @@ def decode_step(
         if settings["units"]:
             learner = learner_of(told, measured, rois, features or [])
         result = decode(measured, rois, choices=choices, choose=learner)
+        if settings["share"]:
+            result = replace(result, shared=share_patterns(measured, rois, choices=choices))
     except NotEnoughDataError as err:
         return leave_out(told, err)
     if learner is not None:

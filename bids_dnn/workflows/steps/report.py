@@ -78,7 +78,7 @@ def report_step(manifest: Path) -> Path:
 def group_report_step(manifest: Path) -> Path:
     """Make the group's page from the group's derivatives; returns the page."""
     told = read_json(manifest)
-    results = _results(told["tables"])
+    results = _results(dict(sorted(told["tables"].items(), key=_is_last)))
     people = [name for made in results.values() for name in made.meta["participants"]]
     missing = [name for made in results.values() for name in made.meta["missing_participants"]]
     data = GroupReport(
@@ -99,6 +99,11 @@ def group_report_step(manifest: Path) -> Path:
     )
     text = render_group(data, Path(told["figures"]))
     return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))
+
+
+def _is_last(item: tuple[str, str]) -> bool:
+    """Tell whether an analysis stands behind the others on the page."""
+    return item[0] == "across"
 
 
 def _shown(stimuli: Mapping[str, str], facts: Mapping[str, Any]) -> dict[str, Path]:

@@ -9,6 +9,7 @@ import pytest
 from bids_dnn.analyses.decode.permutation import (
     count_labelings,
     draw_labelings,
+    exchange_units,
     labelings,
     list_labelings,
 )
@@ -96,6 +97,16 @@ def test_samples_of_a_trial_are_given_a_label_together(rng, n, enumerated):
     np.testing.assert_array_equal(made.codes[0], labels)
     blocks = made.codes.reshape(len(made.codes), 6, 3)
     assert (blocks == blocks[..., :1]).all()
+
+
+def test_a_trial_that_teaches_and_is_tested_keeps_one_label():
+    codes, trials = np.array([0, 1, 0, 1]), np.array([0, 1, 0, 1])
+    runs, parts = np.zeros(4, int), np.array([0, 0, 1, 1])
+    units, blocks = exchange_units(codes, runs, trials=trials, groups=runs, parts=parts)
+    assert units.tolist() == [0, 1, 0, 1]
+    assert len(set(blocks)) == 1
+    _, apart = exchange_units(codes, runs, trials=np.arange(4), groups=runs, parts=parts)
+    assert len(set(apart)) == 2
 
 
 def test_a_trial_is_of_one_run_and_condition():
