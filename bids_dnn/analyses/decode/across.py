@@ -48,8 +48,8 @@ PERMUTATION = (
     "conditions exchanged within participants, all patterns of a participant's condition together"
 )
 CENTERED = {
-    False: "the mean over a part's patterns of the conditions that all have was taken out",
-    True: "each unit was z-scored over a part's patterns of the conditions that all have",
+    False: "the mean over a participant's (or task's) patterns was taken out of them",
+    True: "units were z-scored over a participant's (or task's) patterns",
 }
 COLUMNS = {
     **{name: WITHIN[name] for name in ("region", "comparison", "n_classes", "metric")},
