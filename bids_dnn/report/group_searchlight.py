@@ -243,8 +243,8 @@ def searchlight_how(shown: Shown) -> str:
         parts.append(
             f"{told['n_chance_maps']:,} chance maps of the group are means of one map under "
             f"exchanged labels of each participant (of {int(n_maps):,} or more). A unit is part "
-            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them, and "
-            "p_fwe is the share of chance maps whose largest cluster is at least as large "
+            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them; p over "
+            "the map is the share of chance maps whose largest cluster is at least as large "
             "(Stelzer et al., 2013)."
         )
     if np.isfinite(table["highest"]).any():
