@@ -93,7 +93,8 @@ def glass_brains(
         from matplotlib.colors import Normalize
 
         bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-        figure.colorbar(bar, ax=list(panels), label=label, fraction=0.03, pad=0.01, aspect=18)
+        look: dict[str, Any] = {"fraction": 0.03, "pad": 0.01, "aspect": 18, "panchor": False}
+        figure.colorbar(bar, ax=list(panels), label=label, **look)
     return stream.getvalue()
 
 

@@ -24,6 +24,7 @@ from bids_dnn.report.parts import (
 )
 from bids_dnn.report.shown import ALPHA, Shown
 
+COUNTS = ("n_clusters", "n_significant")  # -1 = none were looked for
 HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
 SCORES = ("accuracy", "balancedaccuracy", "spearman")  # maps of scores
 RSA = "spearman"
@@ -47,7 +48,9 @@ def searchlight(shown: Shown) -> Section:
         tuple(searchlight_pictures(shown)),
         (
             table_of(
-                shown.result.table.drop(columns="highest_unit"),
+                shown.result.table.drop(columns="highest_unit").assign(
+                    **{name: _known(shown.result.table[name]) for name in COUNTS}
+                ),
                 shown.result.columns,
                 caption="One row a comparison.",
                 link=shown.link,
@@ -235,23 +238,25 @@ def lights_text(told: Mapping[str, Any]) -> str:
     )
 
 
+def _known(counts: pd.Series[int]) -> list[str]:
+    return [f"{n:,}" if n >= 0 else "n/a" for n in counts]
+
+
 def searchlight_how(shown: Shown) -> str:
     """Say how maps were averaged and clusters were found, in a few sentences."""
     told, table = shown.result.meta, shown.result.table
     if table.empty:
         return ""
-    n = int(table["n_common"].min())
-    parts = [
-        f"Maps are means over participants; clusters are looked for among the "
-        f"{units(n, shown.unit)} that all have measured."
-    ]
-    if (table["n_maps"] > 0).any():
+    parts = ["Maps are means over participants."]
+    if any(made.stat == "pchance" for made in shown.result.maps):
+        n = int(table["n_common"].min())
         n_maps = table.loc[table["n_maps"] > 0, "n_maps"].min()
         parts.append(
+            f"Clusters are looked for among the {units(n, shown.unit)} that all have measured. "
             f"{told['n_chance_maps']:,} chance maps of the group are means of one map under "
             f"exchanged labels of each participant (of {int(n_maps):,} or more). A unit is part "
-            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them, and "
-            "p_fwe is the share of chance maps whose largest cluster is at least as large "
+            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them; p over "
+            "the map is the share of chance maps whose largest cluster is at least as large "
             "(Stelzer et al., 2013)."
         )
     if np.isfinite(table["highest"]).any():

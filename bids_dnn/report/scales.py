@@ -106,7 +106,8 @@ def scale_of(
     Returns
     -------
     scale
-        From zero to the highest values, or as far on both sides, or one color a category.
+        From zero to the highest values (the very highest where all are whole numbers, as
+        counts are), or as far on both sides, or one color a category.
     """
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap
@@ -118,7 +119,9 @@ def scale_of(
     if is_signed:
         reach = float(np.percentile(np.abs(known), 99.5)) if known.size else 0.0
         return ColorScale(mpl.colormaps[DIVERGING], -(reach or 1.0), reach or 1.0)
-    top = max(float(np.percentile(known, 99.5)), 0.05) if known.size else 1.0
+    is_counted = np.array_equal(known, np.rint(known))
+    highest = float(np.percentile(known, 100 if is_counted else 99.5)) if known.size else 1.0
+    top = max(highest, 1.0 if is_counted else 0.05)
     return ColorScale(mpl.colormaps[SCALE], 0.0, top)
 
 

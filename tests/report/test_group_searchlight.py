@@ -33,6 +33,9 @@ def test_clusters_are_counted_and_the_rarest_comes_first(shown):
     assert f"{COMPARISONS[0]}: 1 cluster (highest mean 0.7" in section.answer
     assert f"{COMPARISONS[1]}: 0 clusters" in section.answer
     table = section.tables[1]
+    counts = section.tables[0]
+    place = [label for label, _ in counts.heads].index("significant")
+    assert [row[place].text for row in counts.rows] == ["1", "0"]
     heads = [label for label, _ in table.heads]
     assert len(table.rows) == len(clusters)
     p = [float(row[heads.index("p over the map")].order) for row in table.rows]
@@ -100,6 +103,8 @@ def test_what_could_not_be_looked_for_is_said():
     assert section.answer.count("no clusters were looked for") == 2
     assert len(section.tables) == 1
     assert "chance maps" not in section.how
+    heads = [label for label, _ in section.tables[0].heads]
+    assert {row[heads.index("clusters")].text for row in section.tables[0].rows} == {"n/a"}
     (number,) = scores.numbers(Shown("searchlight", made, {}))
     assert "cluster" not in number.detail
 

@@ -19,6 +19,14 @@ def test_numbers_grow_from_zero_to_the_highest():
     assert scales.scale_of([np.full(3, np.nan)]).high == 1.0
 
 
+def test_counts_reach_their_highest_however_few_have_it():
+    counts = np.zeros(5000)
+    counts[7] = 6.0
+    assert scales.scale_of([counts, np.ones(3)]).high == 6.0
+    assert scales.scale_of([counts + 0.1]).high == pytest.approx(0.1)
+    assert scales.scale_of([np.zeros(4)]).high == 1.0
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, scales.MOST_NAMED])
 def test_each_category_has_the_color_of_its_number(n):
     scale = scales.scale_of([np.array([1.0, np.nan])], [f"layer {k}" for k in range(n)])
