@@ -62,7 +62,7 @@ def activation_pattern(
         gram, n_units = own.labeled(codes, codes >= 0, preparation)
         taught = np.flatnonzero(fold.train & (codes >= 0))
         train = gram[np.ix_(taught, taught)]
-        told = decide(train, train, signs[taught], classifier, n_units=n_units, exact=True)[:, 0]
+        told = decide(train, train, signs[taught], classifier, n_units=n_units)[:, 0]
         told = told - told.mean()
         spread = float(np.sqrt(np.mean(told**2)))
         responses = x[taught].astype(np.float64)

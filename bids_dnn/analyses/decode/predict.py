@@ -91,8 +91,7 @@ def predict(
     Returns
     -------
     predictions
-        Of support vector machines, those of the first labeling are as exact as libsvm's with
-        ``tol=1e-6``, the others to a gap of 1e-4.
+        Decisions of support vector machines are within 1e-4 of libsvm's with ``tol=1e-6``.
     """
     small = np.int8 if n_classes < np.iinfo(np.int8).max else np.int16
     tested = (codes if tested is None else tested).astype(small)

@@ -296,26 +296,3 @@ def test_nuisance_equals_a_regression_in_each_fold(rng):
         guess = SVC(kernel="linear").fit(clean[train], truth[train]).predict(clean[~train])
         right += (guess == truth[~train]).sum()
     np.testing.assert_allclose(made.table["score"], right / len(truth))
-
-
-@pytest.mark.real
-def test_haxby_single_volumes(real_data):
-    nibabel = pytest.importorskip("nibabel")
-    folder = real_data / "haxby2001" / "joined"
-    inside = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj) > 0
-    bold = np.asarray(nibabel.load(folder / "bold.nii.gz").dataobj, dtype=np.float64)[inside].T
-    told = pd.read_csv(folder / "attributes_literal.txt", sep=" ", names=["label", "run"])
-    for number in told["run"].unique():
-        rows = (told["run"] == number).to_numpy()
-        ramp = np.vander(np.arange(rows.sum()), 2)
-        part = bold[rows] - ramp @ np.linalg.lstsq(ramp, bold[rows])[0]
-        rest = part[(told["label"][rows] == "rest").to_numpy()]
-        bold[rows] = (part - rest.mean(axis=0)) / rest.std(axis=0)
-    shown = (told["label"] != "rest").to_numpy()
-    responses = make_responses(
-        bold[shown], conditions=told["label"][shown], runs=told["run"][shown]
-    )
-    responses = replace(responses, scale="zscore")
-    row = run(responses, comparisons=("all",), n_permutations=1).table.iloc[0]
-    assert row["n_units"] == 530
-    np.testing.assert_allclose(row["score"], 0.571, atol=0.005)

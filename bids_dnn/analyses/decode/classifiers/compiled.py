@@ -16,7 +16,9 @@ def compiled(function: Function) -> Function:
 
     What was compiled is kept for the next process, beside the module or in the user's own cache;
     where neither can be written (an installation for reading only, a container), each process
-    compiles anew. The function lets go of Python's lock.
+    compiles anew. numba looks at the file of the function that Python calls: who alters another
+    one that it calls removes what was kept (``__pycache__/*.nb?``). The function lets go of
+    Python's lock.
 
     Parameters
     ----------

@@ -10,11 +10,9 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.lda import lda_decisions
 from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
-from bids_dnn.analyses.decode.classifiers.svm import fit_exactly, fit_machines
 
 Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
-FEW = 4  # machines, for which libsvm is faster than all at once
 BLOCK = 2**25  # numbers of the Gram matrices that are held at once
 
 
@@ -25,7 +23,6 @@ def decide(
     classifier: Classifier,
     *,
     n_units: int,
-    exact: bool = False,
 ) -> Array:
     """Decide between two classes, for each labeling.
 
@@ -40,8 +37,6 @@ def decide(
     classifier
     n_units
         Units that the inner products sum over.
-    exact
-        For support vector machines: as exact as libsvm with ``tol=1e-6``.
 
     Returns
     -------
@@ -51,7 +46,7 @@ def decide(
     is_part = np.asarray(signs != 0)
     if is_part.all() and (np.abs(signs.sum(axis=0, dtype=np.intp)) < len(signs)).all():
         one = train[None], cross[None], signs[None]
-        alone: Array = _decided(*one, classifier, n_units, exact=exact)[0]
+        alone: Array = _decided(*one, classifier, n_units)[0]
         return alone
     both = np.asarray((signs > 0).any(axis=0) & (signs < 0).any(axis=0))
     made = np.broadcast_to(np.sign(signs.sum(axis=0, dtype=np.float64)), (len(cross), len(both)))
@@ -61,7 +56,7 @@ def decide(
         if (is_part[rows][:, columns]).all() or classifier.kind.startswith("svm"):
             part = train[np.ix_(rows, rows)][None], cross[:, rows][None]
             own = signs[np.ix_(rows, columns)][None]
-            made[:, columns] = _decided(*part, own, classifier, n_units, exact=exact)[0]
+            made[:, columns] = _decided(*part, own, classifier, n_units)[0]
             continue
         size = max(1, BLOCK // rows.sum() ** 2)
         for start in range(0, len(columns), size):  # each labeling with samples of its own
@@ -72,7 +67,7 @@ def decide(
                 cross[:, where].transpose(1, 0, 2),
             )
             own = np.take_along_axis(signs[:, some].T, where, axis=1)[:, :, None]
-            made[:, some] = _decided(*part, own, classifier, n_units, exact=exact)[:, :, 0].T
+            made[:, some] = _decided(*part, own, classifier, n_units)[:, :, 0].T
     return made
 
 
@@ -95,8 +90,6 @@ def _decided(
     signs: Signs,
     classifier: Classifier,
     n_units: int,
-    *,
-    exact: bool,
 ) -> Array:
     """Decide for labelings of several Gram matrices: (b, n, n), (b, m, n), (b, n, k)."""
     if classifier.kind == "ridge":
@@ -114,9 +107,11 @@ def _decided(
     if classifier.kind == "logistic":
         return logistic_decisions(train, cross, signs, costs)
     train, cross = center(train, cross)  # the sum of weights is 0: decisions stay
-    is_few = exact or len(train) * signs.shape[2] <= FEW
-    machines = (fit_exactly if is_few else fit_machines)(train, signs, costs)
-    return cross @ machines.dual + machines.intercept
+    from bids_dnn.analyses.decode.classifiers.pivoting import solve_machines  # numba
+
+    rank = n_units if classifier.kind == "svm-linear" else None  # of other kernels: unknown
+    dual, intercept = solve_machines(train, signs, costs, n_units=rank)
+    return cross @ dual + intercept
 
 
 def costs_of(signs: Signs, classifier: Classifier) -> float | Array:

@@ -13,7 +13,7 @@ from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
 Array = NDArray[np.float64]
 States = NDArray[np.int8]
 RANK = 1e-11  # of the mean diagonal: less is rounding
-CENTERED = 1e-9  # mean product of a variable and its multiplier, in costs: near enough
+SHORT = 10.0  # where dual variables are shorter than a cost divided by this, nearer still
 MOST = 60  # steps
 REACH = 0.995  # of the way to the nearest bound
 
@@ -46,7 +46,7 @@ class Interior(NamedTuple):
 
 
 @compiled
-def approach(kernel: Array, y: Array, c: Array, state: States) -> bool:
+def approach(kernel: Array, y: Array, c: Array, state: States, near: float) -> bool:
     """Write down which samples are free (0), no support vector (-1), or at the cost (1).
 
     The point goes from the middle between all bounds to the optimum in ten to twenty steps of
@@ -60,6 +60,8 @@ def approach(kernel: Array, y: Array, c: Array, state: States) -> bool:
         Classes +1 and -1, costs.
     state : (n,) int8
         Is written.
+    near
+        Mean product of a variable and its multiplier, in costs, that is near enough.
 
     Returns
     -------
@@ -82,16 +84,17 @@ def approach(kernel: Array, y: Array, c: Array, state: States) -> bool:
         step[0, i], step[1, i], step[2, i] = 0.0, 0.0, 0.0
     bias, is_near = 0.0, False
     for _ in range(MOST):
-        mean = _mean_product(point, 0.0)
-        if mean < CENTERED:
+        mean, share = _mean_product(point, 0.0), 0.0
+        for i in range(n):
+            share += SHORT * at[0, i] / c[i] / n
+        if mean < near * min(1.0, share * share):
             is_near = True
             break
         if not _factor(point):
             break
         _aim(point, bias, 0.0, 0.0)
         ahead = _mean_product(point, _reach(point))
-        share = (ahead / mean) ** 3
-        turn = _aim(point, bias, share * mean, 1.0)
+        turn = _aim(point, bias, (ahead / mean) ** 3 * mean, 1.0)
         reach = min(1.0, REACH * _reach(point))
         bias += reach * turn
         for k in range(3):

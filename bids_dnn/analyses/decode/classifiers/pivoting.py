@@ -3,25 +3,29 @@
 Of the dual in signed variables, ``min b'Kb / 2 - y'b`` where ``sum(b) = 0`` and ``0 <= y b <= C``,
 each variable is free, or lies on one of its bounds. Given which, a linear system has the answer;
 samples for which it breaks a bound or the margin are turned over, all at once, and the system is
-solved again. A few turns do. Where they would not (fewer units than samples), an interior point
+solved again. A few turns do, from where least squares lies between the bounds, or, at low costs,
+from all samples at theirs. Where they would not (fewer units than samples), an interior point
 method says where to begin, and what is left (next to nothing) goes to libsvm.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
 from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.interior import approach
-from bids_dnn.analyses.decode.classifiers.sharing import solve_shared
+from bids_dnn.analyses.decode.classifiers.sharing import are_bound, solve_shared
 from bids_dnn.analyses.decode.classifiers.turns import (
     CLOSE,
     Problem,
     begin,
+    is_weak,
     spread_of,
     turn,
 )
@@ -29,10 +33,12 @@ from bids_dnn.analyses.decode.classifiers.turns import (
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 Places = NDArray[np.int64]
+States = NDArray[np.int8]
 TINY = 1e-9  # penalty, in mean diagonals: what makes a singular Gram matrix regular
 ENOUGH = 0.75  # units for a sample, where turns end of themselves
 MANY = 8  # labelings of a Gram matrix, from which on it pays to share its inverse
-GAP = 1e-6  # of libsvm
+NEAR = (1e-9, 1e-12)  # the optimum, of interior points: at first, and where that was too far off
+GAP, LAST = 1e-6, 10_000_000  # tolerance of libsvm, and steps
 
 
 def solve_machines(
@@ -85,9 +91,9 @@ def solve_machines(
     high = np.broadcast_to(np.asarray(c, dtype=np.float64), shape).transpose(0, 2, 1)
     many = shape[1] if n_units is None else n_units
     _solve_all(
-        np.ascontiguousarray(gram, dtype=np.float64),
-        np.ascontiguousarray(told),
-        np.ascontiguousarray(high),
+        np.require(gram, np.float64, ("C", "W")),
+        np.require(told, np.float64, ("C", "W")),
+        np.require(high, np.float64, ("C", "W")),
         np.broadcast_to(many, shape[:1]).astype(np.int64),
         dual,
         intercept,
@@ -100,8 +106,10 @@ def solve_machines(
 
 def _by_libsvm(gram: Floats, signs: Array, cost: Array) -> tuple[Array, float]:
     own = np.flatnonzero(signs)
-    model: Any = SVC(kernel="precomputed", C=1.0, tol=GAP)
-    model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])
+    model: Any = SVC(kernel="precomputed", C=1.0, tol=GAP, max_iter=LAST)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # nothing else is left to try
+        model.fit(gram[np.ix_(own, own)], signs[own], sample_weight=cost[own])
     dual = np.zeros(len(signs))
     dual[own[model.support_]] = model.dual_coef_[0]
     return dual, float(model.intercept_[0])
@@ -123,11 +131,14 @@ def _solve_all(
     """
     n = gram.shape[1]
     factor, work = np.empty((n, n)), np.empty((4, n))
-    own, free, state = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int8)
+    own, free = np.empty(n, np.int64), np.empty(n, np.int64)
+    states = np.zeros((signs.shape[1], n), np.int8)
     for b in range(gram.shape[0]):
-        if signs.shape[1] >= MANY and n_units[b] >= ENOUGH * n and _are_whole(signs[b]):
+        if signs.shape[1] >= MANY and n_units[b] >= n and _are_whole(signs[b]):
             given = gram[b], signs[b], high[b], TINY
-            solve_shared(*given, dual[b], intercept[b, 0], left[b])
+            solve_shared(*given, dual[b], intercept[b, 0], left[b], states)
+        else:
+            states[:] = 0
         for k in range(signs.shape[1]):
             if not left[b, k]:
                 continue
@@ -138,15 +149,30 @@ def _solve_all(
                 intercept[b, 0, k], left[b, k] = total / max(m, 1), False
                 continue
             one = Problem(kernel, lines[0], lines[1], lines[2], work, factor, free)
-            spread, is_done, bias = spread_of(one), False, 0.0
-            if spread > 0 and n_units[b] >= ENOUGH * m:
-                begin(one, state)
-                is_done, bias = turn(one, state, TINY * spread, CLOSE / spread)
-            if spread > 0 and not is_done and approach(kernel, one.y, one.c, state):
-                is_done, bias = turn(one, state, TINY * spread, CLOSE / spread)
+            is_done, bias = _fit(one, states[k, :m], n_units[b])
             intercept[b, 0, k], left[b, k] = bias, not is_done
             for i in range(m):
                 dual[b, own[i], k] = one.beta[i]
+
+
+@compiled
+def _fit(one: Problem, state: States, n_units: int) -> tuple[bool, float]:
+    """Turn samples over from one beginning after the other; tell whether done, the intercept."""
+    spread, is_done, bias = spread_of(one), False, 0.0
+    if spread <= 0:
+        return False, 0.0
+    penalty, rounding = TINY * spread, CLOSE / spread
+    if is_weak(one, spread):
+        state[:] = 1
+    if are_bound(state):
+        is_done, bias = turn(one, state, penalty, rounding)
+    if not is_done and n_units >= ENOUGH * len(state):
+        begin(one, state)
+        is_done, bias = turn(one, state, penalty, rounding)
+    for near in NEAR:
+        if not is_done and approach(one.kernel, one.y, one.c, state, near):
+            is_done, bias = turn(one, state, penalty, rounding)
+    return is_done, bias
 
 
 @compiled

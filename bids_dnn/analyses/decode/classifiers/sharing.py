@@ -3,7 +3,7 @@
 With K the Gram matrix and all samples free, the dual variables are ``P y``, with P the inverse of
 K where they sum to zero. Samples R that lie on bounds t have multipliers g of their own:
 ``P_RR g = (P y)_R - t`` and ``b = P (y - g)``. A turn then factors a matrix of as many rows as
-samples lie on bounds.
+samples lie on bounds; where most do, turns of `turns` go on, with the matrix of the free ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bids_dnn.analyses.decode.classifiers.turns import (
     TURNS,
     WANTED,
     Problem,
+    is_weak,
     middle,
     product,
     spread_of,
@@ -41,6 +42,7 @@ def solve_shared(
     dual: Array,
     intercept: Array,
     left: NDArray[np.bool_],
+    states: States,
 ) -> None:
     """Solve ``gram`` (n, n) for each of ``signs`` (k, n), without zeros, into ``dual`` (n, k).
 
@@ -54,11 +56,14 @@ def solve_shared(
     dual : (n, k)
     intercept, left : (k,)
         ``left``: what is to be solved; false is written where it is.
+    states : (k, n)
+        Is written: where turns ended; all free where they did not begin.
     """
     n = len(gram)
     factor, work, free = np.empty((n, n)), np.empty((4, n)), np.empty(n, np.int64)
     guess, whole, level = np.empty((n, n)), np.empty((n, n)), np.empty(n)
-    state, lines, start = np.empty(n, np.int8), np.empty((2, n)), np.empty(n)
+    lines, start = np.empty((2, n)), np.empty(n)
+    states[:] = 0
     cost = 0.0
     for i in range(n):
         cost += high[0, i] / n
@@ -70,15 +75,26 @@ def solve_shared(
                 return
             if not _invert(gram, tiny * spread, whole, level, factor):
                 return
+        if is_weak(one, spread):
+            continue
         for i in range(n):
             length = signs[k, i] * product(guess[i], signs[k])
-            state[i] = -1 if length < 0 else (1 if length > high[k, i] else 0)
+            states[k, i] = -1 if length < 0 else (1 if length > high[k, i] else 0)
             start[i] = product(whole[i], signs[k])
-        is_done, bias = _turn(one, state, whole, level, start, CLOSE / spread)
+        is_done, bias = _turn(one, states[k], whole, level, start, CLOSE / spread)
         if is_done:
             intercept[k], left[k] = middle(one, bias, CLOSE / spread), False
             for i in range(n):
                 dual[i, k] = one.beta[i]
+
+
+@compiled
+def are_bound(state: States) -> bool:
+    """Tell whether most samples lie on bounds: few are free, then, and their matrix is small."""
+    n_bound = 0
+    for i in range(len(state)):
+        n_bound += state[i] != 0
+    return 2 * n_bound > len(state)
 
 
 @compiled
@@ -124,7 +140,7 @@ def _turn(
     n, wanted = len(one.y), one.work[WANTED]
     fewest, patience = n + 1, PATIENCE
     for _ in range(TURNS):
-        if not _settle(one, state, whole, start):
+        if are_bound(state) or not _settle(one, state, whole, start):
             return False, 0.0
         n_wrong = wrong(one, state, 0.0, near)
         if n_wrong == 0:

@@ -16,6 +16,7 @@ Places = NDArray[np.int64]
 CLOSE = 1e-7  # of the margin: less is rounding
 TURNS = 12  # of one problem
 PATIENCE = 4  # turns without fewer wrong samples; then they are turned one by one
+WEAK = 6.0  # cost x mean diagonal x root of samples: below, most samples lie at their cost
 HUGE = 1e300
 ROUNDING = 1e-12
 ONE, RIGHT, SLACK, WANTED = range(4)  # rows of the work space
@@ -54,6 +55,15 @@ def spread_of(one: Problem) -> float:
             total += one.kernel[i, j] / n
     spread = diagonal - total / n
     return spread if spread > ROUNDING * diagonal else 0.0
+
+
+@compiled
+def is_weak(one: Problem, spread: float) -> bool:
+    """Tell whether costs are so low that most samples lie at theirs; where to begin, then."""
+    n, total = len(one.y), 0.0
+    for i in range(n):
+        total += one.c[i] / n
+    return bool(total * spread * np.sqrt(n) < WEAK)
 
 
 @compiled

@@ -44,13 +44,6 @@ def pairs_of(n_classes: int) -> list[tuple[int, int]]:
     return list(combinations(range(n_classes), 2))
 
 
-def _parts(n: int, classifier: Classifier) -> list[tuple[slice, bool]]:
-    """Return which labelings are decided together, and whether exactly."""
-    if n == 1 or not classifier.kind.startswith("svm"):
-        return [(slice(None), True)]
-    return [(slice(1), True), (slice(1, None), False)]
-
-
 def guess_classes(
     train: Array,
     cross: Array,
@@ -65,8 +58,7 @@ def guess_classes(
     Parameters
     ----------
     train : (n, n)
-        Inner products of the training samples; the first labeling is decided as exactly as
-        libsvm does with ``tol=1e-6``.
+        Inner products of the training samples.
     cross : (m, n)
         Of m other samples with them.
     codes : (k, n)
@@ -78,9 +70,7 @@ def guess_classes(
     votes = np.zeros((len(codes), len(cross), n_classes), dtype=np.int16)
     for pair, (first, second) in enumerate(pairs):
         signs = (codes == first).astype(np.int8) - (codes == second).astype(np.int8)
-        for part, exact in _parts(len(codes), classifier):
-            made = decide(train, cross, signs[part].T, classifier, n_units=n_units, exact=exact)
-            values[pair, part] = made.T
+        values[pair] = decide(train, cross, signs.T, classifier, n_units=n_units).T
         reach = np.abs(values[pair]).max(axis=1, keepdims=True, initial=0)
         is_first = values[pair] > TIE * np.minimum(reach, 1)
         votes[:, :, first] += is_first

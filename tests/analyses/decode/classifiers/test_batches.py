@@ -26,7 +26,7 @@ def test_spheres_are_decided_as_each_alone(rng, classifier):
     signs = np.concatenate([whole, part], axis=1).astype(np.int8)
     found = decider(classifier)(train, cross, signs, N_UNITS)
     for b, n_units in enumerate(N_UNITS):
-        expected = decide(train[b], cross[b], signs, classifier, n_units=int(n_units), exact=True)
+        expected = decide(train[b], cross[b], signs, classifier, n_units=int(n_units))
         np.testing.assert_allclose(found[b], expected, rtol=0, atol=1e-4)
 
 

@@ -75,6 +75,50 @@ def test_each_cost_holds_and_samples_without_class_are_no_part(rng):
         assert (dual[b, :, k] * told[:, k] <= cost[:, k] * (1 + 1e-6)).all()
 
 
+@pytest.mark.parametrize("n_units", [8, 35, 60, 200])
+@pytest.mark.parametrize("c", [1e-5, 1e-3, 0.03, 0.3])
+def test_many_labelings_are_decided_as_by_libsvm(rng, n_units, c):
+    x, _ = make_case(rng, n_units, n_problems=1)
+    x[0, 20:30] = x[0, :10]  # duplicates, of other classes under some labelings
+    train, test = x[0, :N_TRAIN], x[0, N_TRAIN:]
+    told = np.array([rng.permutation(np.repeat([1.0, -1.0], [26, 14])) for _ in range(10)]).T
+    dual, intercept = solve_machines((train @ train.T)[None], told[None], c, n_units=n_units)
+    found = test @ train.T @ dual[0] + intercept[0]
+    for k, own in enumerate(told.T):
+        model = SVC(kernel="linear", C=c, tol=1e-6).fit(train, own)
+        np.testing.assert_allclose(found[:, k], model.decision_function(test), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "n_units", "c"), [(44, 30, 1e4), (88, 25, 3.0), (88, 60, 100.0)])
+def test_what_can_just_be_told_apart_or_not_is_solved_without_libsvm(
+    rng, monkeypatch, n, n_units, c
+):
+    monkeypatch.setattr(pivoting, "_by_libsvm", lambda *_: pytest.fail("handed to libsvm"))
+    x = rng.normal(size=(n, n_units))
+    x -= x.mean(axis=0)
+    signs = np.array([rng.permutation(np.tile([1.0, -1.0], n // 2)) for _ in range(100)]).T
+    dual, intercept = solve_machines((x @ x.T)[None], signs[None], c, n_units=n_units)
+    length, margin = signs * dual[0], signs * (x @ x.T @ dual[0] + intercept[0])
+    scale = np.maximum(length.max(axis=0), 1)
+    assert (np.abs(dual.sum(axis=1)) < 1e-6 * scale).all()
+    assert (length > -1e-6 * scale).all()
+    assert length.max() < c * (1 + 1e-6)
+    assert (margin[length < 1e-7 * c] > 1 - 1e-5).all()
+    assert (margin[length > c * (1 - 1e-7)] < 1 + 1e-5).all()
+    free = (length > 1e-7 * c) & (length < c * (1 - 1e-7))
+    np.testing.assert_allclose(margin[free], 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_unit_of_patterns_does_not_matter(rng, factor):
+    x, signs = make_case(rng, 60)
+    told = np.broadcast_to(signs[:, None], (3, len(signs), 1))
+    dual, intercept = solve_machines(x @ x.mT, told, 1.0)
+    again, moved = solve_machines(factor * (x @ x.mT), told, 1.0 / factor)
+    np.testing.assert_allclose(factor * again, dual, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(moved, intercept, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_units", [8, 70])
 def test_the_dual_fulfills_the_conditions_of_the_optimum(rng, n_units):
     x, signs = make_case(rng, n_units, n_problems=4)

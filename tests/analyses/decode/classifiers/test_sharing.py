@@ -23,15 +23,18 @@ def make_case(rng, n_units, *, scale, is_run_centered, n=40):
 
 @pytest.mark.parametrize("is_run_centered", [False, True])
 @pytest.mark.parametrize(
-    ("n_units", "scale", "c"), [(120, 1.0, 1.0), (120, 0.1, 1.0), (60, 3.0, 0.5), (45, 1.0, 1.0)]
+    ("n_units", "scale", "c"), [(120, 1.0, 1.0), (120, 0.3, 1.0), (60, 3.0, 0.5), (45, 1.0, 1.0)]
 )
 def test_duals_fulfill_the_conditions_of_the_optimum(rng, n_units, scale, c, is_run_centered):
     gram, signs = make_case(rng, n_units, scale=scale, is_run_centered=is_run_centered)
     n = len(gram)
     dual, intercept = np.zeros((n, N_LABELINGS)), np.zeros(N_LABELINGS)
     left = np.ones(N_LABELINGS, dtype=bool)
-    solve_shared(gram, signs, np.full(signs.shape, c), 1e-9, dual, intercept, left)
-    assert left.mean() < 0.5
+    states = np.ones(signs.shape, dtype=np.int8)
+    solve_shared(gram, signs, np.full(signs.shape, c), 1e-9, dual, intercept, left, states)
+    is_bound = 2 * (states != 0).sum(axis=1) > n  # then others go on
+    assert not left.all()
+    assert (left & ~is_bound).mean() < 0.5
     margin = (signs.T * (gram @ dual + intercept))[:, ~left]
     length = (signs.T * dual)[:, ~left]
     size = np.trace(gram) / n
@@ -71,9 +74,19 @@ def test_labelings_without_some_samples_are_solved_one_by_one(rng, monkeypatch):
     assert pivoting.MANY < N_LABELINGS
 
 
+def test_at_low_costs_all_is_left_to_others(rng):
+    gram, signs = make_case(rng, 60, scale=1.0, is_run_centered=False)
+    room, left = (np.zeros(signs.T.shape), np.zeros(len(signs))), np.ones(len(signs), dtype=bool)
+    states = np.ones(signs.shape, dtype=np.int8)
+    solve_shared(gram, signs, np.full(signs.shape, 1e-3), 1e-9, *room, left, states)
+    assert left.all()
+    assert not states.any()
+
+
 def test_what_does_not_vary_is_left():
     left = np.ones(3, dtype=bool)
     signs = np.tile([1.0, -1.0], (3, 2))
     room = np.zeros((4, 3)), np.zeros(3)
-    solve_shared(np.full((4, 4), 2.0), signs, np.ones((3, 4)), 1e-9, *room, left)
+    states = np.zeros(signs.shape, dtype=np.int8)
+    solve_shared(np.full((4, 4), 2.0), signs, np.ones((3, 4)), 1e-9, *room, left, states)
     assert left.all()
