@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from hashlib import sha256
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +124,52 @@ def check_choice(
                 f"The {what} of fold {fold.name!r} were chosen on {len(shared)} of the samples "
                 f"that it tests, or others of the same: {_told(shared)}.",
                 mend=f"Choose {what} on the training samples of each fold alone.",
+            )
+
+
+def check_copies(
+    folds: Sequence[Fold], *, values: NDArray[np.floating[Any]], names: Sequence[str]
+) -> None:
+    """Raise where the responses to two samples are equal to the last bit across a fold.
+
+    No two measurements are; a run that was copied under another name is.
+
+    Parameters
+    ----------
+    folds
+        Splits of the samples.
+    values : (n_samples, n_units)
+        Responses; units with NaN are left out, and samples whose responses do not vary.
+    names : (n_samples,)
+        Of the samples, for the message.
+
+    Raises
+    ------
+    LeakageError
+        If a fold tests a copy of what it trains on; names at most five pairs.
+
+    Examples
+    --------
+    >>> fold = Fold("1", np.array([True, False]), np.array([False, True]))
+    >>> check_copies([fold], values=np.array([[1.0, 2.0], [2.0, 1.0]]), names=["a", "b"])
+    """
+    known = np.ascontiguousarray(values[:, np.isfinite(values).all(axis=0)])
+    varies = np.ptp(known, axis=1) > 0 if known.shape[1] else np.zeros(len(known), np.bool_)
+    alike: dict[bytes, list[int]] = {}
+    for sample in np.flatnonzero(varies):
+        alike.setdefault(sha256(known[sample].tobytes()).digest(), []).append(int(sample))
+    pairs = [pair for same in alike.values() for pair in combinations(same, 2)]
+    for fold in folds:
+        crossed = [
+            f"{names[a]} and {names[b]}"
+            for a, b in pairs
+            if (fold.train[a] and fold.test[b]) or (fold.train[b] and fold.test[a])
+        ]
+        if crossed:
+            raise LeakageError(
+                f"Fold {fold.name!r} trains on copies of what it tests: the responses of "
+                f"{_told(crossed)} are equal to the last bit.",
+                mend="Leave the copy out (--run-id, --session-label, or correct the files).",
             )
 
 

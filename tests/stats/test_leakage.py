@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from bids_dnn.errors import LeakageError, ShapeError
-from bids_dnn.stats.folds import Fold, by_stimulus
-from bids_dnn.stats.leakage import ceiling_doubts, check, check_choice, check_independence
+from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
+from bids_dnn.stats.leakage import (
+    ceiling_doubts,
+    check,
+    check_choice,
+    check_copies,
+    check_independence,
+)
 
 
 def half(n):
@@ -59,3 +65,23 @@ def test_repeats_within_a_run_are_counted():
     assert ceiling_doubts(stimuli, runs=runs, independence="sample") == []
     (said,) = ceiling_doubts(stimuli, runs=runs, independence="none")
     assert "denoised or regularized" in said
+
+
+def test_copies_across_a_fold_are_refused_and_named(rng):
+    values = rng.normal(size=(6, 4)).astype(np.float32)
+    folds = leave_one_out(list("aabbcc"), what="run")
+    names = [f"sample {k}" for k in range(6)]
+    values[1] = values[0]  # within a run: strange, but no leak
+    values[:, 2] = np.nan  # a unit that was not measured tells nothing
+    check_copies(folds, values=values, names=names)
+    values[4, [0, 1, 3]] = values[0, [0, 1, 3]]
+    with pytest.raises(
+        LeakageError, match="sample 0 and sample 4, sample 1 and sample 4 are equal"
+    ):
+        check_copies(folds, values=values, names=names)
+
+
+def test_samples_that_do_not_vary_are_no_copies():
+    folds = leave_one_out(list("aabb"), what="run")
+    check_copies(folds, values=np.zeros((4, 3)), names=list("wxyz"))
+    check_copies(folds, values=np.full((4, 3), np.nan), names=list("wxyz"))

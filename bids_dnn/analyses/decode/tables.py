@@ -271,6 +271,11 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             )
     for text, names in few.items():
         out.append(f"{text} ({_some(names)}).")
+    if whole := [task.comparison.name for task in design.tasks if _is_by_run(task, design)]:
+        out.append(
+            f"Each run holds one side only ({_some(whole)}): what differs between runs cannot be "
+            "told from what differs between sides. Whole runs are exchanged for p."
+        )
     if choices.has_patterns and choices.classifier.kind == "svm-rbf":
         out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:
@@ -288,9 +293,20 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}"
 
 
+def _is_by_run(task: Task, design: Design) -> bool:
+    """Tell whether no run has samples of two sides."""
+    return bool(((_counts(task, design) > 0).sum(axis=1) <= 1).all())
+
+
 def _is_mirrored(task: Task, design: Design) -> bool:
     """Tell whether each run has one sample of each of two sides."""
+    counts = _counts(task, design)
+    return counts.shape[1] == 2 and bool((counts[counts.any(axis=1)] == 1).all())
+
+
+def _counts(task: Task, design: Design) -> NDArray[np.intp]:
+    """Count the tested samples of each run and side."""
     rows = task.rows
     counts = np.zeros((design.runs.max() + 1, len(task.comparison.sides)), dtype=np.intp)
     np.add.at(counts, (design.runs[rows], task.labels[rows]), 1)
-    return counts.shape[1] == 2 and bool((counts[counts.any(axis=1)] == 1).all())
+    return counts

@@ -206,7 +206,7 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         If there is nothing to leave out, fewer than two conditions, or all samples of one side
         are left out together.
     LeakageError
-        If folds split what must stay together.
+        If folds split what must stay together, or a sample is a copy of another fold's.
     """
     names = conditions_of(responses)
     found = parse(choices.comparisons, names)
@@ -221,6 +221,11 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         how=f'decode.folds = "{choices.folds}"',
     )
     condition = texts(responses.samples["condition"])
+    leakage.check_copies(
+        folds,
+        values=responses.values,
+        names=[f"{name} in run {run}" for name, run in zip(condition, runs, strict=True)],
+    )
     design = Design(
         folds,
         groups=_numbered(groups),

@@ -171,6 +171,19 @@ def test_runs_of_one_condition_are_exchanged_whole(rng):
     samples = responses.samples.assign(session=np.repeat(["1", "2"], 16))
     made = decode(replace(responses, samples=samples), (), choices=choices_of(folds="session"))
     assert made.table["n_permutations"][0] == 18  # 6 x 6 ways, up to the swap of both sides
+    (told,) = [text for text in made.meta["warnings"] if "one side only" in text]
+    assert "('all')" in told
+    plain = decode(noise(rng), (), choices=choices_of())
+    assert not [text for text in plain.meta["warnings"] if "one side only" in text]
+
+
+def test_a_run_that_was_copied_is_refused(rng):
+    made = noise(rng, n_runs=5)
+    runs = made.samples["run"].to_numpy()
+    first, last = (np.flatnonzero(runs == one) for one in (runs[0], runs[-1]))
+    made.values[last[0]] = made.values[first[0]]
+    with pytest.raises(LeakageError, match=r"copies of what it tests: .* in run .* and .* in run"):
+        decode(made, (), choices=choices_of())
 
 
 def test_groups_of_runs_are_left_out(rng):
