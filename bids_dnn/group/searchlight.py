@@ -163,6 +163,8 @@ def _general(n: int, choices: Choices) -> list[str]:
         )
     if choices.covariates:
         made.append("Covariates enter p of flipped signs, not clusters against exchanged labels.")
+    if choices.contrasts:
+        made.append("Contrasts are of tables of regions; maps of searchlights have none.")
     return made
 
 

@@ -161,12 +161,13 @@ def test_vertices_have_clusters_where_there_is_a_mesh():
 def test_covariates_enter_flips_and_that_is_said():
     results, chance = make_group(6)
     people = {name: {"age": str(20 + i**2)} for i, name in enumerate(results)}
-    choices = replace(QUICK, covariates=("age",))
+    choices = replace(QUICK, covariates=("age",), contrasts=("comparison: a vs b > c vs d",))
     made = run(results, chance, choices=choices, about=About(people=people))
     plain = run(results, chance, choices=QUICK)
     assert (by_stat(made, "p") != by_stat(plain, "p")).any()
     np.testing.assert_array_equal(by_stat(made, "pchance"), by_stat(plain, "pchance"))
     assert "Covariates enter" in made.meta["warnings"][0]
+    assert "Contrasts are of tables" in made.meta["warnings"][1]
 
 
 def test_accuracy_above_chance_is_enhanced_in_voxels():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bids_dnn.analyses.decode.choices import Choices as Asked
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.spheres import map_spheres
 from bids_dnn.config.schema import Config
 from bids_dnn.containers.roi import Roi
+from bids_dnn.containers.space import Grid
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_null_maps
 from bids_dnn.derivatives.read import read_result
@@ -17,8 +22,11 @@ from bids_dnn.errors import MissingInputError
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
+from bids_dnn.stats.neighbours import neighbours
+from bids_dnn.stats.regions import RegionUnits
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.steps.group import group_step
+from tests.factories.responses import make_patterns
 from tests.factories.searchlights import AFFINE, NAME, SHAPE, make_grid, make_group
 from tests.factories.trees import write_image
 
@@ -115,3 +123,42 @@ def test_spaces_of_their_own_are_not_averaged(out, tmp_path):
     assert made.maps == ()
     assert made.table.empty
     assert "in a space that all share" in made.meta["warnings"][0]
+
+
+def decoded(seed, space, n_informed):
+    """Decode around each voxel of a grid whose first voxels alone tell two conditions apart."""
+    rng = np.random.default_rng(seed)
+    plain, lifted = (
+        make_patterns(rng, conditions=("a", "b"), n_units=len(space), effect=effect)
+        for effect in (0.0, 0.6)
+    )
+    values = plain.values.copy()
+    values[:, :n_informed] = lifted.values[:, :n_informed]
+    responses = replace(plain, values=values, space=space)
+    asked = Asked(comparisons=("a vs b",), n_permutations=60, seed=seed,
+                  classifier=Classifier(kind="ridge"))  # fmt: skip
+    centers = RegionUnits("", np.arange(len(space)), 0)
+    return map_spheres(responses, centers, neighbours(space, 4.3), choices=asked)
+
+
+def test_what_searchlights_leave_is_what_the_group_takes(out, tmp_path):
+    shape = (10, 6, 5)
+    space = Grid(NAME, shape, np.diag([3.0, 3, 3, 1]), np.arange(300))
+    n_informed = 90  # of the first three slices along x
+    results = {f"0{k}": decoded(k, space, n_informed) for k in range(4)}
+    leave(out, results, {}, NAME)
+    config = Config.model_validate(
+        {"group": {"p_unit": 0.01, "n_maps": 499, "tests": ["sign-flip", "prevalence"]}}
+    )
+    _, made = run_plan(out, tmp_path, config)
+    first = made.extras["clusters"].iloc[0]
+    assert first["comparison"] == "a vs b"
+    assert first["p_fwe"] < 0.05
+    assert first["peak_x_mm"] <= 9.0
+    found = {one.stat: one.values for one in made.maps}
+    inside = found["cluster"] == 1
+    assert inside[:60].mean() > 0.8  # whose spheres are informed throughout
+    assert inside[150:].mean() < 0.05
+    assert found["overlap"][:60].mean() > 2 > 0.6 > found["overlap"][150:].mean()
+    assert (found["prevalencebound"][:60] > 0).mean() > 0.5
+    assert (found["prevalencebound"][150:] == 0).mean() > 0.95
