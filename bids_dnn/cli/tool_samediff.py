@@ -19,6 +19,13 @@ def _or_auto(kind: type[int] | type[float]) -> Callable[..., int | float]:
     """Return what reads a number above 0, or ``auto`` = 0, which has it searched."""
 
     def read(_ctx: click.Context, _param: click.Parameter, text: str) -> int | float:
+        """Read a number, 0 for ``auto``.
+
+        Raises
+        ------
+        click.BadParameter
+            If it is neither.
+        """
         if text == AUTO:
             return 0
         try:

@@ -18,20 +18,21 @@ VARIES = 1e-12  # of the mean diagonal: less is rounding
 COLUMNS = 1024  # that are multiplied at once
 
 
-def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
+def center_grams(train: Values, test: Values) -> tuple[Array, Array]:
     """Take the features' mean over the training samples out of two Gram matrices.
 
     Parameters
     ----------
-    train : (n_train, n_train)
-        Training samples with training samples.
-    test : (n_test, n_train)
+    train : (..., n_train, n_train)
+        Training samples with training samples, of one problem or several.
+    test : (..., n_test, n_train)
         Test samples with training samples.
 
     Returns
     -------
     train, test
-        As if the features had been centered on the training mean; test samples teach nothing.
+        In double precision, as if the features had been centered on the training mean; test
+        samples teach nothing.
 
     Raises
     ------
@@ -50,17 +51,42 @@ def center_grams(train: Array, test: Array) -> tuple[Array, Array]:
     >>> train.tolist(), test.tolist()
     ([[1.0, -1.0], [-1.0, 1.0]], [[-5.0, 5.0]])
     """
-    if train.ndim != 2 or train.shape[0] != train.shape[1] or test.shape[1:] != train.shape[1:]:
+    n = train.shape[-1:]
+    if train.ndim < 2 or train.shape[-2:] != n + n or test.shape[-1:] != n:
         raise ShapeError(
             f"The training Gram matrix has shape {train.shape}, the test one {test.shape}.",
             mend="Give (n_train, n_train) and (n_test, n_train), in one order of samples.",
         )
-    column = train.mean(axis=0)  # (n_train,)
-    total = column.mean()
+    row = train.mean(axis=-2, keepdims=True, dtype=np.float64)  # (..., 1, n_train)
+    total = row.mean(axis=-1, keepdims=True)
     return (
-        train - column - column[:, None] + total,
-        test - column - test.mean(axis=1, keepdims=True) + total,
+        train - row - row.mT + total,
+        test - row - test.mean(axis=-1, keepdims=True, dtype=np.float64) + total,
     )
+
+
+def spread_of(gram: Values) -> Array:
+    """Return the variance of the features in all, over the samples.
+
+    Parameters
+    ----------
+    gram : (..., n, n)
+        Not centered, or centered on anything, of one problem or several.
+
+    Returns
+    -------
+    spread : (...)
+        The mean diagonal of the centered matrix; 0 where only rounding varies.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0]])
+    >>> float(spread_of(x @ x.T)), float(spread_of(np.ones((3, 3))))
+    (1.0, 0.0)
+    """
+    level = np.trace(gram, axis1=-2, axis2=-1, dtype=np.float64) / gram.shape[-1]
+    spread = level - gram.mean(axis=(-2, -1), dtype=np.float64)
+    return np.where(spread > VARIES * level, spread, 0.0)
 
 
 def centered(gram: Array, train: Mask) -> Array:

@@ -153,10 +153,8 @@ def places_mm(space: Space, *, meshes: Meshes | None = None) -> NDArray[np.float
 
     Parameters
     ----------
-    space
-        Of the units.
-    meshes
-        Of each hemisphere that has units.
+    space, meshes
+        As of `adjacency`.
 
     Returns
     -------

@@ -13,6 +13,7 @@ from bids_dnn.stats.kernels import (
     dimensionality,
     principal,
     scaled_gram,
+    spread_of,
 )
 
 
@@ -26,6 +27,22 @@ def test_centering_is_that_of_scikit_learn(rng):
     centerer = KernelCenterer().fit(x[:20] @ x[:20].T)
     np.testing.assert_allclose(train, centerer.transform(x[:20] @ x[:20].T), atol=1e-10)
     np.testing.assert_allclose(test, centerer.transform(x[20:] @ x[:20].T), atol=1e-10)
+
+
+def test_several_problems_are_centered_and_spread_as_each_alone(rng):
+    x = rng.normal(size=(3, 12, 5)).astype(np.float32) + 4
+    train, test = center_grams(x[:, :8] @ x[:, :8].mT, x[:, 8:] @ x[:, :8].mT)
+    spread = spread_of(x[:, :8] @ x[:, :8].mT)
+    assert train.dtype == test.dtype == spread.dtype == np.float64
+    for k, one in enumerate(x):
+        alone = center_grams(one[:8] @ one[:8].T, one[8:] @ one[:8].T)
+        np.testing.assert_allclose(train[k], alone[0], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(test[k], alone[1], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(spread[k], one[:8].var(axis=0).sum(), rtol=1e-4)
+
+
+def test_what_varies_by_rounding_alone_has_no_spread():
+    assert spread_of(np.full((2, 4, 4), 0.1) + 1e-17 * np.eye(4)).tolist() == [0.0, 0.0]
 
 
 def test_centering_refuses_grams_that_do_not_fit():

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import ConfigError, NotEnoughDataError
-from bids_dnn.stats.kernels import centered, principal_scores
+from bids_dnn.stats.kernels import VARIES, centered, principal_scores
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Noise = Literal["isotropic", "proportional"]
-VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)

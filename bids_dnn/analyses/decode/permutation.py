@@ -156,15 +156,16 @@ def combined(codes: Sequence[Codes]) -> Codes:
     return np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel().astype(np.intp)
 
 
-def numbered(codes: Codes) -> Codes:
-    """Return codes as numbers from 0 without gaps.
+def numbered(values: NDArray[Any]) -> Codes:
+    """Return values as numbers from 0 without gaps, in their order; objects in that of their text.
 
     Examples
     --------
     >>> numbered(np.array([7, 3, 7]))
     array([1, 0, 1])
     """
-    return np.unique(codes, return_inverse=True)[1].ravel().astype(np.intp)
+    known = values.astype(str) if values.dtype == object else values
+    return np.unique(known, return_inverse=True)[1].ravel().astype(np.intp)
 
 
 def _is_nested(inner: Codes, outer: Codes) -> bool:

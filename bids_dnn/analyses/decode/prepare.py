@@ -13,7 +13,7 @@ from sklearn.feature_selection import f_classif
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.errors import ConfigError
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.kernels import principal
+from bids_dnn.stats.kernels import VARIES, principal, spread_of
 from bids_dnn.stats.nuisance import removal
 
 Array = NDArray[np.float64]
@@ -21,7 +21,6 @@ Codes = NDArray[np.integer[Any]]
 Gram = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 BLOCK = 8192
-VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,16 +173,17 @@ def patterns_of(
     if needs_values:
         kept = values.astype(np.float64) if clean is None else clean @ values
         if how.is_standardized:
-            spread = kept[fold.train].std(axis=0)
-            varies = spread > VARIES * np.abs(kept[fold.train]).max(axis=0)
-            kept = kept / np.where(varies, spread, 1.0)
+            sd = kept[fold.train].std(axis=0)
+            varies = sd > VARIES * np.abs(kept[fold.train]).max(axis=0)
+            kept = kept / np.where(varies, sd, 1.0)
             kept[:, ~varies] = 0
         gram = linear_gram(kept)
     else:
         gram = linear_gram(values) if gram is None else gram
         gram = gram if clean is None else clean @ gram @ clean.T
     if is_scaled:
-        factor = values.shape[1] / (_spread(gram, fold.train) or values.shape[1])
+        spread = float(spread_of(gram[np.ix_(fold.train, fold.train)]))
+        factor = values.shape[1] / (spread or values.shape[1])
         gram = factor * gram
         kept = None if kept is None else np.sqrt(factor) * kept
     if how.pca is not None and not how.is_late:
@@ -271,11 +271,3 @@ def _highest_f(values: Array, codes: Codes, n: int) -> Codes:
         f = f_classif(values, codes)[0]
     order = np.argsort(-np.where(np.isnan(f), -1.0, f), kind="stable")
     return np.sort(order[:n])
-
-
-def _spread(gram: Gram, train: Mask) -> float:
-    """Return the mean diagonal, centered on training samples; 0 where only rounding varies."""
-    own = gram[np.ix_(train, train)]
-    level = float(np.trace(own)) / len(own)
-    spread = level - float(own.mean())
-    return spread if spread > VARIES * level else 0.0

@@ -15,13 +15,13 @@ from bids_dnn.analyses.decode.classifiers.batches import Decide
 from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.kernels import spread_of
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.spheres import Patterns, blocks, lay_out
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 Progress = Callable[[int, int], None]
-VARIES = 1e-12  # of the mean diagonal: less is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +262,8 @@ class _Scene:
         seen = gram.take(taught, axis=2)  # (b, n, n_train)
         train, cross = seen.take(taught, axis=1), seen.take(self._tested(fold), axis=1)
         if self.is_scaled:
-            factor = (n_units / _spread(train, n_units))[:, None, None]
+            spread = spread_of(train)
+            factor = (n_units / np.where(spread > 0, spread, n_units))[:, None, None]
             train, cross = factor * train, factor * cross
         own = codes[:, taught].T  # (n_train, n_labelings)
         votes = np.zeros((*cross.shape[:2], len(codes), self.labeled.n_classes), dtype=np.int16)
@@ -273,14 +274,6 @@ class _Scene:
             votes[..., second] += ~is_first
         guess: Codes = votes.argmax(axis=-1)
         return guess
-
-
-def _spread(train: Array, n_units: Codes) -> Array:
-    """Return the mean diagonal of centered matrices, `n_units` where nothing varies."""
-    diagonal = np.trace(train, axis1=1, axis2=2) / train.shape[1]
-    spread = diagonal - train.mean(axis=(1, 2))
-    made: Array = np.where(spread > VARIES * diagonal, spread, n_units)
-    return made
 
 
 def _scene_of(

@@ -109,7 +109,7 @@ class Design:
         -------
         conditions : (n, n_samples) int16
         """
-        parts = combined([np.zeros_like(self.runs), *map(_numbered, self.columns.values())])
+        parts = combined([np.zeros_like(self.runs), *map(numbered, self.columns.values())])
         units, blocks = exchange_units(
             self.conditions, self.runs, trials=trials, groups=self.groups, parts=parts
         )
@@ -228,8 +228,8 @@ def design_of(responses: Responses, choices: Choices) -> Design:
     )
     design = Design(
         folds,
-        groups=_numbered(groups),
-        runs=_numbered(runs),
+        groups=numbered(groups),
+        runs=numbered(runs),
         conditions=np.searchsorted(names, condition.astype(str)).astype(np.intp),
         names=names,
         columns=named_columns(found, responses),
@@ -398,8 +398,3 @@ def _as_typed(column: pd.Series[Any]) -> NDArray[np.object_]:
     if pd.api.types.is_numeric_dtype(column):
         return np.array([word.removesuffix(".0") for word in words], dtype=object)
     return words
-
-
-def _numbered(values: NDArray[np.object_] | Codes) -> Codes:
-    texts_ = values.astype(str) if values.dtype == object else values
-    return np.unique(texts_, return_inverse=True)[1].astype(np.intp)

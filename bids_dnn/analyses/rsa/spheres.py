@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bids_dnn.analyses.rsa.dissimilarity import rdm_from_gram
+from bids_dnn.analyses.rsa.dissimilarity import VARIES, rdm_from_gram
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.responses import Responses
@@ -27,7 +27,6 @@ Progress = Callable[[int, int], None]
 Items = Literal["stimulus", "condition"]
 Distance = Literal["correlation", "euclidean"]
 LEAST, MOST = 4, 400  # items: three pairs have too few ranks; pairs grow with the square
-VARIES = 1e-12  # of the squared length of a pattern: less is rounding
 WORDS = {
     "correlation": "1 - Pearson's r over units",
     "euclidean": "squared distance",

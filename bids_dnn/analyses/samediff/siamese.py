@@ -5,7 +5,7 @@ Where a pair lies on the canvas is not shown to them: both orientations look ali
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from bids_dnn.analyses.samediff.augment import Copy, Picture
 from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.looking import Trunk, fed, last_map, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
-from bids_dnn.analyses.samediff.objectives import contrastive, cross_entropy
+from bids_dnn.analyses.samediff.objectives import Objective, contrastive, cross_entropy
 from bids_dnn.analyses.samediff.streams import Distance, Siamese
 from bids_dnn.analyses.samediff.training import Inputs, Problem
 from bids_dnn.analyses.samediff.transfer import watched_of
@@ -52,7 +52,7 @@ class Crops:
         has_fovea: bool,
     ) -> None:
         self._material, self._card, self._copies = material, network.card, tuple(copies)
-        self._choices = choices
+        self._choices, self.n_copies = choices, len(copies)
         rows = range(len(material.pairs) if has_fovea else 0)
         self.foveal = [foveal_picture(material, row, choices) for row in rows]
 
@@ -154,14 +154,7 @@ def siamese_problem(
 
     # Without a foveal stream its picture is not looked at.
     supply = Crops(material, network, copies, choices, has_fovea=True)
-    problem = Problem(
-        make=make,
-        objective=cross_entropy(),
-        supply=supply,
-        train=material.entries("train", len(copies)),
-        watched=watched_of(material),
-        is_same=material.is_same,
-    )
+    problem = _problem(material, make, cross_entropy(), supply)
     facts = {"foveal": choices.foveal, "feedback": has_fovea}
     return problem, facts | _told(network, layer, choices, n_streams=1 + has_fovea)
 
@@ -173,12 +166,8 @@ def contrastive_problem(
 
     Parameters
     ----------
-    material
-    network
-        Of which the stream is made, up to a map over space.
-    choices
-    copies
-        Of each training pair.
+    material, network, choices, copies
+        As of `siamese_problem`.
 
     Raises
     ------
@@ -191,15 +180,22 @@ def contrastive_problem(
         stream = Trunk(network, layer, is_frozen=not choices.trains_trunk)
         return Distance(stream, n_channels=n_channels).to(choices.device)
 
-    problem = Problem(
+    supply = Crops(material, network, copies, choices, has_fovea=False)
+    problem = _problem(material, make, contrastive(choices.margin), supply)
+    return problem, {"margin": choices.margin} | _told(network, layer, choices, n_streams=1)
+
+
+def _problem(
+    material: Material, make: Callable[[], Distance | Siamese], objective: Objective, supply: Crops
+) -> Problem:
+    return Problem(
         make=make,
-        objective=contrastive(choices.margin),
-        supply=Crops(material, network, copies, choices, has_fovea=False),
-        train=material.entries("train", len(copies)),
+        objective=objective,
+        supply=supply,
+        train=material.entries("train", supply.n_copies),
         watched=watched_of(material),
         is_same=material.is_same,
     )
-    return problem, {"margin": choices.margin} | _told(network, layer, choices, n_streams=1)
 
 
 def map_of(network: Network, layer: str = "") -> tuple[str, int, int]:

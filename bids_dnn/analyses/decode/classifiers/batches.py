@@ -16,6 +16,7 @@ from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
 from bids_dnn.analyses.decode.classifiers.shifted import solve_compiled
 from bids_dnn.errors import ConfigError
+from bids_dnn.stats.kernels import spread_of
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -99,7 +100,7 @@ def _lda(
     first = (signs > 0).sum(axis=1, keepdims=True)
     contrast = np.where(signs > 0, 1 / first, -1 / (n - first))  # means' difference
     share = first * (n - first) / n**2
-    total = _mean_diagonal(train)
+    total = spread_of(train)[:, None, None]
     within = total - share * (contrast * (train @ contrast)).sum(axis=1, keepdims=True)
     within = np.maximum(within, 1e-12 * total)
     shift = weight * np.where(within > 0, within, 1.0) / units
@@ -115,7 +116,7 @@ def _lda(
 def _ridge(classifier: Classifier, train: Array, cross: Array, signs: Signs, _: Codes) -> Array:
     if classifier.alpha == 0 or signs.shape[2] > FEW:
         return ridge_decisions(train, cross, signs, alpha=classifier.alpha, solve=solve_compiled)
-    size = _mean_diagonal(train)
+    size = spread_of(train)[:, None, None]
     shift = np.where(size > 0, classifier.alpha * size, 1.0)
     found, intercept = _balanced(train, signs, np.ones((1, 1, 1)), shift)
     return cross @ found + intercept
@@ -140,14 +141,6 @@ def _balanced(
         plain, one = made[:, :, ::2], made[:, :, 1::2]
     intercept = plain.sum(axis=1, keepdims=True) / one.sum(axis=1, keepdims=True)
     return plain - intercept * one, intercept
-
-
-def _mean_diagonal(train: Array) -> Array:
-    """Return that of the centered matrix, (b, 1, 1); 0 where nothing varies but rounding."""
-    diagonal = np.trace(train, axis1=1, axis2=2) / train.shape[1]
-    size = diagonal - train.mean(axis=(1, 2))
-    made: Array = np.where(size > 1e-12 * diagonal, size, 0.0)[:, None, None]
-    return made
 
 
 def _logistic(classifier: Classifier, train: Array, cross: Array, signs: Signs, _: Codes) -> Array:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.centered import center
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.lda import lda_decisions
 from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
+from bids_dnn.stats.kernels import center_grams
 
 Array = NDArray[np.float64]
 Signs = NDArray[np.int8]
@@ -106,7 +106,7 @@ def _decided(
     costs = costs_of(signs, classifier)
     if classifier.kind == "logistic":
         return logistic_decisions(train, cross, signs, costs)
-    train, cross = center(train, cross)  # the sum of weights is 0: decisions stay
+    train, cross = center_grams(train, cross)  # the sum of weights is 0: decisions stay
     from bids_dnn.analyses.decode.classifiers.pivoting import solve_machines  # numba
 
     rank = n_units if classifier.kind == "svm-linear" else None  # of other kernels: unknown

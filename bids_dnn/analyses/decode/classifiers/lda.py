@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.centered import center
+from bids_dnn.stats.kernels import center_grams
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -57,7 +57,7 @@ def lda_decisions(
     Ledoit & Wolf (2004), J. Multivar. Anal. 88:365, doi:10.1016/S0047-259X(03)00096-4.
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 4.3.
     """
-    train, cross = center(train, cross)
+    train, cross = center_grams(train, cross)
     n = train.shape[1]
     is_first = np.asarray(signs) > 0
     n_first = is_first.sum(axis=1, keepdims=True)  # (b, 1, k)

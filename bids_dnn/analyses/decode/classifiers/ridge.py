@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.centered import center
 from bids_dnn.analyses.decode.classifiers.shifted import Solve, solve_shifted
+from bids_dnn.stats.kernels import center_grams
 
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.number[Any]]
@@ -49,7 +49,7 @@ def ridge_decisions(
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, sections 3.4.1 and
     4.2.
     """
-    train, cross = center(train, cross)
+    train, cross = center_grams(train, cross)
     wanted: NDArray[np.float64] = np.asarray(targets, dtype=np.float64)
     mean = wanted.mean(axis=1, keepdims=True)  # (b, 1, k)
     n = train.shape[1]
