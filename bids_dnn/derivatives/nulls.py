@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bids_dnn.containers.nulls import NullMap, Nulls
-from bids_dnn.derivatives import names
-from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
-from bids_dnn.files import write_json, writing
+from bids_dnn.derivatives.npz import Arrays, read_npz, write_npz
 
 WORDS = {
     "region": "Name of the region of each row.",
@@ -48,15 +46,13 @@ def write_nulls(path: Path, nulls: Nulls, *, sidecar: Mapping[str, Any]) -> list
     OutputError
         If the disk is full, or the folder cannot be written.
     """
-    values = {name: getattr(nulls, name) for name in WORDS}
-    with writing(path) as aside, aside.open("wb") as stream:
-        np.savez(stream, **values)
-    told = {
-        name: {"Description": words, "Shape": list(values[name].shape)}
-        for name, words in WORDS.items()
-    }
-    said = {"Description": "Scores of one participant under exchanged labels.", "Arrays": told}
-    return [path, write_json(names.sidecar_of(path), said | dict(sidecar))]
+    return write_npz(
+        path,
+        {name: getattr(nulls, name) for name in WORDS},
+        words=WORDS,
+        description="Scores of one participant under exchanged labels.",
+        sidecar=sidecar,
+    )
 
 
 def read_nulls(path: Path) -> Nulls:
@@ -74,15 +70,12 @@ def read_nulls(path: Path) -> Nulls:
     UnreadableError
         If it does not hold what it should.
     """
-    if not path.is_file():
-        raise MissingInputError(f"There is no file {path}.", mend=RERUN)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-            return Nulls(**{name: kept[name] for name in WORDS})
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, ShapeError) as err:
-        raise UnreadableError(
-            f"{path} does not hold the arrays {', '.join(WORDS)} ({err}).", mend=RERUN
-        ) from err
+    what = f"the arrays {', '.join(WORDS)}"
+    return read_npz(path, _nulls, what=what, mend=RERUN)
+
+
+def _nulls(kept: Arrays) -> Nulls:
+    return Nulls(**{name: kept[name] for name in WORDS})
 
 
 def write_null_maps(
@@ -109,19 +102,21 @@ def write_null_maps(
     OutputError
         If the disk is full, or the folder cannot be written.
     """
-    arrays: dict[str, Any] = {}
-    told = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    words = {}
     for label, one in maps.items():
-        arrays |= {label: one.values, label + SHARE: np.float64(one.share)}
-        told[label] = {
-            "Description": f"A row for each exchange of labels, a column for each unit of the "
-            f"map {label}; times {label}{SHARE}, these are scores.",
-            "Shape": list(one.values.shape),
-        }
-    with writing(path) as aside, aside.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
-    said = {"Description": "Maps of one participant under exchanged labels.", "Arrays": told}
-    return [path, write_json(names.sidecar_of(path), said | dict(sidecar))]
+        arrays |= {label: one.values, label + SHARE: np.array(one.share)}
+        words[label] = (
+            f"A row for each exchange of labels, a column for each unit of the map {label}; times "
+            f"{label}{SHARE}, these are scores."
+        )
+    return write_npz(
+        path,
+        arrays,
+        words=words,
+        description="Maps of one participant under exchanged labels.",
+        sidecar=sidecar,
+    )
 
 
 def read_null_maps(path: Path) -> dict[str, NullMap]:
@@ -139,13 +134,9 @@ def read_null_maps(path: Path) -> dict[str, NullMap]:
     UnreadableError
         If it does not hold what it should.
     """
-    if not path.is_file():
-        raise MissingInputError(f"There is no file {path}.", mend=RERUN)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-            labels = [name for name in kept.files if not name.endswith(SHARE)]
-            return {name: NullMap(kept[name], float(kept[name + SHARE])) for name in labels}
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, ShapeError) as err:
-        raise UnreadableError(
-            f"{path} does not hold maps under exchanged labels ({err}).", mend=RERUN
-        ) from err
+    return read_npz(path, _null_maps, what="maps under exchanged labels", mend=RERUN)
+
+
+def _null_maps(kept: Arrays) -> dict[str, NullMap]:
+    labels = [name for name in kept if not name.endswith(SHARE)]
+    return {name: NullMap(kept[name], float(kept[name + SHARE])) for name in labels}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.responses import REQUIRED, Responses
 from bids_dnn.containers.shared import SharedPatterns
-from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surface
-from bids_dnn.derivatives import names
-from bids_dnn.errors import MissingInputError, ShapeError, UnreadableError
-from bids_dnn.files import write_json, writing
+from bids_dnn.containers.space import Channels
+from bids_dnn.derivatives.npz import read_npz, write_npz
+from bids_dnn.derivatives.spaces import space_arrays, space_from
 
 WORDS = {
     "values": "Mean response of each unit (column), a row for each condition and run, and value "
@@ -37,10 +35,6 @@ WORDS = {
     "space_index": "Place of each unit in the space: two participants with places of the same "
     "number have the same unit, where the other arrays of the space are the same.",
 }
-SPACES: dict[str, type[Space]] = {
-    one.__name__: one for one in (Grid, Surface, Grayordinates, Channels)
-}
-TUPLES = ("shape", "n_vertices", "structures", "names")  # of spaces; the others are arrays
 OWN = ("condition", "run", "session")
 RERUN = "Run that participant again, with share = true under [decode]."
 
@@ -69,18 +63,14 @@ def write_patterns(
     OutputError
         If the disk is full, or the folder cannot be written.
     """
-    values: dict[str, Any] = _arrays(shared)
-    with writing(path) as aside, aside.open("wb") as stream:
-        np.savez(stream, **values)
-    told = {
-        name: {
-            "Description": WORDS.get(name, "Of the space: what its places are."),
-            "Shape": list(one.shape),
-        }
-        for name, one in values.items()
-    }
-    said = {"Description": "Mean patterns of one participant, of each condition and run."}
-    return [path, write_json(names.sidecar_of(path), said | {"Arrays": told} | dict(sidecar))]
+    values = _arrays(shared)
+    return write_npz(
+        path,
+        values,
+        words={name: WORDS.get(name, "Of the space: what its places are.") for name in values},
+        description="Mean patterns of one participant, of each condition and run.",
+        sidecar=sidecar,
+    )
 
 
 def read_patterns(path: Path) -> SharedPatterns:
@@ -98,15 +88,7 @@ def read_patterns(path: Path) -> SharedPatterns:
     UnreadableError
         If it does not hold what it should.
     """
-    if not path.is_file():
-        raise MissingInputError(f"There is no file {path}.", mend=RERUN)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-            return _shared({name: kept[name] for name in kept.files})
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, ShapeError) as err:
-        raise UnreadableError(
-            f"{path} does not hold the arrays {', '.join(WORDS)} ({err}).", mend=RERUN
-        ) from err
+    return read_npz(path, _shared, what=f"the arrays {', '.join(WORDS)}", mend=RERUN)
 
 
 def _arrays(shared: SharedPatterns) -> dict[str, NDArray[Any]]:
@@ -115,11 +97,9 @@ def _arrays(shared: SharedPatterns) -> dict[str, NDArray[Any]]:
     inside = np.zeros((len(shared.regions), len(made.space)), dtype=np.bool_)
     for row, columns in zip(inside, shared.regions.values(), strict=True):
         row[columns] = True
-    space = {
-        f"space_{one.name}": np.asarray(getattr(made.space, one.name))
-        for one in fields(made.space)  # type: ignore[arg-type]  # each kind is a dataclass
-        if one.name != "layout"  # where channels stand tells no two apart
-    }
+    space = made.space
+    if isinstance(space, Channels):  # where channels stand tells no two apart
+        space = replace(space, layout=None)
     return {
         "values": made.values.astype(np.float32),
         **{name: made.samples[name].to_numpy(dtype=np.str_) for name in OWN},
@@ -128,8 +108,7 @@ def _arrays(shared: SharedPatterns) -> dict[str, NDArray[Any]]:
         "region": np.array(list(shared.regions), dtype=np.str_),
         "inside": inside,
         "scale": np.array(made.scale),
-        "space_kind": np.array(type(made.space).__name__),
-        **space,
+        **space_arrays(space),
     }
 
 
@@ -139,20 +118,9 @@ def _shared(kept: Mapping[str, NDArray[Any]]) -> SharedPatterns:
     for name, column in zip(kept["columns"], kept["cells"].T, strict=True):
         samples[str(name)] = column.astype(object)
     scale: Any = str(kept["scale"])
-    responses = Responses(kept["values"], samples, _space(kept), scale)
+    responses = Responses(kept["values"], samples, space_from(kept), scale)
     regions = {
         str(name): np.flatnonzero(row)
         for name, row in zip(kept["region"], kept["inside"], strict=True)
     }
     return SharedPatterns(responses, regions)
-
-
-def _space(kept: Mapping[str, NDArray[Any]]) -> Space:
-    told: dict[str, Any] = {}
-    for name, one in kept.items():
-        part = name.removeprefix("space_")
-        if part in (name, "kind"):
-            continue
-        told[part] = tuple(one.tolist()) if part in TUPLES else one
-    made: Space = SPACES[str(kept["space_kind"])](**told | {"name": str(told["name"])})
-    return made

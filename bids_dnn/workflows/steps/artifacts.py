@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 
-from bids_dnn.containers.layout import Layout
 from bids_dnn.containers.responses import Independence, Responses, Scale
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Channels, Grayordinates, Grid, Space, Surface
+from bids_dnn.derivatives.spaces import space_arrays, space_from
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import json_text, writing
 
@@ -36,7 +34,7 @@ def save_responses(path: Path, responses: Responses, facts: dict[str, Any]) -> P
         scale=np.array(responses.scale),
         independence=np.array(responses.independence),
         facts=np.array(json_text(facts)),
-        **_space_arrays("", responses.space),
+        **space_arrays(responses.space),
     )
 
 
@@ -55,7 +53,7 @@ def load_responses(path: Path) -> tuple[Responses, dict[str, Any]]:
         )
         scale = _known(path, "scale", str(kept["scale"]), SCALES)
         mark = _known(path, "independence", str(kept["independence"]), MARKS)
-        responses = Responses(kept["values"], samples, _space(kept, ""), scale, mark)
+        responses = Responses(kept["values"], samples, space_from(kept), scale, mark)
         return responses, json.loads(str(kept["facts"]))
 
 
@@ -70,7 +68,7 @@ def save_rois(path: Path, rois: Sequence[Roi], warnings: Sequence[str]) -> Path:
     """Keep regions, and what was to be warned of; returns `path`."""
     arrays: dict[str, Any] = {}
     for number, roi in enumerate(rois):
-        arrays |= _space_arrays(f"{number}_", roi.space)
+        arrays |= space_arrays(roi.space, f"{number}_")
         about = {name: getattr(roi, name) for name in ("name", "source", "n_before", "is_part")}
         arrays[f"{number}_about"] = np.array(json_text(about))
     return _save(
@@ -84,53 +82,8 @@ def load_rois(path: Path) -> tuple[tuple[Roi, ...], list[str]]:
         rois = []
         for number in range(int(kept["n"])):
             about = json.loads(str(kept[f"{number}_about"]))
-            rois.append(Roi(space=_space(kept, f"{number}_"), **about))
+            rois.append(Roi(space=space_from(kept, f"{number}_"), **about))
         return tuple(rois), json.loads(str(kept["warnings"]))
-
-
-def _space_arrays(prefix: str, space: Space) -> dict[str, Any]:
-    made: dict[str, Any] = {"kind": np.array(type(space).__name__)}
-    for part in (space, getattr(space, "layout", None)):
-        kind: Any = type(part)  # each kind is a dataclass
-        for field in () if part is None else fields(kind):
-            if field.name != "layout":
-                made[field.name] = np.array(getattr(part, field.name))
-    return {f"{prefix}space_{name}": value for name, value in made.items()}
-
-
-def _space(kept: Any, prefix: str) -> Space:
-    def get(name: str) -> Any:
-        return kept[f"{prefix}space_{name}"]
-
-    def numbers(name: str) -> tuple[int, ...]:
-        return tuple(int(n) for n in get(name))
-
-    def words(name: str) -> tuple[str, ...]:
-        return tuple(str(word) for word in get(name))
-
-    kind, name, index = str(get("kind")), str(get("name")), get("index")
-    if kind == "Surface":
-        left, right = numbers("n_vertices")
-        return Surface(name, (left, right), index)
-    if kind == "Channels":
-        is_placed = f"{prefix}space_array" in kept
-        areas = (words("array"), words("area")) if is_placed else None
-        layout = Layout(*areas, get("channel"), get("place")) if areas else None
-        return Channels(name, words("names"), index, layout)
-    x, y, z = numbers("shape")
-    if kind == "Grid":
-        return Grid(name, (x, y, z), get("affine"), index)
-    return Grayordinates(
-        name,
-        words("structures"),
-        numbers("n_vertices"),
-        get("structure"),
-        get("vertex"),
-        get("voxel"),
-        (x, y, z),
-        get("affine"),
-        index,
-    )
 
 
 def _save(path: Path, **arrays: Any) -> Path:
