@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def nuisance_columns(samples: pd.DataFrame, names: Sequence[str]) -> tuple[Array, list[str]]:
+def nuisance_columns(
+    samples: pd.DataFrame, names: Sequence[str], *, option: str = "nuisance"
+) -> tuple[Array, list[str]]:
     """Return columns of the sample table as numbers, and a warning where values are missing.
 
     Parameters
@@ -25,6 +27,8 @@ def nuisance_columns(samples: pd.DataFrame, names: Sequence[str]) -> tuple[Array
         Numeric columns of the events are kept in it under their own names.
     names
         Columns to take.
+    option
+        The setting that names them, for messages.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def nuisance_columns(samples: pd.DataFrame, names: Sequence[str]) -> tuple[Array
     for name in names:
         if name not in samples:
             raise ConfigError(
-                f"The nuisance column {name!r} is not in the sample table, which has: "
+                f"The {option} column {name!r} is not in the sample table, which has: "
                 f"{', '.join(map(str, samples.columns))}.",
                 mend=nearest(name, list(map(str, samples.columns))),
             )
@@ -53,7 +57,7 @@ def nuisance_columns(samples: pd.DataFrame, names: Sequence[str]) -> tuple[Array
         missing = int((~np.isfinite(values)).sum())
         if missing == len(values):
             raise NotEnoughDataError(
-                f"The nuisance column {name!r} holds no number in {len(values)} samples.",
+                f"The {option} column {name!r} holds no number in {len(values)} samples.",
                 mend="Name a numeric column of the events, or leave it out.",
             )
         if missing:

@@ -41,7 +41,7 @@ def baseline_of(task: Task, responses: Responses, choices: Choices) -> float:
     """
     if not choices.baseline:
         return float("nan")
-    values, _ = nuisance_columns(responses.samples, choices.baseline)
+    values, _ = nuisance_columns(responses.samples, choices.baseline, option="baseline")
     how = Preparation(is_standardized=True)
     runs = np.zeros(len(values), dtype=np.intp)
     patterns = [

@@ -90,7 +90,7 @@ def targets_of(samples: pd.DataFrame, runs: Codes, choices: Choices) -> list[Tar
     made = []
     trials = number_trials(samples)
     for name in choices.targets:
-        columns, _ = nuisance_columns(samples, (name,))
+        columns, _ = nuisance_columns(samples, (name,), option="target")
         own = columns[:, 0]
         known = np.isfinite(own)
         rng = np.random.default_rng([choices.seed, zlib.crc32(b"targets")])

@@ -39,5 +39,5 @@ def test_without_columns_there_is_no_baseline_and_the_score_stays(responses):
 
 
 def test_a_column_that_is_not_there_is_refused(responses):
-    with pytest.raises(ConfigError, match="'rtt' is not in the sample table"):
+    with pytest.raises(ConfigError, match="The baseline column 'rtt' is not in the sample"):
         run(responses, "rtt")
