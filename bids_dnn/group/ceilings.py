@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.rdm import Rdm
 from bids_dnn.containers.result import Result
 from bids_dnn.errors import NotEnoughDataError
-from bids_dnn.stats.loo_ceiling import LEAST_ITEMS, LEAST_PEOPLE, N_DRAWS, LooCeiling, loo_ceiling
+from bids_dnn.stats.loo_ceiling import LEAST_ITEMS, LEAST_PEOPLE, LooCeiling, loo_ceiling
 from bids_dnn.stats.metrics import finite_mean
 
 Float = NDArray[np.float64]
@@ -31,11 +31,11 @@ COLUMNS = {
     "n_items_any": "Those that one of them has at least.",
     "lower": "Lower bound of the noise ceiling: mean over participants of the correlation with "
     "the mean of the others; n/a under 2 participants or 3 items.",
-    "lower_ci_low": "Lower end of its 95 % bootstrap interval over participants; n/a under 3.",
+    "lower_ci_low": "Lower end of its 95 % jackknife interval over participants; n/a under 3.",
     "lower_ci_high": "Upper end of that interval.",
     "upper": "Upper bound: mean over participants of the correlation with the mean of all, "
     "which no model can exceed.",
-    "upper_ci_low": "Lower end of its 95 % bootstrap interval over participants; n/a under 3.",
+    "upper_ci_low": "Lower end of its 95 % jackknife interval over participants; n/a under 3.",
     "upper_ci_high": "Upper end of that interval.",
     "missing": "Participants who lack this.",
 }
@@ -81,7 +81,7 @@ class _Place:
     lacking: Mapping[str, tuple[str, ...]]
 
 
-def group_ceilings(left: Left, *, seed: int = 0, n_draws: int = N_DRAWS) -> Result:
+def group_ceilings(left: Left) -> Result:
     """Bound in each region how well one model could correlate with all participants.
 
     Participants agree in their own units' mean responses and dissimilarities, so that they need
@@ -92,8 +92,6 @@ def group_ceilings(left: Left, *, seed: int = 0, n_draws: int = N_DRAWS) -> Resu
     left
         What participants left. Stimuli and conditions that one of them lacks are left out of all,
         and named.
-    seed, n_draws
-        Of bootstrap samples of participants.
 
     Returns
     -------
@@ -118,7 +116,7 @@ def group_ceilings(left: Left, *, seed: int = 0, n_draws: int = N_DRAWS) -> Resu
         )
     expected = sorted({*left.expected, *there})
     places = [
-        _place(kind, region, tables, seed=seed, n_draws=n_draws)
+        _place(kind, region, tables)
         for kind, found in (("encoding", _profiles(left)), ("rsa", _pairs(left)))
         for region, tables in found.items()
     ]
@@ -152,8 +150,6 @@ def group_ceilings(left: Left, *, seed: int = 0, n_draws: int = N_DRAWS) -> Resu
             "missing_participants": sorted(set(expected) - set(there)),
             "kinds": list(dict.fromkeys(one.kind for one in places)),
             "missing_items": _missing_items(places),
-            "n_draws": n_draws,
-            "seed": seed,
             "warnings": list(dict.fromkeys(text for one in places for text in _said(one))),
         },
         extras={"participants": pd.DataFrame(singles, columns=["region", "kind", *SINGLES])},
@@ -192,9 +188,7 @@ def _pairs(left: Left) -> dict[str, dict[str, pd.DataFrame]]:
     return made
 
 
-def _place(
-    kind: str, region: str, tables: Mapping[str, pd.DataFrame], *, seed: int, n_draws: int
-) -> _Place:
+def _place(kind: str, region: str, tables: Mapping[str, pd.DataFrame]) -> _Place:
     every = sorted({str(name) for one in tables.values() for name in one.columns})
     common = [name for name in every if all(name in one.columns for one in tables.values())]
     if kind == "rsa":
@@ -202,7 +196,7 @@ def _place(
         rows = [one.loc[common, common].to_numpy(float)[above] for one in tables.values()]
     else:
         rows = [one[common].to_numpy(float)[0] for one in tables.values()]
-    made = loo_ceiling(np.array(rows), is_ranked=kind == "rsa", n_draws=n_draws, seed=seed)
+    made = loo_ceiling(np.array(rows), is_ranked=kind == "rsa")
     lacking = {
         label: tuple(name for name in every if name not in one.columns)
         for label, one in tables.items()

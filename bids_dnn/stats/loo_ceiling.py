@@ -16,7 +16,6 @@ Array = NDArray[np.floating[Any]]
 Float = NDArray[np.float64]
 LEAST_PEOPLE, LEAST_ITEMS = 2, 3
 LEAST_OF_INTERVAL = 3  # participants
-N_DRAWS = 1000
 FLAT = 1e-12  # of the squared length of a mean of standardized profiles: less is rounding
 
 
@@ -48,9 +47,7 @@ class LooCeiling:
     n_items: int
 
 
-def loo_ceiling(
-    profiles: Array, *, is_ranked: bool = False, n_draws: int = N_DRAWS, seed: int = 0
-) -> LooCeiling:
+def loo_ceiling(profiles: Array, *, is_ranked: bool = False) -> LooCeiling:
     """Bound how well the best model could correlate with participants, on average.
 
     The lower bound correlates each profile with the mean of the others' standardized ones, which
@@ -65,16 +62,13 @@ def loo_ceiling(
     is_ranked
         Take ranks over the items before standardizing (dissimilarities): correlations are then
         those of ranks, and the mean of the others is one of standardized ranks.
-    n_draws : int
-        Bootstrap samples of participants. Copies of a participant are left out together; samples
-        of one participant alone are not taken.
-    seed
-        Of these.
 
     Returns
     -------
     ceiling
-        NaN where fewer than two participants vary, or share fewer than three items.
+        NaN where fewer than two participants vary, or share fewer than three items. Intervals are
+        t intervals with the jackknife's variance: a bootstrap would draw participants twice, and
+        so move both bounds.
 
     Raises
     ------
@@ -84,6 +78,7 @@ def loo_ceiling(
     References
     ----------
     Nili et al. (2014), PLOS Comput. Biol. 10:e1003553, doi:10.1371/journal.pcbi.1003553.
+    Efron & Stein (1981), Ann. Stat. 9:586, doi:10.1214/aos/1176345462.
 
     Examples
     --------
@@ -111,7 +106,7 @@ def loo_ceiling(
     gram = _correlations(stats.rankdata(known[used], axis=1) if is_ranked else known[used])
     made = _with_means(gram, np.ones((1, len(used))))
     others[used], everyone[used] = made[0][0], made[1][0]
-    low, high = _intervals(gram, n_draws, seed)
+    low, high = _intervals(gram)
     return LooCeiling(
         finite_mean(others), finite_mean(everyone), others, everyone, low, high, len(used), n_items
     )
@@ -126,7 +121,7 @@ def _correlations(profiles: Float) -> Float:
 
 
 def _with_means(gram: Float, weights: Float) -> tuple[Float, Float]:
-    """Correlate each participant with the weighted mean of the others, and of all.
+    """Correlate each participant with the mean of the others, and of all who are there.
 
     With z the standardized profiles, the correlation of z_i with sum_j w_j z_j is
     ``(G w)_i / sqrt(w' G w)``: all follows from the participants' correlations G.
@@ -134,12 +129,12 @@ def _with_means(gram: Float, weights: Float) -> tuple[Float, Float]:
     Parameters
     ----------
     gram : (n, n)
-    weights : (n_draws, n)
-        How often each participant is there.
+    weights : (n_parts, n)
+        One where a participant is there, zero where not.
 
     Returns
     -------
-    others, everyone : (n_draws, n)
+    others, everyone : (n_parts, n)
         NaN where the mean is flat.
     """
     sums = weights @ gram
@@ -154,25 +149,31 @@ def _ratio(product: Float, squared: Float) -> Float:
     return np.where(is_flat, np.nan, np.clip(made, -1.0, 1.0))
 
 
-def _intervals(
-    gram: Float, n_draws: int, seed: int
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return 95 % percentile intervals of both bounds over samples of participants."""
+def _intervals(gram: Float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return 95 % intervals of both bounds, from all participants but one, for each in turn."""
     n = len(gram)
     if n < LEAST_OF_INTERVAL:
         return (np.nan, np.nan), (np.nan, np.nan)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_draws)
-    weights = weights[(weights > 0).sum(axis=1) >= LEAST_PEOPLE].astype(np.float64)
-    low, high = (_interval(made, weights) for made in _with_means(gram, weights))
+    whole, parts = np.ones((1, n)), 1 - np.eye(n)
+    low, high = (
+        _interval(_means(all_of, whole)[0], _means(without, parts))
+        for all_of, without in zip(_with_means(gram, whole), _with_means(gram, parts), strict=True)
+    )
     return low, high
 
 
-def _interval(values: Float, weights: Float) -> tuple[float, float]:
+def _means(values: Float, weights: Float) -> Float:
+    """Average rows over the participants who are there and have a value; (n_parts,)."""
     counted = np.where(np.isfinite(values), weights, 0.0)
     total = counted.sum(axis=1)
-    means = (np.where(counted > 0, values, 0.0) * counted).sum(axis=1)
-    means = means[total > 0] / total[total > 0]
-    if not means.size:
-        return np.nan, np.nan
-    low, high = np.quantile(means, [0.025, 0.975])
+    sums = np.where(counted > 0, values, 0.0).sum(axis=1)
+    return np.where(total > 0, sums / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _interval(bound: float, without: Float) -> tuple[float, float]:
+    """Return the t interval whose variance is the jackknife's; NaN where a part has no bound."""
+    n = len(without)
+    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    reach = stats.t.ppf(0.975, n - 1) * error
+    low, high = np.clip([bound - reach, bound + reach], -1.0, 1.0)
     return float(low), float(high)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from bids_dnn.errors import ShapeError
 from bids_dnn.stats.loo_ceiling import loo_ceiling
@@ -73,7 +73,7 @@ def test_the_true_model_lies_between_the_bounds(rng):
     found = []
     for _ in range(n_draws):
         signal, profiles = simulate(rng, n_participants=n, reliability=reliability, n_items=60)
-        made = loo_ceiling(profiles, n_draws=1)
+        made = loo_ceiling(profiles)
         true = np.mean([np.corrcoef(signal, row)[0, 1] for row in profiles])
         found.append((made.lower, true, made.upper))
     lower, true, upper = np.mean(found, axis=0)
@@ -125,20 +125,31 @@ def test_two_who_agree_in_nothing_have_no_mean():
     assert np.isnan(made.lower_interval).all()
 
 
-def test_copies_are_left_out_together(rng):
-    """Draws with the same person twice: a loop that leaves out both gives the same interval."""
-    _, profiles = simulate(rng, n_participants=4)
-    made = loo_ceiling(profiles, n_draws=50, seed=3)
-    counts = np.random.default_rng(3).multinomial(4, np.full(4, 0.25), size=50)
-    z = np.array([(row - row.mean()) / row.std() for row in profiles])
-    means = []
-    for count in counts[(counts > 0).sum(axis=1) > 1]:
-        drawn = np.repeat(np.arange(4), count)
-        r = [np.corrcoef(z[i], z[drawn[drawn != i]].mean(axis=0))[0, 1] for i in drawn]
-        means.append(np.mean(r))
-    np.testing.assert_allclose(made.lower_interval, np.quantile(means, [0.025, 0.975]))
-    again = loo_ceiling(profiles, n_draws=50, seed=3)
-    assert again.upper_interval == made.upper_interval
+def test_intervals_are_those_of_a_plain_jackknife(rng):
+    _, profiles = simulate(rng, n_participants=5)
+    made = loo_ceiling(profiles)
+    parts = np.array([by_loop(np.delete(profiles, k, axis=0)) for k in range(5)]).mean(axis=2)
+    error = np.sqrt(4 / 5 * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))
+    reach = t.ppf(0.975, 4) * error
+    for k, bound in enumerate(("lower", "upper")):
+        value = getattr(made, bound)
+        expected = np.clip([value - reach[k], value + reach[k]], -1, 1)
+        np.testing.assert_allclose(getattr(made, f"{bound}_interval"), expected)
+
+
+def test_intervals_cover_the_mean_bound(rng):
+    """Participants are drawn anew, stimuli are not: 95 % intervals miss in about 5 %."""
+    n, n_draws = 8, 500
+    signal = rng.normal(size=60)
+    bounds, intervals = [], []
+    for _ in range(n_draws):
+        made = loo_ceiling(signal + rng.normal(size=(n, 60)))
+        bounds.append((made.lower, made.upper))
+        intervals.append((made.lower_interval, made.upper_interval))
+    low, high = np.moveaxis(np.array(intervals), 2, 0)
+    truth = np.mean(bounds, axis=0)
+    share = ((low <= truth) & (truth <= high)).mean(axis=0)
+    assert (np.abs(share - 0.95) < 0.04).all()  # 4 Monte Carlo errors
 
 
 def test_profiles_must_be_a_table():

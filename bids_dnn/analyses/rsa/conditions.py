@@ -44,10 +44,10 @@ def condition_rdms(shared: SharedPatterns) -> dict[str, Rdm]:
     if len(names) < LEAST_CONDITIONS:
         return {}
     means = np.stack([_mean(values[labels == name], runs[labels == name]) for name in names])
-    measured = np.isfinite(means).all(axis=0)
+    measured = np.flatnonzero(np.isfinite(means).all(axis=0))
     made: dict[str, Rdm] = {}
     for region, columns in shared.regions.items():
-        x = means[:, columns[measured[columns]]]
+        x = means[:, np.intersect1d(columns, measured)]
         if x.shape[1] >= LEAST_UNITS:
             made[region] = rdm_from_gram(
                 x @ x.T, n_features=x.shape[1], sums=x.sum(axis=1), stimuli=names
