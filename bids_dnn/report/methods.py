@@ -19,6 +19,7 @@ from bids_dnn.report.estimators import (
     inference_text,
     patterns_text,
 )
+from bids_dnn.report.group_ceilings import group_ceiling_text
 from bids_dnn.report.group_searchlight import lights_text
 from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
@@ -238,6 +239,7 @@ PARAGRAPHS = (
     Paragraph("twin", lambda ran: twin_text(ran["twin"])),
     Paragraph("searchlight", _searchlight),
     Paragraph("group", _group),
+    Paragraph("loo_ceiling", lambda ran: group_ceiling_text(ran["loo_ceiling"])),
     Paragraph("across", lambda ran: across_text(ran["across"])),
 )
 

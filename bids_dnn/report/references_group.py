@@ -15,6 +15,14 @@ GROUP_WORKS = (
         "10.1016/j.neuroimage.2016.07.040",
     ),
     Reference(
+        "efron1981",
+        "Efron, Bradley and Stein, Charles",
+        "The jackknife estimate of variance",
+        1981,
+        "The Annals of Statistics 9:586-596",
+        "10.1214/aos/1176345462",
+    ),
+    Reference(
         "freedman1983",
         "Freedman, David and Lane, David",
         "A nonstochastic interpretation of reported significance levels",
@@ -65,6 +73,15 @@ GROUP_WORKS = (
         1982,
         "Biometrics 38:963-974",
         "10.2307/2529876",
+    ),
+    Reference(
+        "nili2014",
+        "Nili, Hamed and Wingfield, Cai and Walther, Alexander and Su, Li and Marslen-Wilson, "
+        "William and Kriegeskorte, Nikolaus",
+        "A toolbox for representational similarity analysis",
+        2014,
+        "PLOS Computational Biology 10:e1003553",
+        "10.1371/journal.pcbi.1003553",
     ),
     Reference(
         "smith2009",

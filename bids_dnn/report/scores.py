@@ -12,6 +12,7 @@ from bids_dnn.report.decoded import further_tables, pattern_pictures
 from bids_dnn.report.decoders import METRICS, decoded_how
 from bids_dnn.report.encoding import best_layers, encoding
 from bids_dnn.report.estimators import chosen_text
+from bids_dnn.report.group_ceilings import group_ceiling_numbers, group_ceiling_section
 from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.group_searchlight import searchlight, searchlight_numbers
 from bids_dnn.report.over_participants import contrast_tables, group_how
@@ -45,6 +46,7 @@ def sections(shown: Shown) -> Section:
         "encode": encoding,
         "searchlight": searchlight,
         "across": across_section,
+        "ceiling": group_ceiling_section,
     }
     return made[shown.result.analysis](shown)
 
@@ -58,6 +60,8 @@ def numbers(shown: Shown) -> list[Number]:
         return [] if row is None else [_decoded(row)]
     if shown.result.analysis == "across":
         return across_numbers(shown)
+    if shown.result.analysis == "ceiling":
+        return group_ceiling_numbers(shown)
     found = [_encoded(row) for _, row in best_layers(shown.result.table).iterrows()]
     return found[: MOST_NUMBERS - 1]
 

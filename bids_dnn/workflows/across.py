@@ -13,6 +13,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import ConfigError, MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.besides import seed_of
+from bids_dnn.workflows.group_ceiling import has_patterns
 from bids_dnn.workflows.over_group import GroupJob, GroupPlan
 from bids_dnn.workflows.record import read_participants
 from bids_dnn.workflows.scene import STEPS, Manifest
@@ -45,7 +46,9 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
     tables = _tables(plan.output_dir, config)
     left = {
         space: {
-            label: {task: names.patterns_of(path) for task, path in own.items() if _has(path)}
+            label: {
+                task: names.patterns_of(path) for task, path in own.items() if has_patterns(path)
+            }
             for label, own in people.items()
         }
         for space, people in tables.items()
@@ -105,12 +108,6 @@ def _tables(output_dir: Path, config: Config) -> dict[str, Paths]:
             people = made.setdefault(found["space"], {})
             people.setdefault(label, {})[found.get("task", "")] = path
     return made
-
-
-def _has(table: Path) -> bool:
-    """Tell whether patterns lie beside a table, as its sidecar says."""
-    path = names.patterns_of(table)
-    return path.is_file() and path.name in read.read_sidecar(table)[provenance.OUTPUTS]
 
 
 def _over_participants(

@@ -19,6 +19,7 @@ from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrast
 from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
+from bids_dnn.workflows.group_ceiling import ceiling_lines, shared_patterns
 from bids_dnn.workflows.meshes import meshes_of
 from bids_dnn.workflows.named_places import named_places
 from bids_dnn.workflows.record import read_participants, read_people
@@ -114,7 +115,7 @@ class GroupPlan:
             found = ", ".join(f"sub-{name}" for name in job.manifest["tables"])
             what = "patterns" if "patterns" in job.manifest else "tables"
             made.append(f"{_name(job)}: {state}; {what} of {found}")
-            made += [*_prevalence_lines(job), *_cluster_lines(job)]
+            made += [*_prevalence_lines(job), *_cluster_lines(job), *ceiling_lines(job.manifest)]
         return made + [f"warning: {text}" for text in self.warnings]
 
 
@@ -229,7 +230,8 @@ def _job(
     is_mapped = analysis in MAPPED and not names.needs_reference(space)
     meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped else {}
     places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
-    inputs |= {str(path): fingerprint(path) for path in nulls.values()}
+    shared = shared_patterns(output_dir, analysis, tables)
+    inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
     people = _people(output_dir, config)
     settings = config.group.model_dump(mode="json")
     seed = seed_of(config.run.random_seed, "group", analysis)
@@ -253,6 +255,7 @@ def _job(
         "tables": {label: str(path) for label, path in tables.items()},
         "inputs": inputs,
         "nulls": {label: str(path) for label, path in nulls.items()},
+        "shared": {label: str(path) for label, path in shared.items()},
         "meshes": {side: str(path) for side, path in meshes.items()},
         "places": places.to_json() if places else None,
         "people": people,
@@ -260,7 +263,9 @@ def _job(
         "settings": settings,
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources([*tables.values(), *nulls.values()], {"": output_dir}),
+            "Sources": provenance.sources(
+                [*tables.values(), *nulls.values(), *shared.values()], {"": output_dir}
+            ),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
             "RandomSeed": config.run.random_seed,

@@ -19,6 +19,8 @@ from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.workflows.across import ANALYSIS, told_of
+from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
+from bids_dnn.workflows.group_ceiling import ceilings_told
 from bids_dnn.workflows.meshes import bundled, drawn_on
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
@@ -128,8 +130,9 @@ def group_pages(
             continue
         firsts = {str(job.analysis): job.first_table() for job in jobs}
         ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")} | told_of(jobs)
+        ran |= ceilings_told(job.manifest for job in jobs)
         asked = ran
-        if set(tables) == {ANALYSIS}:  # nothing was decoded within tasks here, nor tested
+        if set(tables) <= {ANALYSIS, CEILING}:  # nothing was decoded within tasks, nor tested
             ran = {key: value for key, value in ran.items() if key not in ("decode", "group")}
         page = plan.page(task, space)
         manifest: Manifest = {

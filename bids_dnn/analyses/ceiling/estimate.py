@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.ceiling.profiles import COLUMNS as PROFILES
+from bids_dnn.analyses.ceiling.profiles import response_profiles
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
@@ -55,7 +57,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     result
         One row a region and method; maps ``ncsnr`` (ratio), ``noiseceiling`` (highest r, from
         ncsnr), ``splithalf`` (reliability) and ``fev`` over the units of all regions, NaN where
-        they cannot be told.
+        they cannot be told; extra ``profiles`` (see `profiles.response_profiles`).
 
     Raises
     ------
@@ -98,6 +100,7 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
         for region in regions
         for name, estimate in made.items()
     ]
+    columns = {one.name: np.searchsorted(units, one.units) for one in regions}
     on = f"{about['n_repeated_items']} {repeated} names"
     on += f", {about['n_repeats']:.3g} repeats on average"
     maps = {
@@ -118,6 +121,8 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
             for stat, (found, text) in maps.items()
         ),
         space=responses.space.select(units),
+        extras={"profiles": response_profiles(values, shown, columns)},
+        extra_columns={"profiles": PROFILES},
         meta=about
         | {
             "independence": responses.independence,

@@ -23,14 +23,15 @@ from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
 from bids_dnn.workflows.named_places import NamedPlaces
+from bids_dnn.workflows.steps.group_ceiling import ceilings_of_group
 
 
 def group_step(manifest: Path) -> Path:
     """Test one analysis over participants; returns the sidecar, which is written last."""
     told = read_json(manifest)
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
-    make = _searchlight if told["analysis"] == "searchlight" else _tested
-    result = make(told, results, _choices(told))
+    own = {"searchlight": _searchlight, "ceiling": ceilings_of_group}
+    result = own.get(told["analysis"], _tested)(told, results, _choices(told))
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]

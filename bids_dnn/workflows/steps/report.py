@@ -103,7 +103,7 @@ def group_report_step(manifest: Path) -> Path:
 
 def _is_last(item: tuple[str, str]) -> bool:
     """Tell whether an analysis stands behind the others on the page."""
-    return item[0] == "across"
+    return item[0] in ("ceiling", "across")
 
 
 def _shown(stimuli: Mapping[str, str], facts: Mapping[str, Any]) -> dict[str, Path]:

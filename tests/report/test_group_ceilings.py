@@ -1,0 +1,78 @@
+"""report.group_ceilings: what is said and drawn of ceilings over participants."""
+
+import numpy as np
+import pandas as pd
+
+from bids_dnn.containers.rdm import Rdm
+from bids_dnn.group.ceilings import Left, group_ceilings
+from bids_dnn.report.group_ceilings import (
+    ceiling_bars,
+    group_ceiling_answer,
+    group_ceiling_numbers,
+    group_ceiling_section,
+    group_ceiling_text,
+)
+from bids_dnn.report.methods import cited, references, sentences
+from bids_dnn.report.palette import DARK, LIGHT, region_colors
+from bids_dnn.report.shown import Shown
+from tests.factories.looks import pixels
+
+
+def make(n=4, *, has_rdms=True):
+    rng = np.random.default_rng(5)
+    signal = rng.normal(size=12)
+    labels = [f"{k:02}" for k in range(1, n + 1)]
+    profiles = {
+        label: pd.DataFrame(
+            {
+                "region": np.repeat(["V1", "noise"], 12),
+                "stimulus": [f"s{k}" for k in range(12)] * 2,
+                "response": [*(signal + 0.3 * rng.normal(size=12)), *rng.normal(size=12)],
+            }
+        )
+        for label in labels
+    }
+    rdms = {x: {"V1": Rdm(rng.uniform(size=6), tuple("abcd"), "correlation")} for x in labels}
+    made = group_ceilings(Left(profiles, rdms if has_rdms else {}))
+    return Shown("ceiling", made, region_colors(["V1", "noise"]))
+
+
+def test_the_section_answers_with_the_bounds():
+    shown = make()
+    row = shown.result.table.iloc[0]
+    section = group_ceiling_section(shown)
+    bounds = f"{row['lower']:.2f} to {row['upper']:.2f}"
+    assert f"Mean response to stimuli (4 participants): V1 {bounds}" in section.answer
+    assert "Dissimilarities of conditions (4 participants)" in section.answer
+    assert "share = true" not in section.how
+    assert "[@" not in section.how
+    assert [len(one.rows) for one in section.tables] == [3, 12]
+    (number,) = group_ceiling_numbers(shown)
+    assert number.value == bounds
+    assert "share = true" in group_ceiling_section(make(has_rdms=False)).how
+
+
+def test_one_participant_has_a_page_without_bounds():
+    shown = make(1)
+    assert "cannot be told" in group_ceiling_answer(shown.result.table)
+    assert group_ceiling_numbers(shown) == []
+    assert group_ceiling_section(shown).pictures[0].light[:4] == b"\x89PNG"
+
+
+def test_the_picture_is_the_same_each_time_and_has_both_colors():
+    shown = make()
+    table, points = shown.result.table, shown.result.extras["participants"]
+    made = ceiling_bars(table, points, shown.colors, theme=LIGHT)
+    assert made == ceiling_bars(table, points, shown.colors, theme=LIGHT)
+    assert made != ceiling_bars(table, points, shown.colors, theme=DARK)
+    seen = {tuple(one) for one in pixels(made)[..., :3].reshape(-1, 3)}
+    for color in shown.colors.values():
+        assert tuple(int(color[i : i + 2], 16) for i in (1, 3, 5)) in seen
+
+
+def test_the_methods_name_what_there_is_and_cite_it():
+    for kinds, n in ((["encoding"], 0), (["encoding", "rsa"], 1)):
+        text = sentences({"loo_ceiling": {"kinds": kinds}})[-1]
+        assert text == group_ceiling_text({"kinds": kinds})
+        assert text.count("dissimilarities") == n
+        assert [work.key for work in references(cited([text]))] == ["nili2014", "efron1981"]
