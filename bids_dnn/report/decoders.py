@@ -36,8 +36,8 @@ def decoding_text(told: Told, *, units: str, cost: str = "") -> str:
         _preparation(told, units),
         _search(told),
         _interval(told),
-        "The null distribution came from exchanging labels of trials within runs, all samples of "
-        f"a trial together [@ojala2010] ({told.get('permutations', 0)} times, or every distinct "
+        f"The null distribution came from exchanging labels {_exchanged(told)} "
+        f"[@ojala2010] ({told.get('permutations', 0)} times, or every distinct "
         "labeling where there are fewer); p counts the labeling as observed among them "
         "[@phipson2010].",
         _correction(told),
@@ -58,7 +58,7 @@ def decoded_how(told: Told, *, units: str) -> str:
         _samples(told),
         _preparation(told, units),
         _search(told),
-        "p come from exchanging labels of trials within runs.",
+        f"p come from exchanging labels {_exchanged(told)}.",
         _correction(told),
     ]
     return uncited(" ".join(part for part in parts if part))
@@ -110,6 +110,17 @@ def _folds(told: Told) -> str:
     if n:
         return f"leaving out one of {n} groups of each {column} in turn"
     return f"leaving one {column} out"
+
+
+def _exchanged(told: Told) -> str:
+    """Return what was exchanged: other folds than runs keep together what was labeled together."""
+    column = told.get("folds", "run")
+    if column == "run":
+        return "of trials within runs, all samples of a trial together"
+    return (
+        f"of trials within runs and folds, or, where each {column} has one condition throughout, "
+        f"of the samples of each {column} together, within runs where each occurs in one run only"
+    )
 
 
 def _samples(told: Told) -> str:

@@ -32,6 +32,7 @@ def keys_of(group):
     [
         ({"folds": "stimulus", "n_folds": 4}, "leaving out one of 4 groups of each stimulus"),
         ({"folds": "session"}, "leaving one session out"),
+        ({"folds": "stimulus"}, "of the samples of each stimulus together"),
         ({"average": 3}, "means of 3 trials"),
         ({"balance": "subsample"}, "As many trials of each side"),
         ({"balance": "weights"}, "weighted to count alike"),
@@ -52,6 +53,10 @@ def keys_of(group):
 def test_each_setting_is_told(told, words):
     assert words in text_of(**told)
     assert words not in text_of()
+
+
+def test_what_is_exchanged_is_told():
+    assert "labels of trials within runs, all samples of a trial together" in text_of()
 
 
 def test_how_p_is_corrected_is_told():

@@ -56,7 +56,7 @@ COLUMNS = {
     "(Nadeau & Bengio 2003), or bootstrap of the groups left out; n/a under 3 of them",
     "ci_high": "Upper end of that interval",
     "p": "One-sided permutation p, labels of trials exchanged within runs (all samples of a trial "
-    "together)",
+    "together), or those of what folds leave out (a stimulus, say), where that has one condition",
     "p_floor": "The smallest p that the permutations allow",
     "p_corrected": "p corrected for all regions and comparisons of this table (maximum statistic "
     "under exchanges that all of them share; over comparisons it controls the error only where no "
