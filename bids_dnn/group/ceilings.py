@@ -107,7 +107,9 @@ def group_ceilings(left: Left) -> Result:
     ----------
     Nili et al. (2014), PLOS Comput. Biol. 10:e1003553, doi:10.1371/journal.pcbi.1003553.
     """
-    there = sorted({*left.profiles, *left.rdms})
+    there = sorted(
+        {label for found in (left.profiles, left.rdms) for label, one in found.items() if len(one)}
+    )
     if not there:
         raise NotEnoughDataError(
             f"None of the {len(left.expected)} participants has left profiles of stimuli or "

@@ -72,27 +72,31 @@ def group_ceiling_section(shown: Shown) -> Section:
 
 
 def group_ceiling_answer(table: pd.DataFrame) -> str:
-    """Return the bounds of each kind in a sentence, the highest regions first."""
+    """Return the bounds of each kind, the highest regions first, and where nobody agrees."""
     said = []
     for kind, rows in table.groupby("kind", sort=False):
-        known = rows[np.isfinite(rows["upper"])].sort_values("upper", ascending=False)
+        known = rows[np.isfinite(rows["lower"])].sort_values("lower", ascending=False)
+        apart = [str(name) for name in known.loc[known["lower"] <= 0, "region"]]
+        known = known[known["lower"] > 0]
         told = [
             f"{row['region']} {decimals(row['lower'], 2)} to {decimals(row['upper'], 2)}"
             for _, row in known.head(4).iterrows()
         ]
         n = int(rows["n_participants"].max())
-        text = listed(told) if told else "cannot be told"
+        parts = [listed(told)] if told else []
+        parts += [f"participants do not agree in {listed(apart)}"] if apart else []
+        text = "; ".join(parts) or "cannot be told"
         said.append(f"{TITLES[str(kind)]} ({counted(n, 'participant')}): {text}.")
     return " ".join(said) or "No participant left profiles."
 
 
 def group_ceiling_numbers(shown: Shown) -> list[Number]:
-    """Return the highest bounds of the first kind."""
+    """Return the highest bounds of the first kind where participants agree somewhere."""
     table = shown.result.table
-    known = table[np.isfinite(table["upper"])]
+    known = table[table["lower"] > 0]
     if known.empty:
         return []
-    row = known.loc[known[known["kind"] == known["kind"].iloc[0]]["upper"].idxmax()]
+    row = known.loc[known[known["kind"] == known["kind"].iloc[0]]["lower"].idxmax()]
     value = f"{decimals(row['lower'], 2)} to {decimals(row['upper'], 2)}"
     return [Number(value, f"noise ceiling over participants in {row['region']}, the highest")]
 

@@ -128,3 +128,6 @@ def test_who_is_flat_is_named(rng):
 def test_nothing_is_refused():
     with pytest.raises(NotEnoughDataError, match="None of the 2 participants"):
         group_ceilings(Left(expected=("01", "02")))
+    empty = make_profiles(np.random.default_rng(0), labels=("01",))["01"].iloc[:0]
+    with pytest.raises(NotEnoughDataError, match="None of the 2 participants"):
+        group_ceilings(Left({"01": empty, "02": empty}, {"01": {}}, expected=("01", "02")))

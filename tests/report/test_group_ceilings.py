@@ -59,6 +59,13 @@ def test_one_participant_has_a_page_without_bounds():
     assert group_ceiling_section(shown).pictures[0].light[:4] == b"\x89PNG"
 
 
+def test_where_participants_do_not_agree_is_said():
+    table = make().result.table
+    table = table[table["kind"] == "encoding"].assign(lower=[-0.1, 0.2], upper=[0.4, 0.6])
+    answer = group_ceiling_answer(table)
+    assert answer.endswith("noise 0.20 to 0.60; participants do not agree in V1.")
+
+
 def test_the_picture_is_the_same_each_time_and_has_both_colors():
     shown = make()
     table, points = shown.result.table, shown.result.extras["participants"]
