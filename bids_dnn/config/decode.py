@@ -131,7 +131,7 @@ class DecodeConfig(Section):
         default=False,
         description="Leave the mean pattern of each condition and run, for group.across.",
     )
-    permutations: int = Field(1000, ge=1, description="Of labels, within run.")
+    permutations: int = Field(1000, ge=1, description="Of labels, within runs.")
     nuisance: tuple[str, ...] = Field(
         (), description="Numeric columns of the events, regressed out within each fold."
     )

@@ -119,7 +119,7 @@ class Result:
     Parameters
     ----------
     analysis
-        ``decode`` or ``encode``.
+        Its name, such as ``decode``.
     table
         One row an observation.
     columns

@@ -114,7 +114,7 @@ def participants_with(out_dir: Path, analysis: str) -> dict[str, tuple[Path, ...
     out_dir
         Root of the output data set.
     analysis
-        ``decode`` or ``encode``.
+        Its name, such as ``decode``.
 
     Returns
     -------

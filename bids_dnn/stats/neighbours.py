@@ -178,6 +178,31 @@ def places_mm(space: Space, *, meshes: Meshes | None = None) -> NDArray[np.float
     return places
 
 
+def check_radius(affine: NDArray[np.float64], radius_mm: float) -> None:
+    """Refuse spheres that would hold their center alone.
+
+    Parameters
+    ----------
+    affine : (4, 4)
+        Of the grid.
+    radius_mm
+
+    Raises
+    ------
+    ConfigError
+        If the radius is below a voxel.
+    """
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if not radius_mm >= sizes.min():
+        told = " x ".join(f"{size:g}" for size in sizes)
+        raise ConfigError(
+            f"The searchlight radius is {radius_mm:g} mm, but voxels are {told} mm, so that "
+            "each sphere would hold its center alone.",
+            mend=f"Set radius_mm to {3 * sizes.max():g} (three voxels), or to "
+            f"{sizes.min():g} at the least.",
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Voxels:
     """Measured voxels of a grid."""
@@ -187,15 +212,7 @@ class _Voxels:
     affine: NDArray[np.float64]
 
     def around(self, centers: Numbers, radius_mm: float) -> Iterator[Numbers]:
-        sizes = np.linalg.norm(self.affine[:3, :3], axis=0)
-        if not radius_mm >= sizes.min():
-            told = " x ".join(f"{size:g}" for size in sizes)
-            raise ConfigError(
-                f"The searchlight radius is {radius_mm:g} mm, but voxels are {told} mm, so that "
-                "each sphere would hold its center alone.",
-                mend=f"Set radius_mm to {3 * sizes.max():g} (three voxels), or to "
-                f"{sizes.min():g} at the least.",
-            )
+        check_radius(self.affine, radius_mm)
         steps = self._steps(radius_mm)
         table = self._table()
         for start in range(0, len(centers), VOXELS_AT_ONCE):

@@ -8,7 +8,8 @@ from bids_dnn.config.schema import Analysis
 from bids_dnn.errors import LeakageError
 from bids_dnn.ingest.records import Subject
 from bids_dnn.workflows.asked import uses_features
-from bids_dnn.workflows.meshes import mesh_files, real_files
+from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
+from bids_dnn.workflows.meshes import mesh_files, path_of_mesh
 from bids_dnn.workflows.scene import Manifest, Scene
 
 
@@ -67,7 +68,7 @@ def own_of(scene: Scene, analysis: Analysis, subject: Subject, split: dict[str, 
     own
         Of encoding, the split; where units are chosen to decode from, how they are scored; of the
         twin, how regions are decoded, and with which seed, so that their scores are those of
-        decoding; of the searchlight, how a sphere is decoded, and the meshes of surfaces.
+        decoding; of the searchlight, how a sphere is decoded, and what meshes of surfaces hold.
     """
     config = scene.config
     if analysis == "encode":
@@ -81,7 +82,9 @@ def own_of(scene: Scene, analysis: Analysis, subject: Subject, split: dict[str, 
         own["decode"] = config.decode.model_dump(mode="json")
         own["decode_seed"] = seed_of(config.run.random_seed, subject.participant, "decode")
     if analysis == "searchlight":
-        own["decode"] = config.decode.model_dump(mode="json")
-        own["meshes"] = mesh_files(subject)
-        own["inputs"] = scene.inputs.of(real_files(own["meshes"]))
+        told = config.decode.model_dump(mode="json")
+        own["decode"] = {key: told[key] for key in told if key not in NOT_OF_SPHERES}
+        own["run_seed"] = config.run.random_seed
+        meshes = mesh_files(subject)
+        own["meshes"] = {side: scene.inputs.sha256(path_of_mesh(meshes[side])) for side in meshes}
     return own

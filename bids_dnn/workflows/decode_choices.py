@@ -10,6 +10,19 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.prepare import Preparation
 
 # Settings that go under their own names.
+# What is told of regions beside their scores, which is not made of spheres, as it is left out.
+NOT_OF_SPHERES = {
+    "comparisons": [],
+    "permutations": 1,
+    "correct": ["fdr"],
+    "interval": "t",
+    "targets": [],
+    "regressor": "ridge",
+    "baseline": [],
+    "patterns": False,
+    "share": False,
+    "units": None,
+}
 PLAIN = ("folds", "n_folds", "average", "balance", "metric", "interval", "regressor")
 
 

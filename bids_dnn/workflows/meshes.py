@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from bids_dnn.containers.space import HEMISPHERES, Hemisphere
@@ -137,17 +137,6 @@ def mesh_files(subject: Subject) -> dict[Hemisphere, str]:
     if space == BUNDLED and found == bundled("white"):
         return {side: f"{WHEREVER}{side}:white" for side in found}
     return {side: str(path) for side, path in found.items()}
-
-
-def real_files(files: Mapping[Hemisphere, str]) -> list[Path]:
-    """Return those that are files of data, not of a library.
-
-    Parameters
-    ----------
-    files
-        From `mesh_files`.
-    """
-    return [Path(told) for told in files.values() if not told.startswith(WHEREVER)]
 
 
 def path_of_mesh(told: str) -> Path:

@@ -18,7 +18,9 @@ from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.asked import any_uses_features, asked, decodes, networks_of, uses_features
 from bids_dnn.workflows.besides import own_of, seed_of, split_of
+from bids_dnn.workflows.check_searchlight import why_not_searchlight
 from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
+from bids_dnn.workflows.meshes import mesh_files
 from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
@@ -215,6 +217,8 @@ def _plan_subject(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
             n_runs=n_runs if decodes(scene.config, analysis) else None,
             needs_features=uses_features(scene.config, analysis),
         )
+        if why is None and analysis == "searchlight":
+            why = why_not_searchlight(scene.config.searchlight, subject, regions)
         if why is not None and scene.config.run.analysis:
             problems.append(why)
         elif why is not None:
@@ -319,7 +323,7 @@ def _job(
     said = settings | {"decode": own["decode"]} if "decode" in own else settings
     print_ = fingerprint_of(portable(made_from, scene.roots()))
     entities = {"participant": subject.participant, "task": subject.task, "space": subject.space}
-    files = [Path(p) for one in (responses, regions, own) for p in one.get("inputs", ())]
+    files = [*map(Path, responses["inputs"]), *map(Path, regions["inputs"])]
     if needs_features:
         files += [path for paths in scene.stimuli.files.values() for path in paths]
         files += [
@@ -353,5 +357,6 @@ def _job(
     if analysis == "searchlight":
         ticked = f"{_name(subject)}_{analysis}.json"
         manifest["progress"] = str(scene.work_dir / "progress" / ticked)
+        manifest["meshes"] = mesh_files(subject)  # own has what they hold
     job = Job(analysis, manifest, print_, done=False, needs_features=needs_features)
     return replace(job, done=job.is_there())

@@ -57,5 +57,5 @@ def test_what_a_searchlight_does_not_take_is_refused_at_once(app, tree, own):
 
 
 def test_a_radius_below_a_voxel_is_refused(app, tree, own):
-    said = app(tree, *own(0.5), analysis="searchlight", expect=1)
+    said = app(tree, *own(0.5), analysis="searchlight", expect=2)
     assert "searchlight radius is 0.5 mm, but voxels are" in said

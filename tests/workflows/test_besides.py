@@ -7,9 +7,11 @@ from bids_dnn.config.schema import Config
 from bids_dnn.ingest.records import Anatomy, Subject
 from bids_dnn.workflows.besides import own_of, seed_of
 
+HASHED = SimpleNamespace(sha256=lambda path: f"hash of {path}")
+
 
 def own(analysis, *, subject=None, **told):
-    scene = SimpleNamespace(config=Config.model_validate(told), inputs=SimpleNamespace(of=list))
+    scene = SimpleNamespace(config=Config.model_validate(told), inputs=HASHED)
     subject = subject or Subject("01", "fmriprep", "objects", "T1w")
     return own_of(scene, analysis, subject, {"a": "train"})
 
@@ -31,10 +33,15 @@ def test_the_twin_decodes_regions_as_decoding_does():
 
 
 def test_the_searchlight_decodes_as_decoding_does_along_the_meshes_there_are():
-    made = own("searchlight", decode={"c": 3.0})
-    assert (made["decode"]["c"], made["meshes"], made["inputs"]) == (3.0, {}, [])
+    made = own("searchlight", decode={"c": 3.0}, run={"random_seed": 7})
+    assert (made["decode"]["c"], made["meshes"], made["run_seed"]) == (3.0, {}, 7)
     files = {"L_midthickness": Path("l.gii"), "R_midthickness": Path("r.gii")}
     native = Subject("01", "fmriprep", "objects", "fsnative", anatomy=Anatomy(None, files))
     made = own("searchlight", subject=native)
-    assert made["meshes"] == {"L": "l.gii", "R": "r.gii"}
-    assert made["inputs"] == [Path("l.gii"), Path("r.gii")]
+    assert made["meshes"] == {"L": "hash of l.gii", "R": "hash of r.gii"}
+
+
+def test_what_is_told_of_regions_alone_does_not_move_a_searchlight():
+    alone = {"share": True, "permutations": 7, "targets": ["rt"], "units": {"top": 5}}
+    assert own("searchlight", decode=alone) == own("searchlight")
+    assert own("searchlight", decode={"folds": "session"}) != own("searchlight")

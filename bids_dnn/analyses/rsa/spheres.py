@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +30,8 @@ Progress = Callable[[int, int], None]
 Items = Literal["stimulus", "condition"]
 Distance = Literal["correlation", "euclidean"]
 LEAST, MOST = 4, 400  # items: three pairs have too few ranks; pairs grow with the square
+FEW = 9  # items whose orders may be listed
+ALIKE = 1e-9  # of the largest dissimilarity: less between pairs is rounding
 WORDS = {
     "correlation": "1 - Pearson's r over units",
     "euclidean": "squared distance",
@@ -46,7 +51,7 @@ class RsaChoices:
     n_maps : int
         Exchanges of the items of a layer.
     seed
-        Of what is drawn.
+        Of what is drawn; the same for all participants.
     """
 
     items: Items = "stimulus"
@@ -69,7 +74,9 @@ def compare_spheres(
     Responses to an item are averaged first, over all samples; features of a condition are the
     mean over its stimuli. Both matrices are compared by Spearman's rank correlation over pairs.
     The null comes from exchanging the items of the layer, the same exchange for all spheres and
-    layers, so that each makes a whole map.
+    layers, so that each makes a whole map, and for all participants who have the same items: they
+    have seen the same, so that what is shared by chance is shared by all. Where there are no more
+    orders than maps asked for, all of them are taken.
 
     Parameters
     ----------
@@ -94,7 +101,8 @@ def compare_spheres(
     Raises
     ------
     NotEnoughDataError
-        If there are fewer than four items, more than 400, or features of one are all equal.
+        If there are fewer than four items, more than 400, features of one are all equal, or all
+        items of a layer are equally far apart.
 
     References
     ----------
@@ -104,10 +112,10 @@ def compare_spheres(
     """
     items = _items_of(responses, grams, choices.items)
     models = np.stack([_model(gram, items, choices.distance) for gram in grams])
-    exchanges = _exchanges(len(items.names), choices)
+    exchanges = _exchanges(items.names, choices)
     means = np.stack([responses.values[rows].mean(axis=0) for rows in items.rows])
     patterns = lay_out(means.astype(np.float32), around)
-    found = np.empty((len(models), 1 + choices.n_maps, len(around)), dtype=np.float32)
+    found = np.empty((len(models), len(exchanges), len(around)), dtype=np.float32)
     n_units = np.zeros(len(around), dtype=np.intp)
     ranked = [_ranked(np.stack([one[e][:, e] for e in exchanges])) for one in models]
     for start, stop in blocks(len(around)):
@@ -181,12 +189,25 @@ def _model(gram: FeatureGram, items: _Items, distance: Distance) -> Array:
             "correlation with others.",
             mend='Type distance = "euclidean" under [searchlight], or leave the layer out.',
         )
+    pairs = made[~np.tri(len(made), dtype=bool)]
+    if np.ptp(pairs) <= ALIKE * np.abs(pairs).max(initial=0):
+        raise NotEnoughDataError(
+            f"All items are equally far apart in {gram.layer} of {gram.network}, so that their "
+            "dissimilarities have no ranks.",
+            mend="Leave the network out of models under [searchlight], or name other layers.",
+        )
     return made
 
 
-def _exchanges(n: int, choices: RsaChoices) -> NDArray[np.intp]:
-    """Return orders (1 + n_maps, n) of the items; the first is as they are."""
-    rng = np.random.default_rng(choices.seed)
+def _exchanges(names: Sequence[str], choices: RsaChoices) -> NDArray[np.intp]:
+    """Return orders (1 + n_maps, n) of the items; the first is as they are.
+
+    The same for all who have the same items. Where there are no more, all orders.
+    """
+    n = len(names)
+    if n <= FEW and factorial(n) <= choices.n_maps + 1:
+        return np.array(list(permutations(range(n))), dtype=np.intp)
+    rng = np.random.default_rng([choices.seed, zlib.crc32("\n".join(names).encode())])
     drawn = [rng.permutation(n) for _ in range(choices.n_maps)]
     return np.stack([np.arange(n), *drawn]).astype(np.intp)
 
@@ -230,7 +251,8 @@ def _result(
     choices: RsaChoices,
 ) -> Result:
     rows, maps, nulls = [], [], {}
-    floor = p_floor(choices.n_maps, enumerated=False)
+    n_maps = found.shape[1] - 1
+    floor = p_floor(n_maps, enumerated=False)
     labels = distinct([model_label(gram.network, gram.layer) for gram in grams])
     for own, gram, label in zip(found, grams, labels, strict=True):
         scores, name = own[0], f"{gram.network} {gram.layer}"
@@ -244,7 +266,7 @@ def _result(
                 "chance": 0.0,
                 "map": label,
                 "n_samples": len(items.names),
-                "n_maps": choices.n_maps,
+                "n_maps": n_maps,
                 "p_corrected": p_corrected,
                 "p_floor": floor,
             }

@@ -25,15 +25,13 @@ from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.files import read_json
 from bids_dnn.stats.neighbours import neighbours
 from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
 from bids_dnn.workflows.meshes import path_of_mesh
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
 from bids_dnn.workflows.steps.features import load_grams
-
-# Of [decode]: what is told of regions beside their scores is not made of spheres.
-PLAIN = {"correct": ["fdr"], "targets": [], "baseline": [], "patterns": False}
 
 
 def searchlight_step(
@@ -54,30 +52,29 @@ def searchlight_step(
     ticker = Ticker(Path(told["progress"]), "spheres")
     made = []
     try:
-        if settings["comparisons"]:
-            made.append(
-                map_spheres(
-                    measured,
-                    centers,
-                    around,
-                    choices=choices_of(settings, told["decode"], seed=told["seed"]),
-                    means=Means(n_threads=told["n_threads"]),
-                    progress=ticker,
-                )
-            )
-        if settings["models"]:
+        if settings["models"]:  # first: it takes little time, and may be refused
             grams = models_of(settings, features or [])
             how = RsaChoices(
                 items=settings["items"],
                 distance=settings["distance"],
                 n_maps=settings["maps"],
-                seed=told["seed"],
+                seed=told["run_seed"],
             )
             compared = compare_spheres(
                 measured, centers, around, grams, choices=how, progress=ticker
             )
             made.append(replace(compared, meta=compared.meta | {"networks": network_facts(grams)}))
             warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
+        if settings["comparisons"]:
+            decoded = map_spheres(
+                measured,
+                centers,
+                around,
+                choices=choices_of(settings, told["decode"], seed=told["seed"]),
+                means=Means(n_threads=told["n_threads"]),
+                progress=ticker,
+            )
+            made.insert(0, decoded)
     except NotEnoughDataError as err:
         return leave_out(told, err)
     finally:
@@ -140,7 +137,7 @@ def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, see
     settings
         JSON-ready.
     of_decode
-        Those of [decode]: the classifier, folds, and how samples are made.
+        Those of [decode] that a searchlight takes: the classifier, folds, how samples are made.
     seed
         Of this participant's analysis.
 
@@ -150,11 +147,11 @@ def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, see
         If they do not go together.
     """
     own = {"comparisons": settings["comparisons"], "permutations": settings["maps"]}
-    return decode_choices(dict(of_decode) | PLAIN | own, seed=seed)
+    return decode_choices(dict(of_decode) | NOT_OF_SPHERES | own, seed=seed)
 
 
 def centers_of(responses: Responses, rois: Sequence[Roi], within: Sequence[str]) -> RegionUnits:
-    """Return the units around which is decoded: those that were measured in all samples.
+    """Return the units around which is decoded: those measured in all samples, by their place.
 
     Parameters
     ----------
@@ -180,4 +177,5 @@ def centers_of(responses: Responses, rois: Sequence[Roi], within: Sequence[str])
             )
     chosen = region_units(responses, [known[name] for name in within])
     units = np.unique(np.concatenate([one.units for one in chosen]))
+    units = units[np.argsort(responses.space.index[units], kind="stable")]  # as maps are read back
     return RegionUnits(", ".join(within), units, sum(one.n_left_out for one in chosen))

@@ -1,5 +1,6 @@
 """analyses.rsa.spheres: scipy on each sphere, planted layers, the level of p, refusals."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -106,13 +107,45 @@ def test_maps_by_chance_are_of_one_exchange_for_all_spheres(rng):
     result, around = compare(measured(values), [make_gram(x)])
     null = result.null_maps["net+conv1"]
     assert (null.values.shape, null.share) == ((19, 60), 1.0)
-    order = np.random.default_rng(1).permutation(N)
+    names = "\n".join(f"s{k:02d}" for k in range(N))
+    order = np.random.default_rng([1, zlib.crc32(names.encode())]).permutation(N)
     for place in (0, 31):
         own = pdist(values[:, around.of(place)], "correlation")
         expected = spearmanr(own, pdist(x[order], "correlation")).statistic
         assert null.values[0, place] == pytest.approx(expected, abs=1e-5)
     higher = (null.values >= result.maps[0].values - 1e-6).sum(axis=0)
     np.testing.assert_allclose(result.maps[1].values, (1 + higher) / 20, rtol=1e-6)
+
+
+def test_participants_who_have_the_same_items_share_exchanges(rng):
+    x = rng.normal(size=(N, 30))
+    first, around = compare(measured(rng.normal(size=(N, 60)).astype(np.float32)), [make_gram(x)])
+    values = rng.normal(size=(N, 60)).astype(np.float32)
+    second, _ = compare(measured(values), [make_gram(x)])
+    names = [f"s{k:02d}" for k in range(N)]
+    drawn = np.random.default_rng([1, zlib.crc32("\n".join(names).encode())])
+    for row in range(2):
+        order = drawn.permutation(N)
+        own = pdist(values[:, around.of(20)], "correlation")
+        expected = spearmanr(own, pdist(x[order], "correlation")).statistic
+        assert second.null_maps["net+conv1"].values[row, 20] == pytest.approx(expected, abs=1e-5)
+    other, _ = compare(measured(values[: N - 1]), [make_gram(x)])
+    assert first.table["p_floor"].item() == other.table["p_floor"].item() == 0.05
+
+
+def test_few_items_have_all_their_orders(rng):
+    made = measured(rng.normal(size=(N, 60)).astype(np.float32))
+    asked = replace(ASKED, items="condition", n_maps=99)
+    result, _ = compare(made, [make_gram(rng.normal(size=(N, 30)))], asked)
+    assert result.null_maps["net+conv1"].values.shape == (23, 60)  # 4! less the one as it is
+    assert result.table["n_maps"].item() == 23
+    assert result.table["p_floor"].item() == pytest.approx(1 / 24)
+
+
+def test_a_layer_without_ranks_is_refused(rng):
+    made = measured(rng.normal(size=(N, 60)).astype(np.float32))
+    with pytest.raises(NotEnoughDataError, match="equally far apart in conv1 of net"):
+        compare(made, [make_gram(np.eye(N))], replace(ASKED, distance="euclidean"))
 
 
 def test_p_of_the_map_keeps_its_level(rng):

@@ -50,6 +50,7 @@ def run(tmp_path, responses, *, told=None, meshes=None, rois=(), features=None, 
         "decode": config["decode"],
         "meshes": meshes or {},
         "seed": 3,
+        "run_seed": 0,
         "n_threads": 1,
         "progress": str(tmp_path / "progress.json"),
         "is_asked": True,
@@ -138,6 +139,33 @@ def test_units_of_regions_are_centers_and_all_units_make_patterns(tmp_path, rng)
     assert part.space.index.tolist() == [k for k in range(4, 40) if k != 7]
     inside = np.isin(whole.space.index, part.space.index)
     np.testing.assert_array_equal(part.maps[0].values, whole.maps[0].values[inside])
+
+
+def test_maps_by_chance_lie_as_the_maps_where_units_come_in_another_order(tmp_path, rng):
+    responses = volume(rng)
+    order = rng.permutation(120)
+    turned = replace(
+        responses, values=responses.values[:, order], space=responses.space.select(order)
+    )
+    plain, other = (run(tmp_path / name, one) for name, one in (("a", responses), ("b", turned)))
+    one, two = result_beside(plain), result_beside(other)
+    for a, b in zip(one.maps, two.maps, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+    assert one.table["highest_unit"].tolist() == two.table["highest_unit"].tolist()
+    kept = [
+        read_null_maps(names.null_of(path.with_name(path.name.replace(".json", ".tsv"))))
+        for path in (plain, other)
+    ]
+    np.testing.assert_array_equal(kept[0]["avsb"].values, kept[1]["avsb"].values)
+
+
+def test_models_are_refused_before_anything_is_decoded(tmp_path, rng, monkeypatch):
+    responses = volume(rng)
+    responses.samples["stimulus"] = "s0"
+    index = layer(tmp_path, rng, ["s0"])
+    monkeypatch.setattr("bids_dnn.workflows.steps.searchlight.map_spheres", None)
+    with pytest.raises(NotEnoughDataError, match="There are 1 stimuli"):
+        run(tmp_path, responses, told={"models": ["net"]}, features=[index])
 
 
 def test_disks_follow_the_surface(tmp_path, rng):
