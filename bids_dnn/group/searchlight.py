@@ -223,11 +223,11 @@ def _hindrance(part: Part, choices: Choices) -> str:
         return f"{named} left no maps under exchanged labels."
     if not len(part.common):
         return "no unit was measured in all participants."
-    n = prod(len(one.null) for one in part.null)
-    if n + 1 < 1 / choices.p_unit:
+    n = prod(len(one.null) + 1 for one in part.null)
+    if n < 1 / choices.p_unit:
         return (
-            f"the participants' exchanged maps can be combined in {n} ways, so that no p can be "
-            f"as low as {choices.p_unit:g}."
+            f"the participants' maps can be combined in {n} ways, so that no p can be as low as "
+            f"{choices.p_unit:g}."
         )
     return ""
 
@@ -248,8 +248,9 @@ def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
     p, labels = (np.full(len(part.values), np.nan) for _ in range(2))
     p[part.common], labels[part.common] = found.p, found.labels
     words = (
-        "One-sided p of each unit among chance maps of the group (means of one map under "
-        "exchanged labels of each participant), not corrected; 0 to 1. NaN: somebody has no score."
+        "One-sided p of each unit among chance maps of the group (means of one map of each "
+        "participant, under exchanged labels or as it is), not corrected; 0 to 1. NaN: "
+        "somebody has no score."
     )
     made = [stat_map("pchance", p, part.model, words)]
     if found.n_null_clusters >= 0:

@@ -226,9 +226,9 @@ def lights_text(told: Mapping[str, Any]) -> str:
     text = (
         "Maps of searchlights were averaged over participants. Each unit, and each cluster of "
         f"units with p < {told.get('p_unit', 0.001):g}, was compared with "
-        f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map under "
-        "exchanged labels of each participant [@stelzer2013]; clusters are called significant by "
-        "the largest cluster of each chance map."
+        f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map of each "
+        "participant, under exchanged labels or as it is [@stelzer2013]; clusters are called "
+        "significant by the largest cluster of each chance map."
     )
     if "prevalence" not in told.get("tests", ()):
         return text
@@ -253,11 +253,11 @@ def searchlight_how(shown: Shown) -> str:
         n_maps = table.loc[table["n_maps"] > 0, "n_maps"].min()
         parts.append(
             f"Clusters are looked for among the {units(n, shown.unit)} that all have measured. "
-            f"{told['n_chance_maps']:,} chance maps of the group are means of one map under "
-            f"exchanged labels of each participant (of {int(n_maps):,} or more). A unit is part "
-            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them; p over "
-            "the map is the share of chance maps whose largest cluster is at least as large "
-            "(Stelzer et al., 2013)."
+            f"{told['n_chance_maps']:,} chance maps of the group are means of one map of each "
+            f"participant (of {int(n_maps):,} or more under exchanged labels, and the one as it "
+            "is). A unit is part of a cluster where its mean is as rare as "
+            f"p = {told['p_unit']:g} among them; p over the map is the share of "
+            "chance maps whose largest cluster is at least as large (Stelzer et al., 2013)."
         )
     if np.isfinite(table["highest"]).any():
         parts.append(

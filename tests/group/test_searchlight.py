@@ -115,7 +115,7 @@ def test_one_participant_is_described_only():
 @pytest.mark.parametrize(
     ("n", "n_maps", "left", "said"),
     [
-        (2, 5, (), "combined in 25 ways, so that no p can be as low as 0.01"),
+        (2, 5, (), "combined in 36 ways, so that no p can be as low as 0.01"),
         (3, 20, ("02",), "sub-02 left no maps under exchanged labels"),
     ],
 )
