@@ -20,6 +20,7 @@ Float = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 SCORE, Q = "pearson", "q"  # of participants' maps: what is tested, and what is counted
 LEVEL = 0.05
+DIGITS = 9  # of levels of chance: nearer ones are one
 LEAST = 2  # participants of a group
 P_MAPS = {
     "fdr": ("q", "One-sided p of flipped signs, adjusted for a false discovery rate over the map"),
@@ -223,7 +224,7 @@ class Flips:
     choices: Choices
     covariates: Float
 
-    def p_map(self, values: Float, model: str, *, base: float = 0.0) -> StatMap:
+    def p_map(self, values: Float, model: str, *, base: Float | float = 0.0) -> StatMap:
         """Return the p that the mean is above chance, corrected as the choices say.
 
         Parameters
@@ -232,8 +233,8 @@ class Flips:
             As in `mean_map`.
         model
             Label of the map.
-        base
-            Score expected by chance.
+        base : () or (n_participants,)
+            Score expected by chance, of all or of each.
         """
         further = self.covariates if self.covariates.shape[1] else None
         correct, seed = self.choices.correct, self.choices.seed
@@ -246,7 +247,9 @@ class Flips:
             found = compare_with_zero(values - base, covariates=further, seed=seed)
             p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
         stat, words = P_MAPS[correct]
-        above = f"above {base:.3g}" if base else "above zero"
+        levels = np.unique(np.asarray(base, dtype=np.float64).round(DIGITS))
+        above = f"above {levels[0]:.3g}" if levels[0] else "above zero"
+        above = above if len(levels) == 1 else "above chance"
         missing = " NaN: somebody has no score." if correct == "tfce" else ""
         return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.{missing}")
 
