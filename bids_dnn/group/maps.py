@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Grid, Space
+from bids_dnn.containers.space import Grid, Space, on_places_of_most
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
 from bids_dnn.group.tfce import tfce_p
@@ -104,30 +104,26 @@ class Alike:
 
 
 def alike_of(results: Mapping[str, Result]) -> Alike:
-    """Return the participants whose maps lie on the places of the first one's, and name others.
+    """Return the participants whose maps lie on the places of most, and name others.
 
     Parameters
     ----------
     results
         Of participants, by label, in one space that is the same for all of them.
     """
-    mapped = {name: one for name, one in sorted(results.items()) if one.space is not None}
-    if not mapped:
+    spaces = {name: own for name, one in sorted(results.items()) if (own := one.space) is not None}
+    kept = on_places_of_most(spaces)
+    if not kept:
         return Alike()
-    like = next(iter(mapped.values())).space
-    warnings = []
-    alike = {}
-    for name, one in mapped.items():
-        if like is not None and one.space is not None and one.space.has_places_of(like):
-            alike[name] = one
-        else:
-            warnings.append(
-                f"Maps of sub-{name} lie on other places than those of the first participant, and "
-                "are left out of the group's maps."
-            )
-    found = [one.space.index for one in alike.values() if one.space is not None]
-    space = None if like is None else like.at(np.unique(np.concatenate(found)))
-    return Alike(alike, space, tuple(warnings))
+    like = spaces[kept[0]]
+    warnings = tuple(
+        f"Maps of sub-{name} lie on other places than those of most participants "
+        f"({like.describe()}), and are left out of the group's maps."
+        for name in spaces
+        if name not in kept
+    )
+    found = np.unique(np.concatenate([spaces[name].index for name in kept]))
+    return Alike({name: results[name] for name in kept}, like.at(found), warnings)
 
 
 def group_maps(
