@@ -204,4 +204,5 @@ def _chance_of(
             f"{len(units)} units.",
             mend="Run that participant again.",
         )
-    return ChanceMaps(scores, null[:, np.searchsorted(units, common)], share)
+    order = np.argsort(units)
+    return ChanceMaps(scores, null[:, order[np.searchsorted(units, common, sorter=order)]], share)

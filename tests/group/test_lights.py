@@ -42,6 +42,18 @@ def test_common_units_and_their_exchanged_maps_are_each_participants_own():
     assert not part.is_paired
 
 
+def test_exchanged_maps_follow_the_units_in_any_order(rng):
+    results, chance = make_group(2)
+    expected = part_of(alike_of(results), chance, COMPARISONS[0], FIRST).null[1].null
+    one, null = results["02"], chance["02"][FIRST]
+    turned = rng.permutation(len(one.space))
+    maps = tuple(replace(made, values=made.values[turned]) for made in one.maps)
+    results["02"] = replace(one, maps=maps, space=one.space.select(turned))
+    chance["02"][FIRST] = NullMap(null.values[:, turned], null.share)
+    part = part_of(alike_of(results), chance, COMPARISONS[0], FIRST)
+    np.testing.assert_array_equal(part.null[1].null, expected)
+
+
 def test_who_lacks_a_comparison_or_exchanged_maps_is_told():
     results, chance = make_group(3)
     bare = results["02"]
