@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -361,3 +362,24 @@ class Channels(Space):
         return (
             isinstance(other, Channels) and self.name == other.name and self.names == other.names
         )
+
+
+def on_places_of_most(spaces: Mapping[str, Space]) -> list[str]:
+    """Return the labels of those that lie on one set of places: that of most, or the first such.
+
+    Parameters
+    ----------
+    spaces
+        Of participants, by label.
+
+    Examples
+    --------
+    >>> one, other = (Surface(name, (9, 9), np.arange(3)) for name in ("one", "other"))
+    >>> on_places_of_most({"01": one, "02": other, "03": other})
+    ['02', '03']
+    """
+    alike = {
+        label: [name for name, one in spaces.items() if one.has_places_of(own)]
+        for label, own in spaces.items()
+    }
+    return max(alike.values(), key=len, default=[])

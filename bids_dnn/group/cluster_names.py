@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result
-from bids_dnn.group.lights import SCORES
+from bids_dnn.stats.spheres import SCORES
 
 Names = NDArray[np.object_]
 MOST = 3  # regions that are named of a cluster

@@ -77,11 +77,15 @@ class Settings:
         Chance maps of the group.
     seed
         Of what is drawn.
+    is_paired : bool
+        Row r of all participants is one and the same exchange, as of stimuli that all of them
+        saw: the chance maps of the group are the means of these rows, and nothing is drawn.
     """
 
     p_unit: float = 0.001
     n_maps: int = 10_000
     seed: int = 0
+    is_paired: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,12 +126,13 @@ def find_clusters(
 ) -> Clusters:
     """Find clusters that are larger than those of chance maps of the group.
 
-    A chance map of the group is the mean over participants of one of each one's chance maps,
-    drawn with replacement. Over all of them and the map as it is, each unit has a threshold of
-    its own; what lies above it makes clusters, in the map as it is and in each chance map. Whole
-    maps are drawn, so that clusters of chance maps are as smooth as the data. A participant
-    should have about 100 chance maps: with 20, false alarms over the whole map were 12 to 15 %
-    in simulations at a level of 10 %, as the few maps are drawn again and again.
+    A chance map of the group is the mean over participants of one of each one's maps, the one
+    as it is among them, drawn with replacement: with few chance maps, means of these alone would
+    be as high as by chance too seldom. Over all of them and the map as it is, each unit has a
+    threshold of its own; what lies above it makes clusters, in the map as it is and in each
+    chance map. Whole maps are drawn, so that clusters of chance maps are as smooth as the data.
+    A participant should have about 100 chance maps: with 20, false alarms over the whole map were
+    12 to 15 % in simulations at a level of 10 %, as the few maps are drawn again and again.
 
     Parameters
     ----------
@@ -151,7 +156,8 @@ def find_clusters(
     NotEnoughDataError
         If there are fewer than two participants, or fewer chance maps than `p_unit` needs.
     ShapeError
-        If participants, `touching` or `places` are of different units.
+        If participants, `touching` or `places` are of different units, or paired maps are not
+        as many in each participant.
 
     References
     ----------
@@ -161,16 +167,18 @@ def find_clusters(
     stacked = np.stack([one.scores for one in participants])
     scores: Array = np.asarray(stacked.mean(axis=0, dtype=np.float64))
     known = np.flatnonzero(np.isfinite(scores))
-    picks = _draw(participants, settings)
+    own_picks, picks = _draw(participants, settings)
+    n_maps = picks.shape[0]
     p, threshold = np.full(n_units, np.nan), np.full(n_units, np.nan)
     maps: list[Numbers] = []
     units: list[Numbers] = []
-    size = max(1, BYTES // (8 * (settings.n_maps + 1)))
+    size = max(1, BYTES // (8 * (n_maps + 1)))
     for start in range(0, len(known), size):
         own = known[start : start + size]
-        made = np.empty((settings.n_maps + 1, len(own)))
+        made = np.empty((n_maps + 1, len(own)))
         made[0] = scores[own]
         made[1:] = picks @ np.concatenate([one.null[:, own] for one in participants])
+        made[1:] += own_picks @ stacked[:, own].astype(np.float64)
         p[own] = (made >= made[0] - TOLERANCE).mean(axis=0)
         threshold[own] = _threshold(made, settings.p_unit)
         above = np.nonzero(made > threshold[own] + TOLERANCE)
@@ -185,7 +193,7 @@ def find_clusters(
         Clusters(scores, p, threshold, np.zeros(n_units, np.int32), pd.DataFrame(), 0),
         own=(every[1][every[0] == 0], labels[every[0] == 0]),
         null=(sizes[of_map > 0], of_map[of_map > 0]),
-        n_maps=settings.n_maps,
+        n_maps=n_maps,
         places=np.full((n_units, 3), np.nan) if places is None else places,
     )
 
@@ -249,31 +257,51 @@ def _check(
             f"Maps, touching and places are of {sorted(n for (n,) in seen)} units.",
             mend="Bring all participants into one space, and take the units that all have.",
         )
+    n_maps = settings.n_maps
+    if settings.is_paired:
+        lengths = sorted({len(one.null) for one in participants})
+        if len(lengths) > 1:
+            raise ShapeError(
+                f"Paired maps of participants are {lengths} in number.",
+                mend="Run all participants with the same number of maps.",
+            )
+        n_maps = lengths[0]
     fewest = int(np.ceil(1 / settings.p_unit - TOLERANCE)) - 1
-    if settings.n_maps < fewest:
+    if n_maps < fewest:
         raise NotEnoughDataError(
-            f"Of {settings.n_maps} chance maps of the group none can be as rare as "
-            f"{settings.p_unit:g}.",
+            f"Of {n_maps} chance maps of the group none can be as rare as {settings.p_unit:g}.",
             mend=f"Ask for {fewest} or more.",
         )
     return n_units
 
 
-def _draw(participants: Sequence[ChanceMaps], settings: Settings) -> csr_array:
-    """Return what takes all maps, one participant after another, to the means (n_maps, .)."""
-    rng = np.random.default_rng(settings.seed)
-    starts = np.cumsum([0, *(len(one.null) for one in participants)])
-    drawn = np.stack(
-        [
-            start + rng.integers(len(one.null), size=settings.n_maps)
-            for start, one in zip(starts[:-1], participants, strict=True)
-        ],
-        axis=1,
-    )  # (n_maps, n_participants)
-    shares = np.array([one.share for one in participants]) / len(participants)
-    weights = np.tile(shares, settings.n_maps)
-    indptr = np.arange(settings.n_maps + 1) * len(participants)
-    return csr_array((weights, drawn.ravel(), indptr), shape=(settings.n_maps, int(starts[-1])))
+def _draw(participants: Sequence[ChanceMaps], settings: Settings) -> tuple[csr_array, csr_array]:
+    """Return what takes maps to the means that are chance maps of the group.
+
+    Returns
+    -------
+    own_picks : (n_maps, n_participants)
+        From the maps as they are.
+    picks : (n_maps, .)
+        From all chance maps, one participant after another.
+    """
+    lengths = np.array([len(one.null) for one in participants])
+    if settings.is_paired:
+        drawn = np.repeat(np.arange(1, lengths[0] + 1)[:, None], len(lengths), axis=1)
+    else:
+        rng = np.random.default_rng(settings.seed)
+        columns = [rng.integers(n + 1, size=settings.n_maps) for n in lengths]
+        drawn = np.stack(columns, axis=1)  # 0 = the map as it is
+    starts = np.cumsum([0, *lengths[:-1]])
+    shares = np.array([one.share for one in participants])
+    own, null = np.nonzero(drawn == 0), np.nonzero(drawn)
+    weights = shares[null[1]] / len(lengths)
+    rows = starts[null[1]] + drawn[null] - 1
+    shape = len(drawn), len(lengths)
+    return (
+        csr_array((np.full(len(own[0]), 1 / len(lengths)), own), shape=shape),
+        csr_array((weights, (null[0], rows)), shape=(len(drawn), int(lengths.sum()))),
+    )
 
 
 def _threshold(made: Array, p_unit: float) -> Array:

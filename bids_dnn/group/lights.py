@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.containers.nulls import NullMap
-from bids_dnn.containers.result import Result
+from bids_dnn.containers.result import Result, distinct, model_label
 from bids_dnn.errors import ShapeError
 from bids_dnn.group.clusters import ChanceMaps
 from bids_dnn.group.maps import Alike, Float
+from bids_dnn.stats.spheres import SCORES
 
 Chance = Mapping[str, NullMap]  # maps under exchanged labels, by model
-SCORES = ("accuracy", "balancedaccuracy", "spearman")  # what maps of scores are called
+RSA = "spearman"  # whose items, and so exchanges, are those of all participants
+EXCHANGES = "rsa_exchanges"  # facts of a participant: which exchanges of items were drawn
 P = "p"  # of a participant's units
+NEAR = 1e-9  # two levels of chance nearer than this are one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +30,7 @@ class Part:
     Parameters
     ----------
     comparison, model
-        Its name, and the label of its maps.
+        Its name, and the label of the group's maps of it.
     stat
         What the map of scores is called; that of the first participant.
     labels
@@ -39,10 +43,13 @@ class Part:
         Units that all of them have measured.
     chance
         Of each participant over the common units; a None where one left no exchanged maps.
-    base
-        Score expected by chance, mean over participants.
+    base : (n_participants,)
+        Score expected by chance in each.
     n_classes
-        Sides of the comparison.
+        Sides of the comparison in each.
+    items
+        What tells the exchanges of items of each apart: how many items, and, where it is known,
+        which exchanges.
     metrics
         What scores are, in the words of the tables.
     """
@@ -55,9 +62,20 @@ class Part:
     p: Float | None
     common: NDArray[np.intp]
     chance: tuple[ChanceMaps | None, ...]
-    base: float
-    n_classes: int
+    base: Float
+    n_classes: tuple[int, ...]
+    items: tuple[str, ...]
     metrics: tuple[str, ...]
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether exchanged maps are of items that all participants saw, exchanged alike."""
+        return RSA in self.metrics
+
+    @property
+    def is_one_chance(self) -> bool:
+        """Whether the same score is expected by chance in all participants."""
+        return bool(np.ptp(self.base) < NEAR)
 
     @property
     def without(self) -> tuple[str, ...]:
@@ -78,36 +96,24 @@ class Part:
 
 
 def comparisons_of(results: Mapping[str, Result]) -> dict[str, str]:
-    """Return the label of the maps of each comparison, in the order of the tables.
+    """Return the label of the group's maps of each comparison, in the order of the tables.
+
+    Comparisons are the same where their names are. Labels of participants may differ: they have
+    numbers where two names have the same letters, and a participant may lack one of them.
 
     Parameters
     ----------
     results
         Of participants.
-
-    Raises
-    ------
-    ShapeError
-        If a table has not one row for each map of scores, or one comparison has two labels.
     """
     found: dict[str, str] = {}
-    for name, one in results.items():
-        rows = [str(text) for text in one.table["comparison"]]
-        models = [made.model for made in one.maps if made.stat in SCORES]
-        if len(rows) != len(models):
-            raise ShapeError(
-                f"The searchlight of sub-{name} has {len(rows)} rows and {len(models)} maps of "
-                "scores.",
-                mend="Run that participant again with this version.",
-            )
-        for comparison, model in zip(rows, models, strict=True):
-            if found.setdefault(comparison, model) != model:
-                raise ShapeError(
-                    f"The maps of {comparison!r} are called {found[comparison]!r} in one "
-                    f"participant and {model!r} in sub-{name}.",
-                    mend="Run the participants with the same comparisons, in the same order.",
-                )
-    return found
+    for one in results.values():
+        for name, metric in zip(one.table["comparison"], one.table["metric"], strict=True):
+            network, layer = str(name), ""
+            if metric == RSA:
+                network, _, layer = network.partition(" ")
+            found.setdefault(str(name), model_label(network, layer))
+    return dict(zip(found, distinct([*found.values()]), strict=True))
 
 
 def part_of(alike: Alike, chance: Mapping[str, Chance], comparison: str, model: str) -> Part:
@@ -118,45 +124,66 @@ def part_of(alike: Alike, chance: Mapping[str, Chance], comparison: str, model: 
     alike
         The participants.
     chance
-        Of each participant, by label of a comparison.
+        Of each participant, by the participant's own label of a comparison.
     comparison, model
-        Its name and the label of its maps.
+        Its name and the label of the group's maps.
 
     Raises
     ------
     ShapeError
-        If exchanged maps are of other units than the participant's map.
+        If a participant lacks the map that its table names, or exchanged maps are of other
+        units than the participant's map.
     """
     own = {
-        name: [made for made in one.maps if made.stat in SCORES and made.model == model]
+        name: str(rows["map"].iloc[0])
         for name, one in alike.results.items()
+        if len(rows := one.table.loc[one.table["comparison"] == comparison])
     }
-    labels = tuple(name for name, made in own.items() if made)
-    those = Alike({name: alike.results[name] for name in labels}, alike.space)
+    those = Alike(
+        {name: _only(name, alike.results[name], own[name], model) for name in own}, alike.space
+    )
     values = those.values(SCORES, model)
     if values is None:
         values = np.empty((0, 0))
     common = np.flatnonzero(np.isfinite(values).all(axis=1))
-    rows = [
-        one.table.loc[one.table["comparison"] == comparison].iloc[0]
-        for one in those.results.values()
-    ]
+    rows = pd.DataFrame(
+        [
+            one.table.loc[one.table["comparison"] == comparison].iloc[0]
+            for one in those.results.values()
+        ]
+    )
+    stats = [made.stat for one in those.results.values() for made in one.maps]
     return Part(
         comparison=comparison,
         model=model,
-        stat=own[labels[0]][0].stat,
-        labels=labels,
+        stat=next(stat for stat in stats if stat in SCORES),
+        labels=tuple(own),
         values=values,
         p=those.values([P], model),
         common=common,
         chance=tuple(
-            _chance_of(those, name, chance.get(name, {}).get(model), values[common, k], common)
-            for k, name in enumerate(labels)
+            _chance_of(those, name, chance.get(name, {}).get(label), values[common, k], common)
+            for k, (name, label) in enumerate(own.items())
         ),
-        base=float(np.mean([row["chance"] for row in rows])),
-        n_classes=int(rows[0]["n_classes"]),
-        metrics=tuple(sorted({str(row["metric"]) for row in rows})),
+        base=rows["chance"].to_numpy(dtype=np.float64),
+        n_classes=tuple(int(n) for n in rows["n_classes"]),
+        items=tuple(
+            f"{n} {one.meta.get(EXCHANGES, '')}"
+            for n, one in zip(rows["n_samples"], those.results.values(), strict=True)
+        ),
+        metrics=tuple(sorted(set(rows["metric"].astype(str)))),
     )
+
+
+def _only(name: str, one: Result, own: str, model: str) -> Result:
+    """Return a participant's result with the maps of one comparison, under the group's label."""
+    maps = tuple(replace(made, model=model) for made in one.maps if made.model == own)
+    if not any(made.stat in SCORES for made in maps):
+        raise ShapeError(
+            f"The searchlight of sub-{name} has no map of scores called {own!r}.",
+            mend="Run that participant again with this version.",
+        )
+    return replace(one, maps=maps)
 
 
 def _chance_of(
@@ -166,8 +193,8 @@ def _chance_of(
     scores: Float,
     common: NDArray[np.intp],
 ) -> ChanceMaps | None:
-    """Return a participant's exchanged maps over the common units."""
-    if given is None:
+    """Return a participant's exchanged maps over the common units; None where there are none."""
+    if given is None or not len(given.values):  # there may be one distinct labeling alone
         return None
     null, share = given.values, given.share
     units = alike.units_of(alike.results[name])
@@ -177,4 +204,5 @@ def _chance_of(
             f"{len(units)} units.",
             mend="Run that participant again.",
         )
-    return ChanceMaps(scores, null[:, np.searchsorted(units, common)], share)
+    order = np.argsort(units)
+    return ChanceMaps(scores, null[:, order[np.searchsorted(units, common, sorter=order)]], share)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Grid, Space
+from bids_dnn.containers.space import Grid, Space, on_places_of_most
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
 from bids_dnn.group.tfce import tfce_p
@@ -20,6 +20,7 @@ Float = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 SCORE, Q = "pearson", "q"  # of participants' maps: what is tested, and what is counted
 LEVEL = 0.05
+DIGITS = 9  # of levels of chance: nearer ones are one
 LEAST = 2  # participants of a group
 P_MAPS = {
     "fdr": ("q", "One-sided p of flipped signs, adjusted for a false discovery rate over the map"),
@@ -103,30 +104,26 @@ class Alike:
 
 
 def alike_of(results: Mapping[str, Result]) -> Alike:
-    """Return the participants whose maps lie on the places of the first one's, and name others.
+    """Return the participants whose maps lie on the places of most, and name others.
 
     Parameters
     ----------
     results
         Of participants, by label, in one space that is the same for all of them.
     """
-    mapped = {name: one for name, one in sorted(results.items()) if one.space is not None}
-    if not mapped:
+    spaces = {name: own for name, one in sorted(results.items()) if (own := one.space) is not None}
+    kept = on_places_of_most(spaces)
+    if not kept:
         return Alike()
-    like = next(iter(mapped.values())).space
-    warnings = []
-    alike = {}
-    for name, one in mapped.items():
-        if like is not None and one.space is not None and one.space.has_places_of(like):
-            alike[name] = one
-        else:
-            warnings.append(
-                f"Maps of sub-{name} lie on other places than those of the first participant, and "
-                "are left out of the group's maps."
-            )
-    found = [one.space.index for one in alike.values() if one.space is not None]
-    space = None if like is None else like.at(np.unique(np.concatenate(found)))
-    return Alike(alike, space, tuple(warnings))
+    like = spaces[kept[0]]
+    warnings = tuple(
+        f"Maps of sub-{name} lie on other places than those of most participants "
+        f"({like.describe()}), and are left out of the group's maps."
+        for name in spaces
+        if name not in kept
+    )
+    found = np.unique(np.concatenate([spaces[name].index for name in kept]))
+    return Alike({name: results[name] for name in kept}, like.at(found), warnings)
 
 
 def group_maps(
@@ -223,7 +220,7 @@ class Flips:
     choices: Choices
     covariates: Float
 
-    def p_map(self, values: Float, model: str, *, base: float = 0.0) -> StatMap:
+    def p_map(self, values: Float, model: str, *, base: Float | float = 0.0) -> StatMap:
         """Return the p that the mean is above chance, corrected as the choices say.
 
         Parameters
@@ -232,8 +229,8 @@ class Flips:
             As in `mean_map`.
         model
             Label of the map.
-        base
-            Score expected by chance.
+        base : () or (n_participants,)
+            Score expected by chance, of all or of each.
         """
         further = self.covariates if self.covariates.shape[1] else None
         correct, seed = self.choices.correct, self.choices.seed
@@ -246,7 +243,9 @@ class Flips:
             found = compare_with_zero(values - base, covariates=further, seed=seed)
             p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
         stat, words = P_MAPS[correct]
-        above = f"above {base:.3g}" if base else "above zero"
+        levels = np.unique(np.asarray(base, dtype=np.float64).round(DIGITS))
+        above = f"above {levels[0]:.3g}" if levels[0] else "above zero"
+        above = above if len(levels) == 1 else "above chance"
         missing = " NaN: somebody has no score." if correct == "tfce" else ""
         return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.{missing}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from bids_dnn.errors import MissingInputError, SpaceError
 from bids_dnn.group.choices import ALPHA, Choices
 from bids_dnn.group.clusters import COLUMNS as CLUSTER_COLUMNS
 from bids_dnn.group.clusters import Clusters, Settings, find_clusters
+from bids_dnn.group.hindrances import differences, hindrance, is_coarse, weaknesses
 from bids_dnn.group.lights import Chance, Part, comparisons_of, part_of
 from bids_dnn.group.maps import (
     LEAST,
@@ -34,12 +34,15 @@ from bids_dnn.group.prevalence_maps import MapPrevalence, map_prevalence
 from bids_dnn.group.tests import About
 from bids_dnn.stats.neighbours import Meshes, adjacency, places_mm
 
-MANY_MAPS = 100  # of a participant; with fewer, clusters are found too often
+NO_PREVALENCE = (
+    "no prevalence: the lowest score of all participants needs exchanges that are independent, "
+    "and items are exchanged alike in all."
+)
 COLUMNS = {
     "comparison": "What was told apart.",
-    "n_classes": "Sides of the comparison.",
+    "n_classes": "Sides of the comparison; the most where participants differ.",
     "metric": "What scores are; several where participants differ.",
-    "chance": "Score expected by chance.",
+    "chance": "Score expected by chance; the mean where participants differ.",
     "n_participants": "Participants with a map.",
     "n_units": "Units that somebody measured.",
     "n_common": "Units that all of these participants measured: clusters are looked for there.",
@@ -123,8 +126,10 @@ def average_searchlights(
         rows.append(_row(part, found))
         rows[-1]["missing"] = ", ".join(sorted(everyone - {*part.labels}))
         tables.append(_table(part, found))
-        warnings += said
+        warnings += [*differences(part), *said]
         if "prevalence" in choices.tests:
+            if part.is_paired:
+                warnings.append(f"{comparison}: {NO_PREVALENCE}")
             made = _prevalence(part, choices)
             maps += _prevalence_maps(part, made)
             rows[-1] |= _proved(made)
@@ -171,11 +176,18 @@ def _general(n: int, choices: Choices) -> list[str]:
 def _maps(part: Part, flips: Flips | None) -> list[StatMap]:
     """Return mean and counts, and what flips of signs say."""
     words = f"the {' or '.join(part.metrics).replace('_', ' ')} of {part.comparison}"
-    ends = "-1 to 1" if part.stat == "spearman" else "0 to 1"
-    words = f"{words}; {ends}, {part.base:.3g} by chance"
+    ends = "-1 to 1" if part.is_paired else "0 to 1"
+    by_chance = f"{part.base[0]:.3g} by chance"
+    if not part.is_one_chance:
+        by_chance = "chance differs between participants"
+    words = f"{words}; {ends}, {by_chance}"
     made = [mean_map(part.values, part.stat, part.model, words)]
     if flips is not None and len(part.labels) >= LEAST:
-        made.append(flips.p_map(part.values, part.model, base=part.base))
+        flipped = flips.p_map(part.values, part.model, base=part.base)
+        if part.is_paired:
+            said = f"{flipped.description} Over participants like these, not over other stimuli."
+            flipped = replace(flipped, description=said)
+        made.append(flipped)
     made.append(count_map(part.values, part.model, what="score"))
     if part.p is not None:
         made.append(
@@ -198,47 +210,27 @@ def _clusters(
     """
     if len(part.labels) < LEAST or space is None:
         return None, []
-    if why := _hindrance(part, choices):
+    if why := hindrance(part, choices):
         return None, [f"{part.comparison}: no p against exchanged labels, and no clusters: {why}"]
-    said = _weakness(part)
+    said = weaknesses(part, choices)
     own = space.select(part.common)
     touching, places = csr_array((len(own), len(own)), dtype=np.bool_), None
-    is_known = True
+    is_known = not is_coarse(part, choices)
     try:
         touching, places = adjacency(own, meshes=meshes), places_mm(own, meshes=meshes)
     except (MissingInputError, SpaceError) as err:
         is_known = False
         said.append(f"{part.comparison}: no clusters, as it is not known what touches: {err.what}")
-    settings = Settings(p_unit=choices.p_unit, n_maps=choices.n_maps, seed=choices.seed)
+    settings = Settings(
+        p_unit=max(choices.p_unit, 1 / (part.n_maps + 1)) if part.is_paired else choices.p_unit,
+        n_maps=choices.n_maps,
+        seed=choices.seed,
+        is_paired=part.is_paired,
+    )
     found = find_clusters(part.null, touching, settings=settings, places=places)
     if not is_known:
         found = replace(found, labels=0 * found.labels, table=found.table[:0], n_null_clusters=-1)
     return found, said
-
-
-def _hindrance(part: Part, choices: Choices) -> str:
-    """Return why units cannot be compared with exchanged maps, "" where they can."""
-    if part.without:
-        named = ", ".join(f"sub-{name}" for name in part.without)
-        return f"{named} left no maps under exchanged labels."
-    if not len(part.common):
-        return "no unit was measured in all participants."
-    n = prod(len(one.null) for one in part.null)
-    if n + 1 < 1 / choices.p_unit:
-        return (
-            f"the participants' exchanged maps can be combined in {n} ways, so that no p can be "
-            f"as low as {choices.p_unit:g}."
-        )
-    return ""
-
-
-def _weakness(part: Part) -> list[str]:
-    if part.n_maps >= MANY_MAPS:
-        return []
-    return [
-        f"{part.comparison}: a participant left {part.n_maps} maps under exchanged labels; with "
-        f"fewer than {MANY_MAPS}, clusters are found somewhat too often."
-    ]
 
 
 def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
@@ -247,9 +239,12 @@ def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
         return []
     p, labels = (np.full(len(part.values), np.nan) for _ in range(2))
     p[part.common], labels[part.common] = found.p, found.labels
+    of = "one map of each participant, under exchanged labels or as it is"
+    if part.is_paired:
+        of = "the participants' maps under one exchange of items, the same for all"
     words = (
-        "One-sided p of each unit among chance maps of the group (means of one map under "
-        "exchanged labels of each participant), not corrected; 0 to 1. NaN: somebody has no score."
+        f"One-sided p of each unit among chance maps of the group (means of {of}), not "
+        "corrected; 0 to 1. NaN: somebody has no score."
     )
     made = [stat_map("pchance", p, part.model, words)]
     if found.n_null_clusters >= 0:
@@ -260,7 +255,7 @@ def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
 
 def _prevalence(part: Part, choices: Choices) -> MapPrevalence | None:
     """Bound the prevalence at each common unit, where all left maps under exchanged labels."""
-    if len(part.labels) < LEAST or not part.null or not len(part.common):
+    if len(part.labels) < LEAST or not part.null or not len(part.common) or part.is_paired:
         return None
     return map_prevalence(part.null, alpha=ALPHA, seed=choices.seed)
 
@@ -299,9 +294,9 @@ def _row(part: Part, found: Clusters | None) -> dict[str, Any]:
     table = found.table if found is not None and found.n_null_clusters >= 0 else None
     return {
         "comparison": part.comparison,
-        "n_classes": part.n_classes,
+        "n_classes": max(part.n_classes),
         "metric": ", ".join(part.metrics),
-        "chance": part.base,
+        "chance": float(part.base.mean()),
         "n_participants": len(part.labels),
         "n_units": int(np.isfinite(part.values).any(axis=1).sum()),
         "n_common": len(part.common),

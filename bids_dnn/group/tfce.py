@@ -11,6 +11,7 @@ from bids_dnn.containers.space import Grid
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 
 Float = NDArray[np.float64]
+ROUNDING = 1e-6  # of the largest value: what is left of single precision
 NEAR = 1e-5  # of an enhanced t: nearer ones are ties, as nilearn rounds some of them to single
 
 
@@ -39,7 +40,8 @@ def tfce_p(
     Returns
     -------
     p : (n_units,), in (0, 1]
-        Corrected over the map. NaN where a participant has no value, or all have the same.
+        Corrected over the map. NaN where a participant has no value, all have the same, or the
+        covariates leave nothing of what differs: t would be infinite.
 
     Raises
     ------
@@ -67,14 +69,25 @@ def tfce_p(
             mend="Leave out covariates, or add participants.",
         )
     y = values[:, who]
-    known = np.flatnonzero(np.isfinite(y).all(axis=1) & (np.ptp(y, axis=1) > 0))
+    further = _apart(z - z.mean(axis=0))
+    known = np.flatnonzero(np.isfinite(y).all(axis=1))
+    known = known[_varies(y[known], further)]
     p = np.full(len(values), np.nan)
     if known.size:
-        p[known] = _p_of(y[known], space.select(known), z - z.mean(axis=0), n_flips, seed)
+        p[known] = _p_of(y[known], space.select(known), further, n_flips, seed)
     return p
 
 
-def _p_of(y: Float, space: Grid, covariates: Float, n_flips: int, seed: int) -> Float:
+def _varies(y: Float, covariates: Float | None) -> NDArray[np.bool_]:
+    """Tell where more than rounding is left of y (n_units, n) beside mean and covariates."""
+    left = y - y.mean(axis=1, keepdims=True)
+    if covariates is not None:
+        left -= (left @ covariates) @ covariates.T
+    marked: NDArray[np.bool_] = np.abs(left).max(axis=1) > ROUNDING * np.abs(y).max(initial=0.0)
+    return marked
+
+
+def _p_of(y: Float, space: Grid, covariates: Float | None, n_flips: int, seed: int) -> Float:
     import nibabel as nib
     from nilearn.maskers import NiftiMasker
     from nilearn.mass_univariate import permuted_ols
@@ -84,18 +97,19 @@ def _p_of(y: Float, space: Grid, covariates: Float, n_flips: int, seed: int) -> 
     inside[space.index] = 1
     image: Any = nib.nifti1.Nifti1Image  # nibabel has no types for it
     mask = image(inside.reshape(space.shape), space.affine)
-    found = permuted_ols(
-        np.ones((y.shape[1], 1)),
-        np.ascontiguousarray(y[order].T),
-        confounding_vars=_apart(covariates),
-        model_intercept=False,
-        n_perm=n_flips,
-        two_sided_test=False,
-        random_state=seed % 2**32,
-        n_jobs=1,
-        masker=NiftiMasker(mask_img=mask, standardize=None).fit(),
-        tfce=True,
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # a flip may leave no residuals
+        found = permuted_ols(
+            np.ones((y.shape[1], 1)),
+            np.ascontiguousarray(y[order].T),
+            confounding_vars=covariates,
+            model_intercept=False,
+            n_perm=n_flips,
+            two_sided_test=False,
+            random_state=seed % 2**32,
+            n_jobs=1,
+            masker=NiftiMasker(mask_img=mask, standardize=None).fit(),
+            tfce=True,
+        )
     seen, highest = found["tfce"][0], np.sort(found["h0_max_tfce"][0])
     count = n_flips - np.searchsorted(highest, seen * (1 - NEAR))
     p = np.empty(len(y))
@@ -104,7 +118,7 @@ def _p_of(y: Float, space: Grid, covariates: Float, n_flips: int, seed: int) -> 
 
 
 def _apart(covariates: Float) -> Float | None:
-    """Return the covariates that vary, none twice; None where there is none."""
+    """Return the centered covariates that vary, orthonormal; None where there is none."""
     scale = np.linalg.norm(covariates, axis=0)
     varied = covariates[:, scale > 1e-12] / scale[scale > 1e-12]
     u, s, _ = np.linalg.svd(varied, full_matrices=False)

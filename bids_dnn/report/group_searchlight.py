@@ -23,10 +23,10 @@ from bids_dnn.report.parts import (
     units,
 )
 from bids_dnn.report.shown import ALPHA, Shown
+from bids_dnn.stats.spheres import SCORES
 
 COUNTS = ("n_clusters", "n_significant")  # -1 = none were looked for
 HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
-SCORES = ("accuracy", "balancedaccuracy", "spearman")  # maps of scores
 RSA = "spearman"
 MOST_DRAWN = 4  # comparisons
 MOST_CLUSTERS = 60  # rows of the table on the page
@@ -215,22 +215,38 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=[name for name in numbers if rows[name].isna().all()])
 
 
-def lights_text(told: Mapping[str, Any]) -> str:
+def lights_text(told: Mapping[str, Any], lights: Mapping[str, Any]) -> str:
     """Return what the methods text says of searchlights over participants, with citations.
 
     Parameters
     ----------
     told
         The settings of [group].
+    lights
+        The settings of [searchlight]; what is missing is as by default.
     """
+    is_decoded = bool(lights.get("comparisons", ("all",)))
+    means = []
+    if is_decoded:
+        means.append(
+            f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map of each "
+            "participant, under exchanged labels or as it is"
+        )
+    if lights.get("models"):
+        means.append("means over participants of the maps under one exchange of items")
     text = (
         "Maps of searchlights were averaged over participants. Each unit, and each cluster of "
         f"units with p < {told.get('p_unit', 0.001):g}, was compared with "
-        f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map under "
-        "exchanged labels of each participant [@stelzer2013]; clusters are called significant by "
-        "the largest cluster of each chance map."
+        f"{' (decoding), or with '.join(means)}{' (dissimilarities)' * (len(means) > 1)} "
+        "[@stelzer2013]; clusters are called significant by the largest cluster of each chance "
+        "map."
     )
-    if "prevalence" not in told.get("tests", ()):
+    if lights.get("models"):
+        text += (
+            " As all participants saw the same items, each exchange was one and the same for all "
+            "of them; p of flipped signs generalizes over participants, not over stimuli."
+        )
+    if "prevalence" not in told.get("tests", ()) or not is_decoded:
         return text
     return (
         f"{text} At each unit the prevalence was bounded from below by the lowest score of all "
@@ -250,14 +266,27 @@ def searchlight_how(shown: Shown) -> str:
     parts = ["Maps are means over participants."]
     if any(made.stat == "pchance" for made in shown.result.maps):
         n = int(table["n_common"].min())
-        n_maps = table.loc[table["n_maps"] > 0, "n_maps"].min()
+        is_paired = table["metric"] == RSA
+        drawn = table.loc[(table["n_maps"] > 0) & ~is_paired, "n_maps"]
         parts.append(
-            f"Clusters are looked for among the {units(n, shown.unit)} that all have measured. "
-            f"{told['n_chance_maps']:,} chance maps of the group are means of one map under "
-            f"exchanged labels of each participant (of {int(n_maps):,} or more). A unit is part "
-            f"of a cluster where its mean is as rare as p = {told['p_unit']:g} among them; p over "
-            "the map is the share of chance maps whose largest cluster is at least as large "
-            "(Stelzer et al., 2013)."
+            f"Clusters are looked for among the {units(n, shown.unit)} that all have measured."
+        )
+        if len(drawn):
+            parts.append(
+                f"{told['n_chance_maps']:,} chance maps of the group are means of one map of each "
+                f"participant (of {int(drawn.min()):,} or more under exchanged labels, and the "
+                "one as it is)."
+            )
+        if is_paired.any():
+            parts.append(
+                "Where dissimilarities are compared, a chance map of the group is the mean of "
+                "all participants' maps under one exchange of items, the same for all; flipped "
+                "signs tell of other participants, not of other stimuli."
+            )
+        parts.append(
+            f"A unit is part of a cluster where its mean is as rare as p = {told['p_unit']:g} "
+            "among them; p over the map is the share of chance maps whose largest cluster is at "
+            "least as large (Stelzer et al., 2013)."
         )
     if np.isfinite(table["highest"]).any():
         parts.append(

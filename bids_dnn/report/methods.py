@@ -223,7 +223,7 @@ def _searchlight(ran: Ran) -> str:
 
 
 def _group(ran: Ran) -> str:
-    more = lights_text(ran["group"]) if "searchlight" in ran else ""
+    more = lights_text(ran["group"], ran["searchlight"]) if "searchlight" in ran else ""
     return f"{group_text(ran['group'])} {more}".strip()
 
 

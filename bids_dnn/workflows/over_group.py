@@ -19,14 +19,17 @@ from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrast
 from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
+from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceiling_lines, shared_patterns
 from bids_dnn.workflows.meshes import meshes_of
-from bids_dnn.workflows.named_places import named_places
+from bids_dnn.workflows.named_places import NamedPlaces, named_places
 from bids_dnn.workflows.record import read_participants, read_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 CHOSEN = tuple(one.name for one in fields(Choices) if one.name != "seed")
 MAPPED = ("searchlight",)  # whose maps are tested against exchanged labels, by clusters
+TESTED = ("tests", "correct", "contrasts", "covariates")  # settings of all but ceilings
+CLUSTERED = ("p_unit", "n_maps")  # of searchlights alone, beside the atlas
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,8 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
                     f"{analysis}, task {task or 'none'}, space {space}: no finished table of "
                     f"{shown}."
                 )
-            warnings += _differences(analysis, tables)
             job = _job(output_dir, config, (analysis, task, space), (tables, expected))
+            warnings += job.manifest["warnings"]
             jobs.append(job)
     if not jobs:
         raise MissingInputError(
@@ -182,7 +185,7 @@ def _check(output_dir: Path, config: Config) -> None:
 
 def _check_sides(job: GroupJob) -> None:
     """Refuse contrasts of regions, comparisons and layers that no participant has."""
-    for contrast in map(parse_contrast, job.manifest["settings"]["contrasts"]):
+    for contrast in map(parse_contrast, job.manifest["settings"].get("contrasts", ())):
         if contrast.what not in KEYS.get(job.analysis, ()):
             continue
         known: set[str] = set()
@@ -233,7 +236,7 @@ def _job(
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
     people = _people(output_dir, config)
-    settings = config.group.model_dump(mode="json")
+    settings = _settings(analysis, config, places)
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
         {
@@ -261,6 +264,7 @@ def _job(
         "people": people,
         "expected": expected,
         "settings": settings,
+        "warnings": _differences(analysis, tables),
         "seed": seed,
         "sidecar": {
             "Sources": provenance.sources(
@@ -277,6 +281,23 @@ def _job(
     return GroupJob(analysis, task, space, manifest, done)
 
 
+def _settings(analysis: str, config: Config, places: NamedPlaces | None) -> dict[str, Any]:
+    """Return the settings of [group] that an analysis takes; others do not make it run again."""
+    if analysis == CEILING:
+        return {}
+    asked = config.group.model_dump(mode="json")
+    enhanced = ("n_flips",) if asked["correct"] == "tfce" else ()
+    clustered = CLUSTERED if analysis in MAPPED else ()
+    made = {name: asked[name] for name in (*TESTED, *enhanced, *clustered)}
+    if analysis in MAPPED and (atlas := config.group.atlas) is not None:
+        read_from = places.paths() if places is not None and places.atlas is not None else ()
+        made["atlas"] = {
+            "file": atlas.name,
+            "sha256": {path.name: fingerprint(path) for path in read_from},
+        }
+    return made
+
+
 def _nulls(analysis: str, tables: Mapping[str, Path], config: Config) -> dict[str, Path]:
     """Return the scores under exchanged labels that participants left, where they are needed."""
     is_asked = analysis == "decode" and "prevalence" in config.group.tests
@@ -289,7 +310,7 @@ def _nulls(analysis: str, tables: Mapping[str, Path], config: Config) -> dict[st
 def _prevalence_lines(job: GroupJob) -> list[str]:
     """Say of how many participants prevalence can be bounded, where it is asked for."""
     told = job.manifest
-    if "prevalence" not in told["settings"]["tests"] or job.analysis != "decode":
+    if job.analysis != "decode" or "prevalence" not in told["settings"]["tests"]:
         return []
     n, n_all = len(told["nulls"]), len(told["tables"])
     return [f"  prevalence: scores under exchanged labels of {n} of {n_all} participants"]

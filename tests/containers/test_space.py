@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.space import Grid, on_places_of_most
 from bids_dnn.errors import ShapeError
 
 
@@ -26,6 +26,13 @@ def test_same_grid(space):
     moved = np.eye(4)
     moved[0, 3] = 0.1
     assert not space.has_places_of(replace(space, affine=moved))
+
+
+def test_those_on_the_places_of_most_are_kept(space):
+    odd = replace(space, affine=2 * np.eye(4))
+    assert on_places_of_most({"01": odd, "02": space, "03": space}) == ["02", "03"]
+    assert on_places_of_most({"01": odd, "02": space}) == ["01"]
+    assert on_places_of_most({}) == []
 
 
 @pytest.mark.parametrize("index", [[0, 24], [-1, 0], [3, 3]])

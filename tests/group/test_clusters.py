@@ -1,8 +1,11 @@
 """group.clusters: scipy's clusters, thresholds and p by hand, false alarms, a planted blob."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.sparse import csr_array
 from scipy.stats import binom
 
 from bids_dnn.containers.space import Grid
@@ -64,8 +67,9 @@ def test_thresholds_sizes_and_p_are_those_of_counting(rng):
     people = group_of(rng, lift=lift.ravel())
     found = find_clusters(people, TOUCHING, settings=QUICK, places=places_mm(SPACE))
     again = np.random.default_rng(QUICK.seed)
-    drawn = [again.integers(25, size=199) for _ in people]
-    null = np.mean([one.null[rows] / 40 for one, rows in zip(people, drawn, strict=True)], axis=0)
+    drawn = [again.integers(26, size=199) for _ in people]  # 0 = the map as it is
+    rows = [np.vstack([one.scores, one.null / 40]) for one in people]
+    null = np.mean([own[at] for own, at in zip(rows, drawn, strict=True)], axis=0)
     own = np.mean([one.scores for one in people], axis=0, dtype=float)
     every = np.vstack([own, null])
 
@@ -119,6 +123,36 @@ def test_false_alarms_stay_at_their_level(rng):
     assert (alarms <= binom.isf(1e-4, n, level)).all()
     mean, error = np.mean(shares), np.std(shares) / np.sqrt(n)
     assert mean < 0.02 + 4 * error
+
+
+@pytest.mark.parametrize(("n", "n_maps"), [(10, 7), (12, 3)])
+def test_p_of_few_chance_maps_keep_their_level(rng, n, n_maps):
+    """Without the maps as they are among those that are drawn, a share of 0.004 is <= 0.001."""
+    n_units, level = 4000, 0.001
+    counts = rng.binomial(40, 0.5, size=(n, n_maps + 1, n_units)).astype(np.uint8)
+    people = [ChanceMaps(one[0] / 40, one[1:], share=1 / 40) for one in counts]
+    alone = csr_array((n_units, n_units), dtype=np.bool_)
+    found = find_clusters(people, alone, settings=Settings(p_unit=level, n_maps=1999, seed=0))
+    assert (found.p <= level).sum() <= binom.isf(1e-4, n_units, level)
+
+
+def test_paired_maps_are_averaged_row_by_row(rng):
+    people = group_of(rng, n=4, n_maps=99)
+    settings = Settings(p_unit=0.02, n_maps=7, is_paired=True)
+    found = find_clusters(people, TOUCHING, settings=settings)
+    own = np.mean([one.scores for one in people], axis=0, dtype=float)
+    null = np.mean([one.null / 40 for one in people], axis=0)
+    every = np.vstack([own, null])
+    np.testing.assert_allclose(found.p, (every >= own - 1e-6).mean(axis=0))
+    np.testing.assert_allclose(found.threshold, np.sort(every, axis=0)[-3])  # 2 of 100
+    assert find_clusters(people, TOUCHING, settings=replace(settings, seed=9)).table.equals(
+        found.table
+    )
+    fewer = [*people[1:], ChanceMaps(people[0].scores, people[0].null[1:], people[0].share)]
+    with pytest.raises(ShapeError, match=r"\[98, 99\] in number"):
+        find_clusters(fewer, TOUCHING, settings=settings)
+    with pytest.raises(NotEnoughDataError, match=r"Of 99 .* rare as 0\.001"):
+        find_clusters(people, TOUCHING, settings=replace(settings, p_unit=0.001))
 
 
 def test_the_same_seed_gives_the_same_and_parts_do_not_matter(rng, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -112,6 +114,28 @@ def test_who_lacks_a_covariate_is_left_out(rng):
     same = np.column_stack([z, z])
     twice = tfce_p(values, SPACE, covariates=same, n_flips=20, seed=1)
     np.testing.assert_allclose(made, twice, rtol=1e-6)
+
+
+def test_a_voxel_that_covariates_fit_exactly_is_left_out(rng):
+    """Its t would be infinite, and p of the whole map 1."""
+    values, z = smooth(rng, n=8, lift=blob(1.5)), np.repeat([0.0, 1.0], 4)[:, None]
+    how = {"covariates": z, "n_flips": 20, "seed": 1}
+    keep = np.delete(np.arange(N), 60)
+    only = tfce_p(values[keep], SPACE.at(keep), **how)
+    values[60] = np.float32(0.1) + np.float32(0.2) * z[:, 0]
+    made = tfce_p(values, SPACE, **how)
+    assert np.isnan(made[60])
+    np.testing.assert_array_equal(made[keep], only)
+    assert only.min() < 0.1
+
+
+def test_flips_without_residuals_do_not_warn(rng):
+    values = smooth(rng, n=4)
+    values[60] = [0.5, -0.5, 0.5, 0.5]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        p = tfce_p(values, SPACE, n_flips=40, seed=1)
+    assert np.isfinite(p).all()
 
 
 def test_what_does_not_fit_is_refused(rng):

@@ -11,7 +11,12 @@ from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.report import methods, scores
-from bids_dnn.report.group_searchlight import _chosen, _words, searchlight_pictures
+from bids_dnn.report.group_searchlight import (
+    _chosen,
+    _words,
+    lights_text,
+    searchlight_pictures,
+)
 from bids_dnn.report.raster import make_brain
 from bids_dnn.report.shown import Shown
 from tests.factories.reports import make_surfaces
@@ -40,7 +45,7 @@ def test_clusters_are_counted_and_the_rarest_comes_first(shown):
     assert len(table.rows) == len(clusters)
     p = [float(row[heads.index("p over the map")].order) for row in table.rows]
     assert p == sorted(p)
-    assert p[0] == 1 / 200
+    assert p[0] == clusters["p_fwe"].min() <= 0.02
     assert "peak unit" not in heads
     assert "199 chance maps" in section.how
     assert "p = 0.01" in section.how
@@ -135,3 +140,17 @@ def test_the_methods_text_tells_of_clusters_where_there_were_searchlights():
 def test_correlations_are_named_so():
     assert _words("spearman") == "Spearman's rho"
     assert _words("balanced_accuracy") == "balanced accuracy"
+
+
+def test_methods_tell_of_exchanges_that_all_share():
+    told = {"tests": ["sign-flip", "prevalence"], "n_maps": 5000}
+    decoded = lights_text(told, {})
+    assert "5,000 chance maps" in decoded
+    assert "bounded from below" in decoded
+    assert "items" not in decoded
+    both = lights_text(told, {"models": ["net"]})
+    assert "as it is (decoding), or with means over participants" in both
+    assert "not over stimuli" in both
+    alone = lights_text(told, {"models": ["net"], "comparisons": []})
+    assert "5,000" not in alone
+    assert "bounded" not in alone

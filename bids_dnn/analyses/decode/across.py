@@ -24,6 +24,7 @@ from bids_dnn.analyses.decode.tables import COLUMNS as WITHIN
 from bids_dnn.analyses.decode.tasks import conditions_of
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.shared import SharedPatterns
+from bids_dnn.containers.space import on_places_of_most
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.inference import fdr
 
@@ -207,21 +208,12 @@ def on_one_grid(
     shared
         By participant.
     """
-    labels = sorted(shared)
-    alike = {
-        label: [
-            other
-            for other in labels
-            if shared[other].responses.space.has_places_of(shared[label].responses.space)
-        ]
-        for label in labels
-    }
-    best = max(labels, key=lambda label: len(alike[label]), default="")
-    kept = {label: shared[label] for label in alike.get(best, ())}
+    spaces = {label: shared[label].responses.space for label in sorted(shared)}
+    kept = {label: shared[label] for label in on_places_of_most(spaces)}
     notes = [
-        f"The patterns of sub-{label} lie on {shared[label].responses.space.describe()}, those of "
-        f"others on {shared[best].responses.space.describe()}; sub-{label} is left out."
-        for label in labels
+        f"The patterns of sub-{label} lie on {own.describe()}, those of others on "
+        f"{spaces[next(iter(kept))].describe()}; sub-{label} is left out."
+        for label, own in spaces.items()
         if label not in kept
     ]
     return kept, notes

@@ -32,6 +32,8 @@ def group_step(manifest: Path) -> Path:
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
     own = {"searchlight": _searchlight, "ceiling": ceilings_of_group}
     result = own.get(told["analysis"], _tested)(told, results, _choices(told))
+    said = [*result.meta.get("warnings", ()), *told.get("warnings", ())]
+    result = replace(result, meta=result.meta | {"warnings": said})
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]

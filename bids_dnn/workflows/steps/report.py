@@ -94,7 +94,7 @@ def group_report_step(manifest: Path) -> Path:
         config_toml=told["config_toml"],
         versions=told["versions"],
         seed=told["seed"],
-        warnings=(*told["warnings"], *_warnings(results)),
+        warnings=tuple(dict.fromkeys((*told["warnings"], *_warnings(results)))),
         surfaces=_surfaces(told),
     )
     text = render_group(data, Path(told["figures"]))

@@ -116,6 +116,54 @@ def test_clusters_are_named_by_an_atlas_or_by_regions(out, tmp_path):
         plan_group(out, config)
 
 
+def test_only_settings_that_searchlights_take_make_them_run_again(out, tmp_path):
+    results, chance = make_group(3)
+    leave(out, results, chance, NAME)
+    run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    for other in ({"across_patterns": "zscore"}, {"n_flips": 77}, {"across": ["tasks"]}):
+        assert not plan_group(out, Config.model_validate({"group": QUICK | other})).waiting()
+    for other in ({"p_unit": 0.02}, {"correct": "tfce"}, {"tests": ["sign-flip"]}):
+        assert plan_group(out, Config.model_validate({"group": QUICK | other})).waiting()
+
+
+def test_an_atlas_is_known_by_its_name_and_content(out, tmp_path):
+    leave(out, *make_group(2), NAME)
+    seen = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        path = write_image(
+            tmp_path / folder / "atlas-All_dseg.nii.gz", np.ones(SHAPE, np.int16), AFFINE
+        )
+        path.with_name("atlas-All_dseg.tsv").write_text("index\tname\n1\tbrain\n")
+        config = Config.model_validate({"group": QUICK | {"atlas": str(path)}})
+        (job,) = plan_group(out, config).jobs
+        sidecar = job.manifest["sidecar"]
+        assert str(tmp_path) not in json.dumps(sidecar["Settings"])
+        atlas = sidecar["Settings"]["group"]["atlas"]
+        assert atlas["file"] == path.name
+        assert list(atlas["sha256"]) == [path.name, "atlas-All_dseg.tsv"]
+        seen.append(sidecar["Fingerprint"])
+    assert seen[0] == seen[1]
+    path.with_name("atlas-All_dseg.tsv").write_text("index\tname\n1\thead\n")
+    assert plan_group(out, config).jobs[0].manifest["sidecar"]["Fingerprint"] != seen[0]
+
+
+def test_participants_with_other_settings_are_named_in_the_result(out, tmp_path):
+    results, chance = make_group(3)
+    leave(out, results, chance, NAME)
+    path = names.sidecar_of(
+        names.path_of(
+            out, "scores", participant="02", task="obj", space=NAME, analysis="searchlight"
+        )
+    )
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {"Settings": {"searchlight": {"radius_mm": 12.0}}}))
+    plan, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
+    said = [text for text in made.meta["warnings"] if "participants differ in settings" in text]
+    assert said == [text for text in plan.warnings if "differ" in text]
+    assert "sub-01, sub-03; sub-02" in said[0]
+
+
 def test_spaces_of_their_own_are_not_averaged(out, tmp_path):
     results, chance = make_group(3, space=make_grid(name="T1w"))
     leave(out, results, chance, "T1w")
