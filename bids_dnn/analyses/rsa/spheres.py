@@ -207,9 +207,14 @@ def _exchanges(names: Sequence[str], choices: RsaChoices) -> NDArray[np.intp]:
     n = len(names)
     if n <= FEW and factorial(n) <= choices.n_maps + 1:
         return np.array(list(permutations(range(n))), dtype=np.intp)
-    rng = np.random.default_rng([choices.seed, zlib.crc32("\n".join(names).encode())])
+    rng = np.random.default_rng([choices.seed, _same(names)])
     drawn = [rng.permutation(n) for _ in range(choices.n_maps)]
     return np.stack([np.arange(n), *drawn]).astype(np.intp)
+
+
+def _same(names: Sequence[str], *more: int) -> int:
+    """Return a number that is one for all who have the same items."""
+    return zlib.crc32("\n".join([*names, *map(str, more)]).encode())
 
 
 def _ranked(matrices: Array) -> Array:
@@ -287,6 +292,7 @@ def _result(
         "distance": WORDS[choices.distance],
         "n_items": len(items.names),
         "rsa_permutation": "items of the layer exchanged",
+        "rsa_exchanges": f"{_same(items.names, choices.seed):08x}",
         "warnings": list(items.warnings),
     }
     table = pd.DataFrame(rows, columns=list(COLUMNS))

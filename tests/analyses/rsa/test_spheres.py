@@ -130,6 +130,10 @@ def test_participants_who_have_the_same_items_share_exchanges(rng):
         expected = spearmanr(own, pdist(x[order], "correlation")).statistic
         assert second.null_maps["net+conv1"].values[row, 20] == pytest.approx(expected, abs=1e-5)
     other, _ = compare(measured(values[: N - 1]), [make_gram(x)])
+    exchanges = [one.meta["rsa_exchanges"] for one in (first, second, other)]
+    assert exchanges[0] == exchanges[1] != exchanges[2]
+    reseeded, _ = compare(measured(values), [make_gram(x)], replace(ASKED, seed=2))
+    assert reseeded.meta["rsa_exchanges"] != exchanges[0]
     assert first.table["p_floor"].item() == other.table["p_floor"].item() == 0.05
 
 
