@@ -31,8 +31,8 @@ def center_grams(train: Values, test: Values) -> tuple[Array, Array]:
     Returns
     -------
     train, test
-        In double precision, as if the features had been centered on the training mean; test
-        samples teach nothing.
+        Arrays in double precision, tensors in their own, as if the features had been centered on
+        the training mean; test samples teach nothing.
 
     Raises
     ------
@@ -57,11 +57,12 @@ def center_grams(train: Values, test: Values) -> tuple[Array, Array]:
             f"The training Gram matrix has shape {train.shape}, the test one {test.shape}.",
             mend="Give (n_train, n_train) and (n_test, n_train), in one order of samples.",
         )
-    row = train.mean(axis=-2, keepdims=True, dtype=np.float64)  # (..., 1, n_train)
+    how: dict[str, Any] = {"dtype": np.float64} if isinstance(train, np.ndarray) else {}
+    row = train.mean(axis=-2, keepdims=True, **how)  # (..., 1, n_train)
     total = row.mean(axis=-1, keepdims=True)
     return (
         train - row - row.mT + total,
-        test - row - test.mean(axis=-1, keepdims=True, dtype=np.float64) + total,
+        test - row - test.mean(axis=-1, keepdims=True, **how) + total,
     )
 
 
