@@ -262,6 +262,13 @@ class _Vertices:
     mesh: Mesh
 
     def around(self, centers: Numbers, radius_mm: float) -> Iterator[Numbers]:
+        """Give the vertices of the disk around each center.
+
+        Raises
+        ------
+        ConfigError
+            If the radius is below the mean edge of the mesh.
+        """
         edges = _edges(self.mesh)
         lengths = np.linalg.norm(np.diff(self.mesh.vertices[edges], axis=0)[0], axis=1)
         if not radius_mm >= lengths.mean():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.containers.result import StatMap
 from bids_dnn.stats.neighbours import Neighbours
 
 Array = NDArray[np.float64]
@@ -151,6 +152,28 @@ def p_of_maps(
         n_maps += 1
     p = np.where(np.isfinite(scores), count / n_maps, np.nan).astype(np.float32)
     return p, n_higher / n_maps if np.isfinite(top) else np.nan
+
+
+def p_map(p: NDArray[np.float32], label: str, *, name: str, by: str, floor: float) -> StatMap:
+    """Return the map of p of a map of scores.
+
+    Parameters
+    ----------
+    p : (n_units,)
+    label
+        Of the map of scores.
+    name
+        Of what is told apart, or compared.
+    by
+        What was exchanged.
+    floor
+        The smallest p that is possible.
+    """
+    words = (
+        f"One-sided p of each unit for {name} for itself, by exchanged {by}: not corrected for "
+        f"how many units there are; {floor:.3g} to 1."
+    )
+    return StatMap("p", p, label, words)
 
 
 def row_of(scores: NDArray[np.float32], n_units: Numbers) -> dict[str, Any]:

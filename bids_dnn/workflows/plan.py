@@ -349,14 +349,23 @@ def _job(
         "left_out": str(scene.work_dir / "left_out" / f"{_name(subject)}_{analysis}.json"),
         "device": scene.config.run.device,
     } | own
-    if analysis == "encode":
-        has_readouts = any(name in READOUTS for name in settings["estimator"])
-        manifest["networks"] = networks if settings["triggered"] or has_readouts else {}
-    if analysis == "denoise":
-        manifest["subject"] = subject.to_json()
-    if analysis == "searchlight":
-        ticked = f"{_name(subject)}_{analysis}.json"
-        manifest["progress"] = str(scene.work_dir / "progress" / ticked)
-        manifest["meshes"] = mesh_files(subject)  # own has what they hold
+    manifest |= _further(scene, analysis, subject, networks)
     job = Job(analysis, manifest, print_, done=False, needs_features=needs_features)
     return replace(job, done=job.is_there())
+
+
+def _further(
+    scene: Scene, analysis: Analysis, subject: Subject, networks: dict[str, Manifest]
+) -> Manifest:
+    """Return what the step of one analysis alone needs to know, and no result depends on."""
+    if analysis == "encode":
+        told = scene.config.encode
+        has_readouts = any(name in READOUTS for name in told.estimator)
+        return {"networks": networks if told.triggered or has_readouts else {}}
+    if analysis == "denoise":
+        return {"subject": subject.to_json()}
+    if analysis == "searchlight":
+        ticked = scene.work_dir / "progress" / f"{_name(subject)}_{analysis}.json"
+        # Of meshes, `own_of` has what they hold.
+        return {"progress": str(ticked), "meshes": mesh_files(subject)}
+    return {}

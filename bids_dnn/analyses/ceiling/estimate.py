@@ -40,6 +40,14 @@ COLUMNS = {
 }
 
 
+MAPS = {
+    "ncsnr": "SD of signal / SD of noise of single responses; 0 and more",
+    "noiseceiling": "Highest correlation that noise allows for the mean over repeats; 0 to 1",
+    "splithalf": "Reliability of the mean over repeats; -1 to 1",
+    "fev": "Fraction of explainable variance of single responses; at most 1",
+}
+
+
 def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -> Result:
     """Estimate noise ceilings of each unit and region from what was shown more than once.
 
@@ -104,21 +112,18 @@ def estimate_ceilings(responses: Responses, rois: Sequence[Roi], *, seed: int) -
     on = f"{about['n_repeated_items']} {repeated} names"
     on += f", {about['n_repeats']:.3g} repeats on average"
     maps = {
-        "ncsnr": (ratio, "SD of signal / SD of noise of single responses; 0 and more"),
-        "noiseceiling": (
-            ceiling_of(made["ncsnr"]),
-            "Highest correlation that noise allows for the mean over repeats; 0 to 1",
-        ),
-        "splithalf": (made["split-half"], "Reliability of the mean over repeats; -1 to 1"),
-        "fev": (fraction, "Fraction of explainable variance of single responses; at most 1"),
+        "ncsnr": ratio,
+        "noiseceiling": ceiling_of(made["ncsnr"]),
+        "splithalf": made["split-half"],
+        "fev": fraction,
     }
     return Result(
         analysis="ceiling",
         table=pd.DataFrame(rows)[list(COLUMNS)],
         columns=COLUMNS,
         maps=tuple(
-            StatMap(stat, found.astype(np.float32), "", f"{text}; rests on {on}.")
-            for stat, (found, text) in maps.items()
+            StatMap(stat, found.astype(np.float32), "", f"{MAPS[stat]}; rests on {on}.")
+            for stat, found in maps.items()
         ),
         space=responses.space.select(units),
         extras={"profiles": response_profiles(values, shown, columns)},

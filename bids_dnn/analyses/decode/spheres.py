@@ -25,7 +25,7 @@ from bids_dnn.errors import ConfigError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.regions import RegionUnits
-from bids_dnn.stats.spheres import COLUMNS, p_of_maps, row_of
+from bids_dnn.stats.spheres import COLUMNS, p_map, p_of_maps, row_of
 
 Progress = Callable[[int, int], None]
 METRICS = ("accuracy", "balanced_accuracy")
@@ -221,11 +221,7 @@ def result_of(found: Sequence[Spheres], space: Space, *, meta: Mapping[str, Any]
             f"unit, 0 to 1, {one.chance:.3g} by chance; NaN where nothing varies."
         )
         maps.append(StatMap(one.metric.replace("_", ""), scores, label, words))
-        words = (
-            f"One-sided p of each unit for {name} for itself, by exchanged labels: not corrected "
-            f"for how many units there are; {floor:.3g} to 1."
-        )
-        maps.append(StatMap("p", p, label, words))
+        maps.append(p_map(p, label, name=name, by="labels", floor=floor))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Result("searchlight", table, COLUMNS, tuple(maps), space, dict(meta), null_maps=nulls)
 

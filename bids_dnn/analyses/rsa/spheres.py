@@ -23,7 +23,7 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.regions import RegionUnits
-from bids_dnn.stats.spheres import COLUMNS, Patterns, blocks, lay_out, p_of_maps, row_of
+from bids_dnn.stats.spheres import COLUMNS, Patterns, blocks, lay_out, p_map, p_of_maps, row_of
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -282,11 +282,7 @@ def _result(
             "-1 to 1, 0 by chance; NaN where responses to an item do not vary."
         )
         maps.append(StatMap("spearman", scores, label, words))
-        words = (
-            f"One-sided p of each unit for {name} for itself, by exchanged items: not corrected "
-            f"for how many units there are; {floor:.3g} to 1."
-        )
-        maps.append(StatMap("p", p, label, words))
+        maps.append(p_map(p, label, name=name, by="items", floor=floor))
     meta = {
         "items": choices.items,
         "distance": WORDS[choices.distance],
