@@ -14,10 +14,9 @@ from bids_dnn.containers.result import Result, distinct, model_label
 from bids_dnn.errors import ShapeError
 from bids_dnn.group.clusters import ChanceMaps
 from bids_dnn.group.maps import Alike, Float
-from bids_dnn.stats.spheres import SCORES
+from bids_dnn.stats.spheres import RSA, SCORES
 
 Chance = Mapping[str, NullMap]  # maps under exchanged labels, by model
-RSA = "spearman"  # whose items, and so exchanges, are those of all participants
 EXCHANGES = "rsa_exchanges"  # facts of a participant: which exchanges of items were drawn
 P = "p"  # of a participant's units
 NEAR = 1e-9  # two levels of chance nearer than this are one
@@ -69,7 +68,7 @@ class Part:
 
     @property
     def is_paired(self) -> bool:
-        """Whether exchanged maps are of items that all participants saw, exchanged alike."""
+        """Whether exchanged maps are of items (RSA) that all participants saw, exchanged alike."""
         return RSA in self.metrics
 
     @property

@@ -23,11 +23,10 @@ from bids_dnn.report.parts import (
     units,
 )
 from bids_dnn.report.shown import ALPHA, Shown
-from bids_dnn.stats.spheres import SCORES
+from bids_dnn.stats.spheres import RSA, SCORES
 
 COUNTS = ("n_clusters", "n_significant")  # -1 = none were looked for
 HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
-RSA = "spearman"
 MOST_DRAWN = 4  # comparisons
 MOST_CLUSTERS = 60  # rows of the table on the page
 

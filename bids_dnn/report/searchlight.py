@@ -15,10 +15,10 @@ from bids_dnn.report.parts import Picture, Section, counted, listed, many, table
 from bids_dnn.report.raster import Brain
 from bids_dnn.report.shown import ALPHA, floor_text, nothing_can_be
 from bids_dnn.report.slices import Backdrop
+from bids_dnn.stats.spheres import RSA
 
 MOST_MAPS = 6
-METRICS = {"balanced_accuracy": "balanced accuracy", "spearman": "Spearman's rho"}
-RSA = "spearman"  # metric of rows that compare dissimilarities
+METRICS = {"balanced_accuracy": "balanced accuracy", RSA: "Spearman's rho"}
 
 
 def searchlight_section(

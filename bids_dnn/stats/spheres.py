@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.integer[Any]]
 MOST_AT_ONCE = 32  # centers: what is made of more leaves the caches
 TOLERANCE = 1e-6  # two scores nearer than this are one: single precision
-SCORES = ("accuracy", "balancedaccuracy", "spearman")  # what maps of scores are called
+RSA = "spearman"  # metric of rows, and stat of maps, that compare dissimilarities
+SCORES = ("accuracy", "balancedaccuracy", RSA)  # what maps of scores are called
 COLUMNS = {
     "comparison": "what is told apart, or the layer whose dissimilarities are compared",
     "n_classes": "sides of the comparison; 0 where dissimilarities are compared",

@@ -23,7 +23,16 @@ from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.regions import RegionUnits
-from bids_dnn.stats.spheres import COLUMNS, Patterns, blocks, lay_out, p_map, p_of_maps, row_of
+from bids_dnn.stats.spheres import (
+    COLUMNS,
+    RSA,
+    Patterns,
+    blocks,
+    lay_out,
+    p_map,
+    p_of_maps,
+    row_of,
+)
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -267,7 +276,7 @@ def _result(
             {
                 "comparison": name,
                 "n_classes": 0,
-                "metric": "spearman",
+                "metric": RSA,
                 "chance": 0.0,
                 "map": label,
                 "n_samples": len(items.names),
@@ -281,7 +290,7 @@ def _result(
             f"Spearman's correlation of dissimilarities around each unit with those in {name}, "
             "-1 to 1, 0 by chance; NaN where responses to an item do not vary."
         )
-        maps.append(StatMap("spearman", scores, label, words))
+        maps.append(StatMap(RSA, scores, label, words))
         maps.append(p_map(p, label, name=name, by="items", floor=floor))
     meta = {
         "items": choices.items,
