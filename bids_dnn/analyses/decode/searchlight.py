@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn import backend
-from bids_dnn.analyses.decode.classifiers.batches import Decide
+from bids_dnn.analyses.decode.classifiers.batches import Decide, Sights
 from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.kernels import spread_of
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.spheres import Patterns, blocks, lay_out
 
@@ -259,17 +258,17 @@ class _Scene:
         """Return the classes (b, m, n_labelings) that are told in a fold."""
         codes = self.labeled.teaching
         taught = np.flatnonzero(fold.train & (codes >= 0).any(axis=0))
-        seen = gram.take(taught, axis=2)  # (b, n, n_train)
-        train, cross = seen.take(taught, axis=1), seen.take(self._tested(fold), axis=1)
+        sights = Sights(gram, taught, self._tested(fold), n_units)
         if self.is_scaled:
-            spread = spread_of(train)
-            factor = (n_units / np.where(spread > 0, spread, n_units))[:, None, None]
-            train, cross = factor * train, factor * cross
+            spread = sights.spread()
+            factor = n_units / np.where(spread > 0, spread, n_units)
+            sights = replace(sights, gram=factor[:, None, None] * gram)
         own = codes[:, taught].T  # (n_train, n_labelings)
-        votes = np.zeros((*cross.shape[:2], len(codes), self.labeled.n_classes), dtype=np.int16)
+        shape = (len(gram), len(sights.tested), len(codes), self.labeled.n_classes)
+        votes = np.zeros(shape, dtype=np.int16)
         for first, second in pairs_of(self.labeled.n_classes):
             signs = (own == first).astype(np.int8) - (own == second).astype(np.int8)
-            is_first = self.decide(train, cross, signs, n_units) > TIE
+            is_first = self.decide(sights, signs) > TIE
             votes[..., first] += is_first
             votes[..., second] += ~is_first
         guess: Codes = votes.argmax(axis=-1)

@@ -200,8 +200,8 @@ def test_many_samples_are_counted_in_two_bytes(rng):
     runs = np.repeat([0, 1], 260)
     around = Neighbours(np.array([0, 2]), np.array([0, 1], dtype=np.int32))
 
-    def first(_, cross, signs, __):
-        return np.ones((len(cross), cross.shape[1], signs.shape[1]))
+    def first(sights, signs):
+        return np.ones((len(sights.gram), len(sights.tested), signs.shape[1]))
 
     found = search(values, around, labeled(labels, runs=runs), first)
     assert found.right.dtype == np.uint16

@@ -94,26 +94,31 @@ def substitute(factor: Array, n: int, x: Array, y: Array) -> None:
 
 
 @compiled
-def solve_each(gram: Array, right: Array, scale: Array, shift: Array) -> None:
+def solve_each(
+    gram: Array, rows: NDArray[np.int64], right: Array, scale: Array, shift: Array
+) -> None:
     """Solve ``(scale gram + shift I) a = right`` for several right sides, in place.
 
     Parameters
     ----------
-    gram : (b, n, n)
+    gram : (b, at least n, at least n)
         Of b problems.
+    rows : (n,)
+        Rows and columns of the matrices that are taken, in their order.
     right : (b, k, n)
         NaN is written where there is no factor.
     scale, shift : (b, k)
         Neighbours that are the same share a factor.
     """
-    n = gram.shape[1]
+    n = len(rows)
     factor, spare = np.empty((n, n)), np.zeros(n)
     for b in range(len(gram)):
         k = 0
         while k < right.shape[1]:
             for i in range(n):
+                row = gram[b, rows[i]]
                 for j in range(i + 1):
-                    factor[i, j] = scale[b, k] * gram[b, i, j]
+                    factor[i, j] = scale[b, k] * row[rows[j]]
                 factor[i, i] += shift[b, k]
             first, is_fine = k, factorize(factor, n)
             while k < right.shape[1] and (
@@ -130,3 +135,25 @@ def solve_each(gram: Array, right: Array, scale: Array, shift: Array) -> None:
                     if is_pair:
                         right[b, second, :] = np.nan
                 k += 2 if is_pair else 1
+
+
+@compiled
+def sum_each(gram: Array, rows: NDArray[np.int64], sums: Array) -> None:
+    """Add up the diagonal, and all, of part of symmetric matrices.
+
+    Parameters
+    ----------
+    gram : (b, at least n, at least n)
+    rows : (n,)
+        Rows and columns that are taken.
+    sums : (b, 2)
+        Is written: of the diagonal, of all.
+    """
+    for b in range(len(gram)):
+        trace, below = 0.0, 0.0
+        for i in range(len(rows)):
+            row = gram[b, rows[i]]
+            trace += row[rows[i]]
+            for j in range(i):
+                below += row[rows[j]]
+        sums[b, 0], sums[b, 1] = trace, trace + 2 * below
