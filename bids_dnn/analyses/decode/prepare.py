@@ -86,6 +86,11 @@ class Patterns:
     n_units
     runs : (n,) intp
     train : (n,) bool
+    base : (n, n)
+        Inner products that are those of `gram` but for a factor, where other folds have the same;
+        None = they have their own.
+    factor
+        `gram` is so many times `base`.
     """
 
     gram: Gram
@@ -93,6 +98,8 @@ class Patterns:
     n_units: int
     runs: Codes
     train: Mask
+    base: Gram | None = None
+    factor: float = 1.0
 
     def labeled(self, codes: Codes, is_part: Mask, how: Preparation) -> tuple[Gram, int]:
         """Finish what depends on labels; returns the Gram matrix, and of how many units.
@@ -169,6 +176,7 @@ def patterns_of(
     """
     clean = removal(nuisance, fold.train) if nuisance.shape[1] else None
     needs_values = how.is_standardized or how.anova is not None
+    base, factor = None if needs_values or clean is not None or how.pca else gram, 1.0
     kept: Array | None = None
     if needs_values:
         kept = values.astype(np.float64) if clean is None else clean @ values
@@ -183,13 +191,19 @@ def patterns_of(
         gram = gram if clean is None else clean @ gram @ clean.T
     if is_scaled:
         spread = float(spread_of(gram[np.ix_(fold.train, fold.train)]))
-        factor = values.shape[1] / (spread or values.shape[1])
+        factor = float(values.shape[1] / (spread or values.shape[1]))
         gram = factor * gram
         kept = None if kept is None else np.sqrt(factor) * kept
     if how.pca is not None and not how.is_late:
         gram = principal(gram, fold.train, how.pca)
     return Patterns(
-        gram, kept if how.anova is not None else None, values.shape[1], runs, fold.train
+        gram,
+        kept if how.anova is not None else None,
+        values.shape[1],
+        runs,
+        fold.train,
+        base,
+        factor,
     )
 
 

@@ -94,6 +94,66 @@ def substitute(factor: Array, n: int, x: Array, y: Array) -> None:
 
 
 @compiled
+def invert_factor(factor: Array, n: int, inverse: Array) -> None:
+    """Write the inverse of the matrix whose Cholesky factor L is given: ``L^-T L^-1``.
+
+    Parameters
+    ----------
+    factor : (at least n, at least n)
+        Is overwritten.
+    n : int
+    inverse : (n, n)
+    """
+    _invert_triangle(factor, n, inverse)
+    for i in range(0, n - 1, 2):
+        for j in range(i, n - 1, 2):
+            first, second = inverse[i, j:], inverse[i + 1, j:]
+            left, right = inverse[j, j:], inverse[j + 1, j:]
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
+            for k in range(n - j):  # from 0: only then is the loop made of vectors
+                a += first[k] * left[k]
+                b += first[k] * right[k]
+                c += second[k] * left[k]
+                d += second[k] * right[k]
+            factor[j, i], factor[j + 1, i] = a, b
+            factor[j, i + 1], factor[j + 1, i + 1] = c, d
+    if n % 2 == 1:
+        for i in range(n):
+            factor[n - 1, i] = inverse[i, n - 1] * inverse[n - 1, n - 1]
+    for i in range(n):
+        for j in range(i + 1):
+            inverse[i, j] = factor[i, j]
+            inverse[j, i] = factor[i, j]
+
+
+@compiled
+def _invert_triangle(factor: Array, n: int, columns: Array) -> None:
+    """Write the columns of the inverse of a Cholesky factor, each as a row."""
+    spare = np.zeros(n)
+    for first in range(0, n, 2):
+        x, y = columns[first], columns[first + 1] if first + 1 < n else spare
+        x[:], y[:] = 0.0, 0.0
+        x[first] = 1.0 / factor[first, first]
+        if first + 1 < n:
+            row = factor[first + 1]
+            y[first + 1] = 1.0 / row[first + 1]
+            x[first + 1] = -row[first] * x[first] * y[first + 1]
+        own, other = x[first:], y[first:]
+        for i in range(first + 2, n, 2):
+            upper, lower = factor[i, first:], factor[min(i + 1, n - 1), first:]
+            a, b, c, d, m = 0.0, 0.0, 0.0, 0.0, i - first
+            for k in range(m):
+                a -= upper[k] * own[k]
+                b -= upper[k] * other[k]
+                c -= lower[k] * own[k]
+                d -= lower[k] * other[k]
+            own[m], other[m] = a / upper[m], b / upper[m]
+            if i + 1 < n:
+                own[m + 1] = (c - lower[m] * own[m]) / lower[m + 1]
+                other[m + 1] = (d - lower[m] * other[m]) / lower[m + 1]
+
+
+@compiled
 def solve_each(
     gram: Array, rows: NDArray[np.int64], right: Array, scale: Array, shift: Array
 ) -> None:

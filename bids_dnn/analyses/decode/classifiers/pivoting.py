@@ -100,11 +100,24 @@ def solve_machines(
         left,
     )
     for b, k in np.argwhere(left):
-        dual[b, :, k], intercept[b, 0, k] = _by_libsvm(gram[b], told[b, k], high[b, k])
+        dual[b, :, k], intercept[b, 0, k] = by_libsvm(gram[b], told[b, k], high[b, k])
     return dual, intercept
 
 
-def _by_libsvm(gram: Floats, signs: Array, cost: Array) -> tuple[Array, float]:
+def by_libsvm(gram: Floats, signs: Array, cost: Array) -> tuple[Array, float]:
+    """Let libsvm fit a machine.
+
+    Parameters
+    ----------
+    gram : (n, n)
+    signs, cost : (n,)
+        +1, -1 and 0 = no part; above 0.
+
+    Returns
+    -------
+    dual : (n,)
+    intercept
+    """
     own = np.flatnonzero(signs)
     model: Any = SVC(kernel="precomputed", C=1.0, tol=GAP, max_iter=LAST)
     with warnings.catch_warnings():
@@ -142,22 +155,31 @@ def _solve_all(
         for k in range(signs.shape[1]):
             if not left[b, k]:
                 continue
-            m = _listed(signs[b, k], own)
+            m = listed(signs[b, k], own)
             kernel, lines = np.empty((m, m)), np.empty((3, m))
-            total = _take(gram[b], signs[b, k], high[b, k], own, kernel, lines)
+            total = take_part(gram[b], signs[b, k], high[b, k], own, kernel, lines)
             if not -m < total < m:  # of one class, or of no sample
                 intercept[b, 0, k], left[b, k] = total / max(m, 1), False
                 continue
             one = Problem(kernel, lines[0], lines[1], lines[2], work, factor, free)
-            is_done, bias = _fit(one, states[k, :m], n_units[b])
+            is_done, bias = fit(one, states[k, :m], n_units[b])
             intercept[b, 0, k], left[b, k] = bias, not is_done
             for i in range(m):
                 dual[b, own[i], k] = one.beta[i]
 
 
 @compiled
-def _fit(one: Problem, state: States, n_units: int) -> tuple[bool, float]:
-    """Turn samples over from one beginning after the other; tell whether done, the intercept."""
+def fit(one: Problem, state: States, n_units: int) -> tuple[bool, float]:
+    """Turn samples over from one beginning after the other; tell whether done, the intercept.
+
+    Parameters
+    ----------
+    one
+        Whose dual variables are written.
+    state : (n,)
+        All free, or a first beginning where most are not; is written.
+    n_units
+    """
     spread, is_done, bias = spread_of(one), False, 0.0
     if spread <= 0:
         return False, 0.0
@@ -176,6 +198,26 @@ def _fit(one: Problem, state: States, n_units: int) -> tuple[bool, float]:
 
 
 @compiled
+def fit_near(one: Problem, state: States, n_units: int) -> tuple[bool, float]:
+    """Do the same, beginning with what some other machine ended with.
+
+    Parameters
+    ----------
+    one, n_units
+    state : (n,)
+        Of the other machine; is written.
+    """
+    spread = spread_of(one)
+    if spread <= 0:
+        return False, 0.0
+    is_done, bias = turn(one, state, TINY * spread, CLOSE / spread)
+    if is_done:
+        return True, bias
+    state[:] = 0
+    return fit(one, state, n_units)
+
+
+@compiled
 def _are_whole(signs: Array) -> bool:
     """Tell whether each sample has a class in each labeling, and each labeling both classes."""
     for k in range(signs.shape[0]):
@@ -190,8 +232,13 @@ def _are_whole(signs: Array) -> bool:
 
 
 @compiled
-def _listed(signs: Array, own: Places) -> int:
-    """Write down which are not zero, and count them."""
+def listed(signs: Array, own: Places) -> int:
+    """Write down which are not zero, and count them.
+
+    Parameters
+    ----------
+    signs, own : (n,)
+    """
     m = 0
     for i in range(len(signs)):
         if signs[i] != 0.0:
@@ -201,10 +248,22 @@ def _listed(signs: Array, own: Places) -> int:
 
 
 @compiled
-def _take(
+def take_part(
     gram: Array, signs: Array, high: Array, own: Places, kernel: Array, lines: Array
 ) -> float:
-    """Write down the part of a problem that has a class; return the sum of the classes."""
+    """Write down part of a problem; return the sum of its classes.
+
+    Parameters
+    ----------
+    gram : (n, n)
+    signs, high : (n,)
+        Classes, costs.
+    own : (at least m,)
+        Numbers of the samples that are taken.
+    kernel : (m, m)
+    lines : (3, m)
+        Are written: classes, costs, zeros.
+    """
     total = 0.0
     for i in range(len(kernel)):
         lines[0, i], lines[1, i], lines[2, i] = signs[own[i]], high[own[i]], 0.0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.compiled import compiled
-from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
+from bids_dnn.analyses.decode.classifiers.factors import factorize, invert_factor, substitute
 from bids_dnn.analyses.decode.classifiers.turns import (
     CLOSE,
     PATIENCE,
@@ -71,9 +71,9 @@ def solve_shared(
         one = Problem(gram, signs[k], high[k], lines[0], work, factor, free)
         if k == 0:
             spread = spread_of(one)
-            if spread <= 0 or not _invert(gram, 1.0 / cost, guess, level, factor):
+            if spread <= 0 or not invert(gram, 1.0 / cost, guess, level, factor):
                 return
-            if not _invert(gram, tiny * spread, whole, level, factor):
+            if not invert(gram, tiny * spread, whole, level, factor):
                 return
         if is_weak(one, spread):
             continue
@@ -81,11 +81,28 @@ def solve_shared(
             length = signs[k, i] * product(guess[i], signs[k])
             states[k, i] = -1 if length < 0 else (1 if length > high[k, i] else 0)
             start[i] = product(whole[i], signs[k])
-        is_done, bias = _turn(one, states[k], whole, level, start, CLOSE / spread)
+        is_done, bias = turn_shared(one, states[k], whole, level, start, CLOSE / spread)
         if is_done:
             intercept[k], left[k] = middle(one, bias, CLOSE / spread), False
             for i in range(n):
                 dual[i, k] = one.beta[i]
+
+
+@compiled
+def guess_states(one: Problem, start: Array, state: States) -> None:
+    """Guess which samples are free: those that would be between the bounds if all were.
+
+    Parameters
+    ----------
+    one
+    start : (n,)
+        Dual variables if all were free.
+    state : (n,)
+        Is written.
+    """
+    for i in range(len(state)):
+        length = one.y[i] * start[i]
+        state[i] = -1 if length < 0 else (1 if length > one.c[i] else 0)
 
 
 @compiled
@@ -98,20 +115,28 @@ def are_bound(state: States) -> bool:
 
 
 @compiled
-def _invert(gram: Array, penalty: float, into: Array, level: Array, factor: Array) -> bool:
-    """Write the inverse where numbers sum to zero, and what gives the intercept."""
+def invert(gram: Array, penalty: float, into: Array, level: Array, factor: Array) -> bool:
+    """Write the inverse of ``gram + penalty I`` where numbers sum to zero; false if there is none.
+
+    Parameters
+    ----------
+    gram : (n, n)
+    penalty
+    into : (n, n)
+        Is written.
+    level : (n,)
+        Is written: ``level' (y - g)`` is the intercept.
+    factor : (n, n)
+        Work space.
+    """
     n = len(gram)
     for i in range(n):
         for j in range(i + 1):
             factor[i, j] = gram[i, j]
         factor[i, i] += penalty
-        for j in range(n):
-            into[i, j] = 1.0 if i == j else 0.0
-        level[i] = 1.0
     if not factorize(factor, n):
         return False
-    for i in range(0, n, 2):
-        substitute(factor, n, into[i], into[i + 1] if i + 1 < n else level)
+    invert_factor(factor, n, into)
     total = _sum_rows(into, level)
     for i in range(n):
         for j in range(n):
@@ -133,10 +158,24 @@ def _sum_rows(matrix: Array, into: Array) -> float:
 
 
 @compiled
-def _turn(
+def turn_shared(
     one: Problem, state: States, whole: Array, level: Array, start: Array, near: float
 ) -> tuple[bool, float]:
-    """Turn wrong samples over until none is left; return whether so, and the intercept."""
+    """Turn wrong samples over until none is left; return whether so, and the intercept.
+
+    Parameters
+    ----------
+    one
+        Whose dual variables and slack are written.
+    state : (n,)
+        Where to begin; is written.
+    whole, level : (n, n), (n,)
+        As `invert` makes them.
+    start : (n,)
+        ``whole @ y``.
+    near
+        Of the dual variables: less is rounding.
+    """
     n, wanted = len(one.y), one.work[WANTED]
     fewest, patience = n + 1, PATIENCE
     for _ in range(TURNS):

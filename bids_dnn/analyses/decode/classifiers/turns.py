@@ -11,12 +11,13 @@ from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
 
 Array = NDArray[np.float64]
-States = NDArray[np.int8]  # of samples: 0 = free, -1 = no support vector, 1 = at the cost
+States = NDArray[np.int8]  # of samples: 0 = free, -1 = no support vector, 1 = at the cost, OUT
 Places = NDArray[np.int64]
 CLOSE = 1e-7  # of the margin: less is rounding
 TURNS = 12  # of one problem
 PATIENCE = 4  # turns without fewer wrong samples; then they are turned one by one
 WEAK = 6.0  # cost x mean diagonal x root of samples: below, most samples lie at their cost
+OUT = 2  # state of a sample that is left out: its cost is 0, and nothing is asked of its margin
 HUGE = 1e300
 ROUNDING = 1e-12
 ONE, RIGHT, SLACK, WANTED = range(4)  # rows of the work space
@@ -197,6 +198,8 @@ def middle(one: Problem, bias: float, near: float) -> float:
     top, bottom = -HUGE, HUGE
     for i in range(len(one.y)):
         length, room = one.y[i] * one.beta[i], min(near, CLOSE * one.c[i])
+        if one.c[i] <= 0.0:
+            continue
         if room < length < one.c[i] - room:
             return bias
         if (length > room) == (one.y[i] > 0):
@@ -218,7 +221,7 @@ def wrong(one: Problem, state: States, bias: float, near: float) -> int:
             should = -1 if length < -room else (1 if length > one.c[i] + room else 0)
         else:
             short = one.y[i] * (slack[i] - bias)  # of the margin
-            if (should < 0 and short > CLOSE) or (should > 0 and short < -CLOSE):
+            if (should < 0 and short > CLOSE) or (should == 1 and short < -CLOSE):
                 should = 0
         wanted[i] = should
         n_wrong += should != state[i]

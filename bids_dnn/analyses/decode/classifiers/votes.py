@@ -67,12 +67,43 @@ def guess_classes(
     """
     pairs = pairs_of(n_classes)
     values = np.empty((len(pairs), len(codes), len(cross)), dtype=np.float32)
-    votes = np.zeros((len(codes), len(cross), n_classes), dtype=np.int16)
-    for pair, (first, second) in enumerate(pairs):
-        signs = (codes == first).astype(np.int8) - (codes == second).astype(np.int8)
+    for pair, own in enumerate(pairs):
+        signs = signs_of(codes, own)
         values[pair] = decide(train, cross, signs.T, classifier, n_units=n_units).T
-        reach = np.abs(values[pair]).max(axis=1, keepdims=True, initial=0)
-        is_first = values[pair] > TIE * np.minimum(reach, 1)
-        votes[:, :, first] += is_first
-        votes[:, :, second] += ~is_first
-    return Guesses(votes.argmax(axis=2).astype(np.intp), values)
+    return Guesses(voted(values, n_classes), values)
+
+
+def signs_of(codes: Codes, pair: tuple[int, int]) -> NDArray[np.int8]:
+    """Return +1 for the first class of a pair, -1 for the second, 0 for all others.
+
+    Parameters
+    ----------
+    codes : (...)
+    pair
+    """
+    signs: NDArray[np.int8] = (codes == pair[0]).astype(np.int8)
+    signs -= codes == pair[1]
+    return signs
+
+
+def voted(values: NDArray[np.floating[Any]], n_classes: int) -> Codes:
+    """Return the class with the most votes of pairs, the first of the best.
+
+    Parameters
+    ----------
+    values : (n_pairs, k, m)
+        Decisions of each pair for m samples that are tested together.
+    n_classes
+
+    Returns
+    -------
+    guess : (k, m) intp
+    """
+    votes = np.zeros((*values.shape[1:], n_classes), dtype=np.int16)
+    for own, (first, second) in zip(values, pairs_of(n_classes), strict=True):
+        reach = np.abs(own).max(axis=1, keepdims=True, initial=0)
+        is_first = own > TIE * np.minimum(reach, 1)
+        votes[..., first] += is_first
+        votes[..., second] += ~is_first
+    guess: Codes = votes.argmax(axis=2).astype(np.intp)
+    return guess

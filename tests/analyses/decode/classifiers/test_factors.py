@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
+from bids_dnn.analyses.decode.classifiers.factors import factorize, invert_factor, substitute
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8, 13, 40])
@@ -29,3 +29,13 @@ def test_what_is_not_positive_has_no_factor(n):
     bad = np.eye(n)
     bad[-1, -1] = 0.0
     assert not factorize(bad, n)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 12, 41])
+def test_the_inverse_of_a_factor_is_that_of_numpy(rng, n):
+    x = rng.normal(size=(n, n + 3))
+    matrix, found = x @ x.T, np.full((n, n), np.nan)
+    expected = np.linalg.inv(matrix)
+    assert factorize(matrix, n)
+    invert_factor(matrix, n, found)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)

@@ -93,7 +93,7 @@ def test_many_labelings_are_decided_as_by_libsvm(rng, n_units, c):
 def test_what_can_just_be_told_apart_or_not_is_solved_without_libsvm(
     rng, monkeypatch, n, n_units, c
 ):
-    monkeypatch.setattr(pivoting, "_by_libsvm", lambda *_: pytest.fail("handed to libsvm"))
+    monkeypatch.setattr(pivoting, "by_libsvm", lambda *_: pytest.fail("handed to libsvm"))
     x = rng.normal(size=(n, n_units))
     x -= x.mean(axis=0)
     signs = np.array([rng.permutation(np.tile([1.0, -1.0], n // 2)) for _ in range(100)]).T
