@@ -9,23 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, pays
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
-from bids_dnn.analyses.decode.classifiers.votes import (
-    Guesses,
-    guess_classes,
-    pairs_of,
-    signs_of,
-    voted,
-)
+from bids_dnn.analyses.decode.classifiers.votes import Guesses, guess_classes, pairs_of
 from bids_dnn.analyses.decode.prepare import Gram, Patterns, Preparation, kernel_of
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.kernels import centered
 
 Codes = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
-ENOUGH = 0.75  # units for a sample that teaches, and
-TEACHES = 0.75  # samples that a fold leaves, for which it pays to fit all folds at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,16 +97,16 @@ def predict(
     small = np.int8 if n_classes < np.iinfo(np.int8).max else np.int16
     tested = (codes if tested is None else tested).astype(small)
     codes = codes.astype(small)
-    if _is_shared(patterns, folds, codes, learner):
-        return _predict_at_once(
-            patterns,
-            folds,
-            codes,
-            tested,
-            learner.candidates[0],
-            n_classes=n_classes,
-            has_values=has_values,
+    if (
+        len(learner.candidates) == 1
+        and not learner.preparation.is_late
+        and pays(patterns, folds, codes, learner.candidates[0])
+    ):
+        guess, values = guess_by_labeling(
+            patterns, folds, codes, tested, learner.candidates[0], n_classes=n_classes
         )
+        values = values if has_values else values[:, :1]
+        return Predictions(guess, values, dict.fromkeys([fold.name for fold in folds], 0))
     n_kept = len(codes) if has_values else 1
     shape = (len(pairs_of(n_classes)), n_kept, codes.shape[1])
     guess, values = np.full(codes.shape, -1, dtype=np.intp), np.full(shape, np.nan, np.float32)
@@ -140,64 +132,6 @@ def predict(
     guess[is_out] = -1
     values[:, is_out[:n_kept]] = np.nan
     return Predictions(guess, values, chosen)
-
-
-def _is_shared(
-    patterns: Sequence[Patterns], folds: Sequence[Fold], codes: Codes, learner: Learner
-) -> bool:
-    """Tell whether folds share inner products, and labelings share none: see `leaving`.
-
-    Where all labelings have the same samples, what they share in a fold is worth more.
-    """
-    first, part = patterns[0], codes >= 0
-    return (
-        len(learner.candidates) == 1
-        and learner.candidates[0].kind == "svm-linear"
-        and not learner.preparation.is_late
-        and first.base is not None
-        and all(one.base is first.base for one in patterns)
-        and first.n_units >= ENOUGH * part.sum(axis=1).max()
-        and np.mean([fold.train.mean() for fold in folds]) >= TEACHES
-        and bool(len(codes) > 1 and (codes.max() > 1 or (part != part[0]).any()))
-    )
-
-
-def _predict_at_once(
-    patterns: Sequence[Patterns],
-    folds: Sequence[Fold],
-    codes: Codes,
-    tested: Codes,
-    classifier: Classifier,
-    *,
-    n_classes: int,
-    has_values: bool,
-) -> Predictions:
-    """Predict in all folds at once, labeling after labeling, by support vector machines."""
-    from bids_dnn.analyses.decode.classifiers.leaving import decide_left_out  # numba
-
-    base, told = patterns[0].base, tested >= 0
-    pairs, factors = pairs_of(n_classes), np.array([one.factor for one in patterns])
-    every = np.any([fold.test for fold in folds], axis=0)
-    values = np.full((len(pairs), *codes.shape), np.nan, dtype=np.float32)
-    part = np.asarray(((codes >= 0) | told).any(axis=0), dtype=np.bool_)
-    taught = centered(np.asarray(base), part)
-    for pair, own in enumerate(pairs):
-        made = decide_left_out(
-            taught,
-            factors,
-            folds,
-            signs_of(codes, own),
-            told,
-            classifier,
-            n_units=patterns[0].n_units,
-        )
-        values[pair] = np.where(told & every, made, np.nan)
-    guess = np.full(codes.shape, -1, dtype=np.intp)
-    for fold in folds:
-        guess[:, fold.test] = voted(np.nan_to_num(values[:, :, fold.test]), n_classes)
-    guess[~told] = -1
-    kept = values if has_values else values[:, :1]
-    return Predictions(guess, kept, dict.fromkeys([fold.name for fold in folds], 0))
 
 
 def _alike(codes: Codes, tested: Codes, how: Preparation) -> list[Codes]:

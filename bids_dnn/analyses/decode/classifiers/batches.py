@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier, Kind
 from bids_dnn.analyses.decode.classifiers.decisions import costs_of
-from bids_dnn.analyses.decode.classifiers.lda import lda_decisions
+from bids_dnn.analyses.decode.classifiers.lda import TINY, lda_decisions
 from bids_dnn.analyses.decode.classifiers.logistic import logistic_decisions
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
 from bids_dnn.analyses.decode.classifiers.shifted import solve_compiled
@@ -147,7 +147,7 @@ def _lda(classifier: Classifier, sights: Sights, signs: Signs) -> Array:
     share = first * (n - first) / n**2
     total, whole = sights.spread()[:, None, None], sights.spread_out(contrast)
     within = total - share * (whole * (sights.gram @ whole)).sum(axis=1, keepdims=True)
-    within = np.maximum(within, 1e-12 * total)
+    within = np.maximum(within, TINY * total)
     shift = weight * np.where(within > 0, within, 1.0) / units
     found, _ = _balanced(sights, contrast, np.full((1, 1, 1), (1 - weight) / n), shift)
     seen = sights.gram @ sights.spread_out(found)

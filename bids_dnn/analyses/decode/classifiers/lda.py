@@ -15,6 +15,7 @@ Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.number[Any]]
 FEW = 4  # labelings of a Gram matrix, for which its eigenvectors do not pay
 LEAST = 1e-4  # shrinkage, so that the covariance can be inverted
+TINY = 1e-12  # of the variance of all samples: less within classes is rounding
 
 
 def lda_decisions(
@@ -74,7 +75,7 @@ def lda_decisions(
         if axes is None or loads is None
         else axes.squares(loads)
     )
-    spread = np.maximum(total / n - share * apart, 1e-12 * total / n)  # trace within classes
+    spread = np.maximum(total / n - share * apart, TINY * total / n)  # trace within classes
     spread = np.where(spread > 0, spread, 1.0)
     weight = np.full_like(apart, 0.0 if shrinkage is None else shrinkage)
     if seen is not None and shrinkage is None:

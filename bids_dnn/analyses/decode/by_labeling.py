@@ -1,0 +1,132 @@
+"""Guesses where each labeling has samples of its own: labeling after labeling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_dnn.analyses.decode.classifiers.choice import Classifier
+from bids_dnn.analyses.decode.classifiers.votes import pairs_of, signs_of, voted
+from bids_dnn.analyses.decode.prepare import Patterns
+from bids_dnn.stats.folds import Fold
+from bids_dnn.stats.kernels import centered
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.integer[Any]]
+Marks = NDArray[np.bool_]
+Decide = Callable[[Codes], Array]  # (k, n) classes +1, -1, 0 -> decisions (k, n)
+ENOUGH = 0.75  # units for a sample that teaches, and
+TEACHES = (
+    0.75  # samples that a fold leaves, for which it pays to fit machines of all folds at once
+)
+
+
+def pays(
+    patterns: Sequence[Patterns], folds: Sequence[Fold], codes: Codes, classifier: Classifier
+) -> bool:
+    """Tell whether labelings are decided faster one by one than all at once.
+
+    Where they have the same samples, what they share in a fold is worth more.
+
+    Parameters
+    ----------
+    patterns, folds
+        A pair for each fold; patterns that no labeling alters.
+    codes : (k, n)
+        Class of each sample that teaches; -1 = it does not.
+    classifier
+    """
+    part = codes >= 0
+    if len(codes) == 1 or (codes.max() <= 1 and (part == part[0]).all()):
+        return False
+    if classifier.kind != "svm-linear":
+        return classifier.kind == "lda" or (classifier.kind == "ridge" and classifier.alpha > 0)
+    first = patterns[0]
+    return bool(
+        first.base is not None
+        and all(one.base is first.base for one in patterns)
+        and first.n_units >= ENOUGH * part.sum(axis=1).max()
+        and np.mean([fold.train.mean() for fold in folds]) >= TEACHES
+    )
+
+
+def guess_by_labeling(
+    patterns: Sequence[Patterns],
+    folds: Sequence[Fold],
+    codes: Codes,
+    tested: Codes,
+    classifier: Classifier,
+    *,
+    n_classes: int,
+) -> tuple[Codes, NDArray[np.float32]]:
+    """Guess the classes of what is tested, by the votes of all pairs.
+
+    Parameters
+    ----------
+    patterns, folds, codes, classifier
+        For which it `pays`.
+    tested : (k, n)
+        Class of each sample that is tested; -1 = it is not.
+    n_classes
+
+    Returns
+    -------
+    guess : (k, n) intp
+        -1 for a sample that is not tested.
+    values : (n_pairs, k, n) float32
+        Decisions of pairs of classes; NaN where there is no guess.
+    """
+    told = tested >= 0
+    is_known = told & np.any([fold.test for fold in folds], axis=0)
+    make = _machines if classifier.kind == "svm-linear" else _factors
+    decide = make(patterns, folds, (codes >= 0) | told, told, classifier)
+    pairs = pairs_of(n_classes)
+    values = np.full((len(pairs), *codes.shape), np.nan, dtype=np.float32)
+    for place, pair in enumerate(pairs):
+        values[place] = np.where(is_known, decide(signs_of(codes, pair)), np.nan)
+    guess = np.full(codes.shape, -1, dtype=np.intp)
+    for fold in folds:
+        guess[:, fold.test] = voted(np.nan_to_num(values[:, :, fold.test]), n_classes)
+    guess[~told] = -1
+    return guess, values
+
+
+def _machines(
+    patterns: Sequence[Patterns],
+    folds: Sequence[Fold],
+    part: Marks,
+    told: Marks,
+    classifier: Classifier,
+) -> Decide:
+    from bids_dnn.analyses.decode.classifiers.leaving import decide_left_out  # numba
+
+    first = patterns[0]
+    gram = centered(np.asarray(first.base), np.asarray(part.any(axis=0)))
+    factors = np.array([one.factor for one in patterns])
+    return lambda signs: decide_left_out(
+        gram, factors, folds, signs, told, classifier, n_units=first.n_units
+    )
+
+
+def _factors(
+    patterns: Sequence[Patterns],
+    folds: Sequence[Fold],
+    part: Marks,
+    told: Marks,
+    classifier: Classifier,
+) -> Decide:
+    from bids_dnn.analyses.decode.classifiers.alone import decide_alone  # numba
+
+    every = np.asarray(part.any(axis=0))
+    grams = [centered(one.gram, every) for one in patterns]
+
+    def decide(signs: Codes) -> Array:
+        made = np.zeros(signs.shape)
+        for own, gram, fold in zip(patterns, grams, folds, strict=True):
+            made += decide_alone(gram, fold, signs, told, classifier, n_units=own.n_units)
+        return made
+
+    return decide
