@@ -16,6 +16,7 @@ NAMES = {
     "encode_banded": ("cpu",),
     "encode_scaling": ("cpu",),
     "decode_permutation": ("cpu",),
+    "decode_study": ("cpu",),
     "searchlight": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),
