@@ -42,6 +42,7 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
     except BidsDnnError as err:
         return [f"  decode: problem: {err}"]
     made = [_samples_line(own.samples, design), _repeats_line(own.samples)]
+    made += [f"problem: {name!r} cannot be decoded. {why}" for name, why in design.lost.items()]
     return [
         f"  decode: {text}"
         for text in [*made, *_floor_lines(design), _ceiling_line(scene, subject)]

@@ -17,6 +17,10 @@ Sides = tuple[tuple[str, tuple[str, ...]], ...]
 Where = tuple[tuple[str, str], ...]
 
 
+class AbsentConditionError(ConfigError):
+    """A comparison names a condition that no sample has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Sides that a classifier tells apart.
@@ -136,6 +140,49 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
     return list(out.values())
 
 
+def parse_known(
+    comparisons: Sequence[str], conditions: Iterable[str]
+) -> tuple[list[Comparison], dict[str, ConfigError]]:
+    """Parse those comparisons whose conditions exist: of some, a participant may have shown none.
+
+    Parameters
+    ----------
+    comparisons, conditions
+        As for `parse`.
+
+    Returns
+    -------
+    parsed
+    absent : by comparison as it is typed
+        What is wrong with the others.
+
+    Raises
+    ------
+    ConfigError
+        As `parse` does; of conditions that do not exist, if no comparison is left.
+    NotEnoughDataError
+        As `parse` does.
+
+    Examples
+    --------
+    >>> found, absent = parse_known(["cat vs dog", "cat vs car"], ["cat", "dog"])
+    >>> [one.name for one in found], list(absent)
+    (['cat vs dog'], ['cat vs car'])
+    """
+    known, kept = sorted(set(conditions)), []
+    absent: dict[str, ConfigError] = {}
+    for text in comparisons:
+        try:
+            if len(known) > 1 and text not in (PAIRS, ALL):
+                _read(text, known)
+            kept.append(text)
+        except AbsentConditionError as err:
+            absent[text] = err
+    if absent and not kept:
+        raise next(iter(absent.values()))
+    return parse(kept, known), absent
+
+
 def _read(text: str, known: Sequence[str]) -> list[Comparison]:
     if text == PAIRS:
         return [_comparison([(a, (a,)), (b, (b,))]) for a, b in combinations(known, 2)]
@@ -221,7 +268,7 @@ def _side(part: str, text: str, known: Sequence[str]) -> tuple[str, tuple[str, .
     members = [one.strip() for one in (rest if colon else part).split("+")]
     for one in members:
         if one not in known:
-            raise ConfigError(
+            raise AbsentConditionError(
                 f"The comparison {text!r} names the condition {one!r}, which no sample has.",
                 mend=nearest(one, known),
             )

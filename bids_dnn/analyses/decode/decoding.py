@@ -14,7 +14,6 @@ from bids_dnn.analyses.decode.baseline import baseline_of
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
 from bids_dnn.analyses.decode.pattern_maps import activation_pattern, apart, pattern_map
-from bids_dnn.analyses.decode.permutation import combined
 from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
 from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
 from bids_dnn.analyses.decode.samples import number_trials, texts
@@ -140,7 +139,7 @@ def decode(
         extras["sessions"] = sessions_table(outcomes)
     if choices.search:
         extras["parameters"] = parameters_table(outcomes, choices)
-    targets = targets_of(own.samples, combined([design.runs, design.groups]), choices)
+    targets = targets_of(own.samples, design.runs, design.groups, choices)
     if predicted := scene.predicted(targets):
         extras["targets"] = targets_table(predicted)
         told = [*told, *(text for target in targets for text in target.warnings)]

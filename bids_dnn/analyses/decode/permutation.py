@@ -110,8 +110,9 @@ def exchange_units(
     trials are exchanged within their run, and within what folds leave out. Where folds are made by
     what has one class throughout (the stimulus, say), its samples are given a label together,
     because folds keep them together; they are exchanged within runs where each occurs in one run
-    only, and freely otherwise. Where runs have one class throughout, whole runs are exchanged
-    within what folds leave out. A trial whose samples teach as well as are tested keeps one label.
+    only, and freely otherwise. Where runs have one class throughout, whole runs are exchanged,
+    within what folds leave out where that holds several classes. A trial whose samples teach as
+    well as are tested keeps one label.
 
     Parameters
     ----------
@@ -140,6 +141,8 @@ def exchange_units(
             return numbered(runs), combined([groups, parts])
         return trials, combined([runs, groups, parts])
     within = combined([runs, parts])
+    if _is_nested(runs, codes) and _is_nested(groups, runs) and _is_nested(runs, parts):
+        return numbered(runs), parts
     if _is_nested(groups, within):
         return numbered(groups), within
     return numbered(groups), parts if _is_nested(groups, parts) else np.zeros_like(runs)

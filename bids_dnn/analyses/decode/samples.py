@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.comparisons import Comparison
 from bids_dnn.containers.responses import Responses
-from bids_dnn.errors import ConfigError
+from bids_dnn.errors import ConfigError, nearest
 
 Codes = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
+MOST_SHOWN = 12  # values of a column that are offered
 
 
 def texts(column: pd.Series[Any]) -> NDArray[np.object_]:
@@ -167,3 +169,38 @@ def evenly(codes: Codes, runs: Codes, units: Codes, rng: np.random.Generator) ->
             taken |= (told == side) & (rank < fewest)
         keep[:, own] = taken[:, place]
     return keep
+
+
+def named_columns(found: Sequence[Comparison], responses: Responses) -> dict[str, Any]:
+    """Return the columns of the sample table that comparisons name, as text (n_samples,).
+
+    Raises
+    ------
+    ConfigError
+        If one is not there, or no sample has a value that is asked for.
+    """
+    made: dict[str, NDArray[np.object_]] = {}
+    for comparison in found:
+        for column, value in (*comparison.taught_where, *comparison.tested_where):
+            if column not in responses.samples:
+                raise ConfigError(
+                    f"The comparison {comparison.name!r} names {column!r}, which is no column of "
+                    "the samples.",
+                    mend=nearest(column, map(str, responses.samples.columns)),
+                )
+            made[column] = _as_typed(responses.samples[column])
+            if value not in set(made[column]):
+                raise ConfigError(
+                    f"The comparison {comparison.name!r} asks for {column}={value}, which no "
+                    "sample has.",
+                    mend=nearest(value, sorted(set(made[column]) - {""})[:MOST_SHOWN]),
+                )
+    return made
+
+
+def _as_typed(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """Return a column as text, whole numbers without a point."""
+    words = texts(column)
+    if pd.api.types.is_numeric_dtype(column):
+        return np.array([word.removesuffix(".0") for word in words], dtype=object)
+    return words

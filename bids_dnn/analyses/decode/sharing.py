@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.comparisons import ALL, Comparison, parse
-from bids_dnn.analyses.decode.samples import averaged, texts, with_condition
-from bids_dnn.analyses.decode.tasks import conditions_of, named_columns
+from bids_dnn.analyses.decode.comparisons import ALL, Comparison, parse_known
+from bids_dnn.analyses.decode.samples import averaged, named_columns, texts, with_condition
+from bids_dnn.analyses.decode.tasks import conditions_of
 from bids_dnn.containers.responses import REQUIRED, Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.containers.shared import SharedPatterns
@@ -48,7 +48,7 @@ def share_patterns(
     """
     regions = region_units(responses, rois)
     own = with_condition(responses)
-    found = parse(choices.comparisons, conditions_of(own))
+    found, _ = parse_known(choices.comparisons, conditions_of(own))
     columns = {
         name: values
         for name, values in named_columns(found, own).items()

@@ -260,6 +260,7 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             f"{n} of {len(runs_of)} stimuli occur in training and in test {choices.folds}s: "
             "decoding may rest on single pictures rather than on their conditions."
         )
+    out += [f"{name!r} was not decoded. {why}" for name, why in design.lost.items()]
     few: dict[str, list[str]] = {}
     for task in design.tasks:
         n, is_all = task.labelings.n_permutations, task.labelings.enumerated

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.svm import SVR
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
-from bids_dnn.analyses.decode.permutation import Codes
+from bids_dnn.analyses.decode.permutation import Codes, exchange_units, numbered
 from bids_dnn.analyses.decode.prepare import Patterns
 from bids_dnn.analyses.decode.samples import number_trials
 from bids_dnn.errors import NotEnoughDataError
@@ -30,6 +31,7 @@ from bids_dnn.stats.metrics import pearson, r2
 from bids_dnn.stats.nuisance import nuisance_columns
 
 Array = NDArray[np.float64]
+LEAST = 20  # exchanges, for p of 0.05
 COLUMNS = {
     "target": "Column of the samples that is predicted",
     "regressor": "ridge, or svr = support vector regression",
@@ -41,8 +43,9 @@ COLUMNS = {
     "ci_low": "Lower end of the 95 % corrected resampled t interval over what folds leave out; "
     "n/a under 3 of them",
     "ci_high": "Upper end of that interval",
-    "p": "One-sided permutation p, numbers of trials exchanged within runs",
-    "p_floor": "The smallest p that the permutations allow",
+    "p": "One-sided permutation p: numbers of trials exchanged within runs and what folds leave "
+    "out; where that has one number throughout (a stimulus), of all its samples together",
+    "p_floor": "The smallest p that the exchanges allow",
     "p_corrected": "p corrected for all regions and targets (maximum statistic)",
     "p_fdr": "p adjusted for the false discovery rate over them",
     "n_permutations": "Random exchanges",
@@ -61,23 +64,30 @@ class Target:
         Of the column.
     values : (1 + n_permutations, n)
         As they are, then exchanged; NaN where a sample has none.
+    n_distinct : int
+        Exchanges that differ, as far as they are counted.
     warnings
     """
 
     name: str
     values: Array
+    n_distinct: int
     warnings: list[str]
 
 
-def targets_of(samples: pd.DataFrame, runs: Codes, choices: Choices) -> list[Target]:
-    """Return the numbers that are predicted, with exchanges of whole trials within runs.
+def targets_of(
+    samples: pd.DataFrame, runs: Codes, groups: Codes, choices: Choices
+) -> list[Target]:
+    """Return the numbers that are predicted, with exchanges of what `exchange_units` says.
 
-    The exchanges of two targets are the same, where both are known in the same samples.
+    The exchanges of two targets are the same, where both are known in the same samples, and both
+    or neither are the same throughout what folds leave out.
 
     Parameters
     ----------
     samples : n rows
-    runs : (n,) intp
+    runs, groups : (n,) intp
+        Of each sample: its run, and what folds leave out.
     choices
 
     Raises
@@ -94,22 +104,42 @@ def targets_of(samples: pd.DataFrame, runs: Codes, choices: Choices) -> list[Tar
         own = columns[:, 0]
         known = np.isfinite(own)
         rng = np.random.default_rng([choices.seed, zlib.crc32(b"targets")])
-        first = np.unique(trials[known], return_index=True)[1]
         rows = np.flatnonzero(known)
-        by_trial, run_of = own[rows][first], runs[rows][first]
-        place = np.unique(trials[known], return_inverse=True)[1]
+        units, blocks = exchange_units(
+            numbered(own[rows]), runs[rows], trials=trials[rows], groups=groups[rows]
+        )
+        _, first, place = np.unique(units, return_index=True, return_inverse=True)
+        by_unit, block_of = own[rows][first], blocks[first]
         values = np.full((1 + choices.n_permutations, len(own)), np.nan)
         values[0] = np.where(known, own, np.nan)
         for row in values[1:]:
-            drawn = np.empty(len(by_trial))
-            for run in np.unique(run_of):
-                there = np.flatnonzero(run_of == run)
-                drawn[there] = by_trial[rng.permutation(there)]
+            drawn = np.empty(len(by_unit))
+            for block in np.unique(block_of):
+                there = np.flatnonzero(block_of == block)
+                drawn[there] = by_unit[rng.permutation(there)]
             row[rows] = drawn[place]
         lost = int((~known).sum())
         told = [f"{lost} of {len(own)} samples have no {name}, and are left out."] if lost else []
-        made.append(Target(name, values, told))
+        n_distinct = _count(by_unit, block_of, most=choices.n_permutations)
+        if n_distinct < LEAST:
+            told.append(
+                f"The numbers of {name} can be exchanged in {n_distinct} way(s): p cannot fall "
+                f"below {1 / n_distinct:.3g}."
+            )
+        made.append(Target(name, values, n_distinct, told))
     return made
+
+
+def _count(values: Array, blocks: Codes, *, most: int) -> int:
+    """Count the different ways to exchange values within blocks; above `most` not to the end."""
+    n = 1
+    for block in np.unique(blocks):
+        own = values[blocks == block]
+        sizes = np.unique(own, return_counts=True)[1].tolist()
+        n *= factorial(len(own)) // prod(map(factorial, sizes))
+        if n > most:
+            break
+    return n
 
 
 def predict_target(
@@ -174,7 +204,7 @@ def predict_target(
         "ci_low": low,
         "ci_high": high,
         "p": permutation_p(float(scores[0]), scores[1:], enumerated=False),
-        "p_floor": p_floor(len(scores) - 1, enumerated=False),
+        "p_floor": max(p_floor(len(scores) - 1, enumerated=False), 1 / target.n_distinct),
         "n_permutations": len(scores) - 1,
         "n_samples": n,
         "n_units": patterns[used[0].name].n_units,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.comparisons import Comparison, parse
+from bids_dnn.analyses.decode.comparisons import Comparison, parse_known
 from bids_dnn.analyses.decode.permutation import (
     Codes,
     Labelings,
@@ -21,13 +19,18 @@ from bids_dnn.analyses.decode.permutation import (
     labelings,
     numbered,
 )
-from bids_dnn.analyses.decode.samples import averaged, evenly, number_trials, texts, with_condition
+from bids_dnn.analyses.decode.samples import (
+    averaged,
+    evenly,
+    named_columns,
+    number_trials,
+    texts,
+    with_condition,
+)
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
-
-MOST_SHOWN = 12  # values of a column that are offered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,8 @@ class Design:
     columns : by name, (n,) object
         Columns of the sample table that comparisons name.
     tasks
+    lost : by name of a comparison
+        Why these samples cannot tell it apart.
     """
 
     folds: list[Fold]
@@ -94,6 +99,7 @@ class Design:
     names: list[str]
     columns: dict[str, NDArray[np.object_]]
     tasks: list[Task]
+    lost: dict[str, str]
 
     def shared_conditions(self, trials: Codes, *, n: int, rng: np.random.Generator) -> Codes:
         """Draw exchanges of all conditions at once.
@@ -190,7 +196,7 @@ def conditions_of(responses: Responses) -> list[str]:
 
 
 def design_of(responses: Responses, choices: Choices) -> Design:
-    """Return the folds, and the task of each comparison.
+    """Return the folds, and the task of each comparison that can be made.
 
     Parameters
     ----------
@@ -201,15 +207,15 @@ def design_of(responses: Responses, choices: Choices) -> Design:
     Raises
     ------
     ConfigError
-        If a comparison or `folds` names what does not exist.
+        If `folds`, or each comparison, names what does not exist.
     NotEnoughDataError
-        If there is nothing to leave out, fewer than two conditions, or all samples of one side
-        are left out together.
+        If there is nothing to leave out, fewer than two conditions, or, for each comparison, all
+        samples of one side are left out together.
     LeakageError
         If folds split what must stay together, or a sample is a copy of another fold's.
     """
     names = conditions_of(responses)
-    found = parse(choices.comparisons, names)
+    found, lost = parse_known(choices.comparisons, names)
     runs = texts(responses.samples["run"])
     groups = _groups(responses, choices)
     folds = _folds(groups, choices)
@@ -234,9 +240,17 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         names=names,
         columns=named_columns(found, responses),
         tasks=[],
+        lost={name: str(err) for name, err in lost.items()},
     )
-    trials = number_trials(responses.samples)
-    design.tasks.extend(_task(one, design, choices, trials) for one in found)
+    trials, errors = number_trials(responses.samples), []
+    for one in found:
+        try:
+            design.tasks.append(_task(one, design, choices, trials))
+        except NotEnoughDataError as err:
+            design.lost[one.name] = str(err)
+            errors.append(err)
+    if not design.tasks:
+        raise errors[0]
     return design
 
 
@@ -360,41 +374,7 @@ def decoded_samples(responses: Responses, choices: Choices) -> Responses:
         If there are fewer than two conditions.
     """
     own = with_condition(responses)
-    told = [name for one in parse(choices.comparisons, conditions_of(own)) for name in one.columns]
+    found, _ = parse_known(choices.comparisons, conditions_of(own))
+    told = [name for one in found for name in one.columns]
     columns = [name for name in (choices.folds, *told) if name in own.samples]
     return averaged(own, choices.average, columns=columns)
-
-
-def named_columns(found: Sequence[Comparison], responses: Responses) -> dict[str, Any]:
-    """Return the columns of the sample table that comparisons name, as text (n_samples,).
-
-    Raises
-    ------
-    ConfigError
-        If one is not there, or no sample has a value that is asked for.
-    """
-    made: dict[str, NDArray[np.object_]] = {}
-    for comparison in found:
-        for column, value in (*comparison.taught_where, *comparison.tested_where):
-            if column not in responses.samples:
-                raise ConfigError(
-                    f"The comparison {comparison.name!r} names {column!r}, which is no column of "
-                    "the samples.",
-                    mend=nearest(column, map(str, responses.samples.columns)),
-                )
-            made[column] = _as_typed(responses.samples[column])
-            if value not in set(made[column]):
-                raise ConfigError(
-                    f"The comparison {comparison.name!r} asks for {column}={value}, which no "
-                    "sample has.",
-                    mend=nearest(value, sorted(set(made[column]) - {""})[:MOST_SHOWN]),
-                )
-    return made
-
-
-def _as_typed(column: pd.Series[Any]) -> NDArray[np.object_]:
-    """Return a column as text, whole numbers without a point."""
-    words = texts(column)
-    if pd.api.types.is_numeric_dtype(column):
-        return np.array([word.removesuffix(".0") for word in words], dtype=object)
-    return words

@@ -232,6 +232,39 @@ def test_one_run_is_refused(rng):
         run(make_patterns(rng, n_runs=1))
 
 
+def test_a_comparison_that_cannot_be_made_costs_no_other(rng):
+    responses = make_responses(
+        rng.normal(size=(13, 4)),
+        conditions=list("abcab" + "abab" + "abab"),
+        runs=[1] * 5 + [2] * 4 + [3] * 4,
+    )
+    made = run(responses, comparisons=("pairs", "all", "a vs d"))
+    assert made.table["comparison"].tolist() == ["a vs b"]
+    alone = run(responses, comparisons=("a vs b",))
+    assert made.table["score"].item() == alone.table["score"].item()
+    told = "\n".join(made.meta["warnings"])
+    for name in ("a vs c", "b vs c", "all"):
+        assert f"{name!r} was not decoded. Without run '1' no sample of 'c' is left" in told
+    assert "'a vs d' was not decoded. The comparison 'a vs d' names the condition 'd'" in told
+
+
+def test_conditions_that_runs_do_not_share_are_told_apart_by_exchanging_runs(rng):
+    signal = rng.normal(size=12)
+    labels = np.repeat(np.tile([0, 1], 5), 4)
+    runs = np.repeat(np.arange(10), 4)
+    for effect, low, high in ((1.0, 0, 0.011), (0.0, 0.011, 1)):
+        values = effect * np.outer(labels, signal) + rng.normal(size=(40, 12))
+        values += 0.5 * rng.normal(size=(10, 12))[runs]
+        made = run(
+            make_responses(values, conditions=np.array(["a", "b"])[labels], runs=runs),
+            comparisons=("a vs b",),
+            n_permutations=200,
+        )
+        assert made.table["n_permutations"].item() == 126  # 10 over 5, up to the swap of both
+        assert low <= made.table["p"].item() <= high
+        assert any("Whole runs are exchanged for p" in one for one in made.meta["warnings"])
+
+
 def test_a_condition_of_one_run_is_refused(rng):
     responses = make_responses(
         rng.normal(size=(6, 4)), conditions=list("abcabb"), runs=[1, 1, 1, 2, 2, 2]

@@ -109,6 +109,14 @@ def test_a_trial_that_teaches_and_is_tested_keeps_one_label():
     assert len(set(apart)) == 2
 
 
+@pytest.mark.parametrize("groups", [[0, 0, 1, 1, 2, 2, 3, 3], [0, 1, 2, 3, 4, 5, 6, 7]])
+def test_runs_of_one_class_are_exchanged_as_wholes(groups):
+    codes, runs = np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.repeat([0, 1, 2, 3], 2)
+    units, blocks = exchange_units(codes, runs, trials=np.arange(8), groups=np.array(groups))
+    assert units.tolist() == runs.tolist()
+    assert len(set(blocks)) == 1
+
+
 def test_a_trial_is_of_one_run_and_condition():
     samples = pd.DataFrame(
         {"run": list("111122"), "condition": list("aabaab"), "trial": [0, 0, 0, None, 0, None]}

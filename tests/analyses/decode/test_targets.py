@@ -95,3 +95,44 @@ def test_what_is_no_column_or_does_not_vary_is_refused(responses):
     flat = replace(responses, samples=responses.samples.assign(rt=1.0))
     with pytest.raises(NotEnoughDataError, match="of 1 different values"):
         table_of(flat, "rt")
+
+
+def shown_often(rng, *, effect, n_stimuli=20, n_runs=4):
+    """Each stimulus once in each run, with a luminance that patterns follow."""
+    made = make_patterns(rng, n_runs=n_runs, n_each=n_stimuli // 2, effect=0.0)
+    number = np.tile(np.arange(n_stimuli), n_runs)
+    luminance = rng.normal(size=n_stimuli)[number]
+    own = rng.normal(size=(n_stimuli, made.values.shape[1]))[number]  # of each stimulus alone
+    values = made.values + own + effect * np.outer(luminance, rng.normal(size=own.shape[1]))
+    samples = made.samples.assign(
+        stimulus=[f"s{k}" for k in number], repeat=0, luminance=luminance
+    )
+    return replace(made, values=values.astype(np.float32), samples=samples, scale="zscore")
+
+
+def test_numbers_of_stimuli_that_folds_leave_out_are_exchanged_among_stimuli(rng):
+    how = {"folds": "stimulus", "n_folds": 5, "n_permutations": 99}
+    row = table_of(shown_often(rng, effect=2.0), "luminance", **how).iloc[0]
+    assert row["p"] == row["p_floor"] == 0.01
+    assert row["score"] > 0.5
+
+
+def test_p_of_numbers_of_stimuli_is_uniform_where_patterns_do_not_follow_them(rng):
+    how = {"folds": "stimulus", "n_folds": 5, "n_permutations": 19}
+    p = [
+        table_of(shown_often(rng, effect=0.0), "luminance", **how).iloc[0]["p"] for _ in range(80)
+    ]
+    # binomial, 80 draws: P(at most 0.25 + 4 SD of .048) and P(at least 0.25 - 4 SD), over 0.9999
+    assert 0.06 < np.mean(np.array(p) <= 0.25) < 0.44
+
+
+def test_the_floor_of_p_counts_exchanges_that_differ(rng):
+    responses = make_patterns(rng, n_runs=3, n_each=1, effect=0.0)
+    samples = responses.samples.assign(level=np.tile([1.0, 2.0], 3))
+    made = decode(
+        replace(responses, samples=samples),
+        (),
+        choices=Choices(comparisons=("all",), n_permutations=99, seed=0, targets=("level",)),
+    )
+    assert made.extras["targets"]["p_floor"].item() == 1 / 8
+    assert any("in 8 way(s): p cannot fall below 0.125" in one for one in made.meta["warnings"])
