@@ -133,10 +133,18 @@ class DecodeConfig(Section):
     )
     permutations: int = Field(1000, ge=1, description="Of labels, within runs.")
     nuisance: tuple[str, ...] = Field(
-        (), description="Numeric columns of the events, regressed out within each fold."
+        (),
+        description="Numeric columns of the events, or networks such as 'pixels' or "
+        "'pixels@luminance' (a layer), regressed out within each fold.",
     )
     baseline: tuple[str, ...] = Field(
         (),
-        description="Numeric columns of the events that conditions are decoded from alone, beside "
-        "the score.",
+        description="Numeric columns of the events, or networks, that conditions are decoded from "
+        "alone, beside the score.",
+    )
+    components: int = Field(
+        10,
+        ge=1,
+        description="Principal components of a network of nuisance or baseline, learnt on the "
+        "training samples of each fold; at most one for five of these.",
     )

@@ -120,6 +120,10 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
         ends = np.fmax(ends, high)
     if "highest" in rows:
         ends = np.fmax(ends, rows["highest"].to_numpy(float))
+    if "baseline" in rows:
+        beside = rows["baseline"].to_numpy(float)
+        axes.vlines(beside, places - 0.34, places + 0.34, color=theme.ink, lw=2.5, zorder=5)
+        ends = np.fmax(ends, beside)
     chance = rows["chance"].to_numpy(float)
     axes.vlines(
         chance, places - 0.5, places + 0.5, color=theme.ink, ls=(0, (3, 2)), lw=1, zorder=4
