@@ -18,6 +18,12 @@ def test_settings_are_read(tmp_path):
     )
 
 
+def test_categories_alone_are_something(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('[searchlight]\ncomparisons = []\ncategories = ["animate"]\n')
+    assert load(path, {}).searchlight.categories == ("animate",)
+
+
 @pytest.mark.parametrize("line", ["radius_mm = 0", "maps = 0", "comparisons = []", "radius = 3"])
 def test_what_cannot_be_is_refused(tmp_path, line):
     path = tmp_path / "own.toml"
