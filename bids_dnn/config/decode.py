@@ -131,7 +131,9 @@ class DecodeConfig(Section):
         default=False,
         description="Leave the mean pattern of each condition and run, for group.across.",
     )
-    permutations: int = Field(1000, ge=1, description="Of labels, within runs.")
+    permutations: int = Field(
+        1000, ge=1, description="Of labels of trials, within runs and what folds leave out."
+    )
     nuisance: tuple[str, ...] = Field(
         (),
         description="Numeric columns of the events, or networks such as 'pixels' or "

@@ -39,7 +39,7 @@ class SearchlightConfig(Section):
     within: tuple[str, ...] = Field(
         (), description="Regions whose units are centers; all measured units by default."
     )
-    maps: int = Field(
+    n_maps: int = Field(
         100,
         ge=1,
         description="Under exchanged labels; for clusters over participants, about 100.",

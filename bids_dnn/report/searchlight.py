@@ -148,7 +148,7 @@ def searchlight_text(told: Mapping[str, Any], *, unit: str) -> str:
     shape = "sphere" if unit == "voxel" else "disk along the surface"
     within = told.get("within") or ()
     where = f"each {unit}" + (f" of {listed(list(within))}" if within else " that was measured")
-    n = told.get("maps", 100)
+    n = told.get("n_maps", 100)
     text = (
         f"In a searchlight [@kriegeskorte2006], the pattern over a {shape} of "
         f"{told.get('radius_mm', 9):g} mm radius around {where} was taken. "

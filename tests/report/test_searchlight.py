@@ -108,7 +108,7 @@ def test_the_page_shows_it(result, tmp_path):
     ("told", "unit", "words"),
     [
         (
-            {"maps": 100},
+            {"n_maps": 100},
             "voxel",
             ["sphere of 9 mm radius around each voxel that was measured", "100 exch"],
         ),

@@ -1,4 +1,4 @@
-"""Decode conditions from each region, with labels exchanged within runs as the null."""
+"""Decode conditions from each region; the null exchanges labels of trials (`permutation`)."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def decode(
     number, so that voxels have unit variance on average: their unit does not matter, and the cost
     of a support vector machine means the same everywhere.
 
-    The null comes from labels exchanged within each run, the same exchange for all regions.
-    All samples of a trial (the volumes of a block) are given a label together.
-    Where at most `Choices.n_permutations` distinct labelings exist, all of them are used instead
-    (see `permutation.count_labelings`). `p_corrected` takes regions and comparisons as one
-    family: for several comparisons, the conditions of all trials are exchanged at once, and each
-    comparison is decoded under the same exchanges. Over comparisons it controls the error only
-    where no two conditions differ; `p_fdr` holds without that.
+    The null comes from labels exchanged within each run and what folds leave out, the same
+    exchange for all regions. All samples of a trial (the volumes of a block) are given a label
+    together. Where at most `Choices.n_permutations` distinct labelings exist, all of them are
+    used instead (see `permutation.count_labelings`). `p_corrected` takes regions and comparisons
+    as one family: for several comparisons, the conditions of all trials are exchanged at once,
+    and each comparison is decoded under the same exchanges. Over comparisons it controls the
+    error only where no two conditions differ; `p_fdr` holds without that.
 
     With `choose`, the pattern of each fold is that over the units which all samples of its
     training runs choose, whatever their condition. The choice stands as it is under exchanged

@@ -41,7 +41,8 @@ COLUMNS = {
     "ci_low": "Lower end of the 95 % corrected resampled t interval over what folds leave out; "
     "n/a under 3 of them",
     "ci_high": "Upper end of that interval",
-    "p": "One-sided permutation p, numbers of trials exchanged within runs",
+    "p": "One-sided permutation p, numbers of trials exchanged within runs and what folds leave "
+    "out",
     "p_floor": "The smallest p that the permutations allow",
     "p_corrected": "p corrected for all regions and targets (maximum statistic)",
     "p_fdr": "p adjusted for the false discovery rate over them",
@@ -70,7 +71,7 @@ class Target:
 
 
 def targets_of(samples: pd.DataFrame, runs: Codes, choices: Choices) -> list[Target]:
-    """Return the numbers that are predicted, with exchanges of whole trials within runs.
+    """Return the numbers that are predicted, with exchanges of those of whole trials.
 
     The exchanges of two targets are the same, where both are known in the same samples.
 
@@ -78,6 +79,7 @@ def targets_of(samples: pd.DataFrame, runs: Codes, choices: Choices) -> list[Tar
     ----------
     samples : n rows
     runs : (n,) intp
+        What trials are exchanged within: their run, and what folds leave out.
     choices
 
     Raises

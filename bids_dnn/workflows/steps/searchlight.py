@@ -59,7 +59,7 @@ def searchlight_step(
             how = RsaChoices(
                 items=settings["items"],
                 distance=settings["distance"],
-                n_maps=settings["maps"],
+                n_maps=settings["n_maps"],
                 seed=told["run_seed"],
             )
             compared = compare_spheres(
@@ -195,7 +195,7 @@ def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, see
     ConfigError
         If they do not go together.
     """
-    own = {"comparisons": settings["comparisons"], "permutations": settings["maps"]}
+    own = {"comparisons": settings["comparisons"], "permutations": settings["n_maps"]}
     return decode_choices(dict(of_decode) | NOT_OF_SPHERES | own, seed=seed)
 
 

@@ -37,7 +37,7 @@ def run(tmp_path, responses, *, told=None, meshes=None, rois=(), features=None, 
         {
             "searchlight": {
                 "radius_mm": 4.0,
-                "maps": 19,
+                "n_maps": 19,
                 "comparisons": ["a vs b"],
                 **(told or {}),
             },
@@ -139,7 +139,7 @@ def test_categories_are_models_without_features(tmp_path, rng):
         "items": "condition",
         "distance": "crossnobis",
         "comparisons": [],
-        "maps": 30,
+        "n_maps": 30,
     }
     result = result_beside(run(tmp_path, responses, told=asked))
     assert result.table["comparison"].tolist() == ["alive vs other", "alive"]
