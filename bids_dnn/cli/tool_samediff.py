@@ -53,6 +53,13 @@ def _or_auto(kind: type[int] | type[float]) -> Callable[..., int | float]:
     help="frozen: a new last layer; siamese, contrastive: streams that see crops. Repeatable.",
 )
 @click.option(
+    "--answer",
+    type=click.Choice(["same", "category"]),
+    default="same",
+    show_default=True,
+    help="What is answered: whether both are one exemplar, or of which category both are.",
+)
+@click.option(
     "--augment",
     multiple=True,
     metavar="KIND",
@@ -145,6 +152,7 @@ def samediff(stimuli_dir: Path, output_dir: Path, **options: Any) -> None:
         )
         choices = Choices(
             variants=tuple(dict.fromkeys(options["variant"])),
+            answer=options["answer"],
             augment=options["augment"],
             redraws=options["redraw"],
             n_epochs=options["epochs"],

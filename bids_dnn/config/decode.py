@@ -131,12 +131,22 @@ class DecodeConfig(Section):
         default=False,
         description="Leave the mean pattern of each condition and run, for group.across.",
     )
-    permutations: int = Field(1000, ge=1, description="Of labels, within runs.")
+    permutations: int = Field(
+        1000, ge=1, description="Of labels of trials, within runs and what folds leave out."
+    )
     nuisance: tuple[str, ...] = Field(
-        (), description="Numeric columns of the events, regressed out within each fold."
+        (),
+        description="Numeric columns of the events, or networks such as 'pixels' or "
+        "'pixels@luminance' (a layer), regressed out within each fold.",
     )
     baseline: tuple[str, ...] = Field(
         (),
-        description="Numeric columns of the events that conditions are decoded from alone, beside "
-        "the score.",
+        description="Numeric columns of the events, or networks, that conditions are decoded from "
+        "alone, beside the score.",
+    )
+    components: int = Field(
+        10,
+        ge=1,
+        description="Principal components of a network of nuisance or baseline, learnt on the "
+        "training samples of each fold; at most one for five of these.",
     )

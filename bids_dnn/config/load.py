@@ -11,6 +11,7 @@ from typing import Any, get_args
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from bids_dnn.config.covariates import feature_spaces
 from bids_dnn.config.regions import absolute_rule
 from bids_dnn.config.schema import DEFAULT_NETWORK, READY, VOLUMES, Config
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
@@ -339,6 +340,7 @@ def _check(config: Config) -> None:
                 mend=nearest(name, config.networks),
             )
     _check_extracted(config)
+    feature_spaces(config)
     alphas = config.encode.alphas
     if alphas != "auto" and (not alphas or min(alphas) <= 0):
         raise ConfigError(

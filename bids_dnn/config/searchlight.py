@@ -23,16 +23,23 @@ class SearchlightConfig(Section):
         description="Names of [networks.*] with whose layers dissimilarities around each unit are "
         "compared (representational similarity analysis).",
     )
+    categories: tuple[str, ...] = Field(
+        (),
+        description="Models made of labels, beside layers: 'animate:face+cat vs inanimate:house' "
+        "of conditions, or a column of the events; items of one label are alike, others not.",
+    )
     items: Literal["stimulus", "condition"] = Field(
         "stimulus", description="What dissimilarities are between, at most 400."
     )
-    distance: Literal["correlation", "euclidean"] = Field(
-        "correlation", description="1 - Pearson's r over units, or squared distance."
+    distance: Literal["correlation", "euclidean", "crossnobis"] = Field(
+        "correlation",
+        description="1 - Pearson's r over units, squared distance, or crossnobis: squared "
+        "distance across runs, in units of noise (layers: squared distance).",
     )
     within: tuple[str, ...] = Field(
         (), description="Regions whose units are centers; all measured units by default."
     )
-    maps: int = Field(
+    n_maps: int = Field(
         100,
         ge=1,
         description="Under exchanged labels; for clusters over participants, about 100.",
@@ -40,6 +47,6 @@ class SearchlightConfig(Section):
 
     @model_validator(mode="after")
     def _has_something(self) -> SearchlightConfig:
-        if not (self.comparisons or self.models):
-            raise ValueError('name comparisons or models; type comparisons = ["all"]')
+        if not (self.comparisons or self.models or self.categories):
+            raise ValueError('name comparisons, models or categories; type comparisons = ["all"]')
         return self

@@ -71,7 +71,7 @@ def weaknesses(part: Part, choices: Choices) -> list[str]:
         n = ceil(1 / choices.p_unit - ROUNDING) - 1
         return [
             f"{part.comparison}: no clusters: all participants share {part.n_maps} exchanges of "
-            f"items, so that no p can be as low as {choices.p_unit:g}. Type maps = {n} or more "
+            f"items, so that no p can be as low as {choices.p_unit:g}. Type n_maps = {n} or more "
             "under [searchlight], or a higher p_unit under [group]."
         ]
     if part.is_paired or part.n_maps >= MANY_MAPS:

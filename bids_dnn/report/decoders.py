@@ -33,6 +33,7 @@ def decoding_text(told: Told, *, units: str, cost: str = "") -> str:
         f"with {_classifier(told, cost)}, {_folds(told)}.",
         _samples(told),
         decoded_text(told.get("units"), units=units).strip(),
+        _covariates(told),
         _preparation(told, units),
         _search(told),
         _interval(told),
@@ -56,6 +57,7 @@ def decoded_how(told: Told, *, units: str) -> str:
     parts = [
         f"Classifier: {_classifier(told, '')}, {_folds(told)}.",
         _samples(told),
+        _covariates(told),
         _preparation(told, units),
         _search(told),
         f"p come from exchanging labels {_exchanged(told)}.",
@@ -129,6 +131,28 @@ def _samples(told: Told) -> str:
         parts.append(f"Samples were means of {n} trials of a condition and run.")
     if told.get("balance") == "subsample":
         parts.append("As many trials of each side and run were drawn at random.")
+    return " ".join(parts)
+
+
+def _covariates(told: Told) -> str:
+    """Say what was taken out of patterns, and what conditions were decoded from beside them."""
+    parts = []
+    if names := told.get("nuisance"):
+        parts.append(
+            f"Within each fold, {', '.join(names)} {'was' if len(names) == 1 else 'were'} "
+            "regressed out of the responses, as training samples teach it [@snoek2019]."
+        )
+    if names := told.get("baseline"):
+        parts.append(
+            f"As a baseline, conditions were decoded from {', '.join(names)} alone, by the same "
+            "classifier and folds."
+        )
+    if spaces := told.get("feature_spaces"):
+        parts.append(
+            f"The features of pictures ({', '.join(spaces)}) went in as at most "
+            f"{told.get('components', 10)} principal components, learnt on the training samples "
+            "of each fold."
+        )
     return " ".join(parts)
 
 

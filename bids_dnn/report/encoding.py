@@ -15,6 +15,7 @@ from bids_dnn.report.chosen import chosen_pictures, chosen_tables, unit_pictures
 from bids_dnn.report.chosen_figures import percent
 from bids_dnn.report.encoding_figures import field_circles, layer_shares, part_bars
 from bids_dnn.report.estimators import NAMES, fitted_text, uncited
+from bids_dnn.report.group_ceilings import bounded_pictures
 from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.identification import identification_pictures, identification_tables
 from bids_dnn.report.maps import map_pictures
@@ -63,7 +64,7 @@ def encoding(shown: Shown) -> Section:
     rows = next(iter(drawn.values()))
     pictures = [_heat_picture(shown, rows), _profile_picture(shown, rows)]
     pictures += [_heat_picture(shown, drawn[name], name) for name in list(drawn)[1:]]
-    pictures += _map_picture(shown)
+    pictures += [*bounded_pictures(shown), *_map_picture(shown)]
     best = best_maps(shown.result)
     pictures += [*significant_pictures(shown, best), *overlap_pictures(shown, best)]
     pictures += [*prevalence_pictures(shown), *contrast_pictures(shown)]

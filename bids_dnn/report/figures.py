@@ -120,6 +120,10 @@ def _bars(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> None:
         ends = np.fmax(ends, high)
     if "highest" in rows:
         ends = np.fmax(ends, rows["highest"].to_numpy(float))
+    if "baseline" in rows:
+        beside = rows["baseline"].to_numpy(float)
+        axes.vlines(beside, places - 0.34, places + 0.34, color=theme.ink, lw=2.5, zorder=5)
+        ends = np.fmax(ends, beside)
     chance = rows["chance"].to_numpy(float)
     axes.vlines(
         chance, places - 0.5, places + 0.5, color=theme.ink, ls=(0, (3, 2)), lw=1, zorder=4
@@ -281,7 +285,7 @@ def layer_profiles(
     ----------
     table
         ``region``, ``network``, ``layer``, ``score``, ``ceiling``; ``ci_low`` and ``ci_high``
-        where known.
+        where known, ``lower`` and ``upper`` where the ceiling has bounds.
     colors
         Of each region.
     label
@@ -294,13 +298,15 @@ def layer_profiles(
     Returns
     -------
     png
-        Gray is what lies above the region's noise ceiling; the best layer has a full marker.
+        Gray is what lies above the region's noise ceiling, or between its bounds; the best layer
+        has a full marker.
     """
     regions = list(dict.fromkeys(table["region"]))
     layers = layers_of(table)
     columns = min(4, len(regions))
     lines = -(-len(regions) // columns)
-    known = table[["score", "ceiling", *_known(table, "ci_low", "ci_high")]].to_numpy(float)
+    names = ["score", "ceiling", *_known(table, "ci_low", "ci_high", "lower", "upper")]
+    known = table[names].to_numpy(float)
     finite = known[np.isfinite(known)]
     top = float(finite.max()) * 1.12 if finite.size and finite.max() > 0 else 1.0
     low = min(0.0, float(finite.min())) * 1.12 if finite.size else 0.0
@@ -328,6 +334,8 @@ def _profile(axes: Axes, rows: pd.DataFrame, *, color: str, theme: Theme) -> Non
     ceiling = rows["ceiling"].to_numpy(float)
     if np.isfinite(ceiling).any():
         axes.axhspan(float(np.nanmean(ceiling)), 10.0, color=theme.band, zorder=0)
+    if "upper" in rows and np.isfinite(rows["upper"]).any():
+        axes.axhspan(rows["lower"].mean(), rows["upper"].mean(), color=theme.band, zorder=0)
     axes.axhline(0, color=theme.ink, lw=0.8, zorder=1)
     if {"ci_low", "ci_high"} <= set(rows.columns):
         bounds = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)

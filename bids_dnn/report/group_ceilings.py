@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_dnn.containers.result import Result
 from bids_dnn.report.canvas import WIDTH_IN, drawing, shorten
 from bids_dnn.report.estimators import uncited
+from bids_dnn.report.figures import layer_profiles
 from bids_dnn.report.palette import Theme
 from bids_dnn.report.parts import (
     Number,
@@ -21,7 +23,7 @@ from bids_dnn.report.parts import (
     picture,
     table_of,
 )
-from bids_dnn.report.shown import Shown
+from bids_dnn.report.shown import Shown, main_rows
 
 ROW_IN, PANEL_IN, EDGE_IN = 0.34, 0.45, 0.6
 TITLES = {"encoding": "Mean response to stimuli", "rsa": "Dissimilarities of conditions"}
@@ -117,6 +119,75 @@ def group_ceiling_text(told: Mapping[str, Any]) -> str:
         "of all, which no model can exceed [@nili2014]. Intervals are 95 % t intervals over "
         "participants with the variance of the jackknife [@efron1981]."
     )
+
+
+def bounds_of(result: Result) -> pd.DataFrame | None:
+    """Return the bounds of what regions' mean responses can be predicted with.
+
+    Parameters
+    ----------
+    result
+        Of the analysis ``ceiling``; that of one participant has none.
+
+    Returns
+    -------
+    bounds
+        ``region``, ``lower``, ``upper`` of regions where they are known.
+    """
+    if not {"kind", "lower", "upper"} <= set(result.table.columns):
+        return None
+    rows = result.table[result.table["kind"] == "encoding"]
+    found = rows.loc[np.isfinite(rows["lower"]), ["region", "lower", "upper"]]
+    return None if found.empty else found.reset_index(drop=True)
+
+
+def bounded_pictures(shown: Shown) -> list[Picture]:
+    """Draw how well layers predict regions' mean responses, beside the bounds of participants.
+
+    Parameters
+    ----------
+    shown
+        Of the group's analysis ``encode``; without bounds there is no picture.
+    """
+    if shown.bounds is None or "target" not in shown.result.table:
+        return []
+    rows = main_rows(shown.result.table, target="mean")
+    rows = rows.merge(shown.bounds, on="region", how="left").assign(ceiling=np.nan)
+    if rows["score"].isna().all():
+        return []
+    points = shown.result.extras.get("participants")
+    dots = None if points is None else main_rows(points, target="mean")
+    inside = _reaching(rows)
+    return [
+        picture(
+            f"{shown.name}_bounds",
+            lambda theme: layer_profiles(
+                rows, shown.colors, label="Pearson's r", points=dots, theme=theme
+            ),
+            alt="Lines of the score of the regions' mean responses from the first to the last "
+            f"layer, with a band for the noise ceiling over participants. {inside}",
+            caption="How well layers predict the mean response of each region. Band: the noise "
+            "ceiling over participants, from its lower to its upper bound: how well one "
+            "prediction for all of them could do. Models are fitted to each participant, so that "
+            f"they may lie above it where participants differ. Lines: {shown.bars}. Full marker: "
+            f"the best layer. {inside}",
+        )
+    ]
+
+
+def _reaching(rows: pd.DataFrame) -> str:
+    """Say where participants agree, and in which of these regions the best layer reaches it."""
+    known = rows.dropna(subset=["score", "lower"])
+    best = known.loc[known.groupby("region", sort=False)["score"].idxmax()]
+    agreed = best[best["lower"] > 0]
+    names = [str(name) for name in agreed.loc[agreed["score"] >= agreed["lower"], "region"]]
+    apart = [str(name) for name in best.loc[best["lower"] <= 0, "region"]]
+    told = f"The best layer reaches the lower bound in {listed(names)}. " if names else ""
+    if len(names) < len(agreed):
+        told += f"It does not in {listed([str(n) for n in agreed['region'] if n not in names])}. "
+    if apart:
+        told += f"Participants do not agree in {listed(apart)}."
+    return told.strip()
 
 
 def _bars(shown: Shown) -> Picture:

@@ -22,6 +22,7 @@ from bids_dnn.report.parts import (
     table_of,
     units,
 )
+from bids_dnn.report.searchlight import question_of
 from bids_dnn.report.shown import ALPHA, Shown
 from bids_dnn.stats.spheres import RSA, SCORES
 
@@ -42,7 +43,7 @@ def searchlight(shown: Shown) -> Section:
     return Section(
         shown.name,
         "Searchlight",
-        "Where in the brain can conditions be told apart?",
+        question_of(shown.result.table),
         searchlight_answer(shown),
         tuple(searchlight_pictures(shown)),
         (

@@ -135,7 +135,8 @@ def _cost(ran: Ran) -> str:
 
 
 def _decode(ran: Ran) -> str:
-    return decoding_text(ran["decode"], units=_units(ran)[1], cost=_cost(ran))
+    told = ran["decode"] | {"feature_spaces": ran.get("feature_spaces", ())}
+    return decoding_text(told, units=_units(ran)[1], cost=_cost(ran))
 
 
 def _networks(ran: Ran) -> str:

@@ -18,6 +18,7 @@ from bids_dnn.containers.space import Grid
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
 from bids_dnn.report import cards, ceilings, denoising, found, methods, regions, scores
+from bids_dnn.report.group_ceilings import bounds_of
 from bids_dnn.report.networks import network_sections
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.parts import Number, Section, counted
@@ -294,8 +295,11 @@ def _shown(
     ran: Facts,
 ) -> list[Shown]:
     colors = region_colors([*first, *_regions(results)])
+    bounds = next((bounds_of(one) for one in results.values() if one.analysis == "ceiling"), None)
     return [
-        Shown(name, made, colors, tables.get(name, ""), *behind, ran.get(made.analysis) or {})
+        Shown(
+            name, made, colors, tables.get(name, ""), *behind, ran.get(made.analysis) or {}, bounds
+        )
         for name, made in results.items()
     ]
 

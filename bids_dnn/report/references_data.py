@@ -187,6 +187,14 @@ DATA_WORKS = (
         "10.1016/j.neuroimage.2012.08.052",
     ),
     Reference(
+        "snoek2019",
+        "Snoek, Lukas and Miletić, Steven and Scholte, H. Steven",
+        "How to control for confounds in decoding analyses of neuroimaging data",
+        2019,
+        "NeuroImage 184:741-760",
+        "10.1016/j.neuroimage.2018.09.074",
+    ),
+    Reference(
         "turner2012",
         "Turner, Benjamin O. and Mumford, Jeanette A. and Poldrack, Russell A. and Ashby, F. "
         "Gregory",

@@ -64,6 +64,7 @@ WORKS = {
         ),
     )
 }
+WHAT = "Whether two pictures show one exemplar"
 HOW = {
     "frozen": "The network stayed as it was; a new last layer was learnt on what goes into its "
     "own, z-scored by the mean and SD over training pairs",
@@ -144,7 +145,7 @@ def render_same_different(data: SameDifferentReport, figures_dir: Path) -> str:
     if cards.is_random(data.network):
         warnings.append(f"{data.network['name']} has random, untrained weights.")
     fields: dict[str, Any] = {
-        "title": "Same or different",
+        "title": _title(data),
         "labels": [str(data.network["name"])],
         "version": __version__,
         "answer": _answer(whole),
@@ -176,8 +177,10 @@ def methods_text(data: SameDifferentReport) -> str:
                            "test"))
         if part in exemplars
     )  # fmt: skip
+    is_category = meta.get("answer") == "category"
+    what = "Of which category two pictures are" if is_category else WHAT
     text = (
-        f"Whether two pictures show one exemplar was learnt with {data.network['name']} in "
+        f"{what} was learnt with {data.network['name']} in "
         f"PyTorch [@paszke2019]. Exemplars were dealt before anything else ({parts}); pairs were "
         "made of exemplars of one category and one part, so that no exemplar that was tested "
         f"had been seen in training ({_tested(pairs)} pairs of exemplars in the test). "
@@ -196,9 +199,15 @@ def methods_text(data: SameDifferentReport) -> str:
     )
     if "rates" in data.result.extras:
         text += ", its highest found by a range test [@smith2017]"
+    exchanged = (
+        "random exchanges of categories among pairs that show one exemplar twice, which share "
+        "none, with at least their accuracy"
+        if is_category
+        else "all exchanges of labels among pairs of exemplars with at least the accuracy that "
+        "was found"
+    )
     return text + (
-        ". p is the share of all exchanges of labels among pairs of exemplars with at least the "
-        "accuracy that was found; intervals are bootstrapped over pairs of exemplars "
+        f". p is the share of {exchanged}; intervals are bootstrapped over pairs of exemplars "
         "[@efron1993] for the one network that was trained; corrected p control the false "
         "discovery rate [@benjamini1995]."
     )
@@ -211,6 +220,11 @@ def _tested(pairs: Mapping[str, int]) -> int:
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
     """Return the row of each variant that is of all orientations and categories."""
     return table.drop_duplicates("variant", keep="first")
+
+
+def _title(data: SameDifferentReport) -> str:
+    is_category = data.result.meta.get("answer") == "category"
+    return "Category of pairs" if is_category else "Same or different"
 
 
 def _answer(whole: pd.DataFrame) -> str:
@@ -231,6 +245,8 @@ def _number(row: Mapping[Any, Any]) -> Number:
 def _scores(data: SameDifferentReport) -> Section:
     result = data.result
     table = result.table
+    classes = list(map(str, result.meta.get("classes", ("different", "same"))))
+    asked = "the category" if result.meta.get("answer") == "category" else "sameness"
     bars = table.assign(
         region=table["variant"] + ", " + table["orientation"],
         comparison=table["category"],
@@ -250,7 +266,7 @@ def _scores(data: SameDifferentReport) -> Section:
         picture(
             "confusion",
             lambda theme: confusion_matrices(squares, theme=theme),
-            alt="Matrices of what was answered to same and to different.",
+            alt=f"Matrices of what was answered to {' and to '.join(classes)}.",
             caption="What was answered, as shares of what was shown, in the test.",
         ),
     )
@@ -259,8 +275,8 @@ def _scores(data: SameDifferentReport) -> Section:
     rows = table_of(shown, result.columns, caption=caption, link=data.tables.get("scores", ""))
     return Section(
         "scores",
-        "Same or different?",
-        "Is sameness told of exemplars that were not trained on?",
+        f"{_title(data)}?",
+        f"Is {asked} told of exemplars that were not trained on?",
         _answer(_whole(table)),
         pictures=pictures,
         tables=(rows,),
@@ -270,14 +286,14 @@ def _scores(data: SameDifferentReport) -> Section:
 
 def _learning(data: SameDifferentReport) -> Section:
     extras, meta = data.result.extras, data.result.meta
-    curves = extras["curves"]
+    curves, chance = extras["curves"], 1 / len(meta.get("classes", (0, 1)))
     pictures = [
         picture(
             "curves",
-            lambda theme: draw_curves(curves, theme=theme),
+            lambda theme: draw_curves(curves, chance=chance, theme=theme),
             alt="Lines of loss and accuracy over epochs, for training and validation.",
             caption="Loss and accuracy over the plain pairs of training and validation after "
-            "each epoch (0 = before); dashed: one half.",
+            f"each epoch (0 = before); dashed: {chance:.2g}.",
         )
     ]
     if "rates" in extras:

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = {"train": OKABE_ITO[0], "validation": OKABE_ITO[1]}
-CHANCE = 0.5
 
 
-def draw_curves(curves: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
+def draw_curves(curves: pd.DataFrame, *, chance: float = 0.5, theme: Theme = LIGHT) -> bytes:
     """Draw loss and accuracy from epoch to epoch, a row a variant.
 
     Parameters
     ----------
     curves
         ``variant``, ``epoch``, ``split``, ``loss``, ``accuracy``.
+    chance
+        Accuracy that is dashed.
     theme
         Light or dark.
     """
@@ -34,7 +35,7 @@ def draw_curves(curves: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
             for axes, name in zip(row, ("loss", "accuracy"), strict=True):
                 _lines(axes, own, name, theme)
                 axes.set_title(f"{variant}: {name}", loc="left", fontweight="bold")
-            row[1].axhline(CHANCE, color=theme.ink, ls=(0, (3, 2)), lw=1)
+            row[1].axhline(chance, color=theme.ink, ls=(0, (3, 2)), lw=1)
             row[1].set_ylim(-0.02, 1.02)
             top = float(own["loss"].max())
             row[0].set_ylim(0, 1.12 * top if 0 < top < float("inf") else 1)

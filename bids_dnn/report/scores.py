@@ -162,7 +162,8 @@ def _decode_how(shown: Shown) -> str:
         return f"Bars are means over participants, dots are participants. {how}"
     chosen = shown.result.meta.get("units")
     told = f"Patterns are of {chosen_text(chosen, units=many(shown.unit))}. " if chosen else ""
-    return told + decoded_how(shown.settings, units=many(shown.unit))
+    settings = {**shown.settings, "feature_spaces": shown.result.meta.get("feature_spaces", ())}
+    return told + decoded_how(settings, units=many(shown.unit))
 
 
 def _axis(table: pd.DataFrame) -> str:
@@ -180,6 +181,8 @@ def _bars_picture(shown: Shown) -> Picture:
         f"Dashed: chance. Lines: {shown.bars}. Stars: corrected p * < 0.05, ** < 0.01, "
         "*** < 0.001. Hatched: not computed."
     )
+    if "baseline" in table and table["baseline"].notna().any():
+        caption += " Thick marks: baseline."
     if n_shown < n_all:
         caption += f" The {n_shown} highest of {n_all} comparisons; all are in the table."
     return picture(

@@ -44,7 +44,7 @@ def searchlight_section(
     return Section(
         "searchlight",
         "Searchlight",
-        "Where in the brain can conditions be told apart?",
+        question_of(table),
         searchlight_answer(result),
         tuple(pictures),
         (
@@ -76,8 +76,8 @@ def _pictures(
     is_rsa = bool((rows["metric"] == RSA).all())
     label, what = "accuracy above chance", "Accuracy less chance"
     if is_rsa:
-        label, what = "Spearman's rho", "Correlation of dissimilarities with those of layers"
-    more = "layers" if is_rsa else "comparisons"
+        label, what = "Spearman's rho", "Correlation of dissimilarities with those of models"
+    more = "models" if is_rsa else "comparisons"
     more = f", the {len(maps)} highest of {len(rows)} {more}" if len(maps) < len(rows) else ""
     return map_pictures(
         name,
@@ -88,6 +88,24 @@ def _pictures(
         what=f"{what}, around each {_unit(result)}{more}",
         is_signed=True,
     )
+
+
+def question_of(table: pd.DataFrame) -> str:
+    """Return what a searchlight answers: what is told apart, or compared, or both.
+
+    Parameters
+    ----------
+    table
+        With ``metric``.
+
+    Examples
+    --------
+    >>> question_of(pd.DataFrame({"metric": [RSA]}))
+    'Where in the brain are dissimilarities like those of models?'
+    """
+    if len(table) and (table["metric"] == RSA).all():
+        return "Where in the brain are dissimilarities like those of models?"
+    return "Where in the brain can conditions be told apart?"
 
 
 def searchlight_answer(result: Result) -> str:
@@ -130,7 +148,7 @@ def searchlight_text(told: Mapping[str, Any], *, unit: str) -> str:
     shape = "sphere" if unit == "voxel" else "disk along the surface"
     within = told.get("within") or ()
     where = f"each {unit}" + (f" of {listed(list(within))}" if within else " that was measured")
-    n = told.get("maps", 100)
+    n = told.get("n_maps", 100)
     text = (
         f"In a searchlight [@kriegeskorte2006], the pattern over a {shape} of "
         f"{told.get('radius_mm', 9):g} mm radius around {where} was taken. "
@@ -142,16 +160,21 @@ def searchlight_text(told: Mapping[str, Any], *, unit: str) -> str:
             "within runs (or every distinct one, where there are fewer) gave whole maps by "
             "chance. "
         )
-    if told.get("models"):
+    models = [f"layers of {name}" for name in told.get("models") or ()]
+    models += [f"a model of categories ({name})" for name in told.get("categories") or ()]
+    if models:
         items = {"stimulus": "stimuli", "condition": "conditions"}[told.get("items", "stimulus")]
         distance = {
             "correlation": f"1 - Pearson's r over {unit} responses",
             "euclidean": "squared Euclidean distances",
+            "crossnobis": "crossnobis distances: across runs, and divided by the shrunk noise "
+            f"covariance of {many(unit)} within items and runs, where that is known "
+            "[@walther2016; @ledoit2004]; in layers, squared Euclidean distances",
         }[told.get("distance", "correlation")]
         text += (
-            f"Dissimilarities of {items} ({distance}) were compared with those in layers of "
-            f"{listed(list(told['models']))} by Spearman's rank correlation [@kriegeskorte2008]; "
-            f"{n} exchanges of the layers' {items} gave whole maps by chance. "
+            f"Dissimilarities of {items} ({distance}) were compared with those in "
+            f"{listed(models)} by Spearman's rank correlation [@kriegeskorte2008]; "
+            f"{n} exchanges of the models' {items} gave whole maps by chance. "
         )
     return text + (
         "From these come p of each unit, p of the highest score of a map [@nichols2002], and "

@@ -43,6 +43,9 @@ class Shown:
         Surfaces on which maps of vertices are drawn; None = none.
     settings
         Of the analysis, as they were asked for.
+    bounds
+        Noise ceilings over participants of the regions' mean responses: ``region``, ``lower``,
+        ``upper``; None = not known.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Shown:
     backdrop: Backdrop | None = None
     brain: Brain | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    bounds: pd.DataFrame | None = None
 
     @property
     def is_group(self) -> bool:
@@ -84,13 +88,14 @@ class Shown:
         return None if table is None else main_rows(table)
 
 
-def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def by_estimator(table: pd.DataFrame, *, target: str = "units") -> dict[str, pd.DataFrame]:
     """Return the rows that are drawn for each estimator, by its name; "" where there is none.
 
-    Those are Pearson's r of units by single layers, where the table has such.
+    Those are Pearson's r of units (or of the regions' means) by single layers, where the table has
+    such.
     """
     if "target" in table:
-        table = table[table["target"] == "units"]
+        table = table[table["target"] == target]
     if "network" in table and (table["network"] != EVERY).any():
         table = table[table["network"] != EVERY]
     if "metric" in table and (table["metric"] == "pearson").any():
@@ -100,9 +105,9 @@ def by_estimator(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in table.groupby("estimator", sort=False, dropna=False)}
 
 
-def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+def main_rows(table: pd.DataFrame, *, target: str = "units") -> pd.DataFrame:
     """Return the rows that are drawn first: those of the first estimator."""
-    return next(iter(by_estimator(table).values()))
+    return next(iter(by_estimator(table, target=target).values()))
 
 
 def is_significant(row: pd.Series[float]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from bids_dnn.config.covariates import feature_spaces
 from bids_dnn.config.schema import Analysis, Config
 
 ONLY_ASKED: tuple[Analysis, ...] = ("twin", "searchlight")  # never done unless named
@@ -18,8 +19,9 @@ def asked(config: Config) -> tuple[Analysis, ...]:
 def uses_features(config: Config, analysis: Analysis) -> bool:
     """Tell whether an analysis needs the features of networks.
 
-    Decoding does where its units are chosen by what the layers of networks predict, a searchlight
-    where it compares dissimilarities; the twin of decoding is made of them.
+    Decoding does where its units are chosen by what the layers of networks predict, or a network
+    is a nuisance or a baseline; a searchlight where it compares dissimilarities; the twin of
+    decoding is made of them.
 
     Examples
     --------
@@ -30,7 +32,7 @@ def uses_features(config: Config, analysis: Analysis) -> bool:
     False
     """
     if analysis == "decode":
-        return config.decode.units is not None
+        return config.decode.units is not None or bool(feature_spaces(config))
     if analysis == "searchlight":
         return bool(config.searchlight.models)
     return analysis in ("encode", "twin")
@@ -60,8 +62,15 @@ def networks_of(config: Config, analysis: Analysis) -> tuple[str, ...]:
     >>> networks_of(Config.model_validate({"searchlight": {"models": ["a"]}}), "searchlight")
     ('a',)
     """
-    named = {"twin": config.twin.networks, "searchlight": config.searchlight.models}
-    return named.get(analysis, ())
+    if analysis == "searchlight":
+        return config.searchlight.models
+    beside = [name for name, _ in feature_spaces(config).values()]
+    is_whole = config.decode.units is not None  # chosen by the layers of all
+    if analysis == "decode":
+        return () if is_whole else tuple(dict.fromkeys(beside))
+    if analysis == "twin" and config.twin.networks and not is_whole:
+        return tuple(dict.fromkeys([*config.twin.networks, *beside]))
+    return ()
 
 
 def decodes(config: Config, analysis: Analysis) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+from bids_dnn.config.covariates import feature_spaces
 from bids_dnn.config.schema import Analysis
 from bids_dnn.errors import LeakageError
 from bids_dnn.ingest.records import Subject
-from bids_dnn.workflows.asked import uses_features
 from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.meshes import mesh_files, path_of_mesh
 from bids_dnn.workflows.scene import Manifest, Scene
@@ -66,18 +66,21 @@ def own_of(scene: Scene, analysis: Analysis, subject: Subject, split: dict[str, 
     Returns
     -------
     own
-        Of encoding, the split; where units are chosen to decode from, how they are scored; of the
-        twin, how regions are decoded, and with which seed, so that their scores are those of
-        decoding; of the searchlight, how a sphere is decoded, and what meshes of surfaces hold.
+        Of encoding, the split; where units are chosen to decode from, how they are scored; which
+        networks are covariates of decoding; of the twin, how regions are decoded, and with which
+        seed, so that their scores are those of decoding; of the searchlight, how a sphere is
+        decoded, and what meshes of surfaces hold.
     """
     config = scene.config
     if analysis == "encode":
         return {"split": split}
     own: Manifest = {}
-    if uses_features(config, "decode") and analysis in ("decode", "twin"):
+    if config.decode.units is not None and analysis in ("decode", "twin"):
         told = config.encode.model_dump(mode="json")
         scored = {key: told[key] for key in ("select", "alphas")}
         own["scored"] = scored | {"inner": told["folds"]["inner"]}
+    if analysis in ("decode", "twin") and (spaces := feature_spaces(config)):
+        own["feature_spaces"] = {text: list(told) for text, told in spaces.items()}
     if analysis == "twin":
         own["decode"] = config.decode.model_dump(mode="json")
         own["decode_seed"] = seed_of(config.run.random_seed, subject.participant, "decode")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PROBE = ".bids_dnn_was_here"
 WITHOUT = {  # what can be typed in place of an analysis that needs features
     "encode": "type --analysis decode (without units)",
-    "decode": "leave units out of [decode]",
+    "decode": "leave units, and networks of nuisance and baseline, out of [decode]",
     "twin": "leave --analysis twin out",
     "searchlight": "leave models out of [searchlight]",
 }

@@ -32,10 +32,11 @@ def searchlight_lines(subject: SubjectPlan) -> list[str]:
     told = job.manifest
     settings = told["settings"]
     made = []
-    if settings["models"]:
+    models = [f"the layers of {name}" for name in settings["models"]] + settings["categories"]
+    if models:
         made.append(
-            f"  searchlight: dissimilarities of {NOUNS[settings['items']]} compared with the "
-            f"layers of {', '.join(settings['models'])}"
+            f"  searchlight: dissimilarities of {NOUNS[settings['items']]} compared with "
+            f"{', '.join(models)}"
         )
     return [*made, *_decoding_lines(subject, told)] if settings["comparisons"] else made
 

@@ -19,6 +19,7 @@ from bids_dnn.group.contrasts import check_sides, parse_contrast, parse_contrast
 from bids_dnn.group.family import KEYS
 from bids_dnn.group.people import numbers_of
 from bids_dnn.workflows.besides import seed_of
+from bids_dnn.workflows.differences import differences
 from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceiling_lines, shared_patterns
 from bids_dnn.workflows.meshes import meshes_of
@@ -197,29 +198,6 @@ def _check_sides(job: GroupJob) -> None:
         check_sides(contrast, known)
 
 
-def _differences(analysis: str, tables: dict[str, Path]) -> list[str]:
-    """Warn where participants were run with different settings, or different numbers of runs."""
-    found: dict[str, list[str]] = {}
-    for label, path in tables.items():
-        sidecar = read.read_sidecar(path)
-        runs = sidecar["Facts"].get("ingest", {}).get("n_runs")
-        settings = dict(sidecar.get("Settings", {}))
-        # a rule may hold a participant's own values of participants.tsv
-        settings["regions"] = [one["name"] for one in settings.get("regions", ())]
-        settings[analysis] = _given(settings.get(analysis, {}))
-        key = fingerprint_of([settings, sidecar.get("Networks"), runs])
-        found.setdefault(key, []).append(f"sub-{label}")
-    if len(found) < 2:
-        return []
-    sets = "; ".join(", ".join(labels) for labels in found.values())
-    return [f"{analysis}: participants differ in settings, networks or number of runs: {sets}."]
-
-
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that say something: those that are None may be of a later version."""
-    return {key: value for key, value in settings.items() if value is not None}
-
-
 def _job(
     output_dir: Path,
     config: Config,
@@ -228,6 +206,7 @@ def _job(
 ) -> GroupJob:
     analysis, task, space = place
     tables, expected = found
+    sidecars = {label: read.read_sidecar(path) for label, path in tables.items()}
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
     is_mapped = analysis in MAPPED and not names.needs_reference(space)
@@ -264,7 +243,7 @@ def _job(
         "people": people,
         "expected": expected,
         "settings": settings,
-        "warnings": _differences(analysis, tables),
+        "warnings": differences(analysis, sidecars),
         "seed": seed,
         "sidecar": {
             "Sources": provenance.sources(

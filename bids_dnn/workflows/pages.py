@@ -184,6 +184,8 @@ def ran_of(tables: Mapping[str, Path]) -> dict[str, Any]:
         facts = sidecar.get("Facts", {})
         if regions := facts.get("regions"):
             ran["unit"] = regions[0]["unit"]
+        if spaces := facts.get("feature_spaces"):
+            ran["feature_spaces"] = list(spaces)
         if scale := facts.get("ingest", {}).get("scale"):
             ran["scale"] = scale
         if "Networks" in sidecar:

@@ -17,6 +17,7 @@ from bids_dnn.analyses.samediff.augment import parse_copies
 from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.fit import same_different
 from bids_dnn.analyses.samediff.material import Material
+from bids_dnn.analyses.samediff.pairs import ANSWERS
 from bids_dnn.analyses.samediff.training import Progress
 from bids_dnn.containers.network import Network
 from bids_dnn.containers.result import Result
@@ -191,7 +192,7 @@ def _write_page(
             "doi": card.doi,
         },
         batch=_batch(prepared.material, choices),
-        top=_top(prepared.material, result.extras["top_losses"]),
+        top=_top(prepared.material, result.extras["top_losses"], ANSWERS[choices.answer]),
         tables=tables,
         command=asked.command,
         versions=versions(),
@@ -214,18 +215,21 @@ def _batch(material: Material, choices: Choices) -> dict[str, NDArray[np.uint8]]
         which = k % len(copies)
         crops = material.crops(row, copies, which, seed=choices.seed)
         pair = material.pairs.iloc[row]
-        words = f"{k + 1}. {pair['label']}, {pair['orientation']}, {copies[which].name}"
+        told = pair[ANSWERS[choices.answer]]
+        words = f"{k + 1}. {told}, {pair['orientation']}, {copies[which].name}"
         made[words] = _eight_bits(material.draw(*crops, pair["orientation"]))
     return made
 
 
-def _top(material: Material, table: pd.DataFrame) -> dict[str, dict[str, NDArray[np.uint8]]]:
-    """Return the pairs of greatest loss of each variant."""
+def _top(
+    material: Material, table: pd.DataFrame, column: str
+) -> dict[str, dict[str, NDArray[np.uint8]]]:
+    """Return the pairs of greatest loss of each variant; `column` has what was to be answered."""
     place = {name: k for k, name in enumerate(material.exemplars)}
     made: dict[str, dict[str, NDArray[np.uint8]]] = {}
     for row in table.to_dict("records"):
         first, second = (material.pictures[place[row[side]]] for side in ("first", "second"))
-        words = f"{row['rank']}. {row['label']}, answered {row['guess']}; loss {row['loss']:.2g}"
+        words = f"{row['rank']}. {row[column]}, answered {row['guess']}; loss {row['loss']:.2g}"
         canvas = material.draw(first, second, str(row["orientation"]))
         made.setdefault(str(row["variant"]), {})[words] = _eight_bits(canvas)
     return made

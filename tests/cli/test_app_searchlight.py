@@ -10,7 +10,7 @@ OWN = """
 [searchlight]
 radius_mm = {}
 comparisons = ["face vs house"]
-maps = 5
+n_maps = 5
 [decode]
 classifier = "ridge"
 {}

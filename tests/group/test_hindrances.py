@@ -82,7 +82,7 @@ def test_few_shared_exchanges_give_p_but_no_clusters():
     assert "cluster" not in {one.stat for one in made.maps}
     (said,) = made.meta["warnings"]
     assert "share 20 exchanges of items" in said
-    assert "Type maps = 49 or more under [searchlight]" in said
+    assert "Type n_maps = 49 or more under [searchlight]" in said
     part = part_from(results, chance)
     assert is_coarse(part, QUICK)
     assert not is_coarse(part, replace(QUICK, p_unit=1 / 21))

@@ -34,6 +34,9 @@ def keys_of(group):
         ({"folds": "session"}, "leaving one session out"),
         ({"folds": "stimulus"}, "of the samples of each stimulus together"),
         ({"average": 3}, "means of 3 trials"),
+        ({"nuisance": ["rt"]}, "rt was regressed out of the responses"),
+        ({"nuisance": ["rt", "pixels"]}, "rt, pixels were regressed out"),
+        ({"baseline": ["pixels"]}, "decoded from pixels alone, by the same classifier and folds"),
         ({"balance": "subsample"}, "As many trials of each side"),
         ({"balance": "weights"}, "weighted to count alike"),
         ({"standardize": "train"}, "divided by their SD over the training samples"),
@@ -73,3 +76,10 @@ def test_below_pictures_nothing_is_cited():
 def test_every_metric_has_a_name():
     told = DecodeConfig.model_json_schema()["properties"]["metric"]["enum"]
     assert set(told) - {"auto"} == set(METRICS)
+
+
+def test_features_of_pictures_are_told_as_components():
+    told = DecodeConfig(nuisance=["pixels"], components=4).model_dump(mode="json")
+    text = decoding_text(told | {"feature_spaces": ["pixels"]}, units="voxels")
+    assert "The features of pictures (pixels) went in as at most 4 principal components" in text
+    assert "principal components" not in decoding_text(told, units="voxels")

@@ -66,6 +66,15 @@ def test_missing_scores_have_no_color_of_a_value(rng):
     assert share(png, LIGHT.faint) > 0
 
 
+def test_a_baseline_is_marked_and_none_is_not(rng):
+    table = make_decode(rng).table
+    plain = figures.score_bars(table, COLORS, label="accuracy")
+    none = figures.score_bars(table.assign(baseline=np.nan), COLORS, label="accuracy")
+    beside = figures.score_bars(table.assign(baseline=0.55), COLORS, label="accuracy")
+    assert none == plain
+    assert share(beside, LIGHT.ink) > share(plain, LIGHT.ink)
+
+
 def test_all_missing_is_drawn_too(rng):
     encode = make_encode(rng).table
     encode[["score", "ceiling", "ci_low", "ci_high"]] = np.nan

@@ -1,11 +1,17 @@
 """report.group_ceilings: what is said and drawn of ceilings over participants."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from bids_dnn.containers.rdm import Rdm
+from bids_dnn.containers.result import Result
 from bids_dnn.group.ceilings import Left, group_ceilings
+from bids_dnn.report.figures import layer_profiles
 from bids_dnn.report.group_ceilings import (
+    bounded_pictures,
+    bounds_of,
     ceiling_bars,
     group_ceiling_answer,
     group_ceiling_numbers,
@@ -15,7 +21,7 @@ from bids_dnn.report.group_ceilings import (
 from bids_dnn.report.methods import cited, references, sentences
 from bids_dnn.report.palette import DARK, LIGHT, region_colors
 from bids_dnn.report.shown import Shown
-from tests.factories.looks import pixels
+from tests.factories.looks import pixels, share_of
 
 
 def make(n=4, *, has_rdms=True):
@@ -83,3 +89,52 @@ def test_the_methods_name_what_there_is_and_cite_it():
         assert text == group_ceiling_text({"kinds": kinds})
         assert text.count("dissimilarities") == n
         assert [work.key for work in references(cited([text]))] == ["nili2014", "efron1981"]
+
+
+def encoded(score=0.5):
+    """A group's encoding of two regions by two layers: of units, and of regions' means."""
+    rows = [
+        (region, target, "net", layer, "pearson", score * own, np.nan)
+        for region in ("V1", "noise")
+        for target, own in (("units", 0.4), ("mean", 1.0))
+        for layer in ("conv1", "conv2")
+    ]
+    names = ["region", "target", "network", "layer", "metric", "score", "ceiling"]
+    table = pd.DataFrame(rows, columns=names)
+    result = Result("encode", table, dict.fromkeys(names, "."), meta={"level": "group"})
+    return Shown("encode", result, region_colors(["V1", "noise"]))
+
+
+def test_encoding_of_means_is_drawn_with_the_bounds_of_its_region():
+    made = make().result
+    bounds = bounds_of(made)
+    row = made.table.iloc[0]
+    assert bounds["region"].tolist() == ["V1", "noise"]
+    assert bounds.loc[0, "lower"] == row["lower"]
+    (found,) = bounded_pictures(replace(encoded(), bounds=bounds))
+    assert found.name == "encode_bounds"
+    assert bounds.loc[0, "lower"] > 0.5
+    assert bounds.loc[1, "lower"] < 0
+    assert found.caption.endswith("It does not in V1. Participants do not agree in noise.")
+    (high,) = bounded_pictures(replace(encoded(score=0.99), bounds=bounds))
+    assert "The best layer reaches the lower bound in V1. Participants" in high.caption
+
+
+def test_the_band_lies_between_the_bounds():
+    rows = encoded().result.table.query("target == 'mean' and region == 'V1'")
+    colors = region_colors(["V1"])
+
+    def shaded(low, high):
+        png = layer_profiles(rows.assign(lower=low, upper=high), colors, label="r")
+        return share_of(pixels(png), LIGHT.band, within=2)
+
+    assert shaded(0.2, 0.6) > 1.5 * shaded(0.4, 0.6) > 0
+    assert shaded(np.nan, np.nan) < 0.01
+
+
+def test_without_bounds_nothing_is_drawn_beside():
+    assert bounded_pictures(encoded()) == []
+    alone = make(1).result
+    assert bounds_of(alone) is None
+    plain = encoded().result
+    assert bounds_of(plain) is None

@@ -1,5 +1,7 @@
 """report.samediff: the page says what was measured, by which network, and how."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,21 @@ def test_the_methods_text_counts_what_was_done(result):
     assert "shown in 2 ways (plain, plain+flip)" in text
     assert "8 learnt; cross-entropy, batches of 8, highest rate 0.05" in text
     assert "range test" not in text
+
+
+def test_the_methods_text_says_what_was_answered(result):
+    told = replace(result, meta=result.meta | {"answer": "category", "classes": ["a", "b", "c"]})
+    text = methods_text(report(told))
+    assert text.startswith("Of which category two pictures are was learnt with small")
+    assert "random exchanges of categories among pairs that show one exemplar twice" in text
+    plain = methods_text(report(result))
+    assert plain.startswith("Whether two pictures show one exemplar was learnt")
+    assert "all exchanges of labels among pairs" in plain
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_asks_for_the_category(result, tmp_path):
+    told = replace(result, meta=result.meta | {"answer": "category", "classes": ["a", "b", "c"]})
+    text = render_same_different(report(told), tmp_path)
+    assert "Is the category told of exemplars that were not trained on?" in text
+    assert "dashed: 0.33." in text

@@ -90,7 +90,7 @@ def test_layers_have_a_picture_and_an_answer_of_their_own(result):
     made = replace(result, table=table)
     first, second = searchlight_section(made, (None, None), {}).pictures
     assert (first.name, second.name) == ("searchlight_maps", "searchlight_models")
-    assert "Correlation of dissimilarities with those of layers" in second.caption
+    assert "Correlation of dissimilarities with those of models" in second.caption
     assert "Highest: net conv1, Spearman's rho" in searchlight_answer(made)
 
 
@@ -108,7 +108,7 @@ def test_the_page_shows_it(result, tmp_path):
     ("told", "unit", "words"),
     [
         (
-            {"maps": 100},
+            {"n_maps": 100},
             "voxel",
             ["sphere of 9 mm radius around each voxel that was measured", "100 exch"],
         ),
@@ -118,6 +118,11 @@ def test_the_page_shows_it(result, tmp_path):
             {"models": ["net"], "items": "condition", "comparisons": []},
             "voxel",
             ["Dissimilarities of conditions (1 - Pearson's r", "layers of net", "[@kriegesko"],
+        ),
+        (
+            {"categories": ["animate"], "distance": "crossnobis", "comparisons": []},
+            "vertex",
+            ["crossnobis", "covariance of vertices", "those in a model of categories (animate)"],
         ),
     ],
 )

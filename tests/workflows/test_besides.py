@@ -25,6 +25,15 @@ def test_each_analysis_depends_on_what_it_uses():
     assert own("ceiling", **units) == {}
 
 
+def test_networks_that_are_covariates_are_told():
+    told = {"networks": {"pixels": {"network": "lowlevel:pixels"}}}
+    told["decode"] = {"nuisance": ["pixels@luminance", "rt"]}
+    expected = {"feature_spaces": {"pixels@luminance": ["pixels", "luminance"]}}
+    assert own("decode", **told) == expected
+    assert own("twin", **told).items() >= expected.items()
+    assert own("ceiling", **told) == {}
+
+
 def test_the_twin_decodes_regions_as_decoding_does():
     made = own("twin", decode={"c": 3.0}, run={"random_seed": 7})
     assert made["decode"]["c"] == 3.0

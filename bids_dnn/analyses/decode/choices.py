@@ -51,9 +51,14 @@ class Choices:
         The same seed gives the same table; a comparison's numbers do not depend on which others
         are asked for, but for `p_corrected` and `p_fdr`.
     nuisance
-        Numeric columns of the sample table, regressed out of the responses within each fold.
+        Numeric columns of the sample table, or feature spaces, regressed out of the responses
+        within each fold.
     baseline
-        Numeric columns of the sample table that are decoded from alone, beside the score.
+        Numeric columns of the sample table, or feature spaces, that are decoded from alone,
+        beside the score.
+    n_components : at least 1
+        Principal components of a feature space, learnt on the training samples of each fold;
+        fewer where these allow less than one for every `covariates.SAMPLES_EACH`.
     targets
         Numeric columns of the sample table that are predicted from patterns.
     regressor
@@ -67,8 +72,8 @@ class Choices:
     Raises
     ------
     ConfigError
-        If `n_permutations`, `average` or `n_folds` is too small, `correct` is empty, or a
-        parameter cannot be searched for.
+        If `n_permutations`, `average`, `n_components` or `n_folds` is too small, `correct` is
+        empty, or a parameter cannot be searched for.
     """
 
     comparisons: tuple[str, ...]
@@ -86,13 +91,14 @@ class Choices:
     correct: tuple[Correction, ...] = ("max", "fdr")
     nuisance: tuple[str, ...] = ()
     baseline: tuple[str, ...] = ()
+    n_components: int = 10
     targets: tuple[str, ...] = ()
     regressor: Regressor = "ridge"
     has_patterns: bool = False
     apart: str = "session"
 
     def __post_init__(self) -> None:
-        least = {"n_permutations": 1, "average": 1}
+        least = {"n_permutations": 1, "average": 1, "n_components": 1}
         if self.n_folds is not None:
             least["n_folds"] = 2
         for name, number in least.items():

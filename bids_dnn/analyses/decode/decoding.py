@@ -1,4 +1,4 @@
-"""Decode conditions from each region, with labels exchanged within runs as the null."""
+"""Decode conditions from each region; the null exchanges labels of trials (`permutation`)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.analyses.decode.baseline import baseline_of
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.chosen import ChosenUnits, choose_by_run
+from bids_dnn.analyses.decode.covariates import Covariates, component_warnings, covariates_of
 from bids_dnn.analyses.decode.pattern_maps import activation_pattern, apart, pattern_map
 from bids_dnn.analyses.decode.predict import Learner, Predictions, predict
 from bids_dnn.analyses.decode.prepare import Patterns, linear_gram, patterns_of
@@ -34,11 +35,11 @@ from bids_dnn.analyses.decode.tables import (
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
 from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
 from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
 from bids_dnn.containers.roi import Roi
 from bids_dnn.stats.folds import Fold
-from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.stats.regions import RegionUnits, UnitLearner, region_units
 
 Array = NDArray[np.float64]
@@ -52,6 +53,7 @@ def decode(
     *,
     choices: Choices,
     choose: UnitLearner | None = None,
+    spaces: Mapping[str, Sequence[FeatureGram]] | None = None,
     progress: Say | None = None,
 ) -> Result:
     """Tell conditions apart from the pattern over each region's voxels, leaving one run out.
@@ -65,17 +67,20 @@ def decode(
     number, so that voxels have unit variance on average: their unit does not matter, and the cost
     of a support vector machine means the same everywhere.
 
-    The null comes from labels exchanged within each run, the same exchange for all regions.
-    All samples of a trial (the volumes of a block) are given a label together.
-    Where at most `Choices.n_permutations` distinct labelings exist, all of them are used instead
-    (see `permutation.count_labelings`). `p_corrected` takes regions and comparisons as one
-    family: for several comparisons, the conditions of all trials are exchanged at once, and each
-    comparison is decoded under the same exchanges. Over comparisons it controls the error only
-    where no two conditions differ; `p_fdr` holds without that.
+    The null comes from labels exchanged within each run and what folds leave out, the same
+    exchange for all regions. All samples of a trial (the volumes of a block) are given a label
+    together. Where at most `Choices.n_permutations` distinct labelings exist, all of them are
+    used instead (see `permutation.count_labelings`). `p_corrected` takes regions and comparisons
+    as one family: for several comparisons, the conditions of all trials are exchanged at once,
+    and each comparison is decoded under the same exchanges. Over comparisons it controls the
+    error only where no two conditions differ; `p_fdr` holds without that.
 
     With `choose`, the pattern of each fold is that over the units which all samples of its
     training runs choose, whatever their condition. The choice stands as it is under exchanged
     labels.
+
+    What a network makes of the pictures (their pixels, say) can be a nuisance or a baseline, as
+    principal components that the training samples of each fold teach.
 
     Parameters
     ----------
@@ -87,6 +92,8 @@ def decode(
         The settings.
     choose
         Learns which units of each region are taken, in each fold anew; None = all are.
+    spaces
+        Layers of the feature spaces that `Choices.nuisance` and `baseline` name, by that name.
     progress
         Told what is next.
 
@@ -100,10 +107,11 @@ def decode(
     Raises
     ------
     ConfigError
-        If a comparison or `nuisance` names what does not exist.
+        If a comparison, `nuisance` or `baseline` names what does not exist.
     NotEnoughDataError
-        If a nuisance column holds no number, there is one run, fewer than two conditions, a
-        region without voxels, or a run that alone holds all samples of one side.
+        If a nuisance column holds no number, no sample shows a stimulus of a feature space, there
+        is one run, fewer than two conditions, a region without voxels, or a run that alone holds
+        all samples of one side.
     SpaceError
         If a region lies on another grid.
     ShapeError
@@ -117,8 +125,8 @@ def decode(
     """
     regions = region_units(responses, rois)
     own = decoded_samples(responses, choices)
-    disturbing, told = nuisance_columns(own.samples, choices.nuisance)
     design = design_of(own, choices)
+    beside, covaried, told = _covariates(responses, choices, design.folds, spaces or {})
     chosen = choose_by_run(
         choose,
         responses,
@@ -127,7 +135,16 @@ def decode(
         runs=texts(own.samples["run"]),
         column=choices.left_out,
     )
-    scene = _Scene(own, regions, design, choices, disturbing, chosen, progress or (lambda _: None))
+    scene = _Scene(
+        own,
+        regions,
+        design,
+        choices,
+        nuisance={one.name: beside["nuisance"].taught_by(one.train) for one in design.folds},
+        baseline=beside["baseline"],
+        chosen=chosen,
+        say=progress or (lambda _: None),
+    )
     made = list(scene.outcomes())
     outcomes = [outcome for outcome, _ in made]
     family = [null for _, null in made if null is not None]
@@ -151,7 +168,7 @@ def decode(
         columns=COLUMNS,
         maps=maps,
         space=responses.space.select(every) if maps else None,
-        meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]),
+        meta=facts_of(responses, regions, design, choices, [*told, *chosen.warnings()]) | covaried,
         extras=extras,
         extra_columns={
             "parameters": PARAMETER_COLUMNS,
@@ -163,6 +180,25 @@ def decode(
     return result if choose is None else chosen.told_in(result, responses.space)
 
 
+def _covariates(
+    responses: Responses,
+    choices: Choices,
+    folds: Sequence[Fold],
+    spaces: Mapping[str, Sequence[FeatureGram]],
+) -> tuple[dict[str, Covariates], dict[str, Any], list[str]]:
+    """Return nuisance and baseline, what is told of their feature spaces, and warnings."""
+    made: dict[str, Covariates] = {}
+    facts: dict[str, Any] = {}
+    told: list[str] = []
+    for option, names in (("nuisance", choices.nuisance), ("baseline", choices.baseline)):
+        own = covariates_of(responses, names, choices, spaces=spaces, option=option)
+        told += [*own.warnings]
+        told += component_warnings(own, folds, asked=choices.n_components, option=option)
+        facts |= own.facts(folds)
+        made[option] = own
+    return made, {"feature_spaces": facts} if facts else {}, told
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     """What is decoded, and how."""
@@ -171,7 +207,8 @@ class _Scene:
     regions: Sequence[RegionUnits]
     design: Design
     choices: Choices
-    nuisance: NDArray[np.float64]  # (n_samples, n_nuisance)
+    nuisance: Mapping[str, Array]  # by fold, (n_samples, n_nuisance)
+    baseline: Covariates
     chosen: ChosenUnits
     say: Say
 
@@ -181,7 +218,7 @@ class _Scene:
         shared = self._shared()
         sessions = texts(self.responses.samples[self.choices.apart])
         n_all = len(self.regions) * len(tasks)
-        baselines = [baseline_of(task, self.responses, self.choices) for task in tasks]
+        baselines = [baseline_of(task, self.baseline, self.choices) for task in tasks]
         for r, region in enumerate(self.regions):
             patterns = self._patterns(r)
             for t, task in enumerate(tasks):
@@ -267,7 +304,7 @@ class _Scene:
                             fold,
                             runs=self.design.runs,
                             how=self.choices.preparation,
-                            nuisance=self.nuisance,
+                            nuisance=self.nuisance[fold.name],
                             is_scaled=self.responses.scale in SCALED,
                             gram=gram,
                         )

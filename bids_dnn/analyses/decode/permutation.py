@@ -1,4 +1,8 @@
-"""Labels of trials exchanged within runs: all distinct ways where few, otherwise random ones."""
+"""Labels exchanged so that folds keep their classes: all ways where few, else random ones.
+
+Trials are exchanged within their run and what folds leave out; what has one class throughout is
+exchanged as a whole (`exchange_units`).
+"""
 
 from __future__ import annotations
 

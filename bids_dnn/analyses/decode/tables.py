@@ -50,8 +50,8 @@ COLUMNS = {
     "score": "The metric over all samples, each predicted by a classifier that saw nothing of its "
     "fold; n/a where a fold has no unit",
     "chance": "Score expected by chance: 1 / n_classes, 0.5 (auc) or 0 (dprime)",
-    "baseline": "The metric where conditions are decoded from the columns of decode.baseline "
-    "alone; n/a where none are named",
+    "baseline": "The metric where conditions are decoded from what decode.baseline names (columns "
+    "of the events, or features of networks) alone; n/a where nothing is named",
     "ci_low": "Lower end of the 95 % interval over what folds leave out: corrected resampled t "
     "(Nadeau & Bengio 2003), or bootstrap of the groups left out; n/a under 3 of them",
     "ci_high": "Upper end of that interval",
@@ -246,6 +246,7 @@ def facts_of(
         "seed": choices.seed,
         "conditions": design.names,
         "nuisance": list(choices.nuisance),
+        "baseline": list(choices.baseline),
         "warnings": [*warnings, *_warnings(responses, design, choices)],
     }
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 from math import factorial
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from bids_dnn.analyses.rsa.dissimilarity import VARIES, rdm_from_gram
+from bids_dnn.analyses.rsa.categories import category_rdm
+from bids_dnn.analyses.rsa.dissimilarity import Method, rdm_from_gram
+from bids_dnn.analyses.rsa.laid import (
+    Distance,
+    Items,
+    Kind,
+    items_of,
+    lay_out_items,
+    ranked_pairs,
+)
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap, distinct, model_label
+from bids_dnn.containers.space import Space
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
@@ -26,9 +34,7 @@ from bids_dnn.stats.regions import RegionUnits
 from bids_dnn.stats.spheres import (
     COLUMNS,
     RSA,
-    Patterns,
     blocks,
-    lay_out,
     p_map,
     p_of_maps,
     row_of,
@@ -36,14 +42,17 @@ from bids_dnn.stats.spheres import (
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
-Items = Literal["stimulus", "condition"]
-Distance = Literal["correlation", "euclidean"]
-LEAST, MOST = 4, 400  # items: three pairs have too few ranks; pairs grow with the square
 FEW = 9  # items whose orders may be listed
 ALIKE = 1e-9  # of the largest dissimilarity: less between pairs is rounding
 WORDS = {
     "correlation": "1 - Pearson's r over units",
     "euclidean": "squared distance",
+    "crossnobis": "squared distance across runs, noise normalized",
+}
+OF_LAYERS: dict[Distance, Method] = {
+    "correlation": "correlation",
+    "euclidean": "euclidean",
+    "crossnobis": "euclidean",
 }
 
 
@@ -56,14 +65,15 @@ class RsaChoices:
     items
         What is compared in pairs: each ``stimulus``, or each ``condition``.
     distance
-        Of two items: ``correlation`` (1 - Pearson's r) or ``euclidean`` (squared distance).
+        Of two items: ``correlation`` (1 - Pearson's r), ``euclidean`` (squared distance) or
+        ``crossnobis`` (squared distance across runs, in units of noise; in layers ``euclidean``).
     n_maps : int
         Exchanges of the items of a layer.
     seed
         Of what is drawn; the same for all participants.
     """
 
-    items: Items = "stimulus"
+    items: Kind = "stimulus"
     distance: Distance = "correlation"
     n_maps: int = 100
     seed: int = 0
@@ -76,14 +86,17 @@ def compare_spheres(
     grams: Sequence[FeatureGram],
     *,
     choices: RsaChoices,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Correlate the dissimilarities of items around each unit with those in each layer.
+    """Correlate the dissimilarities of items around each unit with those of each model.
 
-    Responses to an item are averaged first, over all samples; features of a condition are the
-    mean over its stimuli. Both matrices are compared by Spearman's rank correlation over pairs.
-    The null comes from exchanging the items of the layer, the same exchange for all spheres and
-    layers, so that each makes a whole map, and for all participants who have the same items: they
+    A model is a layer, or labels of items: those of one label are alike. Responses to an item are
+    averaged first, over all samples (``crossnobis``: over those of each run that shows all items);
+    features of a condition are the mean over its stimuli. Both matrices are compared by
+    Spearman's rank correlation over pairs.
+    The null comes from exchanging the items of the model, the same exchange for all spheres and
+    models, so that each makes a whole map, and for all participants who have the same items: they
     have seen the same, so that what is shared by chance is shared by all. Where there are no more
     orders than maps asked for, all of them are taken.
 
@@ -98,88 +111,82 @@ def compare_spheres(
     grams
         Of layers, with the stimuli that were shown; those without features are left out.
     choices
+    labels
+        Of items (others are refused), by the name of a model.
     progress
         Told how many centers are done, and of how many.
 
     Returns
     -------
     result
-        A row, a map of the correlation and one of p for each layer; NaN where the responses to an
+        A row, a map of the correlation and one of p for each model; NaN where the responses to an
         item do not vary over a sphere.
 
     Raises
     ------
     NotEnoughDataError
-        If there are fewer than four items, more than 400, features of one are all equal, or all
-        items of a layer are equally far apart.
+        If there is no model, there are fewer than four items, more than 400, features of one are
+        all equal, all items of a model are equally far apart, an item has no label, or fewer than
+        two runs show all items (``crossnobis``).
 
     References
     ----------
     Kriegeskorte, Mur & Bandettini (2008), Front. Syst. Neurosci. 2:4,
     doi:10.3389/neuro.06.004.2008.
     Kriegeskorte, Goebel & Bandettini (2006), PNAS 103:3863, doi:10.1073/pnas.0600244103.
+    Walther et al. (2016), NeuroImage 137:188, doi:10.1016/j.neuroimage.2015.12.012 (crossnobis).
     """
-    items = _items_of(responses, grams, choices.items)
-    models = np.stack([_model(gram, items, choices.distance) for gram in grams])
+    items = items_of(responses, grams, choices.items)
+    models = _models(grams, labels or {}, items, choices.distance)
     exchanges = _exchanges(items.names, choices)
-    means = np.stack([responses.values[rows].mean(axis=0) for rows in items.rows])
-    patterns = lay_out(means.astype(np.float32), around)
+    laid = lay_out_items(responses, items, around, choices.distance)
     found = np.empty((len(models), len(exchanges), len(around)), dtype=np.float32)
     n_units = np.zeros(len(around), dtype=np.intp)
-    ranked = [_ranked(np.stack([one[e][:, e] for e in exchanges])) for one in models]
+    ranked = [
+        ranked_pairs(np.stack([one.matrix[e][:, e] for e in exchanges])) for one in models.values()
+    ]
     for start, stop in blocks(len(around)):
-        own, n_units[start:stop] = _spheres(patterns, start, stop, choices.distance)
+        own, n_units[start:stop] = laid.spheres(start, stop)
         for k, one in enumerate(ranked):
             found[k, :, start:stop] = (own @ one.T).T
         if progress is not None:
             progress(stop, len(around))
-    return _result(found, n_units, responses, centers, grams, items, choices)
+    items = replace(items, warnings=(*items.warnings, *laid.warnings))
+    return _result(found, n_units, responses.space.select(centers.units), models, items, choices)
 
 
-@dataclass(frozen=True, slots=True)
-class _Items:
-    """What is compared in pairs."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """What dissimilarities are compared with."""
 
-    names: tuple[str, ...]
-    rows: tuple[NDArray[np.intp], ...]  # samples of each
-    stimuli: tuple[tuple[str, ...], ...]  # of each
-    warnings: tuple[str, ...]
+    name: str
+    label: str  # of its maps, before they are made distinct
+    matrix: Array  # (n_items, n_items)
 
 
-def _items_of(responses: Responses, grams: Sequence[FeatureGram], kind: Items) -> _Items:
-    samples = responses.samples
-    shown = samples["stimulus"].fillna("").astype(str).to_numpy()
-    known = set.intersection(*(set(gram.stimuli) for gram in grams))
-    wanted = samples[kind].fillna("").astype(str).to_numpy()
-    is_own = np.array([s in known for s in shown]) & (wanted != "")
-    absent = sorted(set(shown[(shown != "") & ~np.isin(shown, list(known))]))
-    warnings = []
-    if absent:
-        warnings.append(
-            f"{len(absent)} stimuli have no features, such as {absent[0]!r}: dissimilarities are "
-            "compared without them."
-        )
-    names = tuple(sorted(set(wanted[is_own])))
-    if not LEAST <= len(names) <= MOST:
-        many = "condition" if kind == "stimulus" else "stimulus"
-        what = {"stimulus": "stimuli", "condition": "conditions"}[kind]
+def _models(
+    grams: Sequence[FeatureGram],
+    labels: Mapping[str, Mapping[str, str]],
+    items: Items,
+    distance: Distance,
+) -> dict[str, _Model]:
+    """Return layers, then labels of items, by the label of their maps."""
+    made = []
+    for gram in grams:
+        name, label = f"{gram.network} {gram.layer}", model_label(gram.network, gram.layer)
+        made.append(_Model(name, label, _model(gram, items, OF_LAYERS[distance])))
+    for name, own in labels.items():
+        matrix = category_rdm(own, items.names, name=name).matrix()
+        made.append(_Model(name, model_label(name, ""), matrix))
+    if not made:
         raise NotEnoughDataError(
-            f"There are {len(names)} {what} with responses and features; dissimilarities "
-            f"around each unit are compared between {LEAST} and {MOST}.",
-            mend=f'Type items = "{many}" under [searchlight], or leave models out.',
+            "There is no model to compare dissimilarities with.",
+            mend="Name models or categories under [searchlight].",
         )
-    rows = tuple(np.flatnonzero(is_own & (wanted == name)) for name in names)
-    stimuli = tuple(tuple(sorted(set(shown[own]))) for own in rows)
-    runs = {tuple(sorted(set(samples["run"].iloc[own]))) for own in rows}
-    if len(runs) > 1:
-        warnings.append(
-            "Not all items were shown in the same runs: what differs between runs enters their "
-            'dissimilarities (standardize = "run" under [responses] takes out its mean).'
-        )
-    return _Items(names, rows, stimuli, tuple(warnings))
+    return dict(zip(distinct([one.label for one in made]), made, strict=True))
 
 
-def _model(gram: FeatureGram, items: _Items, distance: Distance) -> Array:
+def _model(gram: FeatureGram, items: Items, distance: Method) -> Array:
     """Return the dissimilarities (n, n) of items in a layer."""
     stimuli = tuple(dict.fromkeys(s for own in items.stimuli for s in own))
     place = {name: k for k, name in enumerate(stimuli)}
@@ -226,50 +233,19 @@ def _same(names: Sequence[str], *more: int) -> int:
     return zlib.crc32("\n".join([*names, *map(str, more)]).encode())
 
 
-def _ranked(matrices: Array) -> Array:
-    """Return the ranks (k, n_pairs) of pairs, of mean zero and length one; NaN without spread."""
-    n = matrices.shape[1]
-    pairs = matrices[:, ~np.tri(n, dtype=bool)]
-    ranks = rankdata(pairs, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(ranks, axis=1, keepdims=True)
-    made: Array = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
-    return made
-
-
-def _spheres(
-    patterns: Patterns, start: int, stop: int, distance: Distance
-) -> tuple[Array, NDArray[np.integer[Any]]]:
-    """Return the ranked dissimilarities (b, n_pairs) of some spheres, and their units (b,)."""
-    taken, n_units = patterns.take(start, stop)  # (b, widest, n)
-    gram = taken.mT @ taken
-    power = np.diagonal(gram, axis1=1, axis2=2)
-    if distance == "euclidean":
-        return _ranked(power[:, :, None] + power[:, None] - 2 * gram), n_units
-    sums = taken.sum(axis=1) / np.sqrt(np.maximum(n_units, 1))[:, None]
-    centered = gram - sums[:, :, None] * sums[:, None]
-    left = np.diagonal(centered, axis1=1, axis2=2)
-    scale = 1 / np.sqrt(np.where(left > VARIES * power, left, np.nan))
-    made = _ranked(-np.nan_to_num(centered * scale[:, :, None] * scale[:, None]))
-    made[np.isnan(scale).any(axis=1)] = np.nan
-    return made, n_units
-
-
 def _result(
     found: NDArray[np.float32],
     n_units: NDArray[np.intp],
-    responses: Responses,
-    centers: RegionUnits,
-    grams: Sequence[FeatureGram],
-    items: _Items,
+    space: Space,
+    models: Mapping[str, _Model],
+    items: Items,
     choices: RsaChoices,
 ) -> Result:
     rows, maps, nulls = [], [], {}
     n_maps = found.shape[1] - 1
     floor = p_floor(n_maps, enumerated=False)
-    labels = distinct([model_label(gram.network, gram.layer) for gram in grams])
-    for own, gram, label in zip(found, grams, labels, strict=True):
-        scores, name = own[0], f"{gram.network} {gram.layer}"
+    for own, (label, model) in zip(found, models.items(), strict=True):
+        scores, name = own[0], model.name
         p, p_corrected = p_of_maps(scores, iter(own[1:]))
         nulls[label] = NullMap(own[1:])
         rows.append(
@@ -296,10 +272,9 @@ def _result(
         "items": choices.items,
         "distance": WORDS[choices.distance],
         "n_items": len(items.names),
-        "rsa_permutation": "items of the layer exchanged",
+        "rsa_permutation": "items of the model exchanged",
         "rsa_exchanges": f"{_same(items.names, choices.seed):08x}",
         "warnings": list(items.warnings),
     }
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    space = responses.space.select(centers.units)
     return Result("searchlight", table, COLUMNS, tuple(maps), space, meta, null_maps=nulls)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bids_dnn.analyses.samediff.augment import parse_copies
+from bids_dnn.analyses.samediff.pairs import ANSWERS, Answer
 from bids_dnn.errors import ConfigError, nearest
 
 Variant = Literal["frozen", "siamese", "contrastive"]
@@ -56,11 +57,14 @@ class Choices:
     seed : int
     device
         Of torch.
+    answer
+        ``same`` = whether both are one exemplar; ``category`` = of what category both are.
 
     Raises
     ------
     ConfigError
-        If a name does not exist, or a number is out of range.
+        If a name does not exist, or a number is out of range; or the category is to be answered
+        by a distance, or is shown to the fovea.
     """
 
     variants: tuple[str, ...] = ("frozen",)
@@ -77,6 +81,7 @@ class Choices:
     n_top: int = 15
     seed: int = 0
     device: str = "cpu"
+    answer: Answer = "same"
 
     def __post_init__(self) -> None:
         for one in self.variants:
@@ -88,6 +93,7 @@ class Choices:
             raise ConfigError(
                 f"There is no foveal picture {self.foveal!r}.", mend=nearest(self.foveal, FOVEAL)
             )
+        self._check_answer()
         parse_copies(self.augment)
         lowest = {"n_epochs": 1, "batch_size": 0, "rate": 0, "weight_decay": 0, "n_top": 0}
         for name, low in lowest.items():
@@ -100,4 +106,23 @@ class Choices:
         if not 0 < self.margin < float("inf"):
             raise ConfigError(
                 f"margin is {self.margin!r}; a number above 0 was expected.", mend="Type 2."
+            )
+
+    def _check_answer(self) -> None:
+        if self.answer not in ANSWERS:
+            raise ConfigError(
+                f"There is no answer {self.answer!r}.", mend=nearest(self.answer, ANSWERS)
+            )
+        if self.answer == "same":
+            return
+        if "contrastive" in self.variants:
+            raise ConfigError(
+                "The category is to be answered, but contrastive learns a distance of two.",
+                mend="Take --variant frozen or siamese, or --answer same.",
+            )
+        if "siamese" in self.variants and self.foveal.endswith("-category"):
+            raise ConfigError(
+                f"The category is to be answered, and the fovea is shown {FOVEAL[self.foveal]}, "
+                "which tells it.",
+                mend="Take --foveal grey, noise or none.",
             )

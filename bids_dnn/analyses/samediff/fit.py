@@ -43,6 +43,8 @@ def same_different(
 ) -> Result:
     """Learn to tell whether two pictures show the same exemplar, and test it on other exemplars.
 
+    With `Choices.answer` = ``category``, what is learnt is of what category both exemplars are.
+
     The weights of the last epoch are tested. Nothing is chosen on the test: rates come from
     training pairs, batch sizes from validation pairs.
 
@@ -70,7 +72,8 @@ def same_different(
     ConfigError
         If the network sees no pictures, or has no layer that the variant needs.
     NotEnoughDataError
-        If a batch size is to be found and there are no validation pairs.
+        If a batch size is to be found and there are no validation pairs, or there is one category
+        and it is to be answered.
     UnreadableError
         If the network makes values that are no numbers.
     """
@@ -122,11 +125,12 @@ class _Run:
         entries = np.stack([rows, np.zeros_like(rows)], axis=1)
         with reproducible(options.seed, options.device):
             said = judge(trained.module, problem, entries, device=options.device)
-        judged = tables.judged_table(self.material.pairs, *said)
+        names, _ = self.material.classes(choices.answer)
+        judged = tables.judged_table(self.material.pairs, said, names)
         tested = judged[judged["split"] == "test"]
         extras = {
             "curves": trained.curves,
-            "confusion": tables.confusion_table(tested),
+            "confusion": tables.confusion_table(tested, answer=choices.answer),
             "top_losses": tables.top_losses(tested, choices.n_top),
             "pairs": judged,
             **searched,
@@ -138,7 +142,8 @@ class _Run:
             "batch_size": options.batch_size,
             "n_learnt": sum(p.numel() for p in trained.module.parameters() if p.grad is not None),
         }
-        return tables.score_table(tested, seed=choices.seed), extras, facts
+        scores = tables.score_table(tested, seed=choices.seed, answer=choices.answer)
+        return scores, extras, facts
 
 
 def _settled(problem: Problem, choices: Choices) -> tuple[Training, Extras]:
@@ -177,7 +182,7 @@ def training_of(choices: Choices) -> Training:
 def _frozen(material: Material, network: Network, choices: Choices, copies: Copies) -> Made:
     options = training_of(choices)
     made = Frozen(material, network, copies, options, redraws=choices.redraws, layer=choices.layer)
-    return made.problem(), {"n_frozen": made.n_frozen, "features": made.source}
+    return made.problem(choices.answer), {"n_frozen": made.n_frozen, "features": made.source}
 
 
 MAKERS: dict[str, Callable[[Material, Network, Choices, Copies], Made]] = {
@@ -216,6 +221,8 @@ def _meta(
     }
     return {
         "seed": choices.seed,
+        "answer": choices.answer,
+        "classes": list(material.classes(choices.answer)[0]),
         "network": {
             "name": network.card.name,
             "weights": network.weights,

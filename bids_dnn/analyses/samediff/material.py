@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.samediff.augment import Copy, Picture, augmented
-from bids_dnn.analyses.samediff.pairs import COLUMNS
+from bids_dnn.analyses.samediff.pairs import ANSWERS, COLUMNS, Answer, names_of
 from bids_dnn.analyses.samediff.split import check_split
-from bids_dnn.errors import MissingInputError, ShapeError
+from bids_dnn.errors import MissingInputError, NotEnoughDataError, ShapeError
 
 Draw = Callable[[Picture, Picture, str], Picture]  # first, second, orientation -> one picture
 Entries = NDArray[np.intp]  # (n, 2): row of the pair, number of the copy
@@ -81,10 +81,27 @@ class Material:
         sides = [[place[name] for name in self.pairs[side]] for side in ("first", "second")]
         object.__setattr__(self, "_sides", np.array(sides, dtype=np.intp))
 
-    @property
-    def is_same(self) -> NDArray[np.bool_]:
-        """Return whether each pair is one exemplar twice: (n_pairs,)."""
-        return (self.pairs["label"] == "same").to_numpy(bool, copy=True)
+    def classes(self, answer: Answer) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+        """Return the names of what may be answered, and which is true of each pair, (n_pairs,).
+
+        Parameters
+        ----------
+        answer
+            Key of `pairs.ANSWERS`.
+
+        Raises
+        ------
+        NotEnoughDataError
+            If there is one category, and it is to be answered.
+        """
+        names = names_of(self.pairs, answer)
+        if len(names) < 2:
+            raise NotEnoughDataError(
+                f"All pairs are of the category {names[0]!r}, so that it cannot be answered.",
+                mend="Give pictures of two categories or more, or answer same.",
+            )
+        told = self.pairs[ANSWERS[answer]].to_numpy(str)
+        return names, np.array([names.index(one) for one in told], dtype=np.intp)
 
     def sides(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the numbers of the first and second exemplar of each pair: (n_pairs,) each."""

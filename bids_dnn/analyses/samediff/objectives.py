@@ -19,9 +19,12 @@ class Objective:
     name
         For the tables.
     loss
-        Output and (n,) bool, whether a pair is the same -> (n,).
+        Output and (n,) class of each pair (of two: 1 = same) -> (n,).
     evidence
-        Output -> (n,): above 0 the answer is "same".
+        Output -> (n,): of two classes, above 0 the answer is "same"; of more, how far the answer
+        is ahead of the next.
+    guess
+        Output -> (n,): the class that is answered.
     words
         What `evidence` is, for the sidecar.
     """
@@ -29,11 +32,16 @@ class Objective:
     name: str
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     evidence: Callable[[torch.Tensor], torch.Tensor]
+    guess: Callable[[torch.Tensor], torch.Tensor]
     words: str
 
 
-def cross_entropy() -> Objective:
-    """Return the objective of two logits: of different, and of same.
+def cross_entropy(n_classes: int = 2) -> Objective:
+    """Return the objective of a logit for each class; of two: of different, and of same.
+
+    Parameters
+    ----------
+    n_classes : int
 
     Examples
     --------
@@ -43,14 +51,22 @@ def cross_entropy() -> Objective:
     (0.6931, 0.0)
     """
 
-    def loss(logits: torch.Tensor, is_same: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits, is_same.long(), reduction="none")
+    def loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits, truth.long(), reduction="none")
 
     def evidence(logits: torch.Tensor) -> torch.Tensor:
-        return logits[:, 1] - logits[:, 0]
+        if n_classes == 2:
+            return logits[:, 1] - logits[:, 0]
+        best = logits.topk(2, dim=1).values
+        return best[:, 0] - best[:, 1]
+
+    def guess(logits: torch.Tensor) -> torch.Tensor:
+        return (evidence(logits) > 0).long() if n_classes == 2 else logits.argmax(dim=1)
 
     words = "Logit of same less that of different; above 0 the answer is same."
-    return Objective("cross-entropy", loss, evidence, words)
+    if n_classes > 2:
+        words = "Logit of the answer less the next highest."
+    return Objective("cross-entropy", loss, evidence, guess, words)
 
 
 def contrastive(margin: float = MARGIN) -> Objective:
@@ -74,12 +90,15 @@ def contrastive(margin: float = MARGIN) -> Objective:
     ([0.5, 0.5, 0.0], [0.0, 0.0, -2.0])
     """
 
-    def loss(distance: torch.Tensor, is_same: torch.Tensor) -> torch.Tensor:
+    def loss(distance: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         apart = (margin - distance).clamp(min=0)
-        return 0.5 * torch.where(is_same, distance, apart).square()
+        return 0.5 * torch.where(truth > 0, distance, apart).square()
 
     def evidence(distance: torch.Tensor) -> torch.Tensor:
         return margin / 2 - distance
 
+    def guess(distance: torch.Tensor) -> torch.Tensor:
+        return (evidence(distance) > 0).long()
+
     words = f"{margin / 2:g} less the distance of the two; above 0 the answer is same."
-    return Objective("contrastive", loss, evidence, words)
+    return Objective("contrastive", loss, evidence, guess, words)

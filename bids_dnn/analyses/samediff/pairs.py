@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,19 @@ LABELS = ("different", "same")
 ORIENTATIONS = ("normal", "inverted")  # first upper right, second lower left; first upper left
 COLUMNS = ("pair", "category", "orientation", "first", "second", "label")
 BETWEEN = " ~ "
+Answer = Literal["same", "category"]
+ANSWERS: dict[Answer, str] = {"same": "label", "category": "category"}  # column of the truth
+
+
+def names_of(pairs: pd.DataFrame, answer: Answer) -> tuple[str, ...]:
+    """Return what may be answered to pairs: different and same, or their categories.
+
+    Examples
+    --------
+    >>> names_of(pd.DataFrame({"category": ["face", "bike", "face"]}), "category")
+    ('bike', 'face')
+    """
+    return LABELS if answer == "same" else tuple(sorted({str(one) for one in pairs["category"]}))
 
 
 def pair_name(first: str, second: str) -> str:

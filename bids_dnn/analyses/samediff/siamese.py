@@ -15,6 +15,7 @@ from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.looking import Trunk, fed, last_map, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import Objective, contrastive, cross_entropy
+from bids_dnn.analyses.samediff.pairs import Answer
 from bids_dnn.analyses.samediff.streams import Distance, Siamese
 from bids_dnn.analyses.samediff.training import Inputs, Problem
 from bids_dnn.analyses.samediff.transfer import watched_of
@@ -137,24 +138,23 @@ def siamese_problem(
     ConfigError
         If the network has no map over space, or no such layer.
     NotEnoughDataError
-        If there is no exemplar to be shown to the fovea.
+        If there is no exemplar to be shown to the fovea, or one category, which is to be answered.
     """
     layer, n_channels, side = map_of(network, choices.layer)
     has_fovea = choices.foveal != "none"
+    n = len(material.classes(choices.answer)[0])
 
     def stream() -> Trunk:
         return Trunk(network, layer, is_frozen=not choices.trains_trunk)
 
     def make() -> Siamese:
         fovea = stream() if has_fovea else None
-        made = Siamese(
-            stream(), fovea, n_channels=n_channels, side=side, size_px=network.card.size_px
-        )
-        return made.to(choices.device)
+        shape = {"n_channels": n_channels, "side": side, "size_px": network.card.size_px}
+        return Siamese(stream(), fovea, **shape, n_classes=n).to(choices.device)
 
     # Without a foveal stream its picture is not looked at.
     supply = Crops(material, network, copies, choices, has_fovea=True)
-    problem = _problem(material, make, cross_entropy(), supply)
+    problem = _problem(material, make, cross_entropy(n), supply, choices.answer)
     facts = {"foveal": choices.foveal, "feedback": has_fovea}
     return problem, facts | _told(network, layer, choices, n_streams=1 + has_fovea)
 
@@ -181,12 +181,16 @@ def contrastive_problem(
         return Distance(stream, n_channels=n_channels).to(choices.device)
 
     supply = Crops(material, network, copies, choices, has_fovea=False)
-    problem = _problem(material, make, contrastive(choices.margin), supply)
+    problem = _problem(material, make, contrastive(choices.margin), supply, "same")
     return problem, {"margin": choices.margin} | _told(network, layer, choices, n_streams=1)
 
 
 def _problem(
-    material: Material, make: Callable[[], Distance | Siamese], objective: Objective, supply: Crops
+    material: Material,
+    make: Callable[[], Distance | Siamese],
+    objective: Objective,
+    supply: Crops,
+    answer: Answer,
 ) -> Problem:
     return Problem(
         make=make,
@@ -194,7 +198,7 @@ def _problem(
         supply=supply,
         train=material.entries("train", supply.n_copies),
         watched=watched_of(material),
-        is_same=material.is_same,
+        truth=material.classes(answer)[1],
     )
 
 

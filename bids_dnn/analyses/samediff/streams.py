@@ -69,6 +69,8 @@ class Siamese(nn.Module):
         The same, of its own weights; None = there is no foveal stream.
     n_channels, side, size_px : int
         See `Feedback`.
+    n_classes : int
+        Of answers.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Siamese(nn.Module):
         n_channels: int,
         side: int,
         size_px: int,
+        n_classes: int = 2,
     ) -> None:
         super().__init__()
         self.peripheral, self.foveal = peripheral, foveal
@@ -91,13 +94,13 @@ class Siamese(nn.Module):
             nn.ReLU(),
             nn.BatchNorm1d(N_HIDDEN),
             nn.Dropout(DROPOUT[1]),
-            nn.Linear(N_HIDDEN, 2),
+            nn.Linear(N_HIDDEN, n_classes),
         )
 
     def forward(
         self, first: torch.Tensor, second: torch.Tensor, fovea: torch.Tensor
     ) -> torch.Tensor:
-        """Return logits (n, 2) of different and same; each picture is (n, 3, size, size)."""
+        """Return logits (n, n_classes), as of different and same, of (n, 3, size, size) each."""
         maps = _both(self.peripheral, first, second)
         if self.foveal is not None and self.feedback is not None:
             heard = self.foveal(fovea + self.feedback(maps))

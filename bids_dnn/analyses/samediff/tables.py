@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from bids_dnn.analyses.samediff.chance import exchange, interval
+from bids_dnn.analyses.samediff.chance import exchange, exchange_classes, interval
+from bids_dnn.analyses.samediff.pairs import ANSWERS, LABELS, Answer, names_of
 from bids_dnn.analyses.samediff.pairs import COLUMNS as PAIR_COLUMNS
-from bids_dnn.analyses.samediff.pairs import LABELS
 from bids_dnn.stats.inference import fdr
+
+if TYPE_CHECKING:
+    from bids_dnn.analyses.samediff.training import Judged
 
 BOTH, EVERY = "both", "all"
 COLUMNS = {
@@ -21,16 +24,20 @@ COLUMNS = {
     "second lower right; both = the two together.",
     "category": "Category of both exemplars; all = every category together.",
     "accuracy": "Share of test pairs that were judged rightly, in [0, 1].",
-    "balanced_accuracy": "Mean of the shares of right answers to same and to different.",
+    "balanced_accuracy": "Mean of the shares of right answers to same and to different, or to "
+    "each category.",
     "chance": "Mean accuracy over all exchanges of labels among pairs of a category: what these "
     "answers would get if labels meant nothing. 0.5 where labels are balanced.",
     "ci_low": "Lower end of the 95 % bootstrap interval of accuracy over pairs of exemplars, for "
     "one trained network: training itself is not repeated.",
     "ci_high": "Upper end of that interval.",
     "p": "Share of all exchanges of labels among pairs of exemplars (within category, counted "
-    "exactly) with at least this accuracy. Copies of a pair are exchanged together.",
+    "exactly) with at least this accuracy. Copies of a pair are exchanged together. Where the "
+    "category is answered: of random exchanges of categories, and of the accuracy of pairs that "
+    "show one exemplar twice, as those share none.",
     "p_corrected": "p adjusted for the false discovery rate over the rows of a variant.",
-    "p_floor": "One over the number of exchanges: the p of answers without a mistake.",
+    "p_floor": "One over the number of exchanges: the p of answers without a mistake, or the "
+    "smallest of random exchanges.",
     "n_pairs": "Pairs of exemplars in the test.",
     "n_shown": "Pairs as they were shown: those in each orientation count.",
     "split": "train, validation or test; exemplars are in one of them only.",
@@ -44,7 +51,8 @@ COLUMNS = {
     "first": "Exemplar shown first.",
     "second": "Exemplar shown second.",
     "label": "same = one exemplar twice.",
-    "evidence": "Above 0 the answer is same; see the sidecar.",
+    "evidence": "Above 0 the answer is same; of categories, how far ahead the answer is; see the "
+    "sidecar.",
     "rate": "Highest rate of the cycle, or the rate of a step of the range test.",
     "smoothed": "Running mean of the loss of batches.",
     "batch_size": "Pairs of a step.",
@@ -63,22 +71,22 @@ EXTRA_COLUMNS = {
 }
 
 
-def judged_table(
-    pairs: pd.DataFrame, evidence: NDArray[np.float64], loss: NDArray[np.float64]
-) -> pd.DataFrame:
+def judged_table(pairs: pd.DataFrame, said: Judged, names: Sequence[str]) -> pd.DataFrame:
     """Return each pair with the answer to it.
 
     Parameters
     ----------
     pairs : n_pairs rows
-    evidence, loss : (n_pairs,)
+    said : of n_pairs
+    names
+        Of the classes.
     """
-    guess = np.array(LABELS, dtype=object)[(evidence > 0).astype(int)]
+    guess = np.array(names, dtype=object)[said.guess]
     kept = pairs[[*PAIR_COLUMNS, "split"]]
-    return kept.assign(guess=guess, evidence=evidence, loss=loss)
+    return kept.assign(guess=guess, evidence=said.evidence, loss=said.loss)
 
 
-def score_table(judged: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+def score_table(judged: pd.DataFrame, *, seed: int, answer: Answer = "same") -> pd.DataFrame:
     """Return the scores of each orientation and category, and of all together.
 
     Parameters
@@ -86,11 +94,14 @@ def score_table(judged: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     judged
         Pairs of the test; see `judged_table`.
     seed : int
-        Of the bootstrap.
+        Of the bootstrap, and of exchanges of categories.
+    answer
+        What was answered; where that is the category, there is no row for each.
     """
+    made = {"same": _scores, "category": _category_scores}[answer]
     rows = [
-        {"orientation": way, "category": category, **_scores(part, seed)}
-        for way, category, part in _parts(judged)
+        {"orientation": way, "category": category, **made(part, seed)}
+        for way, category, part in _parts(judged, is_by_category=answer == "same")
     ]
     table = pd.DataFrame(rows)
     place = list(table.columns).index("p") + 1
@@ -98,9 +109,12 @@ def score_table(judged: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     return table
 
 
-def _parts(judged: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def _parts(
+    judged: pd.DataFrame, *, is_by_category: bool
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Give each part that has a row of its own, the whole first."""
     ways, categories = ([*dict.fromkeys(judged[name])] for name in ("orientation", "category"))
+    categories = categories if is_by_category else [EVERY]
     for way in [BOTH, *ways] if len(ways) > 1 else ways:
         shown = judged if way == BOTH else judged[judged["orientation"] == way]
         for category in [EVERY, *categories] if len(categories) > 1 else categories:
@@ -131,20 +145,41 @@ def _scores(part: pd.DataFrame, seed: int) -> dict[str, float | int]:
     }
 
 
-def confusion_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return how often each label was taken for which, by orientation.
+def _category_scores(part: pd.DataFrame, seed: int) -> dict[str, float | int]:
+    truth, guess = (part[name].to_numpy(str) for name in ("category", "guess"))
+    is_right, pairs = truth == guess, part["pair"].tolist()
+    alone = (part["label"] == LABELS[1]).to_numpy(bool)  # pairs that share no exemplar
+    found = exchange_classes(guess, truth, pairs=pairs, tested=alone, seed=seed)
+    low, high = interval(is_right, pairs=pairs, strata=truth.tolist(), seed=seed)
+    return {
+        "accuracy": float(is_right.mean()),
+        "balanced_accuracy": float(np.mean([is_right[truth == one].mean() for one in set(truth)])),
+        "chance": found.chance,
+        "ci_low": low,
+        "ci_high": high,
+        "p": found.p,
+        "p_floor": found.p_floor,
+        "n_pairs": int(part["pair"].nunique()),
+        "n_shown": len(part),
+    }
+
+
+def confusion_table(judged: pd.DataFrame, *, answer: Answer = "same") -> pd.DataFrame:
+    """Return how often each class was taken for which, by orientation.
 
     Parameters
     ----------
     judged
         Pairs of the test.
+    answer
+        What was answered.
     """
-    rows = []
+    rows, names, column = [], names_of(judged, answer), ANSWERS[answer]
     for way in dict.fromkeys(judged["orientation"]):
         own = judged[judged["orientation"] == way]
-        for truth in LABELS:
-            for guess in LABELS:
-                count = int(((own["label"] == truth) & (own["guess"] == guess)).sum())
+        for truth in names:
+            for guess in names:
+                count = int(((own[column] == truth) & (own["guess"] == guess)).sum())
                 rows.append((way, truth, guess, count))
     return pd.DataFrame(rows, columns=["orientation", "truth", "guess", "count"])
 

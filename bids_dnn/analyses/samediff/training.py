@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -76,8 +76,8 @@ class Problem:
         Pairs and copies that are learnt from.
     watched
         Plain pairs of each part whose loss is noted after each epoch.
-    is_same : (n_pairs,) bool
-        Of all rows of the table of pairs.
+    truth : (n_pairs,)
+        Class of all rows of the table of pairs.
     """
 
     make: Callable[[], torch.nn.Module]
@@ -85,7 +85,7 @@ class Problem:
     supply: Supply
     train: Entries
     watched: dict[str, Entries]
-    is_same: NDArray[np.bool_]
+    truth: NDArray[np.integer[Any] | np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +153,7 @@ class Learner:
         self._optimizer = torch.optim.AdamW(
             learnt, betas=(BETAS[0], SECOND_BETA), eps=EPS, weight_decay=options.weight_decay
         )
-        self._is_same = torch.as_tensor(problem.is_same, device=options.device)
+        self._truth = torch.as_tensor(problem.truth, device=options.device)
 
     def batches(self, epoch: int) -> list[Entries]:
         """Return the pairs of each step of an epoch, in an order that seed and epoch give."""
@@ -176,21 +176,36 @@ class Learner:
         with torch.no_grad():
             return float(self._loss(batch, epoch))
 
-    def judged(self, entries: Entries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the evidence and the loss of pairs, (n,) each, without learning."""
+    def judged(self, entries: Entries) -> Judged:
+        """Return what is answered to pairs, without learning."""
         return judge(self.module, self.problem, entries, device=self.options.device)
 
     def _loss(self, batch: Entries, epoch: int) -> torch.Tensor:
         self.module.train()
         made = self.module(*self.problem.supply(batch, epoch=epoch))
-        is_same = self._is_same[torch.as_tensor(batch[:, 0], device=self._is_same.device)]
-        return self.problem.objective.loss(made, is_same).mean()
+        truth = self._truth[torch.as_tensor(batch[:, 0], device=self._truth.device)]
+        return self.problem.objective.loss(made, truth).mean()
 
 
-def judge(
-    module: torch.nn.Module, problem: Problem, entries: Entries, *, device: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the evidence that pairs are the same, and their losses.
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What is answered to pairs.
+
+    Parameters
+    ----------
+    guess : (n,)
+        Class that is answered.
+    evidence, loss : (n,)
+        See `Objective`.
+    """
+
+    guess: NDArray[np.intp]
+    evidence: NDArray[np.float64]
+    loss: NDArray[np.float64]
+
+
+def judge(module: torch.nn.Module, problem: Problem, entries: Entries, *, device: str) -> Judged:
+    """Return what a module answers to pairs, with what evidence and loss.
 
     Parameters
     ----------
@@ -200,10 +215,6 @@ def judge(
     entries : (n, 2)
     device
         Of torch.
-
-    Returns
-    -------
-    evidence, loss : (n,)
     """
     module.eval()
     objective = problem.objective
@@ -212,11 +223,11 @@ def judge(
         for start in range(0, len(entries), READ):
             batch = entries[start : start + READ]
             made = module(*problem.supply(batch, epoch=0))
-            is_same = torch.as_tensor(problem.is_same[batch[:, 0]], device=device)
-            pair = torch.stack([objective.evidence(made), objective.loss(made, is_same)])
-            parts.append(pair.double().cpu())
-    evidence, loss = torch.cat(parts, dim=1).numpy()
-    return evidence, loss
+            truth = torch.as_tensor(problem.truth[batch[:, 0]], device=device)
+            told = (objective.guess(made), objective.evidence(made), objective.loss(made, truth))
+            parts.append(torch.stack([one.double() for one in told]).cpu())
+    guess, evidence, loss = torch.cat(parts, dim=1).numpy()
+    return Judged(guess.astype(np.intp), evidence, loss)
 
 
 def one_cycle(share: float) -> tuple[float, float]:
@@ -265,8 +276,8 @@ def reproducible(seed: int, device: str) -> Iterator[None]:
 def _noted(learner: Learner, epoch: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for part, entries in learner.problem.watched.items():
-        evidence, loss = learner.judged(entries)
-        is_right = (evidence > 0) == learner.problem.is_same[entries[:, 0]]
+        judged = learner.judged(entries)
+        is_right, loss = judged.guess == learner.problem.truth[entries[:, 0]], judged.loss
         told = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
         rows.append({"epoch": epoch, "split": part, **told})
         if not np.isfinite(loss).all():

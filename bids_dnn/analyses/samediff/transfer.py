@@ -11,6 +11,7 @@ from bids_dnn.analyses.samediff.augment import Copy
 from bids_dnn.analyses.samediff.looking import Trunk, fed, head_of, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import cross_entropy
+from bids_dnn.analyses.samediff.pairs import Answer
 from bids_dnn.analyses.samediff.training import Inputs, Problem, Training, reproducible
 from bids_dnn.containers.network import Network
 from bids_dnn.errors import UnreadableError
@@ -29,21 +30,23 @@ class Standardized(torch.nn.Module):
     ----------
     mean, sd : (n_features,)
         Of training pairs and their copies.
+    n_classes : int
+        Of answers.
     """
 
-    def __init__(self, mean: torch.Tensor, sd: torch.Tensor) -> None:
+    def __init__(self, mean: torch.Tensor, sd: torch.Tensor, n_classes: int = 2) -> None:
         super().__init__()
         self.mean: torch.Tensor
         self.scale: torch.Tensor
         self.register_buffer("mean", mean)
         scale = torch.where(sd > 0, 1 / sd.clamp(min=torch.finfo(sd.dtype).tiny), 0)
         self.register_buffer("scale", scale)
-        self.linear = torch.nn.Linear(len(mean), 2)
+        self.linear = torch.nn.Linear(len(mean), n_classes)
         torch.nn.init.zeros_(self.linear.weight)
         torch.nn.init.zeros_(self.linear.bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return logits (n, 2) of different and same, of features (n, n_features)."""
+        """Return logits (n, n_classes), as of different and same, of features (n, n_features)."""
         made: torch.Tensor = self.linear((features - self.mean) * self.scale)
         return made
 
@@ -122,19 +125,27 @@ class Frozen:
             )
         return made
 
-    def problem(self) -> Problem:
-        """Return the training of a new last layer."""
+    def problem(self, answer: Answer = "same") -> Problem:
+        """Return the training of a new last layer.
+
+        Parameters
+        ----------
+        answer
+            What it answers.
+        """
         learnt = self.features[: self.n_train].double()
         mean, sd = learnt.mean(dim=0), learnt.std(dim=0, correction=0)
         sd = torch.where(sd > 1e-6 * learnt.abs().amax(dim=0), sd, 0)  # rounding is no spread
         material = self._material
+        names, truth = material.classes(answer)
+        n, device = len(names), self._options.device
         return Problem(
-            make=lambda: Standardized(mean.float(), sd.float()).to(self._options.device),
-            objective=cross_entropy(),
+            make=lambda: Standardized(mean.float(), sd.float(), n).to(device),
+            objective=cross_entropy(n),
             supply=self,
             train=material.entries("train", len(self._copies)),
             watched=watched_of(material),
-            is_same=material.is_same,
+            truth=truth,
         )
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.analyses.decode.sharing import share_patterns
 from bids_dnn.analyses.encode.choices import UnitChoice
+from bids_dnn.analyses.encode.tables import network_facts
 from bids_dnn.analyses.encode.unit_learner import EncodingLearner, Learning, unit_learner
 from bids_dnn.backend import choose_device
+from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.files import read_json
 from bids_dnn.workflows.decode_choices import choices_of
 from bids_dnn.workflows.steps.about import leave_out, with_facts
@@ -36,21 +38,63 @@ def decode_step(
     try:
         if settings["units"]:
             learner = learner_of(told, measured, rois, features or [])
-        result = decode(measured, rois, choices=choices, choose=learner)
+        spaces = spaces_of(told, features or [])
+        result = decode(measured, rois, choices=choices, choose=learner, spaces=spaces)
         if settings["share"]:
             result = replace(result, shared=share_patterns(measured, rois, choices=choices))
     except NotEnoughDataError as err:
         return leave_out(told, err)
+    beside = {network for network, _ in told.get("feature_spaces", {}).values()}
+    for made in map(read_json, features or []):
+        warnings += made["warnings"] if learner or made["name"] in beside else []
     if learner is not None:
-        warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
         warnings += learner.warnings()
         result = replace(result, meta=result.meta | learner.facts())
+    if spaces:
+        used = {id(one): one for own in spaces.values() for one in own}
+        networks = network_facts(list(used.values())) | result.meta.get("networks", {})
+        result = replace(result, meta=result.meta | {"networks": networks})
     result = with_facts(
         result, ingest=facts, warnings=warnings, rois=rois, entities=told["entities"]
     )
     return write_result(
         result, Path(told["output_dir"]), entities=told["entities"], sidecar=told["sidecar"]
     )[-1]
+
+
+def spaces_of(told: Mapping[str, Any], features: Sequence[Path]) -> dict[str, list[FeatureGram]]:
+    """Return the layers of networks that are covariates, by their name in the settings.
+
+    Parameters
+    ----------
+    told
+        Manifest of decoding; ``feature_spaces`` has the network and layer of each, "" = all.
+    features
+        Indexes that `features_step` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If a network has no such layer.
+    """
+    wanted = told.get("feature_spaces", {})
+    needed = {network for network, _ in wanted.values()}
+    grams = [
+        gram
+        for index in features
+        if read_json(index)["name"] in needed
+        for gram in load_grams(index)
+    ]
+    made = {}
+    for name, (network, layer) in wanted.items():
+        own = [gram for gram in grams if gram.network == network]
+        made[name] = [gram for gram in own if layer in ("", gram.layer)]
+        if not made[name]:
+            raise ConfigError(
+                f"[decode] names {name!r}, but {network} has no layer {layer!r}.",
+                mend=nearest(layer, [gram.layer for gram in own]),
+            )
+    return made
 
 
 def learner_of(
@@ -87,7 +131,9 @@ def learner_of(
         select=scored["select"],
         alphas=None if alphas == "auto" else tuple(alphas),
         seed=told["seed"],
-        nuisance=tuple(settings["nuisance"]),
+        nuisance=tuple(
+            one for one in settings["nuisance"] if one not in told.get("feature_spaces", {})
+        ),
     )
     grams = [gram for index in features for gram in load_grams(index)]
     return unit_learner(responses, rois, grams, how, device=choose_device(told["device"]))

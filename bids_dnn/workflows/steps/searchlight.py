@@ -12,9 +12,11 @@ import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.searchlight import Means
 from bids_dnn.analyses.decode.spheres import map_spheres
 from bids_dnn.analyses.encode.tables import network_facts
+from bids_dnn.analyses.rsa.categories import labels_of_column
 from bids_dnn.analyses.rsa.spheres import RsaChoices, compare_spheres
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
@@ -52,16 +54,22 @@ def searchlight_step(
     ticker = Ticker(Path(told["progress"]), "spheres")
     made = []
     try:
-        if settings["models"]:  # first: it takes little time, and may be refused
+        if settings["models"] or settings["categories"]:  # first: little time, may be refused
             grams = models_of(settings, features or [])
             how = RsaChoices(
                 items=settings["items"],
                 distance=settings["distance"],
-                n_maps=settings["maps"],
+                n_maps=settings["n_maps"],
                 seed=told["run_seed"],
             )
             compared = compare_spheres(
-                measured, centers, around, grams, choices=how, progress=ticker
+                measured,
+                centers,
+                around,
+                grams,
+                choices=how,
+                labels=labels_of(settings, measured.samples),
+                progress=ticker,
             )
             made.append(replace(compared, meta=compared.meta | {"networks": network_facts(grams)}))
             warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
@@ -107,6 +115,47 @@ def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[Fea
     return [gram for index in used for gram in load_grams(index)]
 
 
+def labels_of(settings: Mapping[str, Any], samples: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the labels of stimuli or conditions that [searchlight] categories asks for.
+
+    Parameters
+    ----------
+    settings
+        JSON-ready.
+    samples
+
+    Returns
+    -------
+    labels
+        By model, of each item; those of no side have none.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such column or condition, or samples are named.
+    NotEnoughDataError
+        If an item has several labels.
+    """
+    items = settings["items"]
+    made: dict[str, dict[str, str]] = {}
+    for text in settings["categories"]:
+        if " vs " not in text:
+            made[text] = labels_of_column(samples, text, items=items)
+            continue
+        conditions = labels_of_column(samples, "condition", items=items)
+        (one,) = parse((text,), sorted(set(conditions.values())))
+        if one.is_crossed:
+            raise ConfigError(
+                f"[searchlight] categories names {text!r}, which says of which samples.",
+                mend="Name sides alone, such as 'animate:face+cat vs inanimate:house'.",
+            )
+        side = {name: label for label, members in one.sides for name in members}
+        made[one.name] = {
+            item: side[condition] for item, condition in conditions.items() if condition in side
+        }
+    return made
+
+
 def joined(results: Sequence[Result]) -> Result:
     """Put searchlights of the same centers together: what is told apart, and what is compared.
 
@@ -146,7 +195,7 @@ def choices_of(settings: Mapping[str, Any], of_decode: Mapping[str, Any], *, see
     ConfigError
         If they do not go together.
     """
-    own = {"comparisons": settings["comparisons"], "permutations": settings["maps"]}
+    own = {"comparisons": settings["comparisons"], "permutations": settings["n_maps"]}
     return decode_choices(dict(of_decode) | NOT_OF_SPHERES | own, seed=seed)
 
 

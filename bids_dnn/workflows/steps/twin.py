@@ -17,7 +17,7 @@ from bids_dnn.files import read_json
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
-from bids_dnn.workflows.steps.decode import learner_of
+from bids_dnn.workflows.steps.decode import learner_of, spaces_of
 from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
 
 # Of [decode]: what decoding itself tells of regions beside their scores is not made here.
@@ -54,7 +54,8 @@ def twin_step(manifest: Path, responses: Path, regions: Path, features: list[Pat
             own = told | {"settings": of_regions, "seed": told["decode_seed"]}
             choose = learner_of(own, measured, rois, features)
         how = decode_choices(of_regions, seed=told["decode_seed"])
-        decoded = decode(measured, rois, choices=how, choose=choose)
+        spaces = spaces_of(told, features)
+        decoded = decode(measured, rois, choices=how, choose=choose, spaces=spaces)
         choices = choices_of(settings, told["decode"], seed=told["seed"])
         trials = decode_network(grams, conditions, choices)
     except NotEnoughDataError as err:

@@ -1,12 +1,17 @@
 """analyses.samediff.chance: exact exchanges, against Fisher, enumeration and simulation."""
 
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from bids_dnn.analyses.samediff.chance import exchange, interval
+from bids_dnn.analyses.samediff.chance import (
+    N_EXCHANGES,
+    exchange,
+    exchange_classes,
+    interval,
+)
 from bids_dnn.errors import ShapeError
 
 
@@ -128,3 +133,54 @@ def test_refusals():
         exchange(truth, truth, pairs="abc", strata="xx")
     with pytest.raises(ShapeError, match="the pair 'a' have several labels"):
         exchange(truth, truth, pairs="aa", strata="xx")
+
+
+def test_exchanges_of_classes_are_close_to_all_of_them():
+    rng = np.random.default_rng(4)
+    truth = np.array(list("aabbcc"))
+    guess = np.array(list("aabccb"))
+    found = exchange_classes(guess, truth, pairs=range(6), tested=np.ones(6, bool), seed=0)
+    every = [np.mean(guess == np.array(way)) for way in set(permutations("aabbcc"))]
+    assert found.chance == pytest.approx(np.mean(every)) == pytest.approx(1 / 3)
+    exact = np.mean(np.array(every) >= np.mean(guess == truth) - 1e-9)
+    assert abs(found.p - exact) < 4 * np.sqrt(exact * (1 - exact) / N_EXCHANGES)
+    renamed = {"a": "z", "b": "y", "c": "x"}
+    others = [np.array([renamed[one] for one in told]) for told in (guess, truth)]
+    again = exchange_classes(*others, pairs=range(6), tested=np.ones(6, bool), seed=0)
+    assert again.chance == found.chance
+    order = rng.permutation(6)
+    turned = exchange_classes(
+        guess[order], truth[order], pairs=order.tolist(), tested=np.ones(6, bool), seed=1
+    )
+    assert abs(turned.p - found.p) < 0.03
+
+
+def test_copies_of_a_pair_count_as_one_and_only_tested_ones_give_p():
+    truth, guess = np.repeat(list("ab"), 4), np.array(list("aaaabbbb"))
+    pairs = [0, 0, 1, 1, 2, 2, 3, 3]
+    both = exchange_classes(guess, truth, pairs=pairs, tested=np.ones(8, bool), seed=0)
+    assert both.p == pytest.approx(1 / 6, abs=0.02)  # four pairs, not eight
+    half = np.array([True, True, False, False] * 2)
+    assert exchange_classes(guess, truth, pairs=pairs, tested=half, seed=0).p > 0.45
+    none = exchange_classes(guess, truth, pairs=pairs, tested=~np.ones(8, bool), seed=0)
+    assert np.isnan(none.p)
+    assert none.chance == both.chance == 0.5
+
+
+def test_classes_without_meaning_give_few_false_alarms():
+    rng, hits, n = np.random.default_rng(7), 0, 200
+    truth = np.repeat(list("abcd"), 6)
+    for seed in range(n):
+        guess = rng.choice(list("abcd"), 24)
+        hits += exchange_classes(
+            guess, truth, pairs=range(24), tested=np.ones(24, bool), seed=seed, n_exchanges=199
+        ).p <= 0.1  # fmt: skip
+    assert hits / n < 0.1 + 3.8 * np.sqrt(0.09 / n)
+
+
+def test_pairs_of_two_classes_are_refused():
+    told = np.array(list("ab"))
+    with pytest.raises(ShapeError, match="The rows of the pair 'x' have several classes"):
+        exchange_classes(told, told, pairs="xx", tested=np.ones(2, bool), seed=0)
+    with pytest.raises(ShapeError, match="2 answers, 2 classes and 3 pairs"):
+        exchange_classes(told, told, pairs="xyz", tested=np.ones(2, bool), seed=0)

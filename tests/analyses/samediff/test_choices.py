@@ -17,8 +17,19 @@ from bids_dnn.errors import ConfigError
         ({"rate": float("nan")}, "rate is nan"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"margin": 0.0}, "margin is 0.0"),
+        ({"answer": "categry"}, r"'categry'.*'category'"),
+        ({"answer": "category", "variants": ("contrastive",)}, "contrastive learns a distance"),
+        (
+            {"answer": "category", "variants": ("siamese",), "foveal": "other-category"},
+            "fovea is shown an exemplar of another category",
+        ),
     ],
 )
 def test_refusals(wrong, said):
     with pytest.raises(ConfigError, match=said):
         Choices(**wrong)
+
+
+def test_what_the_fovea_is_shown_does_not_matter_where_there_is_none():
+    Choices(answer="category", variants=("frozen",), foveal="same-category")
+    Choices(answer="same", variants=("siamese",), foveal="same-category")

@@ -43,7 +43,7 @@ def test_the_range_test_rises_evenly_and_ends_where_the_loss_explodes(problem):
     assert table.equals(range_test(problem, Training()))
     wild = Problem(lambda: torch.nn.Sequential(torch.nn.Linear(4, 200), torch.nn.ReLU(),
                    torch.nn.Linear(200, 2)), problem.objective, problem.supply, problem.train,
-                   problem.watched, problem.is_same)  # fmt: skip
+                   problem.watched, problem.truth)  # fmt: skip
     assert len(range_test(wild, Training())) < 100
 
 
@@ -87,6 +87,6 @@ def test_refusals(problem):
     with pytest.raises(ConfigError, match=r"\(64, 128\) are above the 40"):
         search_batch_size(problem, Training(), sizes=(64, 128))
     blind = Problem(problem.make, problem.objective, problem.supply, problem.train,
-                    {"train": problem.train}, problem.is_same)  # fmt: skip
+                    {"train": problem.train}, problem.truth)  # fmt: skip
     with pytest.raises(NotEnoughDataError, match="no pair"):
         search_batch_size(blind, Training())

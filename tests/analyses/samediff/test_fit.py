@@ -8,8 +8,11 @@ import pytest
 
 from bids_dnn.analyses.samediff.choices import Choices
 from bids_dnn.analyses.samediff.fit import same_different
+from bids_dnn.analyses.samediff.material import Material
+from bids_dnn.analyses.samediff.pairs import draw_pairs
+from bids_dnn.analyses.samediff.split import deal_exemplars
 from bids_dnn.errors import ConfigError, NotEnoughDataError
-from tests.factories.samediff import corners, maps, material
+from tests.factories.samediff import corners, draw, exemplars, maps, material
 
 QUICK = Choices(n_epochs=20, rate=0.05)
 
@@ -148,3 +151,54 @@ def test_a_network_that_reads_is_refused():
     reader = replace(net, card=replace(net.card, methods={"text": "forward"}))
     with pytest.raises(ConfigError, match="small reads text, no pictures"):
         same_different(material(), reader, QUICK)
+
+
+def colored(seed=0, *, names=("bike", "car", "female", "male")):
+    """Pairs of four categories, each of which has a color of its own."""
+    ids, pictures, categories = exemplars(np.random.default_rng(seed), 15, names)
+    for name, picture in zip(ids, pictures, strict=True):
+        picture[:] = 0.4 * picture + 0.5 * np.eye(4, 3)[names.index(categories[name])]
+    parts = deal_exemplars(categories, validation=0.2, test=0.4, seed=seed)
+    pairs = draw_pairs(categories, parts, orientations=["normal"], seed=seed)
+    return Material(pairs, tuple(ids), pictures.astype(np.float32), draw)
+
+
+def test_the_category_of_pairs_is_learnt_where_the_network_sees_colors():
+    asked = replace(QUICK, answer="category", n_epochs=40)
+    result = same_different(colored(), corners(compares=False), asked)
+    (row,) = result.table.to_dict("records")
+    assert (row["orientation"], row["category"]) == ("normal", "all")
+    assert row["accuracy"] > 0.9
+    assert row["ci_low"] > row["chance"] == pytest.approx(0.25)
+    assert row["p"] == row["p_floor"] == 1e-4
+    confusion = result.extras["confusion"]
+    assert confusion["truth"].unique().tolist() == ["bike", "car", "female", "male"]
+    assert len(confusion) == 16
+    assert result.meta["classes"] == ["bike", "car", "female", "male"]
+    shown = result.extras["pairs"]
+    right = (shown["guess"] == shown["category"])[shown["split"] == "test"]
+    assert right.mean() == pytest.approx(row["accuracy"])
+    top = result.extras["curves"].query("split == 'validation'")["accuracy"]
+    assert top.iloc[0] < 0.5 < top.iloc[-1]
+
+
+def test_the_category_is_not_told_by_a_network_that_sees_sameness_alone():
+    """The difference of the two corners is the same for all categories."""
+    asked = replace(QUICK, answer="category")
+    row = whole(same_different(material(n=30), corners(), asked))
+    assert row["p"] > row["p_floor"] == 1e-4
+
+
+def test_streams_answer_the_category_too():
+    asked = replace(QUICK, answer="category", variants=("siamese",), foveal="none", rate=0.01)
+    row = whole(same_different(colored(), maps(), asked))
+    assert row["accuracy"] > 0.6
+    assert row["chance"] == pytest.approx(0.25)
+
+
+def test_one_category_cannot_be_answered():
+    made = material()
+    own = made.pairs[made.pairs["category"] == "bike"].reset_index(drop=True)
+    alone = Material(own, made.exemplars, made.pictures, draw)
+    with pytest.raises(NotEnoughDataError, match="All pairs are of the category 'bike'"):
+        same_different(alone, corners(), replace(QUICK, answer="category"))

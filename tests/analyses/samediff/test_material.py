@@ -35,7 +35,7 @@ def test_crops_are_the_pictures_of_both_sides():
 def test_noise_differs_between_the_sides_of_a_pair_of_the_same():
     made = material()
     copies = parse_copies(["noise"])
-    row = int(np.flatnonzero(made.is_same)[0])
+    row = int(np.flatnonzero(made.classes("same")[1])[0])
     a, b = made.crops(row, copies, 1, seed=0)
     assert not np.array_equal(a, b)
     again, _ = made.crops(row, copies, 1, seed=0)

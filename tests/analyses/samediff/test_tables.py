@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_dnn.analyses.samediff.pairs import completed
+from bids_dnn.analyses.samediff.pairs import LABELS, completed
 from bids_dnn.analyses.samediff.tables import (
     confusion_table,
     judged_table,
     score_table,
     top_losses,
 )
+from bids_dnn.analyses.samediff.training import Judged
 
 
 @pytest.fixture
@@ -20,7 +21,9 @@ def judged():
     )
     table["orientation"] = ["normal", "inverted"] * 3
     evidence = np.array([1.0, -1.0, -2.0, 3.0, -1.0, 0.0])
-    return judged_table(completed(table), evidence, np.array([0.1, 2.0, 0.1, 9.0, 0.3, 2.0]))
+    loss = np.array([0.1, 2.0, 0.1, 9.0, 0.3, 2.0])
+    said = Judged((evidence > 0).astype(np.intp), evidence, loss)
+    return judged_table(completed(table), said, LABELS)
 
 
 def test_known_scores(judged):

@@ -65,7 +65,7 @@ def test_training_finds_the_optimum_of_a_convex_problem(rng):
     (x,) = asked.supply(asked.train, epoch=0)
     reference = torch.nn.Linear(3, 2)
     optimizer = torch.optim.LBFGS(reference.parameters(), max_iter=500, tolerance_grad=1e-9)
-    labels = torch.as_tensor(asked.is_same[:20])
+    labels = torch.as_tensor(asked.truth[:20])
 
     def loss():
         optimizer.zero_grad()
@@ -89,7 +89,7 @@ def test_a_step_is_that_of_adamw_in_closed_form(rng):
         (x,) = asked.supply(batch, epoch=0)
         shown = before.clone().requires_grad_()
         made = torch.nn.functional.linear(x, shown, learner.module.bias.detach())
-        asked.objective.loss(made, torch.as_tensor(asked.is_same[batch[:, 0]])).mean().backward()
+        asked.objective.loss(made, torch.as_tensor(asked.truth[batch[:, 0]])).mean().backward()
         learner.step(batch, 0, rate=0.01, beta=0.9)
     gradient = shown.grad  # the first step of Adam has the size of the rate
     expected = before * (1 - 0.01 * 0.1) - 0.01 * gradient / (gradient.abs() + EPS)

@@ -159,9 +159,9 @@ def test_participants_with_other_settings_are_named_in_the_result(out, tmp_path)
     told = json.loads(path.read_text())
     path.write_text(json.dumps(told | {"Settings": {"searchlight": {"radius_mm": 12.0}}}))
     plan, made = run_plan(out, tmp_path, Config.model_validate({"group": QUICK}))
-    said = [text for text in made.meta["warnings"] if "participants differ in settings" in text]
+    said = [text for text in made.meta["warnings"] if "participants differ in" in text]
     assert said == [text for text in plan.warnings if "differ" in text]
-    assert "sub-01, sub-03; sub-02" in said[0]
+    assert "searchlight.radius_mm (not told: sub-01, sub-03; 12.0: sub-02)" in said[0]
 
 
 def test_spaces_of_their_own_are_not_averaged(out, tmp_path):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_dnn import imaging
@@ -17,7 +18,7 @@ from bids_dnn.features import store
 from bids_dnn.features.index import Index
 from bids_dnn.files import read_json, write_json
 from bids_dnn.workflows.steps.artifacts import save_responses, save_rois
-from bids_dnn.workflows.steps.searchlight import searchlight_step
+from bids_dnn.workflows.steps.searchlight import labels_of, searchlight_step
 from tests.factories.responses import make_patterns, make_roi
 from tests.factories.surfaces import icosphere
 
@@ -36,7 +37,7 @@ def run(tmp_path, responses, *, told=None, meshes=None, rois=(), features=None, 
         {
             "searchlight": {
                 "radius_mm": 4.0,
-                "maps": 19,
+                "n_maps": 19,
                 "comparisons": ["a vs b"],
                 **(told or {}),
             },
@@ -127,6 +128,42 @@ def test_dissimilarities_of_layers_are_mapped_beside_what_is_told_apart(tmp_path
     told = {"models": ["net"], "comparisons": [], "within": []}
     alone = result_beside(run(tmp_path, responses, told=told, features=[index]))
     np.testing.assert_array_equal(alone.maps[0].values, result.maps[2].values)
+
+
+def test_categories_are_models_without_features(tmp_path, rng):
+    responses = volume(rng, conditions=("car", "cat", "dog", "house"))
+    alive = responses.samples["condition"].isin(["cat", "dog"])
+    responses.samples["alive"] = np.where(alive, "yes", "no")
+    asked = {
+        "categories": ["alive:cat+dog vs other:car+house", "alive"],
+        "items": "condition",
+        "distance": "crossnobis",
+        "comparisons": [],
+        "n_maps": 30,
+    }
+    result = result_beside(run(tmp_path, responses, told=asked))
+    assert result.table["comparison"].tolist() == ["alive vs other", "alive"]
+    assert [one.model for one in result.maps[::2]] == ["alivevsother", "alive"]
+    np.testing.assert_array_equal(result.maps[0].values, result.maps[2].values)
+    assert result.table["n_maps"].tolist() == [23, 23]  # all orders of four, less one
+
+
+def test_categories_of_stimuli_go_by_their_condition_or_a_column():
+    samples = pd.DataFrame(
+        {"stimulus": ["s1", "s2", "s3"], "condition": ["cat", "car", "tree"], "hue": [1, 2, 1]}
+    )
+    told = {"items": "stimulus", "categories": ["x:cat vs y:car", "hue"]}
+    assert labels_of(told, samples) == {
+        "x vs y": {"s1": "x", "s2": "y"},
+        "hue": {"s1": "1", "s2": "2", "s3": "1"},
+    }
+    for text, words in (
+        ("cat vs bus", "names the condition 'bus'"),
+        ("cat vs car @ hue=1", "says of which samples"),
+        ("hues", "'hues', which is no column"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            labels_of(told | {"categories": [text]}, samples)
 
 
 def test_units_of_regions_are_centers_and_all_units_make_patterns(tmp_path, rng):
