@@ -278,6 +278,18 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             f"Each run holds one side only ({_some(whole)}): what differs between runs cannot be "
             "told from what differs between sides. Whole runs are exchanged for p."
         )
+    crossed = [
+        task.comparison.name
+        for task in design.tasks
+        if task.comparison.tested or task.comparison.taught_where != task.comparison.tested_where
+    ]
+    if crossed:
+        out.append(
+            f"p of {_some(crossed)} is against labels that mean nothing. Where both pairs of "
+            "patterns differ, each in its own way, they are alike or opposite by accident, and p "
+            "of a participant is small more often than it says: trust what holds over "
+            "participants (signflip at the group level)."
+        )
     if choices.has_patterns and choices.classifier.kind == "svm-rbf":
         out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:

@@ -138,3 +138,12 @@ def test_a_side_that_is_never_tested_is_refused(shared):
     keep = ~((shared.samples["condition"] == "d") & (shared.samples["side"] == "right"))
     with pytest.raises(NotEnoughDataError, match="No sample of the side 'b' is tested"):
         run(shared.select(keep.to_numpy()), "a vs b -> c vs d @ side=right")
+
+
+def test_what_p_of_cross_decoding_means_is_told(shared):
+    crossed = run(shared, "a vs b -> c vs d", "a vs b @ side=left -> @ side=right", "a vs b")
+    told = [one for one in crossed.meta["warnings"] if "labels that mean nothing" in one]
+    assert len(told) == 1
+    assert "'a vs b -> c vs d', 'a vs b @ side=left -> @ side=right' is against" in told[0]
+    alone = run(shared, "a vs b", "a vs b @ side=left")
+    assert not any("mean nothing" in one for one in alone.meta["warnings"])
