@@ -24,6 +24,7 @@ from bids_dnn.imaging.surface import (
     write_shape,
     write_vertex_series,
 )
+from bids_dnn.imaging.template import TEMPLATE, read_template
 from bids_dnn.imaging.transform import Transform, read_transform
 from bids_dnn.imaging.volume import (
     form_code,
@@ -38,6 +39,7 @@ from bids_dnn.imaging.volume import (
 )
 
 __all__ = [
+    "TEMPLATE",
     "Transform",
     "form_code",
     "load",
@@ -52,6 +54,7 @@ __all__ = [
     "read_mesh",
     "read_surface_header",
     "read_surface_units",
+    "read_template",
     "read_transform",
     "read_units",
     "read_vertex_series",

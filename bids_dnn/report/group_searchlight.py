@@ -70,18 +70,17 @@ def searchlight_pictures(shown: Shown) -> list[Picture]:
     n_all = len(shown.result.table)
     more = "" if len(chosen) == n_all else f" of the {len(chosen)} highest of {n_all} comparisons"
     label = f"{_metric(shown)} above chance"
-    made = []
+    made, behind = [], (shown.backdrop, shown.brain)
     clusters = [(one.title, one.clusters) for one in chosen if one.clusters is not None]
     if clusters:
         made += found_pictures(
             f"{shown.name}_clusters",
             clusters,
             space,
-            shown.brain,
+            behind,
             label=label,
             what=f"Mean {label} in clusters with p < {ALPHA:g} over the map{more}",
         )
-    behind = (shown.backdrop, shown.brain)
     for name, values, unit, what in (
         ("maps", [one.above for one in chosen], label, f"Mean {label}{more}"),
         (

@@ -178,7 +178,7 @@ def significant_pictures(shown: Shown, best: Sequence[tuple[str, StatMap]]) -> l
         f"{shown.name}_found",
         found,
         space,
-        shown.brain,
+        (shown.backdrop, shown.brain),
         what=f"Mean r where {' or '.join(P_STATS[one] for one in sorted(said))} is below {ALPHA}",
     )
 

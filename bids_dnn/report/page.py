@@ -14,7 +14,7 @@ from bids_dnn import __version__
 from bids_dnn.containers.portrait import Portrait
 from bids_dnn.containers.result import Result
 from bids_dnn.containers.roi import Roi
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.space import Grid, Space
 from bids_dnn.containers.timeseries import TimeSeries
 from bids_dnn.files import writing
 from bids_dnn.report import cards, ceilings, denoising, found, methods, regions, scores
@@ -134,6 +134,8 @@ class GroupReport:
         Of the networks, for the methods text.
     surfaces
         Mesh and curvature (n_vertices,) of each hemisphere, on which maps are drawn.
+    background, anatomy
+        Volume (x, y, z) and affine (4, 4) behind maps of voxels, and what it is.
     """
 
     results: Mapping[str, Result]
@@ -152,6 +154,8 @@ class GroupReport:
     left_out: tuple[str, ...] = ()
     portraits: tuple[Portrait, ...] = ()
     surfaces: Surfaces = field(default_factory=dict)
+    background: Background | None = None
+    anatomy: str = ""
 
 
 def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
@@ -175,7 +179,12 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
         If a figure cannot be written.
     """
     named = [roi.name for roi in data.rois]
-    backdrop, brain = _backdrop(data), make_brain(data.surfaces) if data.surfaces else None
+    spaces = [roi.space for roi in data.rois]
+    spaces += [
+        one.space for one in (*data.results.values(), data.searchlight) if one and one.space
+    ]
+    backdrop = _backdrop(data.background, spaces)
+    brain = make_brain(data.surfaces) if data.surfaces else None
     shown = _shown(data.results, data.tables, named, behind=(backdrop, brain), ran=data.ran)
     networks = found.networks_of(data.networks, data.results, data.portraits)
     facts = dict(data.facts)
@@ -244,7 +253,9 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
         If a figure cannot be written.
     """
     brain = make_brain(data.surfaces) if data.surfaces else None
-    shown = _shown(data.results, data.tables, (), behind=(None, brain), ran=data.ran)
+    spaces = [made.space for made in data.results.values()]
+    backdrop = _backdrop(data.background, spaces, data.anatomy)
+    shown = _shown(data.results, data.tables, (), behind=(backdrop, brain), ran=data.ran)
     body = [found.people_section(data.participants, data.missing, data.left_out)]
     if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
@@ -274,16 +285,13 @@ def _unit(data: ParticipantReport, facts: Facts) -> str:
     return spaces[0].unit if spaces else str(facts.get("unit", "voxel"))
 
 
-def _backdrop(data: ParticipantReport) -> Backdrop | None:
-    spaces = [
-        *(roi.space for roi in data.rois),
-        *(made.space for made in data.results.values()),
-        *([] if data.searchlight is None else [data.searchlight.space]),
-    ]
+def _backdrop(
+    background: Background | None, spaces: Iterable[Space | None], words: str = ""
+) -> Backdrop | None:
     grids = [space for space in spaces if isinstance(space, Grid)]
-    if data.background is None or not grids:
+    if background is None or not grids:
         return None
-    return make_backdrop(data.background, grids[0])
+    return make_backdrop(background, grids[0], words)
 
 
 def _shown(

@@ -39,10 +39,13 @@ class Backdrop:
         From black 0 to white 1.
     finer : int
         Samples along a voxel's side.
+    words
+        What it is, where that is not the participant's own anatomy.
     """
 
     volume: NDArray[np.float32]
     finer: int
+    words: str = ""
 
     def slab(self, box: Box, z: int) -> NDArray[np.float32]:
         """Return what lies behind these voxels of slice `z`."""
@@ -55,7 +58,7 @@ class Backdrop:
         return self.volume.shape == (width * self.finer, depth * self.finer, height)
 
 
-def make_backdrop(background: Background, grid: Grid) -> Backdrop:
+def make_backdrop(background: Background, grid: Grid, words: str = "") -> Backdrop:
     """Sample a volume on the slices of a grid of the same space.
 
     Parameters
@@ -64,6 +67,8 @@ def make_backdrop(background: Background, grid: Grid) -> Backdrop:
         Volume (x, y, z) and its affine (4, 4).
     grid
         Of the units; its slices are kept, within a slice the samples are finer.
+    words
+        What the volume is, where that is not the participant's own anatomy.
     """
     from scipy import ndimage
 
@@ -81,7 +86,7 @@ def make_backdrop(background: Background, grid: Grid) -> Backdrop:
         made[:, :, z] = ndimage.map_coordinates(volume, at, order=1)
     bright = made[made > 0]
     top = float(np.percentile(bright, 99)) if bright.size else 1.0
-    return Backdrop(np.clip(made / top, 0, 1), finer)
+    return Backdrop(np.clip(made / top, 0, 1), finer, words)
 
 
 def region_slices(
@@ -137,7 +142,7 @@ def map_slices(
     is_signed: bool = False,
     theme: Theme = LIGHT,
 ) -> bytes:
-    """Draw maps on axial slices through all units, over the anatomy, on one color scale.
+    """Draw maps on axial slices through all that is drawn, over the anatomy, on one color scale.
 
     Parameters
     ----------
@@ -162,8 +167,12 @@ def map_slices(
         Values under zero have the color of zero, but where they are signed.
     """
     inside = np.isfinite(_volume(np.ones(len(space)), space))
+    drawn = np.zeros(space.shape, dtype=np.bool_)
+    for _, values in maps:
+        drawn |= np.isfinite(_volume(values, space))
     scale = scale_of([values for _, values in maps], names, is_signed=is_signed)
-    sheet = _Sheet(space, cuts(inside), _around(inside), len(maps), is_titled=True)
+    through = cuts(drawn if drawn.any() else inside)
+    sheet = _Sheet(space, through, _around(inside), len(maps), is_titled=True)
     image: Any = None
     with drawing(WIDTH_IN, sheet.height_in + scale.legend_in, theme) as (figure, stream):
         axes = _frame(figure, sheet)

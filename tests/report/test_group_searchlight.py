@@ -17,8 +17,10 @@ from bids_dnn.report.group_searchlight import (
     lights_text,
     searchlight_pictures,
 )
+from bids_dnn.report.page import GroupReport, render_group
 from bids_dnn.report.raster import make_brain
 from bids_dnn.report.shown import Shown
+from bids_dnn.report.slices import make_backdrop
 from tests.factories.reports import make_surfaces
 from tests.factories.searchlights import COMPARISONS, make_group
 
@@ -61,6 +63,36 @@ def test_pictures_show_clusters_means_and_overlap(shown, undrawn):
     assert "glass" in pictures["searchlight_clusters"].alt.casefold()
     assert "not corrected" in pictures["searchlight_overlap"].caption
     assert all(name in pictures["searchlight_maps"].alt for name in COMPARISONS)
+
+
+def test_anatomy_lies_behind_slices_and_is_named(shown, drawn):
+    space = shown.result.space
+    head = make_backdrop((np.ones(space.shape), space.affine), space, "a head of wood")
+    over = {one.name: one.caption for one in searchlight_pictures(replace(shown, backdrop=head))}
+    names = [f"searchlight_{x}" for x in ("clusters", "clusters_slices", "maps", "overlap")]
+    assert list(over) == names
+    assert ["over a head of wood" in text for text in over.values()] == [False, True, True, True]
+    bare = searchlight_pictures(shown)
+    assert not any("of wood" in one.caption for one in bare)
+    slices_over, slices_bare = drawn[2].axes[0].images, drawn[10].axes[0].images
+    assert slices_over[0].get_array().max() == 1.0 != slices_bare[0].get_array().max()
+    first = slices_over[1 : len(slices_over) // 2 : 2]  # of the comparison that has a cluster
+    assert all(np.ma.compressed(one.get_array()).size for one in first)  # each goes through it
+    other = replace(head, volume=head.volume[:-1])
+    made = searchlight_pictures(replace(shown, backdrop=other))
+    assert [one.caption for one in made] == [one.caption for one in bare]
+
+
+def test_the_page_draws_maps_over_the_anatomy_that_it_is_given(shown, undrawn, tmp_path):
+    space = shown.result.space
+    data = GroupReport(
+        {"searchlight": shown.result},
+        {"group": {"tests": ["sign-flip"], "correct": "fdr"}, "searchlight": {"radius_mm": 9.0}},
+        space=space.name,
+        background=(np.ones(space.shape), space.affine),
+        anatomy="a head of wood",
+    )
+    assert render_group(data, tmp_path).count("over a head of wood") == 3
 
 
 def test_only_significant_clusters_are_drawn(shown):

@@ -96,6 +96,8 @@ def group_report_step(manifest: Path) -> Path:
         seed=told["seed"],
         warnings=tuple(dict.fromkeys((*told["warnings"], *_warnings(results)))),
         surfaces=_surfaces(told),
+        background=imaging.read_template(told["space"]),
+        anatomy=imaging.TEMPLATE,
     )
     text = render_group(data, Path(told["figures"]))
     return write_text(Path(told["page"]), text + MARK.format(told["fingerprint"]))
