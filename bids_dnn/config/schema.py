@@ -321,10 +321,13 @@ class GroupConfig(Section):
     correct: Literal["fdr", "max", "tfce", "none"] = Field(
         "fdr",
         description="p of the first test, over the family of an analysis; max = by the largest t "
-        "of each flip; tfce = of maps of voxels by the largest cluster-enhanced t, else as max.",
+        "of each flip; tfce = of maps of voxels and vertices by the largest cluster-enhanced t, "
+        "else as max.",
     )
     n_flips: int = Field(
-        1000, ge=1, description="Random flips of signs for tfce, each of which takes a second."
+        1000,
+        ge=1,
+        description="Flips of signs for tfce: random ones, or all where they are fewer.",
     )
     contrasts: tuple[str, ...] = Field(
         (),

@@ -31,8 +31,8 @@ class Choices:
         how many have an effect.
     correct
         How p of the first of `tests` is corrected over a family: ``fdr``, ``max`` (the largest
-        t of each flip), ``tfce`` (in maps of voxels the largest enhanced t, else as ``max``) or
-        ``none``.
+        t of each flip), ``tfce`` (in maps of voxels or vertices the largest enhanced t, else as
+        ``max``) or ``none``.
     contrasts
         As `contrasts.parse_contrast` reads them.
     covariates

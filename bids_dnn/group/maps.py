@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result, StatMap
-from bids_dnn.containers.space import Grid, Space, on_places_of_most
+from bids_dnn.containers.space import Space, on_places_of_most
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
-from bids_dnn.group.tfce import tfce_p
+from bids_dnn.group.tfce import Enhancement, enhancement_of, tfce_p
+from bids_dnn.stats.designs import Design
 from bids_dnn.stats.inference import fdr
+from bids_dnn.stats.neighbours import Meshes
 from bids_dnn.stats.participants import compare_with_zero
 
 Float = NDArray[np.float64]
@@ -127,7 +129,11 @@ def alike_of(results: Mapping[str, Result]) -> Alike:
 
 
 def group_maps(
-    results: Mapping[str, Result], *, choices: Choices, people: People | None = None
+    results: Mapping[str, Result],
+    *,
+    choices: Choices,
+    people: People | None = None,
+    meshes: Meshes | None = None,
 ) -> GroupMaps:
     """Average and test maps of scores, and count in how many participants they are significant.
 
@@ -141,6 +147,8 @@ def group_maps(
         Covariates, correction and seed.
     people
         Of participants.tsv.
+    meshes
+        Of each hemisphere with units, where these are vertices: needed to enhance clusters.
 
     Returns
     -------
@@ -156,26 +164,35 @@ def group_maps(
     if alike.space is None or len(alike.results) < LEAST:
         return GroupMaps(warnings=alike.warnings)
     covariates = numbers_of(people or {}, choices.covariates, tuple(alike.results))
+    flips = Flips(alike.space, choices, covariates, enhancement(alike.space, choices, meshes))
     made: list[StatMap] = []
     for model in dict.fromkeys(m.model for one in alike.results.values() for m in one.maps):
         if (values := alike.values([SCORE], model)) is not None:
             made.append(mean_map(values, SCORE, model, "the correlation; -1 to 1"))
-            flips = Flips(alike.space, choices, covariates)
             made.append(flips.p_map(values, model))
             made.append(count_map(values, model, what="correlation"))
         if (values := alike.values([Q], model)) is not None:
             made.append(overlap_map(values, model, f"q is below {LEVEL:g}"))
-    said = (*alike.warnings, *unenhanced(alike.space, choices)) if made else alike.warnings
+    said = (
+        (*alike.warnings, *unenhanced(alike.space, flips.how, choices)) if made else alike.warnings
+    )
     return GroupMaps(tuple(made), alike.space if made else None, said)
 
 
-def unenhanced(space: Space | None, choices: Choices) -> tuple[str, ...]:
+def enhancement(
+    space: Space | None, choices: Choices, meshes: Meshes | None
+) -> Enhancement | None:
+    """Return how clusters are enhanced, None where that is not asked for or cannot be."""
+    return enhancement_of(space, meshes) if choices.correct == "tfce" else None
+
+
+def unenhanced(space: Space | None, how: Enhancement | None, choices: Choices) -> tuple[str, ...]:
     """Say that maps are not corrected as is asked for, where that is so."""
-    if choices.correct != "tfce" or isinstance(space, Grid | None):
+    if choices.correct != "tfce" or space is None or how is not None:
         return ()
     return (
-        f"Clusters are enhanced (correct = 'tfce') in maps of voxels only; maps of {space.name} "
-        "are corrected by the largest t of each flip (stat-pmax).",
+        "Clusters are enhanced (correct = 'tfce') among voxels, and among vertices whose mesh is "
+        f"at hand; maps of {space.name} are corrected by the largest t of each flip (stat-pmax).",
     )
 
 
@@ -214,11 +231,14 @@ class Flips:
     choices
         Correction and seed.
     covariates : (n_participants, n_covariates)
+    how
+        Clusters are enhanced; None = they are not.
     """
 
     space: Space
     choices: Choices
     covariates: Float
+    how: Enhancement | None = None
 
     def p_map(self, values: Float, model: str, *, base: Float | float = 0.0) -> StatMap:
         """Return the p that the mean is above chance, corrected as the choices say.
@@ -236,9 +256,10 @@ class Flips:
         correct, seed = self.choices.correct, self.choices.seed
         if correct == "tfce":
             correct = "tfce" if self._is_enhanced() else "max"
-        if correct == "tfce" and isinstance(self.space, Grid):
+        if correct == "tfce" and self.how is not None:
+            design = Design(values.shape[1], covariates=self.covariates)
             n_flips = self.choices.n_flips
-            p = tfce_p(values - base, self.space, covariates=further, n_flips=n_flips, seed=seed)
+            p = tfce_p(values - base, self.how, design=design, n_flips=n_flips, seed=seed)
         else:
             found = compare_with_zero(values - base, covariates=further, seed=seed)
             p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
@@ -246,13 +267,14 @@ class Flips:
         levels = np.unique(np.asarray(base, dtype=np.float64).round(DIGITS))
         above = f"above {levels[0]:.3g}" if levels[0] else "above zero"
         above = above if len(levels) == 1 else "above chance"
-        missing = " NaN: somebody has no score." if correct == "tfce" else ""
+        missing = " NaN: somebody has no score, or a flip leaves none that differ."
+        missing = missing if correct == "tfce" else ""
         return stat_map(stat, p, model, f"{words}, that this mean is {above}; 0 to 1.{missing}")
 
     def _is_enhanced(self) -> bool:
-        """Tell whether there are voxels, and enough participants for the covariates."""
+        """Tell whether clusters can be, with enough participants for the covariates."""
         n = np.isfinite(self.covariates).all(axis=1).sum()
-        return isinstance(self.space, Grid) and bool(n > self.covariates.shape[1] + 1)
+        return self.how is not None and bool(n > self.covariates.shape[1] + 1)
 
 
 def overlap_map(values: Float, model: str, what: str) -> StatMap:

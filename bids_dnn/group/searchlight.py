@@ -24,6 +24,7 @@ from bids_dnn.group.maps import (
     Flips,
     alike_of,
     count_map,
+    enhancement,
     mean_map,
     overlap_map,
     stat_map,
@@ -115,13 +116,14 @@ def average_searchlights(
     alike = alike_of(results)
     everyone = {*about.expected, *results}
     warnings = [*alike.warnings, *_general(len(alike.results), choices)]
-    warnings += unenhanced(alike.space, choices)
+    how = enhancement(alike.space, choices, meshes)
+    warnings += unenhanced(alike.space, how, choices)
     rows, maps, tables = [], [], []
     for comparison, model in comparisons_of(alike.results).items():
         part = part_of(alike, chance, comparison, model)
         numbers = numbers_of(about.people, choices.covariates, part.labels)
         found, said = _clusters(part, alike.space, meshes, choices)
-        flips = None if alike.space is None else Flips(alike.space, choices, numbers)
+        flips = None if alike.space is None else Flips(alike.space, choices, numbers, how)
         maps += _maps(part, flips) + _chance_maps(part, found)
         rows.append(_row(part, found))
         rows[-1]["missing"] = ", ".join(sorted(everyone - {*part.labels}))

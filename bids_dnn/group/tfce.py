@@ -1,125 +1,152 @@
-"""Threshold-free cluster enhancement of means over participants, by flipping signs."""
+"""Threshold-free cluster enhancement of maps over participants."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from bids_dnn.containers.space import Grid
-from bids_dnn.errors import NotEnoughDataError, ShapeError
+from bids_dnn.containers.space import Grid, Space, Surface
+from bids_dnn.errors import MissingInputError, ShapeError, SpaceError
+from bids_dnn.stats.designs import Design
+from bids_dnn.stats.enhance import SURFACE, VOLUME, enhanced
+from bids_dnn.stats.exchange import Draws, Model
+from bids_dnn.stats.neighbours import Meshes, adjacency
 
 Float = NDArray[np.float64]
-ROUNDING = 1e-6  # of the largest value: what is left of single precision
-NEAR = 1e-5  # of an enhanced t: nearer ones are ties, as nilearn rounds some of them to single
+Progress = Callable[[int, int], None]
+NEAR = 1e-6  # of an enhanced t: nearer ones are ties, sums in another order
+MOST_AT_ONCE = 2_000_000  # draws x units: t and what is made of them, some 50 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhancement:
+    """How the units of a space are enhanced.
+
+    Parameters
+    ----------
+    touching : (n_units, n_units)
+        As `stats.neighbours.adjacency` says.
+    extent
+        Power of the extent: 0.5 for voxels, 1 for vertices.
+    """
+
+    touching: csr_array
+    extent: float
+
+    def select(self, keep: NDArray[np.intp]) -> Enhancement:
+        """Return how some of the units, by number, are enhanced."""
+        return Enhancement(csr_array(self.touching[keep][:, keep]), self.extent)
+
+
+def enhancement_of(space: Space | None, meshes: Meshes | None = None) -> Enhancement | None:
+    """Return how the units of a space are enhanced, None where that is not known.
+
+    Parameters
+    ----------
+    space
+        Voxels touch by their faces, vertices by an edge of their mesh. Grayordinates are both,
+        on two scales of enhanced values, so that one largest value cannot correct them.
+    meshes
+        Of each hemisphere that has vertices.
+    """
+    if not isinstance(space, Grid | Surface):
+        return None
+    try:
+        touching = adjacency(space, meshes=meshes)
+    except (MissingInputError, SpaceError):
+        return None
+    return Enhancement(touching, VOLUME if isinstance(space, Grid) else SURFACE)
 
 
 def tfce_p(
-    values: Float, space: Grid, *, covariates: Float | None = None, n_flips: int, seed: int
+    values: Float,
+    how: Enhancement,
+    *,
+    design: Design,
+    n_flips: int,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Float:
-    """Test that means over participants are above zero, by enhanced t and its largest values.
+    """Test a mean or a difference at each unit, by enhanced t and its largest values.
 
-    Each flip of signs gives a map of t, which nilearn enhances by the height and extent of what
-    surrounds each voxel (voxels touch by their faces). p is the share of flips, random ones and
-    the data as they are, whose largest enhanced t is at least as large. With covariates the mean
-    is that at their mean, and they are taken away before signs are flipped.
+    Each flip of signs (or exchange of groups) gives a map of t, which is enhanced by the height
+    and extent of what surrounds each unit. p is the share of flips whose largest enhanced t is
+    at least as large, the data as they are among them. With covariates the mean is that at
+    their mean, and they are taken away before signs are flipped.
 
     Parameters
     ----------
     values : (n_units, n_participants)
         Scores less what is expected by chance; NaN = not measured.
-    space
+    how
         Of the units.
-    covariates : (n_participants, n_covariates)
-        A participant with a NaN here is left out.
+    design
+        Of the participants.
     n_flips : int
+        Random ones, or all where there are no more.
     seed
         Of the flips.
+    progress
+        Told how many flips are done, and of how many.
 
     Returns
     -------
     p : (n_units,), in (0, 1]
-        Corrected over the map. NaN where a participant has no value, all have the same, or the
-        covariates leave nothing of what differs: t would be infinite.
+        Corrected over the map. NaN where a participant has no value, or some flip leaves no
+        variance: t would be infinite there.
 
     Raises
     ------
     ShapeError
-        If `values` has not a row for each unit.
+        If `values` has not a row for each unit and a column for each participant.
     NotEnoughDataError
-        If there are no more participants than covariates + 1.
+        If there are no more participants than covariates + 1, or a group has fewer than two.
 
     References
     ----------
     Smith & Nichols (2009), NeuroImage 44:83, doi:10.1016/j.neuroimage.2008.03.061.
     Freedman & Lane (1983), J. Bus. Econ. Stat. 1:292, doi:10.1080/07350015.1983.10509354.
     """
-    if len(values) != len(space):
+    if values.shape != (how.touching.shape[0], design.n):
         raise ShapeError(
-            f"values have shape {values.shape}, space has {len(space)} units.",
-            mend="Give one row for each unit.",
+            f"values have shape {values.shape}, there are {how.touching.shape[0]} units and "
+            f"{design.n} participants.",
+            mend="Give one row for each unit and one column for each participant.",
         )
-    z = np.empty((values.shape[1], 0)) if covariates is None else covariates
-    who = np.isfinite(z).all(axis=1)
-    z = z[who]
-    if who.sum() <= z.shape[1] + 1:
-        raise NotEnoughDataError(
-            f"There are {who.sum()} participants and {z.shape[1]} covariates.",
-            mend="Leave out covariates, or add participants.",
-        )
-    y = values[:, who]
-    further = _apart(z - z.mean(axis=0))
+    y, design = values[:, design.who], design.known()
+    model = design.model()
     known = np.flatnonzero(np.isfinite(y).all(axis=1))
-    known = known[_varies(y[known], further)]
+    known = known[design.varies(y[known])]
     p = np.full(len(values), np.nan)
-    if known.size:
-        p[known] = _p_of(y[known], space.select(known), further, n_flips, seed)
+    if not known.size:
+        return p
+    own, rows = how.select(known), y[known].T.astype(np.float64)
+    draws = design.draws(n_flips, seed)
+    seen = _of_draws(model, rows, draws.identity(), own, is_two_sided=design.is_two_sided)[0]
+    n = len(draws.values)
+    size = max(1, MOST_AT_ONCE // known.size)
+    highest = np.empty(n)
+    for start in range(0, n, size):
+        some = Draws(draws.values[start : start + size], False, 0, False)  # noqa: FBT003
+        made = _of_draws(model, rows, some, own, is_two_sided=design.is_two_sided)
+        highest[start : start + size] = made.max(axis=1)
+        if progress is not None:
+            progress(min(start + size, n), n)
+    count = n - np.searchsorted(np.sort(highest), seen * (1 - NEAR))
+    p[known] = count / n if draws.enumerated else (1 + count) / (1 + n)
     return p
 
 
-def _varies(y: Float, covariates: Float | None) -> NDArray[np.bool_]:
-    """Tell where more than rounding is left of y (n_units, n) beside mean and covariates."""
-    left = y - y.mean(axis=1, keepdims=True)
-    if covariates is not None:
-        left -= (left @ covariates) @ covariates.T
-    marked: NDArray[np.bool_] = np.abs(left).max(axis=1) > ROUNDING * np.abs(y).max(initial=0.0)
-    return marked
-
-
-def _p_of(y: Float, space: Grid, covariates: Float | None, n_flips: int, seed: int) -> Float:
-    import nibabel as nib
-    from nilearn.maskers import NiftiMasker
-    from nilearn.mass_univariate import permuted_ols
-
-    order = np.argsort(space.index)  # maskers take voxels in the order of the grid
-    inside = np.zeros(space.n_places, dtype=np.int8)
-    inside[space.index] = 1
-    image: Any = nib.nifti1.Nifti1Image  # nibabel has no types for it
-    mask = image(inside.reshape(space.shape), space.affine)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a flip may leave no residuals
-        found = permuted_ols(
-            np.ones((y.shape[1], 1)),
-            np.ascontiguousarray(y[order].T),
-            confounding_vars=covariates,
-            model_intercept=False,
-            n_perm=n_flips,
-            two_sided_test=False,
-            random_state=seed % 2**32,
-            n_jobs=1,
-            masker=NiftiMasker(mask_img=mask, standardize=None).fit(),
-            tfce=True,
-        )
-    seen, highest = found["tfce"][0], np.sort(found["h0_max_tfce"][0])
-    count = n_flips - np.searchsorted(highest, seen * (1 - NEAR))
-    p = np.empty(len(y))
-    p[order] = (1 + count) / (1 + n_flips)
-    return p
-
-
-def _apart(covariates: Float) -> Float | None:
-    """Return the centered covariates that vary, orthonormal; None where there is none."""
-    scale = np.linalg.norm(covariates, axis=0)
-    varied = covariates[:, scale > 1e-12] / scale[scale > 1e-12]
-    u, s, _ = np.linalg.svd(varied, full_matrices=False)
-    return np.ascontiguousarray(u[:, s > 1e-9]) if (s > 1e-9).any() else None
+def _of_draws(
+    model: Model, y: Float, draws: Draws, how: Enhancement, *, is_two_sided: bool
+) -> Float:
+    """Return the enhanced t (n_draws, n_units) of values y (n, n_units)."""
+    t = model.as_t(model.null(y, draws))
+    made = enhanced(t, how.touching, extent=how.extent)
+    return (
+        np.maximum(made, enhanced(-t, how.touching, extent=how.extent)) if is_two_sided else made
+    )

@@ -41,7 +41,9 @@ _CORRECT = {
     "none": "are as they were, for nothing was corrected",
 }
 _ENHANCED = (
-    "Maps of voxels were corrected by the largest cluster-enhanced t of random flips [@smith2009]."
+    "Maps of voxels (and of vertices whose mesh was at hand) were corrected by the largest "
+    "cluster-enhanced t of each flip, exactly integrated over heights (E = 0.5, on surfaces 1; "
+    "H = 2) [@smith2009]."
 )
 _MIXED = (
     "Scores of sessions were fitted with a mixed model, participants as a random effect, by "

@@ -209,8 +209,10 @@ def _job(
     sidecars = {label: read.read_sidecar(path) for label, path in tables.items()}
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
-    is_mapped = analysis in MAPPED and not names.needs_reference(space)
-    meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped else {}
+    is_common = not names.needs_reference(space)
+    is_mapped = analysis in MAPPED and is_common
+    is_enhanced = analysis == "encode" and is_common and config.group.correct == "tfce"
+    meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped or is_enhanced else {}
     places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.result import StatMap
 from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.maps import group_maps
-from bids_dnn.group.tfce import tfce_p
+from bids_dnn.group.tfce import enhancement_of, tfce_p
+from bids_dnn.stats.designs import Design
 from bids_dnn.stats.inference import sign_flip
 from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.results import make_encode, make_space
@@ -83,7 +85,8 @@ def test_voxels_are_enhanced_where_all_have_them():
     choices = Choices(correct="tfce", n_flips=19)
     made = group_maps(results, choices=choices)
     values = np.array([column(results, place) for place in made.space.index])
-    expected = tfce_p(values, made.space, n_flips=19, seed=0)
+    how = enhancement_of(made.space)
+    expected = tfce_p(values, how, design=Design(5), n_flips=19, seed=0)
     np.testing.assert_allclose(by_stat(made, "ptfce"), expected, rtol=1e-6)
     missing = by_stat(made, "nparticipants") < 5
     np.testing.assert_array_equal(np.isnan(by_stat(made, "ptfce")), missing)
@@ -96,6 +99,11 @@ def test_what_cannot_be_enhanced_takes_the_largest_t_and_says_so():
                for i, x in enumerate(LABELS)}  # fmt: skip
     made = group_maps(results, choices=Choices(correct="tfce"))
     stronger = group_maps(results, choices=Choices(correct="max"))
+    vertices = np.array([[i, i % 2, 0.0] for i in range(70)])
+    mesh = Mesh(vertices, np.array([[i, i + 3, i + 4] for i in range(66)]))
+    there = group_maps(results, choices=Choices(correct="tfce"), meshes={"L": mesh})
+    assert np.nanmin(by_stat(there, "ptfce")) >= 1 / 32
+    assert there.warnings == ()
     np.testing.assert_array_equal(by_stat(made, "pmax"), by_stat(stronger, "pmax"))
     assert "'tfce'" in made.warnings[0]
     assert "fsaverage5 are corrected by the largest t" in made.warnings[0]

@@ -17,7 +17,8 @@ from bids_dnn.group.prevalence_maps import map_prevalence
 from bids_dnn.group.searchlight import CLUSTERS
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
-from bids_dnn.group.tfce import tfce_p
+from bids_dnn.group.tfce import enhancement_of, tfce_p
+from bids_dnn.stats.designs import Design
 from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.searchlights import AFFINE, COMPARISONS, SHAPE, blob_of, make_group
 
@@ -176,7 +177,8 @@ def test_accuracy_above_chance_is_enhanced_in_voxels():
     made = run(results, chance, choices=choices)
     alike = alike_of(results)
     values = alike.values(["accuracy"], FIRST) - 0.5
-    expected = tfce_p(values, alike.space, n_flips=49, seed=0)
+    how = enhancement_of(alike.space)
+    expected = tfce_p(values, how, design=Design(5), n_flips=49, seed=0)
     np.testing.assert_allclose(by_stat(made, "ptfce"), expected, rtol=1e-6)
     assert np.nanmin(by_stat(made, "ptfce")) < 0.2
 

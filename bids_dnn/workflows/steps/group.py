@@ -22,6 +22,7 @@ from bids_dnn.group.maps import group_maps
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+from bids_dnn.stats.neighbours import Meshes
 from bids_dnn.workflows.named_places import NamedPlaces
 from bids_dnn.workflows.steps.group_ceiling import ceilings_of_group
 
@@ -65,7 +66,8 @@ def _tested(told: Mapping[str, Any], results: Mapping[str, Result], choices: Cho
         ),
     )
     if _is_common(told):
-        made_maps = group_maps(results, choices=choices, people=told["people"])
+        meshes = _meshes(told)
+        made_maps = group_maps(results, choices=choices, people=told["people"], meshes=meshes)
         said = [*result.meta["warnings"], *made_maps.warnings]
         result = replace(
             result,
@@ -92,13 +94,17 @@ def _searchlight(
         {name: read_null_maps(Path(path)) for name, path in told["nulls"].items()},
         choices=choices,
         about=About(expected=told["expected"], people=told["people"]),
-        meshes={side: imaging.read_mesh(Path(path)) for side, path in told["meshes"].items()},
+        meshes=_meshes(told),
     )
     if made.space is None or told["places"] is None:
         return made
     layers, said = NamedPlaces.from_json(told["places"]).layers(made.space)
     meta = made.meta | {"warnings": [*made.meta["warnings"], *said]}
     return replace(with_names(made, layers), meta=meta)
+
+
+def _meshes(told: Mapping[str, Any]) -> Meshes:
+    return {side: imaging.read_mesh(Path(path)) for side, path in told["meshes"].items()}
 
 
 def _is_common(told: Mapping[str, Any]) -> bool:
