@@ -17,6 +17,8 @@ from bids_dnn.group.choices import ALPHA, Choices
 from bids_dnn.group.clusters import COLUMNS as CLUSTER_COLUMNS
 from bids_dnn.group.clusters import Clusters, Settings, find_clusters
 from bids_dnn.group.hindrances import differences, hindrance, is_coarse, weaknesses
+from bids_dnn.group.light_contrasts import COLUMNS as CONTRASTS
+from bids_dnn.group.light_contrasts import contrast_maps
 from bids_dnn.group.lights import Chance, Part, comparisons_of, part_of
 from bids_dnn.group.maps import (
     LEAST,
@@ -77,7 +79,7 @@ def average_searchlights(
     many participants p is below 0.05; against the participants' maps under exchanged labels
     there are p of each unit (``pchance``) and clusters, and, where the tests have
     ``prevalence``, a lower bound of how many have an effect (``prevalencebound``, with the p
-    that nobody has, ``pglobal``).
+    that nobody has, ``pglobal``). Contrasts have maps and a table of their own.
 
     Parameters
     ----------
@@ -118,9 +120,10 @@ def average_searchlights(
     warnings = [*alike.warnings, *_general(len(alike.results), choices)]
     how = enhancement(alike.space, choices, meshes)
     warnings += unenhanced(alike.space, how, choices)
-    rows, maps, tables = [], [], []
+    rows, maps, tables, parts = [], [], [], []
     for comparison, model in comparisons_of(alike.results).items():
         part = part_of(alike, chance, comparison, model)
+        parts.append(part)
         numbers = numbers_of(about.people, choices.covariates, part.labels)
         found, said = _clusters(part, alike.space, meshes, choices)
         flips = None if alike.space is None else Flips(alike.space, choices, numbers, how)
@@ -135,6 +138,9 @@ def average_searchlights(
             made = _prevalence(part, choices)
             maps += _prevalence_maps(part, made)
             rows[-1] |= _proved(made)
+    contrasted = contrast_maps(parts, how=how, choices=choices, about=about)
+    warnings += contrasted.warnings
+    maps += contrasted.maps
     columns = [name for name in COLUMNS if not rows or name in rows[0]]
     return Result(
         "searchlight",
@@ -148,14 +154,15 @@ def average_searchlights(
             "missing_participants": sorted(everyone - {*results}),
             "tests": list(choices.tests),
             "correction": choices.correct,
+            "contrasts": list(choices.contrasts),
             "covariates": list(choices.covariates),
             "p_unit": choices.p_unit,
             "n_chance_maps": choices.n_maps,
             "seed": choices.seed,
             "warnings": list(dict.fromkeys(warnings)),
         },
-        extras={"clusters": _joined(tables)},
-        extra_columns={"clusters": CLUSTERS},
+        extras={"clusters": _joined(tables)} | contrasted.extras(),
+        extra_columns={"clusters": CLUSTERS, "contrasts": CONTRASTS},
     )
 
 
@@ -170,8 +177,6 @@ def _general(n: int, choices: Choices) -> list[str]:
         )
     if choices.covariates:
         made.append("Covariates enter p of flipped signs, not clusters against exchanged labels.")
-    if choices.contrasts:
-        made.append("Contrasts are of tables of regions; maps of searchlights have none.")
     return made
 
 

@@ -11,6 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.report.canvas import shorten
+from bids_dnn.report.light_contrasts import (
+    contrast_answer,
+    contrast_how,
+    contrast_pictures,
+    contrast_tables,
+)
 from bids_dnn.report.maps import found_pictures, map_pictures
 from bids_dnn.report.parts import (
     Number,
@@ -44,8 +50,8 @@ def searchlight(shown: Shown) -> Section:
         shown.name,
         "Searchlight",
         question_of(shown.result.table),
-        searchlight_answer(shown),
-        tuple(searchlight_pictures(shown)),
+        " ".join(filter(None, (searchlight_answer(shown), contrast_answer(shown)))),
+        (*searchlight_pictures(shown), *contrast_pictures(shown)),
         (
             table_of(
                 shown.result.table.drop(columns="highest_unit").assign(
@@ -56,6 +62,7 @@ def searchlight(shown: Shown) -> Section:
                 link=shown.link,
             ),
             *cluster_tables(shown),
+            *contrast_tables(shown),
         ),
         searchlight_how(shown),
     )
@@ -287,6 +294,7 @@ def searchlight_how(shown: Shown) -> str:
             "among them; p over the map is the share of chance maps whose largest cluster is at "
             "least as large (Stelzer et al., 2013)."
         )
+    parts += contrast_how(shown)
     if np.isfinite(table["highest"]).any():
         parts.append(
             "Overlap counts participants whose own p is below 0.05, which is not corrected: 5 % "

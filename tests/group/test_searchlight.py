@@ -168,7 +168,7 @@ def test_covariates_enter_flips_and_that_is_said():
     assert (by_stat(made, "p") != by_stat(plain, "p")).any()
     np.testing.assert_array_equal(by_stat(made, "pchance"), by_stat(plain, "pchance"))
     assert "Covariates enter" in made.meta["warnings"][0]
-    assert "Contrasts are of tables" in made.meta["warnings"][1]
+    assert "no searchlight of 'a vs b' and 'c vs d'" in made.meta["warnings"][1]
 
 
 def test_accuracy_above_chance_is_enhanced_in_voxels():

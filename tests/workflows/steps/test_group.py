@@ -80,6 +80,34 @@ def test_what_is_written_is_what_was_tested(out, tmp_path):
     assert f"task-obj_space-{made.space.name}_desc-searchlightClusters_scores.tsv" in names_written
 
 
+def test_contrasts_of_maps_are_written_and_read(out, tmp_path):
+    results, chance = make_group(5)
+    leave(out, results, chance, NAME)
+    rows = [f"sub-{x}\t{'old' if x < '03' else 'young'}" for x in results]
+    (out / "participants.tsv").write_text("\n".join(["participant_id\tgroup", *rows]) + "\n")
+    asked = ["comparison: face vs house > body vs tool", "group: old != young", "region: V1 > V2"]
+    config = Config.model_validate({"group": QUICK | {"contrasts": asked, "correct": "tfce"}})
+    _, made = run_plan(out, tmp_path, config)
+    table = made.extras["contrasts"]
+    assert table["contrast"].tolist() == [asked[0], asked[1], asked[1]]
+    stem = f"task-obj_space-{NAME}_model-{table['map'][2]}"
+    found = {path.name for path in (out / "group").iterdir() if path.name.startswith(stem)}
+    assert found == {
+        f"{stem}_stat-{stat}_desc-searchlight_statmap.{end}"
+        for stat in ("difference", "ptfce", "nparticipants")
+        for end in ("nii.gz", "json")
+    }
+    told = json.loads(
+        (out / "group" / f"{stem}_stat-ptfce_desc-searchlight_statmap.json").read_text()
+    )
+    assert "Two-sided p of exchanged labels of groups" in told["Description"]
+    (one,) = [m for m in made.maps if (m.stat, m.model) == ("difference", table["map"][2])]
+    assert one.values[table["highest_unit"][2]] == pytest.approx(table["highest"][2], rel=1e-5)
+    sidecar = f"task-obj_space-{NAME}_desc-searchlightContrasts_scores.json"
+    assert "n_significant" in json.loads((out / "group" / sidecar).read_text())
+    assert not plan_group(out, config).waiting()
+
+
 def test_exchanged_maps_that_come_later_are_taken(out, tmp_path):
     results, chance = make_group(3)
     space = next(iter(results.values())).space.name
