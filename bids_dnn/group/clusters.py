@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,11 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
+from bids_dnn.group.watch import Progress
 from bids_dnn.stats.inference import fdr
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 TOLERANCE = 1e-6  # two scores nearer than this are one: single precision, sums in another order
 BYTES = 2**27  # of the scores that are held at once, three times
 COLUMNS = {

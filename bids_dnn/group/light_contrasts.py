@@ -18,7 +18,8 @@ from bids_dnn.group.lights import Part
 from bids_dnn.group.maps import LEVEL, P_MAPS, count_map, stat_map
 from bids_dnn.group.people import numbers_of, texts_of
 from bids_dnn.group.tests import About
-from bids_dnn.group.tfce import Enhancement, Progress, tfce_p
+from bids_dnn.group.tfce import Enhancement, tfce_p
+from bids_dnn.group.watch import Progress, Watch, unwatched
 from bids_dnn.stats.designs import Design
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.participants import compare_groups, compare_with_zero
@@ -89,7 +90,7 @@ def contrast_maps(
     how: Enhancement | None,
     choices: Choices,
     about: About,
-    progress: Progress | None = None,
+    watch: Watch = unwatched,
 ) -> Contrasted:
     """Test differences of maps, at each unit, over participants.
 
@@ -108,8 +109,8 @@ def contrast_maps(
         Contrasts, covariates, correction, flips and seed.
     about
         Who should be there, and what participants.tsv says of them.
-    progress
-        Told how many flips of an enhanced map are done, and of how many.
+    watch
+        Told how far the flips of a map are.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def contrast_maps(
     maps: list[StatMap] = []
     rows = []
     for one, label in zip(found, labels, strict=True):
-        own, row = _tested(one, label, how, choices, about, progress)
+        own, row = _tested(one, label, how, choices, about, watch)
         maps += own
         rows.append(row)
     return Contrasted(tuple(maps), pd.DataFrame(rows, columns=[*COLUMNS]), tuple(warnings))
@@ -197,15 +198,20 @@ def _tested(
     how: Enhancement | None,
     choices: Choices,
     about: About,
-    progress: Progress | None,
+    watch: Watch,
 ) -> tuple[list[StatMap], dict[str, Any]]:
     """Return the maps of a contrast, and its row."""
     numbers = numbers_of(about.people, choices.covariates, one.labels)
     design = Design(len(one.labels), one.is_first, numbers, one.contrast.is_two_sided)
-    made = _by_enhanced(one, design, how, choices, progress) if how is not None else None
-    correct = "tfce" if made is not None else choices.correct
-    correct = "max" if correct == "tfce" and made is None else correct
-    difference, p, floor = made or _by_rows(one, design, choices, correct)
+    made, correct = None, choices.correct
+    if how is not None:
+        made = _by_enhanced(one, design, how, choices, watch(f"flips of {label}"))
+    if made is None and correct == "tfce":
+        correct = "max"
+    draws = "flips" if one.is_first is None else "exchanges"
+    difference, p, floor = made or _by_rows(
+        one, design, choices, correct, watch(f"units of {label} under {draws}")
+    )
     known = np.isfinite(p)
     size = np.where(known, np.abs(difference) if design.is_two_sided else difference, -np.inf)
     place = int(size.argmax()) if known.any() else -1
@@ -251,7 +257,7 @@ def _by_enhanced(
     design: Design,
     how: Enhancement,
     choices: Choices,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[Float, Float, float] | None:
     """Return difference, p and the floor of p; None where covariates are too many."""
     own = design.known()
@@ -270,12 +276,13 @@ def _by_enhanced(
 
 
 def _by_rows(
-    one: _Compared, design: Design, choices: Choices, correct: str
+    one: _Compared, design: Design, choices: Choices, correct: str, progress: Progress
 ) -> tuple[Float, Float, float]:
     told: Mapping[str, Any] = {
         "covariates": design.covariates if choices.covariates else None,
         "seed": choices.seed,
         "is_two_sided": design.is_two_sided,
+        "progress": progress,
     }
     if one.is_first is None:
         found = compare_with_zero(one.values, **told)

@@ -13,6 +13,7 @@ from bids_dnn.containers.space import Space, on_places_of_most
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.people import People, numbers_of
 from bids_dnn.group.tfce import Enhancement, enhancement_of, tfce_p
+from bids_dnn.group.watch import Watch, unwatched
 from bids_dnn.stats.designs import Design
 from bids_dnn.stats.inference import fdr
 from bids_dnn.stats.neighbours import Meshes
@@ -134,6 +135,7 @@ def group_maps(
     choices: Choices,
     people: People | None = None,
     meshes: Meshes | None = None,
+    watch: Watch = unwatched,
 ) -> GroupMaps:
     """Average and test maps of scores, and count in how many participants they are significant.
 
@@ -149,6 +151,8 @@ def group_maps(
         Of participants.tsv.
     meshes
         Of each hemisphere with units, where these are vertices: needed to enhance clusters.
+    watch
+        Told how far the flips of a map are.
 
     Returns
     -------
@@ -164,7 +168,8 @@ def group_maps(
     if alike.space is None or len(alike.results) < LEAST:
         return GroupMaps(warnings=alike.warnings)
     covariates = numbers_of(people or {}, choices.covariates, tuple(alike.results))
-    flips = Flips(alike.space, choices, covariates, enhancement(alike.space, choices, meshes))
+    how = enhancement(alike.space, choices, meshes)
+    flips = Flips(alike.space, choices, covariates, how, watch)
     made: list[StatMap] = []
     for model in dict.fromkeys(m.model for one in alike.results.values() for m in one.maps):
         if (values := alike.values([SCORE], model)) is not None:
@@ -173,9 +178,7 @@ def group_maps(
             made.append(count_map(values, model, what="correlation"))
         if (values := alike.values([Q], model)) is not None:
             made.append(overlap_map(values, model, f"q is below {LEVEL:g}"))
-    said = (
-        (*alike.warnings, *unenhanced(alike.space, flips.how, choices)) if made else alike.warnings
-    )
+    said = (*alike.warnings, *unenhanced(alike.space, how, choices)) if made else alike.warnings
     return GroupMaps(tuple(made), alike.space if made else None, said)
 
 
@@ -233,12 +236,15 @@ class Flips:
     covariates : (n_participants, n_covariates)
     how
         Clusters are enhanced; None = they are not.
+    watch
+        Told how far the flips of a map are.
     """
 
     space: Space
     choices: Choices
     covariates: Float
     how: Enhancement | None = None
+    watch: Watch = unwatched
 
     def p_map(self, values: Float, model: str, *, base: Float | float = 0.0) -> StatMap:
         """Return the p that the mean is above chance, corrected as the choices say.
@@ -259,9 +265,13 @@ class Flips:
         if correct == "tfce" and self.how is not None:
             design = Design(values.shape[1], covariates=self.covariates)
             n_flips = self.choices.n_flips
-            p = tfce_p(values - base, self.how, design=design, n_flips=n_flips, seed=seed)
+            told = self.watch(f"flips of {model}")
+            p = tfce_p(
+                values - base, self.how, design=design, n_flips=n_flips, seed=seed, progress=told
+            )
         else:
-            found = compare_with_zero(values - base, covariates=further, seed=seed)
+            told = self.watch(f"units of {model} under flips")
+            found = compare_with_zero(values - base, covariates=further, seed=seed, progress=told)
             p = {"fdr": fdr(found.p), "max": found.p_corrected, "none": found.p}[correct]
         stat, words = P_MAPS[correct]
         levels = np.unique(np.asarray(base, dtype=np.float64).round(DIGITS))

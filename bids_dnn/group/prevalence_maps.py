@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.group.clusters import ChanceMaps
+from bids_dnn.group.watch import Progress
 
 Float = NDArray[np.float64]
 N_DRAWS = 10_000
@@ -51,6 +52,7 @@ def map_prevalence(
     alpha: float = 0.05,
     seed: int = 0,
     n_draws: int = N_DRAWS,
+    progress: Progress | None = None,
 ) -> MapPrevalence:
     """Bound from below, at each unit, how many in the population have an effect.
 
@@ -68,6 +70,8 @@ def map_prevalence(
         Level of the bounds.
     seed, n_draws
         Of the combinations.
+    progress
+        Told how many units are done, and of how many.
 
     Raises
     ------
@@ -109,6 +113,8 @@ def map_prevalence(
         for k, row in enumerate(rows[1:], start=1):
             np.minimum(made, row[draws[:, k]], out=made)
         np.maximum(highest, made.max(axis=1), out=highest)
+        if progress is not None:
+            progress(part.stop, len(known))
     p = shares.prod(axis=0)
     count = n_draws - np.searchsorted(np.sort(highest), lowest - _tie(steps))
     p_corrected = np.maximum((1 + count) / (1 + n_draws), p)

@@ -35,6 +35,7 @@ from bids_dnn.group.maps import (
 from bids_dnn.group.people import numbers_of
 from bids_dnn.group.prevalence_maps import MapPrevalence, map_prevalence
 from bids_dnn.group.tests import About
+from bids_dnn.group.watch import Watch, unwatched
 from bids_dnn.stats.neighbours import Meshes, adjacency, places_mm
 
 NO_PREVALENCE = (
@@ -72,6 +73,7 @@ def average_searchlights(
     choices: Choices = Choices(),  # noqa: B008 (frozen)
     about: About = About(),  # noqa: B008 (frozen)
     meshes: Meshes | None = None,
+    watch: Watch = unwatched,
 ) -> Result:
     """Average maps of accuracy, and test where they are above chance, by units and by clusters.
 
@@ -96,6 +98,8 @@ def average_searchlights(
     meshes
         Of each hemisphere with units, where these are vertices; without them there are no
         clusters.
+    watch
+        Told how far each long part is.
 
     Returns
     -------
@@ -125,8 +129,8 @@ def average_searchlights(
         part = part_of(alike, chance, comparison, model)
         parts.append(part)
         numbers = numbers_of(about.people, choices.covariates, part.labels)
-        found, said = _clusters(part, alike.space, meshes, choices)
-        flips = None if alike.space is None else Flips(alike.space, choices, numbers, how)
+        found, said = _clusters(part, alike.space, meshes, choices, watch)
+        flips = None if alike.space is None else Flips(alike.space, choices, numbers, how, watch)
         maps += _maps(part, flips) + _chance_maps(part, found)
         rows.append(_row(part, found))
         rows[-1]["missing"] = ", ".join(sorted(everyone - {*part.labels}))
@@ -135,10 +139,10 @@ def average_searchlights(
         if "prevalence" in choices.tests:
             if part.is_paired:
                 warnings.append(f"{comparison}: {NO_PREVALENCE}")
-            made = _prevalence(part, choices)
+            made = _prevalence(part, choices, watch)
             maps += _prevalence_maps(part, made)
             rows[-1] |= _proved(made)
-    contrasted = contrast_maps(parts, how=how, choices=choices, about=about)
+    contrasted = contrast_maps(parts, how=how, choices=choices, about=about, watch=watch)
     warnings += contrasted.warnings
     maps += contrasted.maps
     columns = [name for name in COLUMNS if not rows or name in rows[0]]
@@ -204,7 +208,7 @@ def _maps(part: Part, flips: Flips | None) -> list[StatMap]:
 
 
 def _clusters(
-    part: Part, space: Space | None, meshes: Meshes | None, choices: Choices
+    part: Part, space: Space | None, meshes: Meshes | None, choices: Choices, watch: Watch
 ) -> tuple[Clusters | None, list[str]]:
     """Look for clusters; where none can be looked for, say why.
 
@@ -234,7 +238,8 @@ def _clusters(
         seed=choices.seed,
         is_paired=part.is_paired,
     )
-    found = find_clusters(part.null, touching, settings=settings, places=places)
+    told = watch(f"units of {part.model} among chance maps")
+    found = find_clusters(part.null, touching, settings=settings, places=places, progress=told)
     if not is_known:
         found = replace(found, labels=0 * found.labels, table=found.table[:0], n_null_clusters=-1)
     return found, said
@@ -260,11 +265,12 @@ def _chance_maps(part: Part, found: Clusters | None) -> list[StatMap]:
     return made
 
 
-def _prevalence(part: Part, choices: Choices) -> MapPrevalence | None:
+def _prevalence(part: Part, choices: Choices, watch: Watch) -> MapPrevalence | None:
     """Bound the prevalence at each common unit, where all left maps under exchanged labels."""
     if len(part.labels) < LEAST or not part.null or not len(part.common) or part.is_paired:
         return None
-    return map_prevalence(part.null, alpha=ALPHA, seed=choices.seed)
+    told = watch(f"units of {part.model} for the prevalence")
+    return map_prevalence(part.null, alpha=ALPHA, seed=choices.seed, progress=told)
 
 
 def _prevalence_maps(part: Part, made: MapPrevalence | None) -> list[StatMap]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +10,13 @@ from scipy.sparse import csr_array
 
 from bids_dnn.containers.space import Grid, Space, Surface
 from bids_dnn.errors import MissingInputError, ShapeError, SpaceError
+from bids_dnn.group.watch import Progress
 from bids_dnn.stats.designs import Design
 from bids_dnn.stats.enhance import SURFACE, VOLUME, enhanced
 from bids_dnn.stats.exchange import Draws, Model
 from bids_dnn.stats.neighbours import Meshes, adjacency
 
 Float = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 NEAR = 1e-6  # of an enhanced t: nearer ones are ties, sums in another order
 MOST_AT_ONCE = 2_000_000  # draws x units: t and what is made of them, some 50 MB
 

@@ -22,6 +22,7 @@ from bids_dnn.stats.inference import ENUMERATED_FLIPS, RANDOM_FLIPS, TOLERANCE
 Array = NDArray[np.floating[Any]]
 Float = NDArray[np.float64]
 Marks = NDArray[np.bool_]
+Progress = Callable[[int, int], None]
 NEAR = 1e-6  # of a t: nearer ones are ties, whatever the rounding
 LEAST_OF_A_GROUP = 2
 MOST_AT_ONCE = 10_000_000  # draws x rows: some hundred MB
@@ -58,7 +59,12 @@ class Findings:
 
 
 def compare_with_zero(
-    values: Array, *, covariates: Array | None = None, seed: int = 0, is_two_sided: bool = False
+    values: Array,
+    *,
+    covariates: Array | None = None,
+    seed: int = 0,
+    is_two_sided: bool = False,
+    progress: Progress | None = None,
 ) -> Findings:
     """Test that means over participants are above zero, by flipping signs.
 
@@ -76,6 +82,8 @@ def compare_with_zero(
         Of random flips.
     is_two_sided
         Test that means differ from zero.
+    progress
+        Told how many rows are done, and of how many.
 
     Returns
     -------
@@ -112,7 +120,9 @@ def compare_with_zero(
         n = int(known.sum())
         return flips(n, seed) if n <= ENUMERATED_FLIPS < known.size else None
 
-    return _tested(values, model_of, whole.among, own, is_two_sided=is_two_sided)
+    return _tested(
+        values, model_of, whole.among, own, is_two_sided=is_two_sided, progress=progress
+    )
 
 
 def compare_groups(
@@ -122,6 +132,7 @@ def compare_groups(
     covariates: Array | None = None,
     seed: int = 0,
     is_two_sided: bool = False,
+    progress: Progress | None = None,
 ) -> Findings:
     """Test that the mean of one group is above that of the other, by exchanging labels.
 
@@ -142,6 +153,8 @@ def compare_groups(
         Of random exchanges.
     is_two_sided
         Test that the groups differ.
+    progress
+        Told how many rows are done, and of how many.
 
     Returns
     -------
@@ -207,6 +220,7 @@ def compare_groups(
         shared,
         (lambda _: None) if is_whole else own,
         is_two_sided=is_two_sided,
+        progress=progress,
     )
 
 
@@ -251,6 +265,7 @@ def _tested(
     own: Callable[[Marks], Draws | None],
     *,
     is_two_sided: bool,
+    progress: Progress | None,
 ) -> Findings:
     """Test rows, those with the same participants together.
 
@@ -260,7 +275,7 @@ def _tested(
     known = np.isfinite(values)
     out = {name: np.full(len(values), np.nan) for name in NUMBERS}
     n_permutations = np.zeros(len(values), dtype=np.intp)
-    t_seen, highest, is_all = out["t"], None, True
+    t_seen, highest, is_all, n_done = out["t"], None, True, 0
     patterns, place = np.unique(known, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
         if (model := model_of(pattern)) is None:
@@ -276,6 +291,9 @@ def _tested(
             for name, numbers in made.items():
                 out[name][some] = numbers
             highest = top if highest is None else np.maximum(highest, top)
+            n_done += len(some)
+            if progress is not None:
+                progress(n_done, len(values))
         n_permutations[rows] = len(draws.values)
     if highest is not None:
         corrected = _family_p(t_seen, highest, enumerated=is_all)

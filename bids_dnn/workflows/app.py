@@ -155,7 +155,12 @@ def _group(call: Call, config: Config, screen: Screen) -> int:
         screen.warn(warning)
     waiting = {} if call.reports_only else plan.waiting()
     across = {name: told for name, told in waiting.items() if "across" in told}
-    tests = {name: told for name, told in waiting.items() if name not in across}
+    ticks = stages.work_dir / "progress"
+    tests = {
+        name: told | {"progress": str(ticks / f"group_{name}.json")}
+        for name, told in waiting.items()
+        if name not in across
+    }
     failures = stages.independent("group", "TestGroup", tests)
     failures += stages.independent("across", "TestAcross", across)
     told = pages.group_pages(plan, config, call.command, anew=call.reports_only)

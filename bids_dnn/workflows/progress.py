@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +47,32 @@ class Ticker:
         """Remove the file."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+class Tickers:
+    """One ticker after another on a file, for a step of several long parts.
+
+    Parameters
+    ----------
+    path
+        As of `Ticker`; None = nobody reads.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def __call__(self, noun: str) -> Callable[[int, int], None]:
+        """Return the ticker of the next part, which counts this."""
+        return _tell_nobody if self._path is None else Ticker(self._path, noun)
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self._path is not None:
+            Ticker(self._path, "").close()
+
+
+def _tell_nobody(_: int, __: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,10 @@ class Stages:
             work_dir=self.work_dir,
             n_threads=self.resources.n_threads,
         )
-        return self._run(flow, dict.fromkeys(manifests, 1))
+        ticks = {
+            bar: Path(told["progress"]) for bar, told in manifests.items() if "progress" in told
+        }
+        return self._run(flow, dict.fromkeys(manifests, 1), ticks)
 
     def _run(
         self, flow: Workflow, totals: dict[str, int], ticks: Mapping[str, Path] | None = None

@@ -23,6 +23,7 @@ from bids_dnn.stats.participants import compare_with_zero
 from tests.factories.searchlights import AFFINE, COMPARISONS, SHAPE, blob_of, make_group
 
 FIRST, SECOND = "facevshouse", "bodyvstool"
+DIFFERENCE = f"comparison: {COMPARISONS[0]} > {COMPARISONS[1]}"
 QUICK = Choices(p_unit=0.01, n_maps=499, correct="none")
 
 
@@ -102,6 +103,32 @@ def test_the_same_seed_gives_the_same(group):
     assert made.extras["clusters"].equals(again.extras["clusters"])
     other = run(results, chance, choices=replace(QUICK, seed=1))
     assert (by_stat(made, "pchance") != by_stat(other, "pchance")).any()
+
+
+def test_long_parts_say_how_far_they_are(group):
+    results, chance, made = group
+    said = {}
+
+    def watch(noun):
+        return lambda done, total: said.setdefault(noun, []).append((done, total))
+
+    told = replace(QUICK, tests=("sign-flip", "prevalence"), contrasts=(DIFFERENCE,))
+    again = run(results, chance, choices=told, about=About(expected=[*results, "99"]), watch=watch)
+    np.testing.assert_array_equal(by_stat(made, "p"), by_stat(again, "p"))
+    assert {noun for noun in said if FIRST in noun} == {
+        f"units of {FIRST} under flips",
+        f"units of {FIRST} among chance maps",
+        f"units of {FIRST} for the prevalence",
+        f"units of {again.extras['contrasts']['map'][0]} under flips",
+    }
+    for ticks in said.values():
+        done, total = np.array(ticks).T
+        assert (np.diff(done) > 0).all()
+        assert len(set(total)) == 1
+        assert done[-1] <= total[-1]
+    said.clear()
+    run(results, {}, choices=replace(QUICK, correct="tfce", n_flips=16), watch=watch)
+    assert said[f"flips of {FIRST}"] == [(16, 16)]
 
 
 def test_one_participant_is_described_only():

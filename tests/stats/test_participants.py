@@ -25,6 +25,19 @@ def assert_uniform(p):
         assert abs(np.mean(np.asarray(p) <= level + 1e-9) - level) < 3.8 * error
 
 
+def test_rows_that_are_done_are_told(rng, monkeypatch):
+    values = rng.normal(size=(30, 6))
+    values[:7, 0] = np.nan
+    monkeypatch.setattr(participants, "MOST_AT_ONCE", 64 * 5)
+    for test in (compare_with_zero, lambda x, **how: compare_groups(x, first(3, 6), **how)):
+        seen = []
+        made = test(values, progress=lambda *told, seen=seen: seen.append(told))
+        assert seen[-1] == (30, 30)
+        assert (np.diff([done for done, _ in seen]) > 0).all()
+        assert len(seen) > 2
+        np.testing.assert_array_equal(made.p, test(values).p)
+
+
 # --- against zero
 
 

@@ -7,9 +7,12 @@ import pytest
 from rich.console import Console
 
 from bids_dnn.files import read_json
+from bids_dnn.workflows import graph
 from bids_dnn.workflows import screen as screens
-from bids_dnn.workflows.progress import Ticker, clock, read_tick
+from bids_dnn.workflows.progress import Ticker, Tickers, clock, read_tick
+from bids_dnn.workflows.resources import Resources
 from bids_dnn.workflows.screen import Screen
+from bids_dnn.workflows.stage import Stages
 
 
 def test_a_tick_says_how_many_how_fast_and_how_long(tmp_path):
@@ -27,6 +30,37 @@ def test_a_ticker_writes_the_last_one_and_takes_its_file_along(tmp_path):
     assert (told["done"], told["total"]) == (5, 5)
     tick.close()
     assert read_tick(path) is None
+
+
+def test_a_step_of_several_parts_counts_one_after_another(tmp_path):
+    path = tmp_path / "new" / "group.json"
+    ticks = Tickers(path)
+    ticks("flips of a")(3, 9)
+    assert read_tick(path).noun == "flips of a"
+    ticks("units of b")(1, 5)  # another count, and its own time
+    found = read_tick(path)
+    assert (found.done, found.total, found.noun) == (1, 5, "units of b")
+    ticks.close()
+    assert not path.exists()
+
+
+def test_a_step_that_nobody_watches_writes_nothing(tmp_path):
+    ticks = Tickers(None)
+    ticks("flips")(1, 2)
+    ticks.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bars_of_independent_steps_read_what_these_tell(tmp_path, monkeypatch):
+    seen = {}
+    stages = Stages(tmp_path, Resources(1, 1, 1.0), None, None)
+    monkeypatch.setattr(graph, "init_single_wf", lambda *_, **__: "flow")
+    monkeypatch.setattr(
+        Stages, "_run", lambda _, flow, totals, ticks: seen.update(ticks) or [flow, totals]
+    )
+    told = {"a": {"progress": str(tmp_path / "a.json")}, "b": {}}
+    assert stages.independent("group", "TestGroup", told) == ["flow", {"a": 1, "b": 1}]
+    assert seen == {"a": tmp_path / "a.json"}
 
 
 def test_a_ticker_writes_at_most_twice_a_second(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from bids_dnn.group.maps import group_maps
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+from bids_dnn.group.watch import Watch
 from bids_dnn.stats.neighbours import Meshes
 from bids_dnn.workflows.named_places import NamedPlaces
+from bids_dnn.workflows.progress import Tickers
 from bids_dnn.workflows.steps.group_ceiling import ceilings_of_group
 
 
@@ -31,8 +33,11 @@ def group_step(manifest: Path) -> Path:
     """Test one analysis over participants; returns the sidecar, which is written last."""
     told = read_json(manifest)
     results = {name: read_result(Path(path)) for name, path in told["tables"].items()}
-    own = {"searchlight": _searchlight, "ceiling": ceilings_of_group}
-    result = own.get(told["analysis"], _tested)(told, results, _choices(told))
+    ticks = Tickers(Path(told["progress"]) if "progress" in told else None)
+    try:
+        result = DOERS.get(told["analysis"], _tested)(told, results, _choices(told), ticks)
+    finally:
+        ticks.close()
     said = [*result.meta.get("warnings", ()), *told.get("warnings", ())]
     result = replace(result, meta=result.meta | {"warnings": said})
     return write_result(
@@ -51,7 +56,9 @@ def _choices(told: Mapping[str, Any]) -> Choices:
     return Choices(**given, seed=seed)
 
 
-def _tested(told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices) -> Result:
+def _tested(
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, watch: Watch
+) -> Result:
     """Test scores of regions, and maps in a common space."""
     table, _ = stack({name: made.table for name, made in results.items()}, told["expected"])
     result = test_group(
@@ -67,7 +74,9 @@ def _tested(told: Mapping[str, Any], results: Mapping[str, Result], choices: Cho
     )
     if _is_common(told):
         meshes = _meshes(told)
-        made_maps = group_maps(results, choices=choices, people=told["people"], meshes=meshes)
+        made_maps = group_maps(
+            results, choices=choices, people=told["people"], meshes=meshes, watch=watch
+        )
         said = [*result.meta["warnings"], *made_maps.warnings]
         result = replace(
             result,
@@ -84,7 +93,7 @@ def _tested(told: Mapping[str, Any], results: Mapping[str, Result], choices: Cho
 
 
 def _searchlight(
-    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, watch: Watch
 ) -> Result:
     """Average maps of a searchlight, and look for clusters, where all lie in one space."""
     if not _is_common(told):
@@ -95,12 +104,19 @@ def _searchlight(
         choices=choices,
         about=About(expected=told["expected"], people=told["people"]),
         meshes=_meshes(told),
+        watch=watch,
     )
     if made.space is None or told["places"] is None:
         return made
     layers, said = NamedPlaces.from_json(told["places"]).layers(made.space)
     meta = made.meta | {"warnings": [*made.meta["warnings"], *said]}
     return replace(with_names(made, layers), meta=meta)
+
+
+def _ceilings(
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, _: Watch
+) -> Result:
+    return ceilings_of_group(told, results, choices)
 
 
 def _meshes(told: Mapping[str, Any]) -> Meshes:
@@ -120,3 +136,7 @@ def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:
         if "sessions" in made.extras
     }
     return stack(tables, ())[0] if tables else pd.DataFrame()
+
+
+Doer = Callable[[Mapping[str, Any], Mapping[str, Result], Choices, Watch], Result]
+DOERS: dict[str, Doer] = {"searchlight": _searchlight, "ceiling": _ceilings}

@@ -25,6 +25,7 @@ from bids_dnn.group.tests import About
 from bids_dnn.stats.neighbours import neighbours
 from bids_dnn.stats.regions import RegionUnits
 from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.progress import Tickers, read_tick
 from bids_dnn.workflows.steps.group import group_step
 from tests.factories.responses import make_patterns
 from tests.factories.searchlights import AFFINE, NAME, SHAPE, make_grid, make_group
@@ -78,6 +79,23 @@ def test_what_is_written_is_what_was_tested(out, tmp_path):
     assert plan_group(out, Config.model_validate({"group": QUICK | {"n_maps": 99}})).waiting()
     names_written = {path.name for path in (out / "group").iterdir()}
     assert f"task-obj_space-{made.space.name}_desc-searchlightClusters_scores.tsv" in names_written
+
+
+def test_a_step_tells_its_bar_how_far_it_is(out, tmp_path, monkeypatch):
+    leave(out, *make_group(3), NAME)
+    (job,) = plan_group(out, Config.model_validate({"group": QUICK})).jobs
+    path, nouns = tmp_path / "ticks" / "group.json", []
+    close = Tickers.close
+
+    def closed(ticks):
+        nouns.append(read_tick(path).noun)
+        close(ticks)
+
+    monkeypatch.setattr(Tickers, "close", closed)
+    (tmp_path / "job.json").write_text(json.dumps(job.manifest | {"progress": str(path)}))
+    group_step(tmp_path / "job.json")
+    assert nouns == ["units of bodyvstool under flips"]
+    assert not path.exists()
 
 
 def test_contrasts_of_maps_are_written_and_read(out, tmp_path):
