@@ -1,4 +1,4 @@
-"""What regions clusters of a group's maps lie in."""
+"""What regions clusters of a group's maps lie in, and where contrasts are largest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from bids_dnn.stats.spheres import SCORES
 
 Names = NDArray[np.object_]
 MOST = 3  # regions that are named of a cluster
-LEAST_SHARE = 0.005  # of a cluster: less is no percent
+LEAST_SHARE = 0.005  # of a cluster: no more than that is no percent
 WORDS = {
     "label": "Region at the peak; n/a where none has a name.",
     "labels": f"Up to {MOST} regions that hold most of the cluster, with their share of it.",
 }
+OF_CONTRASTS = {"label": "Region where the difference is largest; n/a where none has a name."}
 
 
 def with_names(result: Result, layers: Sequence[Names]) -> Result:
@@ -36,7 +37,8 @@ def with_names(result: Result, layers: Sequence[Names]) -> Result:
     Returns
     -------
     result
-        Its clusters have the columns `label` and `labels`; the same where there is no layer.
+        Its clusters have the columns `label` and `labels`, its contrasts `label`; the same where
+        there is no layer.
     """
     if not layers:
         return result
@@ -54,15 +56,21 @@ def with_names(result: Result, layers: Sequence[Names]) -> Result:
     if made.empty:
         made = made.astype(dict.fromkeys(WORDS, object))
     told = result.extra_columns.get("clusters", {}) | WORDS
+    extras, columns = {"clusters": made}, {"clusters": told}
+    if (contrasts := result.extras.get("contrasts")) is not None:
+        units = contrasts["highest_unit"]
+        extras["contrasts"] = contrasts.assign(label=[_first(layers, int(one)) for one in units])
+        columns["contrasts"] = result.extra_columns.get("contrasts", {}) | OF_CONTRASTS
     return replace(
         result,
-        extras=result.extras | {"clusters": made},
-        extra_columns=result.extra_columns | {"clusters": told},
+        extras=result.extras | extras,
+        extra_columns=result.extra_columns | columns,
     )
 
 
 def _first(layers: Sequence[Names], unit: int) -> str:
-    return next((str(one[unit]) for one in layers if one[unit]), "")
+    """Return the name of a unit in the first layer that has one; -1 = no unit."""
+    return next((str(one[unit]) for one in layers if unit >= 0 and one[unit]), "")
 
 
 def shares_of(layers: Sequence[Names], inside: NDArray[np.bool_]) -> str:
@@ -84,5 +92,5 @@ def shares_of(layers: Sequence[Names], inside: NDArray[np.bool_]) -> str:
     counts: pd.Series[Any] = pd.concat([pd.Series(one[inside]).value_counts() for one in layers])
     counts = counts.groupby(level=0).sum().drop("", errors="ignore")
     share = (counts / inside.sum()).sort_values(ascending=False, kind="stable")[:MOST]
-    told = [f"{name} {100 * part:.0f} %" for name, part in share.items() if part >= LEAST_SHARE]
+    told = [f"{name} {100 * part:.0f} %" for name, part in share.items() if part > LEAST_SHARE]
     return ", ".join(told)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_dnn.group.choices import Choices
@@ -48,6 +51,16 @@ def test_overlapping_regions_are_layers_and_the_first_names_the_peak(result):
     assert (none["labels"] == "").all()
 
 
+def test_contrasts_are_named_by_where_they_are_largest(result):
+    rows = {"highest_unit": [3, -1, 200], "contrast": ["a", "b", "c"]}
+    table = pd.DataFrame(rows)
+    with_contrasts = replace(result, extras=result.extras | {"contrasts": table})
+    names = np.array([f"r{k}" for k in range(len(result.space))], dtype=object)
+    made = with_names(with_contrasts, [names])
+    assert made.extras["contrasts"]["label"].tolist() == ["r3", "", "r200"]
+    assert "largest" in made.extra_columns["contrasts"]["label"]
+
+
 def test_no_layer_and_no_cluster_change_nothing(result):
     assert with_names(result, []) is result
     alone = average_searchlights(*make_group(1), choices=QUICK)
@@ -59,4 +72,4 @@ def test_no_layer_and_no_cluster_change_nothing(result):
 def test_three_regions_are_named_at_most():
     names = np.array(list("aaaabbbccd") + [""] * 390, dtype=object)
     assert shares_of([names], np.arange(400) < 10) == "a 40 %, b 30 %, c 20 %"
-    assert shares_of([names], np.ones(400, bool)) == "a 1 %, b 1 %, c 0 %"
+    assert shares_of([names], np.ones(400, bool)) == "a 1 %, b 1 %"  # c has half a percent
