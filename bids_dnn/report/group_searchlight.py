@@ -266,34 +266,11 @@ def _known(counts: pd.Series[int]) -> list[str]:
 
 def searchlight_how(shown: Shown) -> str:
     """Say how maps were averaged and clusters were found, in a few sentences."""
-    told, table = shown.result.meta, shown.result.table
+    table = shown.result.table
     if table.empty:
         return ""
     parts = ["Maps are means over participants."]
-    if any(made.stat == "pchance" for made in shown.result.maps):
-        n = int(table["n_common"].min())
-        is_paired = table["metric"] == RSA
-        drawn = table.loc[(table["n_maps"] > 0) & ~is_paired, "n_maps"]
-        parts.append(
-            f"Clusters are looked for among the {units(n, shown.unit)} that all have measured."
-        )
-        if len(drawn):
-            parts.append(
-                f"{told['n_chance_maps']:,} chance maps of the group are means of one map of each "
-                f"participant (of {int(drawn.min()):,} or more under exchanged labels, and the "
-                "one as it is)."
-            )
-        if is_paired.any():
-            parts.append(
-                "Where dissimilarities are compared, a chance map of the group is the mean of "
-                "all participants' maps under one exchange of items, the same for all; flipped "
-                "signs tell of other participants, not of other stimuli."
-            )
-        parts.append(
-            f"A unit is part of a cluster where its mean is as rare as p = {told['p_unit']:g} "
-            "among them; p over the map is the share of chance maps whose largest cluster is at "
-            "least as large (Stelzer et al., 2013)."
-        )
+    parts += _compared_how(shown)
     parts += contrast_how(shown)
     if np.isfinite(table["highest"]).any():
         parts.append(
@@ -301,3 +278,36 @@ def searchlight_how(shown: Shown) -> str:
             "of them are so by chance."
         )
     return " ".join(parts)
+
+
+def _compared_how(shown: Shown) -> list[str]:
+    """Say how means were compared with maps under exchanged labels, where they were."""
+    told, stats = shown.result.meta, {made.stat for made in shown.result.maps}
+    if "pchance" not in stats:
+        return []
+    has_clusters = "cluster" in stats
+    table = shown.result.table[shown.result.table["n_maps"] > 0]
+    is_paired = table["metric"] == RSA
+    drawn = table.loc[~is_paired, "n_maps"]
+    n = int((table[table["n_clusters"] >= 0] if has_clusters else table)["n_common"].min())
+    what = "Clusters are looked for" if has_clusters else "Means are compared with chance maps"
+    parts = [f"{what} among the {units(n, shown.unit)} that all have measured."]
+    if len(drawn):
+        parts.append(
+            f"{told['n_chance_maps']:,} chance maps of the group are means of one map of each "
+            f"participant (of {int(drawn.min()):,} or more under exchanged labels, and the one "
+            "as it is)."
+        )
+    if is_paired.any():
+        parts.append(
+            "Where dissimilarities are compared, a chance map of the group is the mean of all "
+            "participants' maps under one exchange of items, the same for all; flipped signs "
+            "tell of other participants, not of other stimuli."
+        )
+    if has_clusters:
+        parts.append(
+            f"A unit is part of a cluster where its mean is as rare as p = {told['p_unit']:g} "
+            "among them; p over the map is the share of chance maps whose largest cluster is at "
+            "least as large (Stelzer et al., 2013)."
+        )
+    return parts

@@ -15,6 +15,7 @@ from bids_dnn.report.group_searchlight import (
     _chosen,
     _words,
     lights_text,
+    searchlight_how,
     searchlight_pictures,
 )
 from bids_dnn.report.page import GroupReport, render_group
@@ -122,6 +123,9 @@ def test_surfaces_are_drawn_where_there_are_meshes(undrawn):
     space = Surface("fsaverage5", (600, 600), np.arange(1200))
     made = average_searchlights(*make_group(3, space=space), choices=QUICK)
     assert searchlight_pictures(Shown("searchlight", made, {})) == []
+    said = searchlight_how(Shown("searchlight", made, {}))
+    assert "Means are compared with chance maps among the" in said
+    assert "cluster" not in said
     brain = make_brain(make_surfaces())
     shown = Shown("searchlight", made, {}, brain=brain)
     assert [one.name for one in searchlight_pictures(shown)] == [
