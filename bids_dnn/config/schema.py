@@ -327,7 +327,7 @@ class GroupConfig(Section):
     n_flips: int = Field(
         1000,
         ge=1,
-        description="Flips of signs for tfce: random ones, or all where they are fewer.",
+        description="Flips for tfce and clusters of contrasts: random, or all of fewer.",
     )
     contrasts: tuple[str, ...] = Field(
         (),

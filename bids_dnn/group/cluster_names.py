@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,21 +42,15 @@ def with_names(result: Result, layers: Sequence[Names]) -> Result:
     """
     if not layers:
         return result
-    clusters = result.extras["clusters"]
     models = [one.model for one in result.maps if one.stat in SCORES]
     model_of = dict(zip(result.table["comparison"], models, strict=True))
     maps = {one.model: one.values for one in result.maps if one.stat == "cluster"}
-    made = clusters.assign(
-        label=[_first(layers, int(peak)) for peak in clusters["peak_unit"]],
-        labels=[
-            shares_of(layers, maps[model_of[comparison]] == number)
-            for comparison, number in zip(clusters["comparison"], clusters["cluster"], strict=True)
-        ],
-    )
-    if made.empty:
-        made = made.astype(dict.fromkeys(WORDS, object))
-    told = result.extra_columns.get("clusters", {}) | WORDS
-    extras, columns = {"clusters": made}, {"clusters": told}
+    clusters = result.extras["clusters"]
+    extras = {"clusters": _named(clusters, clusters["comparison"].map(model_of), maps, layers)}
+    columns = {"clusters": result.extra_columns.get("clusters", {}) | WORDS}
+    if (own := result.extras.get("contrastClusters")) is not None:
+        extras["contrastClusters"] = _named(own, own["map"], maps, layers)
+        columns["contrastClusters"] = result.extra_columns.get("contrastClusters", {}) | WORDS
     if (contrasts := result.extras.get("contrasts")) is not None:
         units = contrasts["highest_unit"]
         extras["contrasts"] = contrasts.assign(label=[_first(layers, int(one)) for one in units])
@@ -66,6 +60,23 @@ def with_names(result: Result, layers: Sequence[Names]) -> Result:
         extras=result.extras | extras,
         extra_columns=result.extra_columns | columns,
     )
+
+
+def _named(
+    clusters: pd.DataFrame,
+    models: Iterable[str],
+    maps: Mapping[str, NDArray[np.float32]],
+    layers: Sequence[Names],
+) -> pd.DataFrame:
+    """Name clusters by the maps of their numbers, of which `models` are the labels."""
+    made = clusters.assign(
+        label=[_first(layers, int(peak)) for peak in clusters["peak_unit"]],
+        labels=[
+            shares_of(layers, maps[model] == number)
+            for model, number in zip(models, clusters["cluster"], strict=True)
+        ],
+    )
+    return made.astype(dict.fromkeys(WORDS, object)) if made.empty else made
 
 
 def _first(layers: Sequence[Names], unit: int) -> str:

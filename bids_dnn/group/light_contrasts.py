@@ -14,6 +14,8 @@ from bids_dnn.containers.result import StatMap, distinct, model_label
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.contrasts import Contrast, parse_contrasts
+from bids_dnn.group.flip_clusters import COLUMNS as OF_CLUSTERS
+from bids_dnn.group.flip_clusters import FlipClusters, Ground, flip_clusters
 from bids_dnn.group.lights import Part
 from bids_dnn.group.maps import LEVEL, P_MAPS, count_map, stat_map
 from bids_dnn.group.people import numbers_of, texts_of
@@ -39,7 +41,13 @@ COLUMNS = {
     "n_significant": "Units whose p (corrected, if that is asked for) is below 0.05.",
     "p_lowest": "Lowest of these p.",
     "p_floor": "Smallest p of a unit for itself that so many participants can give.",
+    "n_clusters": "Clusters of units with a t above that of p_unit; -1 = none were looked for.",
+    "n_clusters_significant": "Those with p_fwe < 0.05; -1 = none were looked for.",
     "missing": "Participants who are not in, for want of a map, a group or a covariate.",
+}
+NAMES = ("contrast", "comparison", "map")
+CLUSTERS = {name: COLUMNS[name] for name in NAMES} | {
+    name: f"{words[0].upper()}{words[1:]}." for name, words in OF_CLUSTERS.items()
 }
 CORRECTED = {
     "fdr": ", adjusted for a false discovery rate over the map",
@@ -56,20 +64,24 @@ class Contrasted:
     Parameters
     ----------
     maps
-        ``difference``, p and ``nparticipants`` of each, on the units of the group.
+        ``difference``, p, ``nparticipants`` and ``cluster`` of each, on the units of the group.
     table
         One row a contrast and comparison; see `COLUMNS`.
+    clusters
+        One row a cluster; see `CLUSTERS`.
     warnings
         Sentences.
     """
 
     maps: tuple[StatMap, ...] = ()
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*COLUMNS]))
+    clusters: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*CLUSTERS]))
     warnings: tuple[str, ...] = ()
 
     def extras(self) -> dict[str, pd.DataFrame]:
-        """Return the table by the name of an extra one; nothing where there is no contrast."""
-        return {} if self.table.empty else {"contrasts": self.table}
+        """Return the tables that have rows, by the names of extra ones."""
+        both = {"contrasts": self.table, "contrastClusters": self.clusters}
+        return {name: table for name, table in both.items() if len(table)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +100,7 @@ def contrast_maps(
     parts: Sequence[Part],
     *,
     how: Enhancement | None,
+    ground: Ground | None,
     choices: Choices,
     about: About,
     watch: Watch = unwatched,
@@ -96,8 +109,9 @@ def contrast_maps(
 
     Scores are taken less what is expected by chance in each participant. Between two comparisons,
     signs of each participant's difference are flipped; between two groups, their labels are
-    exchanged. Maps under exchanged labels of conditions do not serve here: they tell what is
-    found where neither side has an effect, not where both have the same.
+    exchanged. Clusters are compared with those of flips or exchanges. Maps under exchanged
+    labels of conditions do not serve here: they tell what is found where neither side has an
+    effect, not where both have the same.
 
     Parameters
     ----------
@@ -105,6 +119,8 @@ def contrast_maps(
         Comparisons of the participants, on the units of the group.
     how
         Clusters are enhanced, where that is asked for; None = the largest t of each flip.
+    ground
+        Which units touch; None = that is not known, and no clusters are looked for.
     choices
         Contrasts, covariates, correction, flips and seed.
     about
@@ -133,12 +149,63 @@ def contrast_maps(
     taken = [part.model for part in parts]
     labels = distinct([*taken, *(one.label for one in found)])[len(taken) :]
     maps: list[StatMap] = []
-    rows = []
+    rows, tables = [], []
     for one, label in zip(found, labels, strict=True):
         own, row = _tested(one, label, how, choices, about, watch)
+        clusters = _clusters(one, label, ground, choices, about, watch)
         maps += own
-        rows.append(row)
-    return Contrasted(tuple(maps), pd.DataFrame(rows, columns=[*COLUMNS]), tuple(warnings))
+        if clusters is not None:
+            words = (
+                "Number of the cluster, as in the table of clusters; 0 = none. NaN: not tested."
+            )
+            maps.append(stat_map("cluster", clusters.labels, label, words))
+            tables.append(clusters.table.assign(**{name: row[name] for name in NAMES}))
+        rows.append(row | _counts(clusters))
+    joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return Contrasted(
+        tuple(maps),
+        pd.DataFrame(rows, columns=[*COLUMNS]),
+        joined.reindex(columns=[*CLUSTERS]),
+        tuple(warnings),
+    )
+
+
+def _clusters(
+    one: _Compared,
+    label: str,
+    ground: Ground | None,
+    choices: Choices,
+    about: About,
+    watch: Watch,
+) -> FlipClusters | None:
+    """Return the clusters, None where it is not known what touches, or too few are there."""
+    if ground is None:
+        return None
+    try:
+        return flip_clusters(
+            one.values,
+            ground,
+            design=_design(one, choices, about),
+            p_unit=choices.p_unit,
+            n_flips=choices.n_flips,
+            seed=choices.seed,
+            progress=watch(f"flips of {label} for clusters"),
+        )
+    except NotEnoughDataError:
+        return None
+
+
+def _counts(found: FlipClusters | None) -> dict[str, int]:
+    names = ("n_clusters", "n_clusters_significant")
+    if found is None:
+        return dict.fromkeys(names, -1)
+    p = found.table["p_fwe"]
+    return dict(zip(names, (len(p), int((p < LEVEL).sum())), strict=True))
+
+
+def _design(one: _Compared, choices: Choices, about: About) -> Design:
+    numbers = numbers_of(about.people, choices.covariates, one.labels)
+    return Design(len(one.labels), one.is_first, numbers, one.contrast.is_two_sided)
 
 
 def _within(contrast: Contrast, parts: Sequence[Part]) -> tuple[list[_Compared], str]:
@@ -201,8 +268,7 @@ def _tested(
     watch: Watch,
 ) -> tuple[list[StatMap], dict[str, Any]]:
     """Return the maps of a contrast, and its row."""
-    numbers = numbers_of(about.people, choices.covariates, one.labels)
-    design = Design(len(one.labels), one.is_first, numbers, one.contrast.is_two_sided)
+    design = _design(one, choices, about)
     made, correct = None, choices.correct
     if how is not None:
         made = _by_enhanced(one, design, how, choices, watch(f"flips of {label}"))

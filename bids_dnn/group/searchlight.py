@@ -16,7 +16,9 @@ from bids_dnn.errors import MissingInputError, SpaceError
 from bids_dnn.group.choices import ALPHA, Choices
 from bids_dnn.group.clusters import COLUMNS as CLUSTER_COLUMNS
 from bids_dnn.group.clusters import Clusters, Settings, find_clusters
+from bids_dnn.group.flip_clusters import ground_of
 from bids_dnn.group.hindrances import differences, hindrance, is_coarse, weaknesses
+from bids_dnn.group.light_contrasts import CLUSTERS as CONTRAST_CLUSTERS
 from bids_dnn.group.light_contrasts import COLUMNS as CONTRASTS
 from bids_dnn.group.light_contrasts import contrast_maps
 from bids_dnn.group.lights import Chance, Part, comparisons_of, part_of
@@ -142,7 +144,10 @@ def average_searchlights(
             made = _prevalence(part, choices, watch)
             maps += _prevalence_maps(part, made)
             rows[-1] |= _proved(made)
-    contrasted = contrast_maps(parts, how=how, choices=choices, about=about, watch=watch)
+    ground = ground_of(alike.space, meshes) if choices.contrasts else None
+    contrasted = contrast_maps(
+        parts, how=how, ground=ground, choices=choices, about=about, watch=watch
+    )
     warnings += contrasted.warnings
     maps += contrasted.maps
     columns = [name for name in COLUMNS if not rows or name in rows[0]]
@@ -166,7 +171,11 @@ def average_searchlights(
             "warnings": list(dict.fromkeys(warnings)),
         },
         extras={"clusters": _joined(tables)} | contrasted.extras(),
-        extra_columns={"clusters": CLUSTERS, "contrasts": CONTRASTS},
+        extra_columns={
+            "clusters": CLUSTERS,
+            "contrasts": CONTRASTS,
+            "contrastClusters": CONTRAST_CLUSTERS,
+        },
     )
 
 

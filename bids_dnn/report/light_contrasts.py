@@ -20,10 +20,11 @@ P_STATS = {  # of a contrast's p, and what they are
 }
 HIDDEN = ["map", "highest_unit"]  # what only files explain
 MOST_DRAWN = 4  # contrasts
+MOST_CLUSTERS = 60  # rows of the table on the page
 
 
 def contrast_tables(shown: Shown) -> list[Table]:
-    """Return the table of contrasts, where there are some.
+    """Return the tables of contrasts and of their clusters, where there are some.
 
     Parameters
     ----------
@@ -35,7 +36,18 @@ def contrast_tables(shown: Shown) -> list[Table]:
         return []
     told = shown.result.columns | shown.result.extra_columns.get("contrasts", {})
     kept = rows.drop(columns=HIDDEN)
-    return [table_of(kept, told, caption="Contrasts, one row a contrast and comparison.")]
+    if (rows["n_clusters"] < 0).all():
+        kept = kept.drop(columns=["n_clusters", "n_clusters_significant"])
+    made = [table_of(kept, told, caption="Contrasts, one row a contrast and comparison.")]
+    clusters = shown.result.extras.get("contrastClusters")
+    if clusters is not None:
+        told = shown.result.columns | shown.result.extra_columns.get("contrastClusters", {})
+        order = clusters.sort_values("p_fwe", kind="stable").drop(columns=["map", "peak_unit"])
+        n = len(order)
+        more = "" if n <= MOST_CLUSTERS else f" The {MOST_CLUSTERS} rarest of {n}."
+        caption = f"Clusters of contrasts, one row a cluster, the rarest first.{more}"
+        made.append(table_of(order[:MOST_CLUSTERS], told, caption=caption))
+    return made
 
 
 def contrast_pictures(shown: Shown) -> list[Picture]:
@@ -72,7 +84,7 @@ def contrast_pictures(shown: Shown) -> list[Picture]:
 
 
 def contrast_answer(shown: Shown) -> str:
-    """Return at how many units each contrast holds, in a sentence; "" where there is none.
+    """Return at how many units and in how many clusters each contrast holds, in a sentence.
 
     Parameters
     ----------
@@ -84,7 +96,9 @@ def contrast_answer(shown: Shown) -> str:
         n, weak = int(row["n_significant"]), ""
         if row["p_floor"] >= ALPHA:
             weak = f", no p can fall below {row['p_floor']:.3g}"
-        parts.append(f"{_title(row)}: {counted(n, shown.unit)}{weak}")
+        n_clusters = int(row["n_clusters_significant"])
+        found = "" if n_clusters < 0 else f" and {counted(n_clusters, 'cluster')}"
+        parts.append(f"{_title(row)}: {counted(n, shown.unit)}{found}{weak}")
     return f"Contrasts (p < {ALPHA:g}): {'; '.join(parts)}." if parts else ""
 
 
@@ -101,8 +115,9 @@ def contrast_how(shown: Shown) -> list[str]:
     return [
         "Contrasts are of scores less chance: signs of each participant's difference are flipped, "
         "or labels of groups exchanged under Welch's t, and p corrected over the units of each "
-        "contrast. Maps under exchanged labels of conditions do not tell whether two effects "
-        "differ, and serve clusters alone."
+        "contrast. Clusters of contrasts are units with a t above that of "
+        f"p = {shown.result.meta['p_unit']:g}, and are called significant by the largest cluster "
+        "of each flip or exchange (Nichols and Holmes, 2002)."
     ]
 
 

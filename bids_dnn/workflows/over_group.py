@@ -267,9 +267,10 @@ def _settings(analysis: str, config: Config, places: NamedPlaces | None) -> dict
     if analysis == CEILING:
         return {}
     asked = config.group.model_dump(mode="json")
-    enhanced = ("n_flips",) if asked["correct"] == "tfce" else ()
+    is_flipped = asked["correct"] == "tfce" or (analysis in MAPPED and asked["contrasts"])
+    flipped = ("n_flips",) if is_flipped else ()
     clustered = CLUSTERED if analysis in MAPPED else ()
-    made = {name: asked[name] for name in (*TESTED, *enhanced, *clustered)}
+    made = {name: asked[name] for name in (*TESTED, *flipped, *clustered)}
     if analysis in MAPPED and (atlas := config.group.atlas) is not None:
         read_from = places.paths() if places is not None and places.atlas is not None else ()
         made["atlas"] = {

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_dnn.containers.result import StatMap
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.cluster_names import WORDS, shares_of, with_names
 from bids_dnn.group.searchlight import average_searchlights
@@ -53,12 +54,21 @@ def test_overlapping_regions_are_layers_and_the_first_names_the_peak(result):
 
 def test_contrasts_are_named_by_where_they_are_largest(result):
     rows = {"highest_unit": [3, -1, 200], "contrast": ["a", "b", "c"]}
-    table = pd.DataFrame(rows)
-    with_contrasts = replace(result, extras=result.extras | {"contrasts": table})
+    tables = {
+        "contrasts": pd.DataFrame(rows),
+        "contrastClusters": pd.DataFrame({"peak_unit": [5], "cluster": [1], "map": "ab"}),
+    }
+    marks = np.zeros(len(result.space), np.float32)
+    marks[4:6] = 1
+    maps = (*result.maps, StatMap("cluster", marks, "ab", "Clusters."))
+    with_contrasts = replace(result, extras=result.extras | tables, maps=maps)
     names = np.array([f"r{k}" for k in range(len(result.space))], dtype=object)
     made = with_names(with_contrasts, [names])
     assert made.extras["contrasts"]["label"].tolist() == ["r3", "", "r200"]
     assert "largest" in made.extra_columns["contrasts"]["label"]
+    own = made.extras["contrastClusters"]
+    assert own["label"].tolist() == ["r5"]
+    assert own["labels"].tolist() == ["r4 50 %, r5 50 %"]
 
 
 def test_no_layer_and_no_cluster_change_nothing(result):

@@ -13,15 +13,17 @@ from scipy.stats import binom
 
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.group.choices import Choices
-from bids_dnn.group.light_contrasts import COLUMNS, contrast_maps
+from bids_dnn.group.flip_clusters import flip_clusters, ground_of
+from bids_dnn.group.light_contrasts import CLUSTERS, COLUMNS, contrast_maps
 from bids_dnn.group.lights import Part
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.tests import About
 from bids_dnn.group.tfce import enhancement_of
+from bids_dnn.stats.designs import Design
 from tests.factories.searchlights import COMPARISONS, SHAPE, blob_of, make_grid, make_group
 
 SPACE = make_grid()
-HOW = enhancement_of(SPACE)
+HOW, GROUND = enhancement_of(SPACE), ground_of(SPACE, None)
 WITHIN = f"comparison: {COMPARISONS[0]} > {COMPARISONS[1]}"
 BETWEEN = "group: patient > control"
 QUICK = Choices(p_unit=0.01, n_maps=199, correct="none", contrasts=(WITHIN,))
@@ -58,10 +60,10 @@ def labels_of(n):
     return [f"{k + 1:02d}" for k in range(n)]
 
 
-def run(parts, *, how=None, people=None, expected=(), **told):
+def run(parts, *, how=None, ground=None, people=None, expected=(), **told):
     choices = replace(QUICK, **told)
     about = About(expected=expected, people=people or {})
-    return contrast_maps(parts, how=how, choices=choices, about=about)
+    return contrast_maps(parts, how=how, ground=ground, choices=choices, about=about)
 
 
 def test_paired_differences_are_those_of_scipy(rng):
@@ -164,6 +166,29 @@ def test_a_planted_difference_is_found_where_it_lies(rng, correct, contrast):
     assert row["p_lowest"] == pytest.approx(p.min())
 
 
+def test_clusters_of_contrasts_are_those_of_flips(rng):
+    labels = labels_of(8)
+    parts = [part_of(rng, labels, lift=0.3), part_of(rng, labels, comparison=COMPARISONS[1])]
+    people = people_of(labels, 4)
+    made = run(parts, ground=GROUND, people=people, contrasts=(WITHIN, BETWEEN), n_flips=300)
+    table = made.clusters
+    assert list(table) == list(CLUSTERS)
+    assert made.table["n_clusters"].sum() == len(table)
+    above = parts[0].values - parts[1].values
+    design = Design(8, covariates=np.empty((8, 0)))
+    expected = flip_clusters(above, GROUND, design=design, p_unit=0.01, n_flips=300, seed=0)
+    own = table[table["contrast"] == WITHIN]
+    assert own["p_fwe"].tolist() == expected.table["p_fwe"].tolist()
+    np.testing.assert_array_equal(by_stat(made, "cluster"), expected.labels)
+    assert own["p_fwe"].iloc[0] < 0.05
+    assert blob_of(SPACE)[own["peak_unit"].iloc[0]]
+    assert made.table["n_clusters_significant"][0] == (own["p_fwe"] < 0.05).sum()
+    assert set(made.extras()) == {"contrasts", "contrastClusters"}
+    bare = run(parts, people=people)
+    assert bare.table["n_clusters"].tolist() == [-1]
+    assert set(bare.extras()) == {"contrasts"}
+
+
 def _volume(marked):
     volume = np.zeros(SHAPE, dtype=bool)
     volume.ravel()[SPACE.index[marked]] = True
@@ -248,7 +273,7 @@ def test_a_group_of_searchlights_has_its_contrasts():
     assert table["contrast"].tolist() == [WITHIN, BETWEEN, BETWEEN]
     plain = average_searchlights(results, chance, choices=replace(choices, contrasts=()))
     assert "contrasts" not in plain.extras
-    assert len(made.maps) == len(plain.maps) + 3 * 3
+    assert len(made.maps) == len(plain.maps) + 3 * 4
     for one, two in zip(plain.maps, made.maps, strict=False):
         np.testing.assert_array_equal(one.values, two.values)
     label = table["map"].iloc[0]

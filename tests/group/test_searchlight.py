@@ -120,6 +120,7 @@ def test_long_parts_say_how_far_they_are(group):
         f"units of {FIRST} among chance maps",
         f"units of {FIRST} for the prevalence",
         f"units of {again.extras['contrasts']['map'][0]} under flips",
+        f"flips of {again.extras['contrasts']['map'][0]} for clusters",
     }
     for ticks in said.values():
         done, total = np.array(ticks).T

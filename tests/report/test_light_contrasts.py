@@ -34,9 +34,13 @@ def test_contrasts_are_counted_and_stand_in_a_table(shown):
     rows = shown.result.extras["contrasts"]
     n = rows["n_significant"].tolist()
     assert n[0] > 3
-    assert f"{WITHIN}: {n[0]} voxels" in section.answer
+    k = rows["n_clusters_significant"].tolist()
+    assert k[0] == 1
+    assert f"{WITHIN}: {n[0]} voxels and 1 cluster" in section.answer
     assert f"{BETWEEN} ({COMPARISONS[1]}): {n[2]} voxel" in section.answer
-    table = section.tables[-1]
+    *_, table, clusters = section.tables
+    assert len(clusters.rows) == len(shown.result.extras["contrastClusters"])
+    assert "peak unit" not in [label for label, _ in clusters.heads]
     heads = [label for label, _ in table.heads]
     assert len(table.rows) == 3
     assert not {"map", "highest unit"} & set(heads)

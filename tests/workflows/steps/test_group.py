@@ -112,7 +112,7 @@ def test_contrasts_of_maps_are_written_and_read(out, tmp_path):
     found = {path.name for path in (out / "group").iterdir() if path.name.startswith(stem)}
     assert found == {
         f"{stem}_stat-{stat}_desc-searchlight_statmap.{end}"
-        for stat in ("difference", "ptfce", "nparticipants")
+        for stat in ("difference", "ptfce", "nparticipants", "cluster")
         for end in ("nii.gz", "json")
     }
     told = json.loads(
@@ -123,6 +123,9 @@ def test_contrasts_of_maps_are_written_and_read(out, tmp_path):
     assert one.values[table["highest_unit"][2]] == pytest.approx(table["highest"][2], rel=1e-5)
     sidecar = f"task-obj_space-{NAME}_desc-searchlightContrasts_scores.json"
     assert "n_significant" in json.loads((out / "group" / sidecar).read_text())
+    assert len(made.extras["contrastClusters"]) == table["n_clusters"].sum() > 0
+    more = QUICK | {"contrasts": asked, "correct": "tfce", "n_flips": 99}
+    assert plan_group(out, Config.model_validate({"group": more})).waiting()
     assert not plan_group(out, config).waiting()
 
 
