@@ -9,7 +9,7 @@ import pandas as pd
 
 from bids_dnn.report.canvas import shorten
 from bids_dnn.report.maps import found_pictures
-from bids_dnn.report.parts import Picture, Table, counted, table_of
+from bids_dnn.report.parts import Picture, Table, counted, table_of, units
 from bids_dnn.report.shown import ALPHA, Shown
 
 P_STATS = {  # of a contrast's p, and what they are
@@ -98,7 +98,7 @@ def contrast_answer(shown: Shown) -> str:
             weak = f", no p can fall below {row['p_floor']:.3g}"
         n_clusters = int(row["n_clusters_significant"])
         found = "" if n_clusters < 0 else f" and {counted(n_clusters, 'cluster')}"
-        parts.append(f"{_title(row)}: {counted(n, shown.unit)}{found}{weak}")
+        parts.append(f"{_title(row)}: {units(n, shown.unit)}{found}{weak}")
     return f"Contrasts (p < {ALPHA:g}): {'; '.join(parts)}." if parts else ""
 
 

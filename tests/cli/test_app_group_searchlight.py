@@ -27,6 +27,7 @@ maps = 40
 classifier = "ridge"
 [group]
 tests = ["sign-flip", "prevalence"]
+contrasts = ["group: old != young"]
 p_unit = 0.005
 n_maps = 999
 atlas = "{}"
@@ -66,6 +67,8 @@ def test_a_group_of_searchlights_finds_the_planted_region(app, rng, tmp_path, at
     tree = tiny_tree(
         tmp_path / "data", rng, participants=people, n_runs=3, n_volumes=60, spaces=(SPACE,)
     )
+    rows = [f"sub-{name}\t{'old' if name < '03' else 'young'}" for name in people]
+    (tree / "participants.tsv").write_text("\n".join(["participant_id\tgroup", *rows]) + "\n")
     own = tmp_path / "own.toml"
     own.write_text(OWN.format(atlas))
     given = ("--config", own, "--space", SPACE)
@@ -78,7 +81,7 @@ def test_a_group_of_searchlights_finds_the_planted_region(app, rng, tmp_path, at
     said = CliRunner().invoke(main, [*map(str, args)])
     assert said.exit_code == 0, said.output
     stem = f"task-objects_space-{SPACE}"
-    maps = {path.name for path in (out / "group").glob("*_statmap.nii.gz")}
+    maps = {path.name for path in (out / "group").glob("*_model-facevshouse_*_statmap.nii.gz")}
     stats = ("accuracy", "q", "nparticipants", "overlap", "pchance", "cluster")
     assert maps == {
         f"{stem}_model-facevshouse_stat-{stat}_desc-searchlight_statmap.nii.gz"
@@ -103,7 +106,15 @@ def test_a_group_of_searchlights_finds_the_planted_region(app, rng, tmp_path, at
     assert volume("accuracy")[blob].mean() > 0.8
     assert (volume("prevalencebound")[blob] > 0.1).mean() > 0.5
 
+    (row,) = pd.read_csv(
+        out / "group" / f"{stem}_desc-searchlightContrasts_scores.tsv", sep="\t"
+    ).to_dict("records")
+    assert (row["n_participants"], row["n_first"], row["n_significant"]) == (4, 2, 0)
+    assert row["p_floor"] == pytest.approx(1 / 3)
+    assert len([*(out / "group").glob(f"*_model-{row['map']}_*_statmap.nii.gz")]) == 4
+
     page = (out / "group.html").read_text()
+    assert "group: old != young (face vs house): 0 voxels and 0 clusters, no p can" in page
     assert "Where in the brain can conditions be told apart?" in page
     assert "face vs house: 1 cluster" in page
     assert found["labels"] in page

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.tests import About
@@ -45,6 +46,13 @@ def test_contrasts_are_counted_and_stand_in_a_table(shown):
     assert len(table.rows) == 3
     assert not {"map", "highest unit"} & set(heads)
     assert "Contrasts are of scores less chance" in section.how
+
+
+def test_vertices_are_counted_as_vertices():
+    results, chance = make_group(3, space=Surface("fsaverage5", (60, 0), np.arange(60)))
+    made = average_searchlights(results, chance, choices=Choices(contrasts=(WITHIN,)))
+    said = contrast_answer(Shown("searchlight", made, {}))
+    assert f"{WITHIN}: 0 vertices, no p can fall below 0.125." in said
 
 
 def test_what_is_significant_is_drawn(shown, monkeypatch):
