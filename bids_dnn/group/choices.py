@@ -38,11 +38,12 @@ class Choices:
     covariates
         Columns of participants.tsv that hold numbers.
     n_flips : int
-        Of ``tfce``.
+        Of ``tfce``, and of clusters of contrasts of maps.
     seed
         Of random flips, exchanges and combinations.
     p_unit : in (0, 1)
-        A unit of a searchlight is part of a cluster where its score is as rare by chance.
+        A unit of a searchlight is part of a cluster where its score is as rare by chance, or a
+        contrast's t under a t test.
     n_maps : int
         Chance maps of the group, against which clusters are compared.
 

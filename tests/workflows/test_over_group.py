@@ -11,6 +11,7 @@ import pytest
 
 from bids_dnn.config.schema import Config
 from bids_dnn.containers.nulls import Nulls
+from bids_dnn.containers.space import Surface
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_nulls
 from bids_dnn.derivatives.read import read_result
@@ -143,6 +144,19 @@ def test_maps_in_a_common_space_are_written_and_read(tmp_path, kind):
     first = [make_encode(np.random.default_rng(i), space=space).maps[0].values for i in range(4)]
     np.testing.assert_allclose(means[0].values, np.mean(first, axis=0), atol=1e-6)
     assert list((tmp_path / "group").glob("task-obj_*stat-pmax_desc-encode_statmap.*"))
+
+
+def test_meshes_are_found_where_clusters_of_encoding_are_enhanced(tmp_path):
+    space = Surface("fsaverage5", (10242, 10242), np.arange(0, 20484, 2))
+    for i, label in enumerate(LABELS[:4]):
+        entities = {"participant": label, "task": "obj", "space": space.name}
+        result = make_encode(np.random.default_rng(i), space=space)
+        write_result(result, tmp_path, entities=entities, sidecar={"Sources": []})
+    assert plan_group(tmp_path, config_of()).jobs[0].manifest["meshes"] == {}
+    plan, made = run(tmp_path, tmp_path, config_of(correct="tfce"))
+    assert set(plan.jobs[0].manifest["meshes"]) == {"L", "R"}
+    assert {one.stat for one in made["encode"].maps} == {"pearson", "ptfce", "nparticipants"}
+    assert made["encode"].meta["warnings"] == []
 
 
 def test_maps_of_own_spaces_are_not_averaged(out, tmp_path_factory):
