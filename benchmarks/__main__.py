@@ -18,6 +18,7 @@ NAMES = {
     "decode_permutation": ("cpu",),
     "decode_study": ("cpu",),
     "searchlight": ("cpu",),
+    "tfce": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),
     "gram_layers": ("cpu", "cuda"),
