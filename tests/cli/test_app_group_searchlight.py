@@ -22,7 +22,7 @@ OWN = """
 [searchlight]
 radius_mm = 3
 comparisons = ["face vs house"]
-maps = 40
+n_maps = 40
 [decode]
 classifier = "ridge"
 [group]
