@@ -161,6 +161,7 @@ def flip_clusters(
         units, labels, sizes, _ = _clusters(side, touching, least)
         found += [(units[labels == k], side[0]) for k in np.flatnonzero(sizes)]
     found.sort(key=lambda one: (-len(one[0]), int(one[0].min())))
+    floor = draws.floor(is_two_sided=design.is_two_sided)
     marks, estimate = np.full(len(values), np.nan), model.fit(rows).estimate
     marks[known] = 0
     table = []
@@ -168,7 +169,7 @@ def flip_clusters(
         marks[known[units]] = number
         peak = units[np.argmax(height[units])]
         count = int((largest >= len(units)).sum())
-        p = count / n if draws.enumerated else (1 + count) / (1 + n)
+        p = max(count / n if draws.enumerated else (1 + count) / (1 + n), floor)
         place = ground.places[known[peak]]
         table.append((number, len(units), known[peak], estimate[peak], *place, p))
     return FlipClusters(marks, pd.DataFrame(table, columns=[*COLUMNS]))

@@ -136,7 +136,9 @@ def tfce_p(
         if progress is not None:
             progress(min(start + size, n), n)
     count = n - np.searchsorted(np.sort(highest), seen * (1 - NEAR))
-    p[known] = count / n if draws.enumerated else (1 + count) / (1 + n)
+    share = count / n if draws.enumerated else (1 + count) / (1 + n)
+    # random draws may miss the one that turns all signs, which counts where both directions do
+    p[known] = np.maximum(share, draws.floor(is_two_sided=design.is_two_sided))
     return p
 
 

@@ -123,6 +123,15 @@ def test_a_search_of_few_participants_takes_every_flip(rng):
     assert some.min() >= 1 / 16
 
 
+def test_p_is_never_below_its_floor(rng):
+    """Of two directions two of 32 flips are as extreme, and 30 random ones may miss the other."""
+    design = Design(5, is_two_sided=True)
+    values = smooth(rng, n=5, lift=30.0)
+    for seed in range(10):
+        p = tfce_p(values, HOW, design=design, n_flips=30, seed=seed)
+        assert p.min() >= 2 / 32
+
+
 @pytest.mark.parametrize("design", [Design(8), Design(8, is_first=np.arange(8) < 4)])
 def test_false_alarms_stay_at_their_level(rng, design):
     n, level = 300, 0.2
