@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.votes import pairs_of, signs_of, voted
-from bids_dnn.analyses.decode.prepare import Patterns
+from bids_dnn.analyses.decode.prepare import Patterns, blanked
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.kernels import centered
 
@@ -61,6 +62,7 @@ def guess_by_labeling(
     classifier: Classifier,
     *,
     n_classes: int,
+    is_blank: bool = False,
 ) -> tuple[Codes, NDArray[np.float32]]:
     """Guess the classes of what is tested, by the votes of all pairs.
 
@@ -68,6 +70,8 @@ def guess_by_labeling(
     ----------
     patterns, folds, codes, classifier
         For which it `pays`.
+    is_blank
+        Whether the mean pattern of each run, over the samples of a labeling, is taken out of it.
     tested : (k, n)
         Class of each sample that is tested; -1 = it is not.
     n_classes
@@ -82,11 +86,14 @@ def guess_by_labeling(
     told = tested >= 0
     is_known = told & np.any([fold.test for fold in folds], axis=0)
     make = _machines if classifier.kind == "svm-linear" else _factors
-    decide = make(patterns, folds, (codes >= 0) | told, told, classifier)
     pairs = pairs_of(n_classes)
     values = np.full((len(pairs), *codes.shape), np.nan, dtype=np.float32)
-    for place, pair in enumerate(pairs):
-        values[place] = np.where(is_known, decide(signs_of(codes, pair)), np.nan)
+    for rows in of_same_samples(codes, tested) if is_blank else [np.arange(len(codes))]:
+        part = np.asarray(((codes[rows] >= 0) | told[rows]).any(axis=0), dtype=np.bool_)
+        decide = make(patterns, folds, told[rows], classifier, _Finish(part, is_blank))
+        for place, pair in enumerate(pairs):
+            made = decide(signs_of(codes[rows], pair))
+            values[place, rows] = np.where(is_known[rows], made, np.nan)
     guess = np.full(codes.shape, -1, dtype=np.intp)
     for fold in folds:
         guess[:, fold.test] = voted(np.nan_to_num(values[:, :, fold.test]), n_classes)
@@ -94,17 +101,44 @@ def guess_by_labeling(
     return guess, values
 
 
+def of_same_samples(codes: Codes, tested: Codes) -> list[Codes]:
+    """Return the numbers of the labelings that have the same samples; the first one comes first.
+
+    Parameters
+    ----------
+    codes, tested : (k, n)
+        Class of each sample that teaches, and that is tested; -1 = it does not, or is not.
+    """
+    is_part = np.packbits(np.hstack([codes >= 0, tested >= 0]), axis=1)
+    group = np.unique(is_part, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(group, kind="stable")
+    found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    return sorted(found, key=lambda rows: int(rows[0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finish:
+    """What is done to inner products once the samples of a labeling are known."""
+
+    part: Marks
+    is_blank: bool
+
+    def __call__(self, gram: Array, runs: Codes) -> Array:
+        """Return the inner products (n, n) without means."""
+        return blanked(gram, runs, self.part) if self.is_blank else centered(gram, self.part)
+
+
 def _machines(
     patterns: Sequence[Patterns],
     folds: Sequence[Fold],
-    part: Marks,
     told: Marks,
     classifier: Classifier,
+    finish: _Finish,
 ) -> Decide:
     from bids_dnn.analyses.decode.classifiers.leaving import decide_left_out  # numba
 
     first = patterns[0]
-    gram = centered(np.asarray(first.base), np.asarray(part.any(axis=0)))
+    gram = finish(np.asarray(first.base), first.runs)
     factors = np.array([one.factor for one in patterns])
     return lambda signs: decide_left_out(
         gram, factors, folds, signs, told, classifier, n_units=first.n_units
@@ -114,14 +148,13 @@ def _machines(
 def _factors(
     patterns: Sequence[Patterns],
     folds: Sequence[Fold],
-    part: Marks,
     told: Marks,
     classifier: Classifier,
+    finish: _Finish,
 ) -> Decide:
     from bids_dnn.analyses.decode.classifiers.alone import decide_alone  # numba
 
-    every = np.asarray(part.any(axis=0))
-    grams = [centered(one.gram, every) for one in patterns]
+    grams = [finish(one.gram, one.runs) for one in patterns]
 
     def decide(signs: Codes) -> Array:
         made = np.zeros(signs.shape)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, pays
+from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, of_same_samples, pays
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.classifiers.votes import Guesses, guess_classes, pairs_of
 from bids_dnn.analyses.decode.prepare import Gram, Patterns, Preparation, kernel_of
@@ -99,11 +99,18 @@ def predict(
     codes = codes.astype(small)
     if (
         len(learner.candidates) == 1
-        and not learner.preparation.is_late
+        and not learner.preparation.needs_labels
+        and not (learner.preparation.is_blank and learner.preparation.pca)
         and pays(patterns, folds, codes, learner.candidates[0])
     ):
         guess, values = guess_by_labeling(
-            patterns, folds, codes, tested, learner.candidates[0], n_classes=n_classes
+            patterns,
+            folds,
+            codes,
+            tested,
+            learner.candidates[0],
+            n_classes=n_classes,
+            is_blank=learner.preparation.is_blank,
         )
         values = values if has_values else values[:, :1]
         return Predictions(guess, values, dict.fromkeys([fold.name for fold in folds], 0))
@@ -139,11 +146,7 @@ def _alike(codes: Codes, tested: Codes, how: Preparation) -> list[Codes]:
     every = np.arange(len(codes))
     if how.needs_labels:
         return [every[[row]] for row in every]
-    if not how.is_blank:
-        return [every]
-    is_part = np.hstack([codes >= 0, tested >= 0])
-    group = np.unique(is_part, axis=0, return_inverse=True)[1].ravel()
-    return [every[group == one] for one in dict.fromkeys(group.tolist())]
+    return of_same_samples(codes, tested) if how.is_blank else [every]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -115,14 +115,14 @@ class Patterns:
         if not how.is_late:
             return self.gram, self.n_units
         gram, n_units = self.gram, self.n_units
-        blank = _blank(self.runs, is_part) if how.is_blank else None
         own = self.train & (codes >= 0)
         if how.anova is not None and self.values is not None:
-            values = self.values if blank is None else blank @ self.values
+            is_blank = how.is_blank
+            values = _blank(self.runs, is_part) @ self.values if is_blank else self.values
             best = _highest_f(values[own], codes[own], how.anova)
             gram, n_units = linear_gram(values[:, best]), len(best)
-        elif blank is not None:
-            gram = blank @ gram @ blank.T
+        elif how.is_blank:
+            gram = blanked(gram, self.runs, is_part)
         if how.is_whitened:
             gram = whitened(gram, codes, own, n_units)
         if how.pca is not None:
@@ -205,6 +205,39 @@ def patterns_of(
         base,
         factor,
     )
+
+
+def blanked(gram: Gram, runs: Codes, is_part: Mask) -> Gram:
+    """Take the mean pattern of each run out of it, over some samples ("cocktail blank").
+
+    Parameters
+    ----------
+    gram : (n, n)
+    runs : (n,) intp
+    is_part : (n,) bool
+        The samples over which means are taken.
+
+    Returns
+    -------
+    gram : (n, n)
+        Zero where a sample is no part.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [7.0]])
+    >>> blanked(x @ x.T, np.array([0, 0, 0]), np.array([True, True, False])).tolist()
+    [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    rows = np.flatnonzero(is_part)
+    _, places, sizes = np.unique(runs[rows], return_inverse=True, return_counts=True)
+    alike = np.zeros((len(rows), len(sizes)))
+    alike[np.arange(len(rows)), places] = 1
+    own = gram[np.ix_(rows, rows)]
+    own = own - alike @ ((alike.T @ own) / sizes[:, None])
+    own -= ((own @ alike) / sizes) @ alike.T
+    made = np.zeros_like(gram, dtype=np.float64)
+    made[np.ix_(rows, rows)] = own
+    return made
 
 
 def whitened(gram: Gram, codes: Codes, train: Mask, n_units: int) -> Gram:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bids_dnn.analyses.decode import predict as module
-from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, pays
+from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, of_same_samples, pays
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.predict import Learner, predict
 from bids_dnn.analyses.decode.prepare import Preparation, linear_gram, patterns_of
@@ -38,9 +38,9 @@ def exchanged(rng, n=12):
     return np.array([CONDITIONS, *drawn])
 
 
-def both_ways(monkeypatch, patterns, codes, classifier, **given):
+def both_ways(monkeypatch, patterns, codes, classifier, *, how=HOW, **given):
     """Predict labeling after labeling, and fold after fold."""
-    learner = Learner((classifier,), HOW)
+    learner = Learner((classifier,), how)
     assert pays(patterns, FOLDS, codes, classifier)
     made = predict(patterns, FOLDS, codes, learner, groups=RUNS, **given)
     monkeypatch.setattr(module, "pays", lambda *_: False)
@@ -89,6 +89,31 @@ def test_folds_may_have_patterns_of_their_own(rng, monkeypatch, kind):
     patterns = make_patterns(rng, is_standardized=True, pca=7)
     found, alone = both_ways(monkeypatch, patterns, codes, Classifier(kind=kind), n_classes=2)
     np.testing.assert_allclose(found.values, alone.values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=str)
+def test_the_mean_of_a_run_is_that_of_a_labelings_samples(rng, monkeypatch, classifier):
+    codes = exchanged(rng)
+    codes = np.where(codes < 2, codes, -1)
+    codes = np.concatenate([codes, np.where(codes >= 0, 1 - codes, -1)])  # pairs share samples
+    found, alone = both_ways(
+        monkeypatch,
+        make_patterns(rng),
+        codes,
+        classifier,
+        how=Preparation(is_blank=True),
+        n_classes=2,
+    )
+    np.testing.assert_allclose(found.values, alone.values, rtol=0, atol=1e-4)
+    is_sure = ~(np.abs(alone.values) < 1e-3).any(axis=0)
+    np.testing.assert_array_equal(found.guess[is_sure], alone.guess[is_sure])
+
+
+def test_labelings_of_the_same_samples_are_found():
+    codes = np.array([[0, 1, -1], [0, -1, 1], [1, 0, -1], [1, -1, 0]])
+    found = of_same_samples(codes, np.where(codes < 0, -1, 0))
+    assert [rows.tolist() for rows in found] == [[0, 2], [1, 3]]
+    assert len(of_same_samples(codes, np.eye(4, 3, dtype=int) - 1)) == 4
 
 
 def test_decisions_are_nan_where_there_is_no_guess(rng):

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
 from bids_dnn.analyses.decode.classifiers.lda import LEAST, TINY
 from bids_dnn.analyses.decode.classifiers.pivoting import listed
 from bids_dnn.analyses.decode.classifiers.turns import product
+from bids_dnn.stats.compiled import compiled
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.kernels import VARIES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
+from bids_dnn.stats.compiled import compiled
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.factors import factorize, substitute
+from bids_dnn.stats.compiled import compiled
 
 Array = NDArray[np.float64]
 States = NDArray[np.int8]

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.decisions import costs_of
 from bids_dnn.analyses.decode.classifiers.pivoting import (
     TINY,
@@ -37,6 +36,7 @@ from bids_dnn.analyses.decode.classifiers.turns import (
     product,
     spread_of,
 )
+from bids_dnn.stats.compiled import compiled
 from bids_dnn.stats.folds import Fold
 
 Array = NDArray[np.float64]

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.interior import approach
 from bids_dnn.analyses.decode.classifiers.sharing import are_bound, solve_shared
 from bids_dnn.analyses.decode.classifiers.turns import (
@@ -29,6 +28,7 @@ from bids_dnn.analyses.decode.classifiers.turns import (
     spread_of,
     turn,
 )
+from bids_dnn.stats.compiled import compiled
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.classifiers.compiled import compiled
 from bids_dnn.analyses.decode.classifiers.factors import factorize, invert_factor, substitute
 from bids_dnn.analyses.decode.classifiers.turns import (
     CLOSE,
@@ -27,6 +26,7 @@ from bids_dnn.analyses.decode.classifiers.turns import (
     spread_of,
     wrong,
 )
+from bids_dnn.stats.compiled import compiled
 
 Array = NDArray[np.float64]
 States = NDArray[np.int8]

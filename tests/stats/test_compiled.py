@@ -1,4 +1,4 @@
-"""analyses.decode.classifiers.compiled: the same answer, also where nothing can be kept."""
+"""stats.compiled: the same answer, also where nothing can be kept."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import numba
 import pytest
 
-from bids_dnn.analyses.decode.classifiers import compiled as module
+from bids_dnn.stats import compiled as module
 
 
 def double(x):
