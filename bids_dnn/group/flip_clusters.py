@@ -12,16 +12,16 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 from bids_dnn.containers.space import Space
-from bids_dnn.errors import MissingInputError, NotEnoughDataError, ShapeError, SpaceError
+from bids_dnn.errors import MissingInputError, NotEnoughDataError, SpaceError
 from bids_dnn.group.clusters import label_clusters
+from bids_dnn.group.flips import flips_of
 from bids_dnn.group.watch import Progress
 from bids_dnn.stats.designs import Design
-from bids_dnn.stats.exchange import Draws, Model, Welch
+from bids_dnn.stats.exchange import Model, Welch
 from bids_dnn.stats.neighbours import Meshes, adjacency, places_mm
 
 Float = NDArray[np.float64]
 NEAR = 1e-6  # of a t: nearer to the threshold is rounding
-MOST_AT_ONCE = 2_000_000  # draws x units
 COLUMNS = {
     "cluster": "number of the cluster, from 1 for the largest; as in the map of clusters",
     "n_units": "units of the cluster",
@@ -130,48 +130,30 @@ def flip_clusters(
     ----------
     Nichols & Holmes (2002), Human Brain Mapping 15:1, doi:10.1002/hbm.1058.
     """
-    if values.shape != (ground.touching.shape[0], design.n):
-        raise ShapeError(
-            f"values have shape {values.shape}, there are {ground.touching.shape[0]} units and "
-            f"{design.n} participants.",
-            mend="Give one row for each unit and one column for each participant.",
-        )
-    y, design = values[:, design.who], design.known()
-    model = design.model()
-    known = np.flatnonzero(np.isfinite(y).all(axis=1))
-    known = known[design.varies(y[known])]
-    rows = y[known].T.astype(np.float64)
+    n_units = ground.touching.shape[0]
+    flips = flips_of(values, design, n_units=n_units, n_flips=n_flips, seed=seed)
+    known, model = flips.known, flips.model
     touching = csr_array(ground.touching[known][:, known])
-    least = _threshold(model, design, p_unit)
-    draws = design.draws(n_flips, seed)
-    n = len(draws.values)
-    largest = np.zeros(n, dtype=np.int64)
-    size = max(1, MOST_AT_ONCE // max(1, known.size))
-    for start in range(0, n, size):
-        some = Draws(draws.values[start : start + size], False, 0, False)  # noqa: FBT003
-        t = model.as_t(model.null(rows, some))
+    least = _threshold(model, flips.design, p_unit)
+    largest = np.zeros(len(flips), dtype=np.int64)
+    for start, t in flips.parts(progress):
         for side in _sides(t, design):
             _, _, sizes, of_map = _clusters(side, touching, least)
             np.maximum.at(largest, start + of_map, sizes)
-        if progress is not None:
-            progress(min(start + size, n), n)
-    t = model.as_t(model.null(rows, draws.identity()))
     found = []
-    for side in _sides(t, design):
+    for side in _sides(flips.seen(), design):
         units, labels, sizes, _ = _clusters(side, touching, least)
         found += [(units[labels == k], side[0]) for k in np.flatnonzero(sizes)]
     found.sort(key=lambda one: (-len(one[0]), int(one[0].min())))
-    floor = draws.floor(is_two_sided=design.is_two_sided)
-    marks, estimate = np.full(len(values), np.nan), model.fit(rows).estimate
+    p = flips.p_of(np.array([(largest >= len(units)).sum() for units, _ in found], dtype=np.intp))
+    marks, estimate = np.full(n_units, np.nan), model.fit(flips.rows).estimate
     marks[known] = 0
     table = []
     for number, (units, height) in enumerate(found, start=1):
         marks[known[units]] = number
         peak = units[np.argmax(height[units])]
-        count = int((largest >= len(units)).sum())
-        p = max(count / n if draws.enumerated else (1 + count) / (1 + n), floor)
-        place = ground.places[known[peak]]
-        table.append((number, len(units), known[peak], estimate[peak], *place, p))
+        where = (*ground.places[known[peak]], p[number - 1])
+        table.append((number, len(units), known[peak], estimate[peak], *where))
     return FlipClusters(marks, pd.DataFrame(table, columns=[*COLUMNS]))
 
 

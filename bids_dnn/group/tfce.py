@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bids_dnn.containers.space import Grid, Space, Surface
-from bids_dnn.errors import MissingInputError, ShapeError, SpaceError
+from bids_dnn.errors import MissingInputError, SpaceError
+from bids_dnn.group.flips import flips_of
 from bids_dnn.group.watch import Progress
 from bids_dnn.stats.designs import Design
 from bids_dnn.stats.enhance import SURFACE, VOLUME, enhanced
-from bids_dnn.stats.exchange import Draws, Model
 from bids_dnn.stats.neighbours import Meshes, adjacency
 
 Float = NDArray[np.float64]
 NEAR = 1e-6  # of an enhanced t: nearer ones are ties, sums in another order
-MOST_AT_ONCE = 2_000_000  # draws x units: t and what is made of them, some 50 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,44 +109,25 @@ def tfce_p(
     Smith & Nichols (2009), NeuroImage 44:83, doi:10.1016/j.neuroimage.2008.03.061.
     Freedman & Lane (1983), J. Bus. Econ. Stat. 1:292, doi:10.1080/07350015.1983.10509354.
     """
-    if values.shape != (how.touching.shape[0], design.n):
-        raise ShapeError(
-            f"values have shape {values.shape}, there are {how.touching.shape[0]} units and "
-            f"{design.n} participants.",
-            mend="Give one row for each unit and one column for each participant.",
-        )
-    y, design = values[:, design.who], design.known()
-    model = design.model()
-    known = np.flatnonzero(np.isfinite(y).all(axis=1))
-    known = known[design.varies(y[known])]
-    p = np.full(len(values), np.nan)
-    if not known.size:
+    n_units = how.touching.shape[0]
+    flips = flips_of(values, design, n_units=n_units, n_flips=n_flips, seed=seed)
+    p = np.full(n_units, np.nan)
+    if not flips.known.size:
         return p
-    own, rows = how.select(known), y[known].T.astype(np.float64)
-    draws = design.draws(n_flips, seed)
-    seen = _of_draws(model, rows, draws.identity(), own, is_two_sided=design.is_two_sided)[0]
-    n = len(draws.values)
-    size = max(1, MOST_AT_ONCE // known.size)
-    highest = np.empty(n)
-    for start in range(0, n, size):
-        some = Draws(draws.values[start : start + size], False, 0, False)  # noqa: FBT003
-        made = _of_draws(model, rows, some, own, is_two_sided=design.is_two_sided)
-        highest[start : start + size] = made.max(axis=1)
-        if progress is not None:
-            progress(min(start + size, n), n)
-    count = n - np.searchsorted(np.sort(highest), seen * (1 - NEAR))
-    share = count / n if draws.enumerated else (1 + count) / (1 + n)
-    # random draws may miss the one that turns all signs, which counts where both directions do
-    p[known] = np.maximum(share, draws.floor(is_two_sided=design.is_two_sided))
+    own, is_two_sided = how.select(flips.known), flips.design.is_two_sided
+    seen = _enhanced(flips.seen(), own, is_two_sided=is_two_sided)[0]
+    highest = np.empty(len(flips))
+    for start, t in flips.parts(progress):
+        made = _enhanced(t, own, is_two_sided=is_two_sided)
+        highest[start : start + len(made)] = made.max(axis=1)
+    count = len(flips) - np.searchsorted(np.sort(highest), seen * (1 - NEAR))
+    p[flips.known] = flips.p_of(count)
     return p
 
 
-def _of_draws(
-    model: Model, y: Float, draws: Draws, how: Enhancement, *, is_two_sided: bool
-) -> Float:
-    """Return the enhanced t (n_draws, n_units) of values y (n, n_units)."""
-    t = model.as_t(model.null(y, draws))
+def _enhanced(t: Float, how: Enhancement, *, is_two_sided: bool) -> Float:
+    """Return the enhanced t (n_draws, n_units); of both signs the larger."""
     made = enhanced(t, how.touching, extent=how.extent)
-    return (
-        np.maximum(made, enhanced(-t, how.touching, extent=how.extent)) if is_two_sided else made
-    )
+    if not is_two_sided:
+        return made
+    return np.maximum(made, enhanced(-t, how.touching, extent=how.extent))

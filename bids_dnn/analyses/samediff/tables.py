@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bids_dnn.analyses.samediff.chance import exchange, exchange_classes, interval
+from bids_dnn.analyses.samediff.chance import Exchange, exchange, exchange_classes, interval
 from bids_dnn.analyses.samediff.pairs import ANSWERS, LABELS, Answer, names_of
 from bids_dnn.analyses.samediff.pairs import COLUMNS as PAIR_COLUMNS
 from bids_dnn.stats.inference import fdr
@@ -132,17 +133,7 @@ def _scores(part: pd.DataFrame, seed: int) -> dict[str, float | int]:
     strata = list(zip(categories, part["label"], strict=True))
     low, high = interval(is_right, pairs=pairs, strata=strata, seed=seed)
     shares = [is_right[own].mean() if own.any() else np.nan for own in (is_same, ~is_same)]
-    return {
-        "accuracy": float(is_right.mean()),
-        "balanced_accuracy": float(np.mean(shares)),
-        "chance": found.chance,
-        "ci_low": low,
-        "ci_high": high,
-        "p": found.p,
-        "p_floor": found.p_floor,
-        "n_pairs": int(part["pair"].nunique()),
-        "n_shown": len(part),
-    }
+    return _row(part, is_right, float(np.mean(shares)), found, (low, high))
 
 
 def _category_scores(part: pd.DataFrame, seed: int) -> dict[str, float | int]:
@@ -151,12 +142,23 @@ def _category_scores(part: pd.DataFrame, seed: int) -> dict[str, float | int]:
     alone = (part["label"] == LABELS[1]).to_numpy(bool)  # pairs that share no exemplar
     found = exchange_classes(guess, truth, pairs=pairs, tested=alone, seed=seed)
     low, high = interval(is_right, pairs=pairs, strata=truth.tolist(), seed=seed)
+    balanced = float(np.mean([is_right[truth == one].mean() for one in set(truth)]))
+    return _row(part, is_right, balanced, found, (low, high))
+
+
+def _row(
+    part: pd.DataFrame,
+    is_right: NDArray[np.bool_],
+    balanced: float,
+    found: Exchange,
+    ends: tuple[float, float],
+) -> dict[str, float | int]:
     return {
         "accuracy": float(is_right.mean()),
-        "balanced_accuracy": float(np.mean([is_right[truth == one].mean() for one in set(truth)])),
+        "balanced_accuracy": balanced,
         "chance": found.chance,
-        "ci_low": low,
-        "ci_high": high,
+        "ci_low": ends[0],
+        "ci_high": ends[1],
         "p": found.p,
         "p_floor": found.p_floor,
         "n_pairs": int(part["pair"].nunique()),
