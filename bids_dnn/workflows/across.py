@@ -15,7 +15,6 @@ from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.group_ceiling import has_patterns
 from bids_dnn.workflows.over_group import GroupJob, GroupPlan
-from bids_dnn.workflows.record import read_participants
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 ANALYSIS = "across"  # as `analyses.decode.across` calls it
@@ -68,7 +67,7 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
         why: list[str] = []
         for space, people in sorted(left.items()):
             for task, chosen in ways(space, people, why):
-                job = _job(plan.output_dir, config, (kind, task, space), (chosen, tables[space]))
+                job = _job(plan, config, (kind, task, space), (chosen, tables[space]))
                 made.append(job)
         if not made:
             raise ConfigError(
@@ -155,7 +154,7 @@ def _over_tasks(
 
 
 def _job(
-    output_dir: Path,
+    plan: GroupPlan,
     config: Config,
     place: tuple[str, str, str],
     found: tuple[Paths, Paths],
@@ -168,7 +167,7 @@ def _job(
     decoded = _settings([path for own in used.values() for path in own])
     settings = config.group.model_dump(mode="json")
     seed = seed_of(config.run.random_seed, "group", f"{ANALYSIS}{kind}")
-    expected = sorted(config.run.participant_label or {*read_participants(output_dir), *patterns})
+    expected = sorted(config.run.participant_label or {*plan.known.people, *patterns})
     digest = fingerprint_of(
         {
             "version": __version__,
@@ -183,7 +182,7 @@ def _job(
     manifest: Manifest = {
         "analysis": ANALYSIS,
         "across": kind,
-        "output_dir": str(output_dir),
+        "output_dir": str(plan.output_dir),
         "entities": {"task": task, "space": space},
         "tables": {label: str(paths[0]) for label, paths in used.items()},
         "patterns": {
@@ -195,7 +194,7 @@ def _job(
         "decode": decoded,
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources(files, {"": output_dir}),
+            "Sources": provenance.sources(files, {"": plan.output_dir}),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings, "decode": decoded},
             "RandomSeed": config.run.random_seed,

@@ -23,7 +23,7 @@ from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceiling_lines, shared_patterns
 from bids_dnn.workflows.meshes import meshes_of
 from bids_dnn.workflows.named_places import NamedPlaces, named_places
-from bids_dnn.workflows.record import read_participants, read_people
+from bids_dnn.workflows.record import Known, known_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 CHOSEN = tuple(one.name for one in fields(Choices) if one.name != "seed")
@@ -78,11 +78,14 @@ class GroupPlan:
         One for each analysis, task and space.
     warnings
         Missing participants, by name.
+    known
+        Who should be there, and what is known of them.
     """
 
     output_dir: Path
     jobs: tuple[GroupJob, ...]
     warnings: tuple[str, ...]
+    known: Known
 
     def waiting(self) -> dict[str, Manifest]:
         """Return the manifests of the jobs whose results are not there, by name."""
@@ -106,9 +109,12 @@ class GroupPlan:
 
     def inputs(self) -> dict[str, str]:
         """Return the SHA-256 of each table that is read."""
-        return {
+        made = {
             path: digest for job in self.jobs for path, digest in job.manifest["inputs"].items()
         }
+        if self.known.table.is_file():
+            made[str(self.known.table)] = fingerprint(self.known.table)
+        return made
 
     def lines(self) -> list[str]:
         """Say what was found and what would run, for ``--dry-run``."""
@@ -122,7 +128,7 @@ class GroupPlan:
         return made + [f"warning: {text}" for text in self.warnings]
 
 
-def plan_group(output_dir: Path, config: Config) -> GroupPlan:
+def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -> GroupPlan:
     """Decide what is tested over which participants.
 
     Parameters
@@ -131,6 +137,8 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
         Where the participant level wrote.
     config
         Of it, `group`, the analyses and the participants asked for, and the seed.
+    bids_dir
+        Whose ``participants.tsv`` counts where there is one; else OUTPUT_DIR's copy.
 
     Raises
     ------
@@ -139,12 +147,12 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
     ConfigError
         If a contrast or covariate does not exist, or two settings exclude each other.
     """
-    _check(output_dir, config)
-    known = GROUPED
+    known = known_people(output_dir, bids_dir)
+    _check(known, config)
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
     warnings: list[str] = []
-    for analysis in config.run.analysis or known:
+    for analysis in config.run.analysis or GROUPED:
         sets: dict[tuple[str, str], dict[str, Path]] = {}
         for label, paths in read.participants_with(output_dir, analysis).items():
             if wanted and label not in wanted:
@@ -153,14 +161,14 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
                 found = names.entities_of(path)
                 sets.setdefault((found.get("task", ""), found["space"]), {})[label] = path
         for (task, space), tables in sorted(sets.items()):
-            expected = sorted(wanted or {*read_participants(output_dir), *tables})
+            expected = sorted(wanted or {*known.people, *tables})
             if missing := sorted(set(expected) - set(tables)):
                 shown = ", ".join(f"sub-{name}" for name in missing)
                 warnings.append(
                     f"{analysis}, task {task or 'none'}, space {space}: no finished table of "
                     f"{shown}."
                 )
-            job = _job(output_dir, config, (analysis, task, space), (tables, expected))
+            job = _job(output_dir, config, (analysis, task, space), (tables, expected, known))
             warnings += job.manifest["warnings"]
             jobs.append(job)
     if not jobs:
@@ -170,17 +178,16 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
         )
     for job in jobs:
         _check_sides(job)
-    return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+    return GroupPlan(output_dir, tuple(jobs), tuple(warnings), known)
 
 
-def _check(output_dir: Path, config: Config) -> None:
+def _check(known: Known, config: Config) -> None:
     """Refuse settings of the group that no participant can meet."""
     asked = config.group
     Choices(**{name: getattr(asked, name) for name in CHOSEN})
     if asked.contrasts or asked.covariates:
-        people = read_people(output_dir)
-        parse_contrasts(asked.contrasts, people)
-        numbers_of(people, asked.covariates, list(people))
+        parse_contrasts(asked.contrasts, known.people)
+        numbers_of(known.people, asked.covariates, list(known.people))
 
 
 def _check_sides(job: GroupJob) -> None:
@@ -224,10 +231,10 @@ def _job(
     output_dir: Path,
     config: Config,
     place: tuple[str, str, str],
-    found: tuple[dict[str, Path], list[str]],
+    found: tuple[dict[str, Path], list[str], Known],
 ) -> GroupJob:
     analysis, task, space = place
-    tables, expected = found
+    tables, expected, known = found
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
     is_mapped = analysis in MAPPED and not names.needs_reference(space)
@@ -235,7 +242,7 @@ def _job(
     places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
-    people = _people(output_dir, config)
+    people = _people(known, config)
     settings = _settings(analysis, config, places)
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
@@ -268,7 +275,13 @@ def _job(
         "seed": seed,
         "sidecar": {
             "Sources": provenance.sources(
-                [*tables.values(), *nulls.values(), *shared.values()], {"": output_dir}
+                [
+                    *tables.values(),
+                    *nulls.values(),
+                    *shared.values(),
+                    *([known.table] if people else []),
+                ],
+                {"": output_dir, "raw": known.table.parent},
             ),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
@@ -329,11 +342,11 @@ def _cluster_lines(job: GroupJob) -> list[str]:
     return [f"  clusters{on}: exchanged maps of {n} of {n_all} participants, named by {named}"]
 
 
-def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:
+def _people(known: Known, config: Config) -> dict[str, dict[str, str]]:
     """Return the columns of participants.tsv that contrasts and covariates take."""
     contrasts = [parse_contrast(text) for text in config.group.contrasts]
     wanted = {one.what for one in contrasts if not one.is_within} | {*config.group.covariates}
-    people = read_people(output_dir) if wanted else {}
+    people = known.people if wanted else {}
     return {
         label: {column: text for column, text in row.items() if column in wanted}
         for label, row in people.items()
