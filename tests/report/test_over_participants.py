@@ -19,6 +19,7 @@ from bids_dnn.report.over_participants import (
     contrast_tables,
     group_how,
     group_text,
+    made_of,
     significant_pictures,
 )
 from bids_dnn.report.palette import region_colors
@@ -139,3 +140,18 @@ def test_the_largest_provable_prevalence_is_said():
     assert "prevalence of 0.73 at most" in group_how(shown)
     shown.result.table["prevalence_largest"] = np.nan
     assert "can prove no prevalence" in group_how(shown)
+
+
+def test_what_was_left_out_is_not_told():
+    asked = {"tests": ("sign-flip", "mixed", "prevalence"), "contrasts": ("layer: a > b",)}
+    shown = shown_of(**asked)
+    assert any("mixed model was left out" in text for text in shown.result.meta["warnings"])
+    made = sorted(made_of([shown.result.table]))
+    for said in (group_how(shown), group_text(asked | {"made": made})):
+        assert "flipping signs" in said
+        assert "prevalence of an effect" in said
+        assert not any(word in said for word in ("mixed model", "minimum statistic", "Contrasts"))
+    whole = group_text(asked | {"made": [*made, "mean_mixed", "p_global", "difference"]})
+    assert whole == group_text(asked)
+    assert all(word in whole for word in ("mixed model", "minimum statistic", "Contrasts"))
+    assert "prevalence of" not in group_text(asked | {"made": ["score"]})

@@ -17,6 +17,7 @@ from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, MissingInputError
 from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.record import read_people, refresh_participants
 from bids_dnn.workflows.steps.group import group_step
 from tests.factories.results import make_decode, make_encode, make_spaces
@@ -213,3 +214,13 @@ def test_the_participants_of_the_input_count_not_their_copy(out, tmp_path_factor
     assert read_people(out)["04"] == {"group": "control", "age": "4", "dose": "1"}
     assert plan_group(out, config, bids).jobs == plan.jobs
     assert plan_group(out, config).jobs[0].manifest["people"]["04"] == {"age": "4"}
+
+
+def test_the_page_is_told_what_came_out(out, tmp_path_factory):
+    config = config_of(tests=["t", "mixed"], contrasts=["group: patient > control"])
+    plan, _ = run(out, tmp_path_factory.mktemp("work"), config)
+    (told,) = group_pages(plan, config, ["bids_dnn"], anew=True).values()
+    made = told["ran"]["group"]["made"]
+    assert "mean_mixed" not in made
+    assert {"p_t", "difference"} <= set(made)
+    assert "made" not in told["config_toml"]
