@@ -10,7 +10,7 @@ from typing import Any
 from bids_dnn import __version__
 from bids_dnn.config.schema import Config
 from bids_dnn.derivatives import names, provenance, read
-from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.group_ceiling import has_patterns
@@ -25,6 +25,8 @@ LEAST = 2  # participants, or tasks
 def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
     """Return the plan with what is decoded across participants and tasks.
 
+    What cannot be, as for a single participant, is left out with a warning.
+
     Parameters
     ----------
     plan
@@ -36,8 +38,6 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
     ------
     MissingInputError
         If nobody left patterns.
-    ConfigError
-        If nothing of what was asked for can be done, for the reasons it names.
     """
     asked = config.group.across
     if not asked or not ("decode" in config.run.analysis or not config.run.analysis):
@@ -70,10 +70,7 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
                 job = _job(plan, config, (kind, task, space), (chosen, tables[space]))
                 made.append(job)
         if not made:
-            raise ConfigError(
-                f"Nothing can be decoded across {kind}. {' '.join(why)}",
-                mend=f"Take {kind!r} out of group.across, or run the participant level for more.",
-            )
+            why = [f"Nothing was decoded across {kind}. {' '.join(dict.fromkeys(why))}"]
         jobs += made
         notes += why
     return replace(
