@@ -20,7 +20,7 @@ from bids_dnn.stats.prevalence import (
 Columns = dict[str, NDArray[np.float64]]
 COLUMNS = {
     "n_significant": "Participants whose own p is at most 0.05, of those whose p can be.",
-    "n_able": "Participants whose own p can be as low as 0.05.",
+    "n_able": "Participants whose own p can be as low as 0.05, also those without a covariate.",
     "prevalence": "Most likely share of the population with an effect, from n_significant (Ince "
     "2021); n/a where nobody's p can be as low as 0.05.",
     "prevalence_low": "Lower end of the 95 % highest-density interval of the prevalence.",

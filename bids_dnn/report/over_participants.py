@@ -55,6 +55,7 @@ _BOUNDED = (
     ", and, where scores under exchanged labels are there, bounded from below by the minimum "
     "statistic [@allefeld2016], exact over all combinations of the participants' permutations"
 )
+_ALL_COUNTED = "Prevalence is of all with a score, also of those without a covariate."
 _ADJUSTED = (
     "Means are those at the mean of {names}, whose share was taken away before flips and "
     "exchanges [@freedman1983; @winkler2014]."
@@ -231,6 +232,7 @@ def _further(told: Mapping[str, Any]) -> list[str]:
         parts.append(_MIXED)
     if "prevalence" in told.get("tests", ()) and _is_made(told, "prevalence"):
         parts.append(f"{_PREVALENCE}{_BOUNDED if _is_made(told, 'p_global') else ''}.")
+        parts += [_ALL_COUNTED] * bool(names)
     return parts
 
 

@@ -23,7 +23,7 @@ from bids_dnn.report.over_participants import (
     significant_pictures,
 )
 from bids_dnn.report.palette import region_colors
-from bids_dnn.report.shown import Shown
+from bids_dnn.report.shown import Shown, main_rows
 from tests.factories.results import REGIONS, make_decode, make_encode, make_space
 
 LABELS = tuple("abcdefgh")
@@ -155,3 +155,19 @@ def test_what_was_left_out_is_not_told():
     assert whole == group_text(asked)
     assert all(word in whole for word in ("mixed model", "minimum statistic", "Contrasts"))
     assert "prevalence of" not in group_text(asked | {"made": ["score"]})
+
+
+@pytest.mark.parametrize(("analysis", "make"), [("decode", make_decode), ("encode", make_encode)])
+def test_dots_are_of_who_is_in_the_mean(analysis, make, monkeypatch):
+    monkeypatch.setitem(PEOPLE, "c", {"group": "old", "age": "n/a"})
+    bare = shown_of(analysis=analysis, make=make)
+    aged = shown_of(analysis=analysis, make=make, covariates=("age",), tests=("t", "prevalence"))
+    assert set(bare.points["participant"]) == set(LABELS)
+    assert set(aged.points["participant"]) == set(LABELS) - {"c"}
+    by = ["region", "comparison"] if analysis == "decode" else ["region", "network", "layer"]
+    mean = aged.points.groupby(by)["score"].mean()
+    rows = main_rows(aged.result.table).set_index(by)["score"].dropna()
+    np.testing.assert_allclose(mean.reindex(rows.index), rows)
+    told = "Prevalence is of all with a score, also of those without a covariate."
+    assert told in group_how(aged)
+    assert told not in group_how(bare)
