@@ -171,3 +171,18 @@ def test_dots_are_of_who_is_in_the_mean(analysis, make, monkeypatch):
     told = "Prevalence is of all with a score, also of those without a covariate."
     assert told in group_how(aged)
     assert told not in group_how(bare)
+
+
+def test_counts_are_shown_as_whole_numbers():
+    shown = shown_of(
+        tests=("t", "prevalence"), contrasts=("region: V1 > noise", "group: old > young")
+    )
+    tables = scores.decoding(shown).tables
+    for label in ("able", "significant", "first"):
+        (cells,) = (
+            [row[[head for head, _ in table.heads].index(label)].text for row in table.rows]
+            for table in tables
+            if label in dict(table.heads)
+        )
+        assert all(text == "n/a" or text.isdigit() for text in cells), label
+        assert any(text.isdigit() for text in cells), label
