@@ -19,7 +19,7 @@ from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.fetch import fetch_networks
 from bids_dnn.workflows.inputs import Inputs
-from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.over_group import check_group, plan_group
 from bids_dnn.workflows.pictures import stimuli_of
 from bids_dnn.workflows.plan import Plan, SubjectPlan, make_plan
 from bids_dnn.workflows.plugin import read_plugin
@@ -88,6 +88,7 @@ def execute(call: Call, config: Config) -> int:
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:
     read_plugin(config.run.use_plugin)
+    check_group(config)
     scene = _scene(call, config, screen)
     check_output(call.output_dir, inputs=_inputs(scene.inventory))
     if not call.dry_run:

@@ -181,10 +181,23 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings), known)
 
 
+def check_group(config: Config) -> None:
+    """Refuse settings of the group that no data can meet, before any participant is run.
+
+    Raises
+    ------
+    ConfigError
+        If two exclude each other, or a contrast cannot be read.
+    """
+    Choices(**{name: getattr(config.group, name) for name in CHOSEN})
+    for text in config.group.contrasts:
+        parse_contrast(text)
+
+
 def _check(known: Known, config: Config) -> None:
     """Refuse settings of the group that no participant can meet."""
+    check_group(config)
     asked = config.group
-    Choices(**{name: getattr(asked, name) for name in CHOSEN})
     if asked.contrasts or asked.covariates:
         parse_contrasts(asked.contrasts, known.people)
         numbers_of(known.people, asked.covariates, list(known.people))

@@ -16,6 +16,7 @@ from bids_dnn.derivatives.nulls import write_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.workflows.app import Call, execute
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.record import read_people, refresh_participants
@@ -224,3 +225,28 @@ def test_the_page_is_told_what_came_out(out, tmp_path_factory):
     assert "mean_mixed" not in made
     assert {"p_t", "difference"} <= set(made)
     assert "made" not in told["config_toml"]
+
+
+@pytest.mark.parametrize(
+    ("group", "match"),
+    [
+        ({"tests": ["wilcoxon"], "covariates": ["age"]}, r"\['age'\].*'wilcoxon' cannot take"),
+        ({"contrasts": ["group patient"]}, r"'group patient'.*Type 'region: FFA > V1'"),
+    ],
+)
+def test_settings_that_no_data_meet_are_refused_before_participants_run(tmp_path, group, match):
+    config = config_of(**group)
+    for is_dry in (True, False):
+        call = Call(
+            bids_dir=tmp_path / "absent",
+            output_dir=tmp_path / "out",
+            level="participant",
+            dry_run=is_dry,
+            download_only=False,
+            reports_only=False,
+            verbosity=0,
+            command=(),
+        )
+        with pytest.raises(ConfigError, match=match):
+            execute(call, config)
+    assert not (tmp_path / "out").exists()
