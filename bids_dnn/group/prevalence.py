@@ -63,9 +63,18 @@ def prevalence_columns(
     warnings = []
     if {"p", "p_floor"} <= set(family.columns):
         made |= _estimates(family)
+        if np.isnan(made["prevalence"]).all():
+            warnings.append(
+                "No prevalence could be estimated: nobody's own p can be as low as "
+                f"{ALPHA:g}, with as few permutations as there were."
+            )
     have = [label for label in family.labels if label in nulls]
     if have:
         made |= _bounds(family, nulls, seed)
+        if np.isnan(made["prevalence_largest"]).all():
+            warnings.append(
+                "Bounds of prevalence are n/a: so few participants and permutations prove none."
+            )
         if lacking := [label for label in family.labels if label not in nulls]:
             warnings.append(
                 "Bounds of prevalence are without "
