@@ -55,8 +55,8 @@ COLUMNS = {
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="Table of the curves, such as power.tsv; beside it lie what describes it (power.json) and "
-    "the figure (power.png).",
+    help="Table of the curves, such as power.tsv; its description (power.json) and the figure "
+    "(power.png) lie beside it.",
 )
 def power(
     pilot: Path | None,
