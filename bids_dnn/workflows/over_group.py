@@ -255,7 +255,7 @@ def _job(
     places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
-    people = _people(known, config)
+    people = {} if analysis == CEILING else _people(known, config)
     settings = _settings(analysis, config, places)
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
