@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 TARGETS = (0.8, 0.9)
 LEAST = 3  # participants of the smallest design
+COLUMNS = {
+    "test": "Test over participants, one-sided: sign-flip permutations, or t.",
+    "n_runs": "Runs of each participant; 0 where runs are not told apart.",
+    "n_participants": "Participants of the design.",
+    "power": "Share of simulated experiments with p of at most alpha.",
+    "power_low": "Lower end of its 95 % interval, for so many simulations.",
+    "power_high": "Upper end of that interval.",
+    "n_simulations": "Simulated experiments.",
+}
 
 
 @click.command(cls=DoubleSpelling)
@@ -46,7 +55,8 @@ LEAST = 3  # participants of the smallest design
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="Table of the curves, such as power.tsv; the figure lies beside it as power.png.",
+    help="Table of the curves, such as power.tsv; its description (power.json) and the figure "
+    "(power.png) lie beside it.",
 )
 def power(
     pilot: Path | None,
@@ -65,7 +75,7 @@ def power(
     """
     with guarded(0):
         from bids_dnn.derivatives.tables import table_text
-        from bids_dnn.files import write_text, writing
+        from bids_dnn.files import json_text, write_text, writing
         from bids_dnn.report.power_figures import power_curves
         from bids_dnn.stats.power import simulate_power
 
@@ -82,11 +92,14 @@ def power(
         )
         table = _table(made, told["n_simulations"], has_runs=has_runs)
         path = write_text(out.absolute(), table_text(table))
+        asked = told | {"where": list(where), "runs": lines, "max_participants": max_participants}
+        write_text(path.with_suffix(".json"), json_text(_sidecar(asked, effect, pilot)))
         with writing(path.with_suffix(".png")) as aside:
             aside.write_bytes(power_curves(table, alpha=told["alpha"]))
         for line in _said(made, max_participants, has_runs=has_runs):
             click.echo(line)
-        click.echo(f"Wrote {path} and {path.with_suffix('.png').name}")
+        beside = [path.with_suffix(suffix).name for suffix in (".json", ".png")]
+        click.echo(f"Wrote {path}, {' and '.join(beside)}")
 
 
 def _effect(pilot: Path | None, where: tuple[str, ...], told: dict[str, Any]) -> Effect:
@@ -218,6 +231,26 @@ def _table(made: Power, n_simulations: int, *, has_runs: bool) -> pd.DataFrame:
         for k, n in enumerate(made.n_participants)
     ]
     return pd.DataFrame(rows)
+
+
+def _sidecar(asked: dict[str, Any], effect: Effect, pilot: Path | None) -> dict[str, Any]:
+    """Return what the table is, and from what it was made."""
+    from dataclasses import asdict
+
+    from bids_dnn import __version__
+    from bids_dnn.files import fingerprint
+
+    made: dict[str, Any] = {"Description": "Power of designs by simulated experiments."}
+    made |= {name: {"Description": words} for name, words in COLUMNS.items()}
+    made |= {
+        "GeneratedBy": {"Name": "bids_dnn", "Version": __version__},
+        "Effect": asdict(effect),  # less chance, as it was simulated
+        "Settings": {key: value for key, value in asked.items() if key != "seed"},
+        "RandomSeed": asked["seed"],
+    }
+    if pilot is not None:
+        made["Pilot"] = {"Name": pilot.name, "SHA256": fingerprint(pilot)}
+    return made
 
 
 def _said(made: Power, most: int, *, has_runs: bool) -> list[str]:

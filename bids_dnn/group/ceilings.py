@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bids_dnn.containers.rdm import Rdm
 from bids_dnn.containers.result import Result
 from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.group.people import ALONE
 from bids_dnn.stats.loo_ceiling import LEAST_ITEMS, LEAST_PEOPLE, LooCeiling, loo_ceiling
 from bids_dnn.stats.metrics import finite_mean
 
@@ -152,7 +153,9 @@ def group_ceilings(left: Left) -> Result:
             "missing_participants": sorted(set(expected) - set(there)),
             "kinds": list(dict.fromkeys(one.kind for one in places)),
             "missing_items": _missing_items(places),
-            "warnings": list(dict.fromkeys(text for one in places for text in _said(one))),
+            "warnings": [ALONE]
+            if len(there) < LEAST_PEOPLE
+            else list(dict.fromkeys(text for one in places for text in _said(one))),
         },
         extras={"participants": pd.DataFrame(singles, columns=["region", "kind", *SINGLES])},
         extra_columns={"participants": SINGLES},

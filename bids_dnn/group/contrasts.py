@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,7 +222,9 @@ def contrast_table(
             numbers=numbers[keep],
             is_first=None if groups is None else groups[keep] == 1,
         )
-        rows += _tested(contrast, compared, choices=choices, everyone=everyone)
+        made = _tested(contrast, compared, choices=choices, everyone=everyone)
+        warnings += _unmet(contrast, made, choices)
+        rows += made
     return pd.DataFrame(rows), warnings
 
 
@@ -294,6 +296,23 @@ def _tested(
                 | {"missing": ", ".join(label for label in everyone if label not in known)}
             )
     return rows
+
+
+def _unmet(contrast: Contrast, rows: Sequence[Mapping[str, Any]], choices: Choices) -> list[str]:
+    """Say why rows have no difference, where there are such."""
+    n = sum(bool(np.isnan(row["difference"])) for row in rows)
+    if not n:
+        return []
+    needed = (
+        "a participant with both scores"
+        if contrast.is_within
+        else f"two participants with a score of each of {contrast.first!r} and {contrast.second!r}"
+    )
+    more = ", and enough participants for the covariates"
+    return [
+        f"The contrast {contrast.text!r} is n/a in {n} of {len(rows)} rows: it needs "
+        f"{needed}{more * bool(choices.covariates)}."
+    ]
 
 
 def _row(found: Findings, k: int) -> dict[str, Any]:

@@ -12,6 +12,10 @@ from bids_dnn.errors import ConfigError, nearest
 
 People = Mapping[str, Mapping[str, str]]  # text by participant's label and column
 UNKNOWN = ("", "n/a")
+ALONE = (  # one sentence for all analyses, which a page says once
+    "One participant only: there is no interval, difference of groups or ceiling over "
+    "participants, no p can be below 0.5, and maps are this participant's own."
+)
 
 
 def columns_of(people: People) -> list[str]:

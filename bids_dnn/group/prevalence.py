@@ -20,7 +20,7 @@ from bids_dnn.stats.prevalence import (
 Columns = dict[str, NDArray[np.float64]]
 COLUMNS = {
     "n_significant": "Participants whose own p is at most 0.05, of those whose p can be.",
-    "n_able": "Participants whose own p can be as low as 0.05.",
+    "n_able": "Participants whose own p can be as low as 0.05, also those without a covariate.",
     "prevalence": "Most likely share of the population with an effect, from n_significant (Ince "
     "2021); n/a where nobody's p can be as low as 0.05.",
     "prevalence_low": "Lower end of the 95 % highest-density interval of the prevalence.",
@@ -63,9 +63,18 @@ def prevalence_columns(
     warnings = []
     if {"p", "p_floor"} <= set(family.columns):
         made |= _estimates(family)
+        if np.isnan(made["prevalence"]).all():
+            warnings.append(
+                "No prevalence could be estimated: nobody's own p can be as low as "
+                f"{ALPHA:g}, with as few permutations as there were."
+            )
     have = [label for label in family.labels if label in nulls]
     if have:
         made |= _bounds(family, nulls, seed)
+        if np.isnan(made["prevalence_largest"]).all():
+            warnings.append(
+                "Bounds of prevalence are n/a: so few participants and permutations prove none."
+            )
         if lacking := [label for label in family.labels if label not in nulls]:
             warnings.append(
                 "Bounds of prevalence are without "

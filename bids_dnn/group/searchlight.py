@@ -34,7 +34,7 @@ from bids_dnn.group.maps import (
     stat_map,
     unenhanced,
 )
-from bids_dnn.group.people import numbers_of
+from bids_dnn.group.people import ALONE, numbers_of
 from bids_dnn.group.prevalence_maps import MapPrevalence, map_prevalence
 from bids_dnn.group.tests import About
 from bids_dnn.group.watch import Watch, unwatched
@@ -184,10 +184,7 @@ def _general(n: int, choices: Choices) -> list[str]:
     if n == 0:
         made.append("No participant has maps of the searchlight in a space that all share.")
     if n == 1:
-        made.append(
-            "One participant only: maps of the searchlight are this participant's own, and "
-            "nothing is tested over participants."
-        )
+        made.append(ALONE)
     if choices.covariates:
         made.append("Covariates enter p of flipped signs, not clusters against exchanged labels.")
     return made

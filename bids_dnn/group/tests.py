@@ -15,7 +15,7 @@ from bids_dnn.containers.result import EVERY, Result
 from bids_dnn.group import contrasts, prevalence, sessions
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.family import FURTHER, Family, corrected, family_of
-from bids_dnn.group.people import People, numbers_of
+from bids_dnn.group.people import ALONE, People, numbers_of
 from bids_dnn.stats.inference import t_interval
 from bids_dnn.stats.metrics import finite_mean
 from bids_dnn.stats.participants import NUMBERS, compare_with_zero
@@ -278,7 +278,7 @@ def _facts(family: Family, choices: Choices, about: About) -> dict[str, Any]:
 
 def _warnings(n_max: int, made: pd.DataFrame, choices: Choices) -> list[str]:
     if n_max < 2:
-        return ["One participant only: no interval over participants, and p cannot be < 0.5."]
+        return [ALONE]
     if (made["p_floor"] > 0.05).all():
         what = {"wilcoxon": "signed-rank"}.get(choices.first_test, choices.first_test)
         return [

@@ -109,7 +109,9 @@ def encoding_answer(table: pd.DataFrame) -> str:
 def how_encoded(shown: Shown) -> str:
     """Say how responses were predicted and scored, in a few sentences."""
     if shown.is_group:
-        return f"Scores are means over participants, dots are participants. {group_how(shown)}"
+        return (
+            f"Scores are means over participants, dots are these participants. {group_how(shown)}"
+        )
     told, table = shown.result.meta, shown.result.table
     has_choice = "assignment" in shown.result.extras
     fitted = fitted_text(

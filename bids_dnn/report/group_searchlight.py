@@ -36,6 +36,8 @@ COUNTS = ("n_clusters", "n_significant")  # -1 = none were looked for
 HIDDEN = ("peak_unit",)  # numbers of units, which only the maps explain
 MOST_DRAWN = 4  # comparisons
 MOST_CLUSTERS = 60  # rows of the table on the page
+_AVERAGED = "Maps of searchlights were averaged over participants."
+_CALLED = "; clusters are called significant by the largest cluster of each chance map"
 
 
 def searchlight(shown: Shown) -> Section:
@@ -227,10 +229,14 @@ def lights_text(told: Mapping[str, Any], lights: Mapping[str, Any]) -> str:
     Parameters
     ----------
     told
-        The settings of [group].
+        The settings of [group]; ``made`` of them, where it is there, names the maps that came
+        out, so that nothing is said of what was left out.
     lights
         The settings of [searchlight]; what is missing is as by default.
     """
+    made = told.get("made", ("pchance", "cluster", "prevalencebound"))
+    if "pchance" not in made:
+        return _AVERAGED
     is_decoded = bool(lights.get("comparisons", ("all",)))
     means = []
     if is_decoded:
@@ -240,19 +246,20 @@ def lights_text(told: Mapping[str, Any], lights: Mapping[str, Any]) -> str:
         )
     if lights.get("models"):
         means.append("means over participants of the maps under one exchange of items")
+    has_clusters = "cluster" in made
+    clusters = f", and each cluster of units with p < {told.get('p_unit', 0.001):g},"
     text = (
-        "Maps of searchlights were averaged over participants. Each unit, and each cluster of "
-        f"units with p < {told.get('p_unit', 0.001):g}, was compared with "
+        f"{_AVERAGED} Each unit{clusters * has_clusters} was compared with "
         f"{' (decoding), or with '.join(means)}{' (dissimilarities)' * (len(means) > 1)} "
-        "[@stelzer2013]; clusters are called significant by the largest cluster of each chance "
-        "map."
+        f"[@stelzer2013]{_CALLED * has_clusters}."
     )
     if lights.get("models"):
         text += (
             " As all participants saw the same items, each exchange was one and the same for all "
             "of them; p of flipped signs generalizes over participants, not over stimuli."
         )
-    if "prevalence" not in told.get("tests", ()) or not is_decoded:
+    is_asked = "prevalence" in told.get("tests", ()) and "prevalencebound" in made
+    if not is_asked or not is_decoded:
         return text
     return (
         f"{text} At each unit the prevalence was bounded from below by the lowest score of all "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,10 +51,13 @@ _MIXED = (
 )
 _PREVALENCE = (
     "The prevalence of an effect was estimated from the number of participants whose own p is at "
-    "most 0.05, as posterior mode with 95 % highest-density interval [@ince2021], and, where "
-    "scores under exchanged labels are there, bounded from below by the minimum statistic "
-    "[@allefeld2016], exact over all combinations of the participants' permutations."
+    "most 0.05, as posterior mode with 95 % highest-density interval [@ince2021]"
 )
+_BOUNDED = (
+    ", and, where scores under exchanged labels are there, bounded from below by the minimum "
+    "statistic [@allefeld2016], exact over all combinations of the participants' permutations"
+)
+_ALL_COUNTED = "Prevalence is of all with a score, also of those without a covariate."
 _ADJUSTED = (
     "Means are those at the mean of {names}, whose share was taken away before flips and "
     "exchanges [@freedman1983; @winkler2014]."
@@ -72,7 +75,8 @@ def group_text(told: Mapping[str, Any]) -> str:
     Parameters
     ----------
     told
-        The settings of [group].
+        The settings of [group]; ``made`` of them, where it is there, names what came out
+        (`made_of`), so that nothing is said of what was left out.
     """
     tests = [name for name in told.get("tests", ()) if name in _TESTS]
     parts = []
@@ -90,6 +94,17 @@ def group_text(told: Mapping[str, Any]) -> str:
     return " ".join([*parts, *_further(told)])
 
 
+def made_of(tables: Iterable[pd.DataFrame]) -> set[str]:
+    """Return the columns in which at least one row has a value.
+
+    Examples
+    --------
+    >>> made_of([pd.DataFrame({"p": [0.5, np.nan], "mean_mixed": [np.nan, np.nan]})])
+    {'p'}
+    """
+    return {str(name) for table in tables for name in table if table[name].notna().any()}
+
+
 def group_how(shown: Shown, *, less: str = "") -> str:
     """Say beside a figure how a group was tested.
 
@@ -100,7 +115,7 @@ def group_how(shown: Shown, *, less: str = "") -> str:
     less
         What is taken from each score before it is tested, such as ``its chance level``.
     """
-    told = shown.result.meta
+    told = shown.result.meta | {"made": made_of([shown.result.table, *_contrasts(shown)])}
     tests = [name for name in told.get("tests", ()) if name in _TESTS]
     parts = []
     if tests:
@@ -117,6 +132,10 @@ def group_how(shown: Shown, *, less: str = "") -> str:
             else "So many participants and permutations can prove no prevalence."
         )
     return uncited(" ".join(parts))
+
+
+def _contrasts(shown: Shown) -> list[pd.DataFrame]:
+    return [shown.result.extras[name] for name in ("contrasts",) if name in shown.result.extras]
 
 
 def contrast_tables(shown: Shown) -> list[Table]:
@@ -209,13 +228,20 @@ def _corrected(test: str, correct: str, rows: str) -> str:
 def _further(told: Mapping[str, Any]) -> list[str]:
     names = list(told.get("covariates") or ())
     parts = [_ADJUSTED.format(names=_joined(names))] if names else []
-    if told.get("contrasts"):
+    if told.get("contrasts") and _is_made(told, "difference"):
         parts.append(_CONTRASTS)
-    if "mixed" in told.get("tests", ()):
+    if "mixed" in told.get("tests", ()) and _is_made(told, "mean_mixed"):
         parts.append(_MIXED)
-    if "prevalence" in told.get("tests", ()):
-        parts.append(_PREVALENCE)
+    if "prevalence" in told.get("tests", ()) and _is_made(told, "prevalence"):
+        parts.append(f"{_PREVALENCE}{_BOUNDED if _is_made(told, 'p_global') else ''}.")
+        parts += [_ALL_COUNTED] * bool(names)
     return parts
+
+
+def _is_made(told: Mapping[str, Any], column: str) -> bool:
+    """Tell whether a column came out; where that is not known, it did."""
+    made: Collection[str] | None = told.get("made")
+    return made is None or column in made
 
 
 def _joined(words: Sequence[str]) -> str:

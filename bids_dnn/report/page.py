@@ -209,7 +209,7 @@ def render_participant(data: ParticipantReport, figures_dir: Path) -> str:
     if data.ceiling is not None:
         body.append(ceilings.ceiling_section(data.ceiling, link=data.tables.get("ceiling", "")))
     if data.stimuli or networks:
-        body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data.results)))
+        body.append(found.stimuli_section(data.stimuli, networks, _n_stimuli(data)))
     body += network_sections(data.portraits, data.stimuli, links=data.tables)
     body += [scores.sections(one) for one in shown]
     if data.twin is not None:
@@ -317,10 +317,11 @@ def _regions(results: Mapping[str, Result]) -> list[str]:
     return [name for table in tables if "region" in table for name in table["region"]]
 
 
-def _n_stimuli(results: Mapping[str, Result]) -> int:
-    """Return how many stimuli an analysis used, 0 where none says."""
-    tables = [made.table for made in results.values() if "n_stimuli" in made.table]
-    return max((int(table["n_stimuli"].max()) for table in tables), default=0)
+def _n_stimuli(data: ParticipantReport) -> int:
+    """Return how many stimuli were shown, or an analysis used, 0 where none says."""
+    tables = [made.table for made in data.results.values() if "n_stimuli" in made.table]
+    shown = int(data.facts.get("n_stimuli") or 0)
+    return max([shown, *(int(table["n_stimuli"].max()) for table in tables)])
 
 
 def _titles(results: Mapping[str, Result], extra: Sequence[str] = ()) -> str:

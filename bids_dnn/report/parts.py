@@ -188,14 +188,16 @@ def cell(column: str, value: Any) -> Cell:
 
     Examples
     --------
-    >>> cell("p", 0.00099).text, cell("score", float("nan")).text
-    ('0.00099', 'n/a')
+    >>> cell("p", 0.00099).text, cell("score", float("nan")).text, cell("n_able", 5.0).text
+    ('0.00099', 'n/a', '5')
     """
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return Cell("yes" if value else "", str(int(value)))
     if isinstance(value, float):
         if math.isnan(value):
             return Cell("n/a", "", is_number=True)
+        if column.startswith("n_") and value.is_integer():  # a column with n/a is one of floats
+            return Cell(f"{value:,.0f}", repr(float(value)), is_number=True)
         is_p = column == "p" or column.startswith("p_")
         return Cell(
             f"{value:.2g}" if is_p else decimals(value), repr(float(value)), is_number=True

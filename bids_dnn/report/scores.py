@@ -159,7 +159,7 @@ def decoding_answer(table: pd.DataFrame, regions: list[str]) -> str:
 def _decode_how(shown: Shown) -> str:
     if shown.is_group:
         how = group_how(shown, less="its chance level")
-        return f"Bars are means over participants, dots are participants. {how}"
+        return f"Bars are means over participants, dots are these participants. {how}"
     chosen = shown.result.meta.get("units")
     told = f"Patterns are of {chosen_text(chosen, units=many(shown.unit))}. " if chosen else ""
     settings = {**shown.settings, "feature_spaces": shown.result.meta.get("feature_spaces", ())}

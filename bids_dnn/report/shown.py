@@ -15,6 +15,7 @@ from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
+PLACES = ("region", "comparison", "estimator", "network", "layer", "target", "metric")
 _OVER = {
     "decode": "95 % corrected resampled t intervals over runs",
     "encode": "95 % corrected resampled t intervals over folds",
@@ -83,9 +84,16 @@ class Shown:
 
     @property
     def points(self) -> pd.DataFrame | None:
-        """Scores of single participants."""
-        table = self.result.extras.get("participants")
-        return None if table is None else main_rows(table)
+        """Scores of single participants, of those who are in the row of the table."""
+        table, rows = self.result.extras.get("participants"), self.result.table
+        if table is None:
+            return None
+        if "missing" in rows:
+            keys = [name for name in PLACES if name in table and name in rows]
+            told = table[keys].merge(rows[[*keys, "missing"]], how="left", on=keys)["missing"]
+            pairs = zip(table["participant"].astype(str), told.fillna(""), strict=True)
+            table = table[[name not in str(out).split(", ") for name, out in pairs]]
+        return main_rows(table)
 
 
 def by_estimator(table: pd.DataFrame, *, target: str = "units") -> dict[str, pd.DataFrame]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, product
-from math import comb
+from itertools import product
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
@@ -69,16 +71,57 @@ def flips(n: int, seed: int) -> Draws:
     return Draws(some, enumerated=False, n_distinct=2**n, is_mirrored=True)
 
 
-def labelings(is_first: Marks) -> Draws:
-    """Return one order of participants for each way to choose a first group of this size."""
-    n, n_first = is_first.size, int(is_first.sum())
-    inside, outside = np.flatnonzero(is_first), np.flatnonzero(~is_first)
-    orders = np.empty((comb(n, n_first), n), dtype=np.intp)
-    for order, chosen in zip(orders, combinations(range(n), n_first), strict=True):
-        is_in = np.zeros(n, dtype=bool)
-        is_in[list(chosen)] = True
-        order[is_in], order[~is_in] = inside, outside
-    return Draws(orders, enumerated=True, n_distinct=len(orders), is_mirrored=2 * n_first == n)
+def orders(rows: Float, most: int) -> Draws | None:
+    """Return one order of participants for each way in which their rows can stand.
+
+    Parameters
+    ----------
+    rows : (n, n_columns)
+        What is exchanged, the group in the first column (1 = first): participants with equal
+        rows are not told apart.
+    most : int
+        None is returned where there are more.
+
+    Examples
+    --------
+    >>> orders(np.array([[1.0], [1.0], [0.0]]), most=10).values.tolist()
+    [[2, 0, 1], [0, 2, 1], [0, 1, 2]]
+    """
+    n_distinct = n_orders(rows)
+    if n_distinct > most:
+        return None
+    code = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    place = np.argsort(code, kind="stable")  # the participants of each kind
+    made = np.empty((n_distinct, len(rows)), dtype=np.intp)
+    for order, standing in zip(made, _standings(code[place]), strict=True):
+        order[np.argsort(standing, kind="stable")] = place
+    swapped = np.column_stack([1 - rows[:, 0], rows[:, 1:]])
+    return Draws(
+        made,
+        enumerated=True,
+        n_distinct=n_distinct,
+        is_mirrored=Counter(map(tuple, rows.tolist())) == Counter(map(tuple, swapped.tolist())),
+    )
+
+
+def n_orders(rows: Float) -> int:
+    """Return in how many ways rows (n, n_columns) can stand, equal ones not told apart."""
+    counts = Counter(map(tuple, rows.tolist())).values()
+    return factorial(len(rows)) // prod(map(factorial, counts))
+
+
+def _standings(codes: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Give each distinct order of sorted codes (n,), in lexical order."""
+    codes = codes.copy()
+    while True:
+        yield codes.copy()
+        rises = np.flatnonzero(codes[:-1] < codes[1:])
+        if not rises.size:
+            return
+        i = rises[-1]
+        j = np.flatnonzero(codes > codes[i])[-1]
+        codes[[i, j]] = codes[[j, i]]
+        codes[i + 1 :] = codes[i + 1 :][::-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import comb, factorial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.exchange import Draws, Fit, Model, Welch, flips, labelings, linear
+from bids_dnn.stats.exchange import Draws, Fit, Model, Welch, flips, linear, n_orders, orders
 from bids_dnn.stats.inference import ENUMERATED_FLIPS, RANDOM_FLIPS, TOLERANCE
 
 Array = NDArray[np.floating[Any]]
@@ -44,7 +43,7 @@ class Findings:
     p_t : (n_rows,)
         Of the t test; NaN where nothing varies.
     n_permutations, n_participants : (n_rows,) int
-        Flips or exchanges taken, and who was there.
+        Distinct flips or exchanges taken, or random ones, and who was there.
     """
 
     estimate: Float
@@ -136,10 +135,10 @@ def compare_groups(
 ) -> Findings:
     """Test that the mean of one group is above that of the other, by exchanging labels.
 
-    The statistic is Welch's t, so that groups may differ in variance. All distinct exchanges are
-    taken where there are at most 10,000, otherwise so many random ones with +1. With covariates
-    it is the t of the linear model, and what they explain is taken away before the exchange
-    (Freedman & Lane), always random.
+    The statistic is Welch's t, so that groups may differ in variance. With covariates it is the
+    t of the linear model, and what they explain is taken away before the exchange (Freedman &
+    Lane). All distinct exchanges are taken where there are at most 10,000 (with covariates, up
+    to seven participants, or more where some are alike), otherwise so many random ones with +1.
 
     Parameters
     ----------
@@ -191,26 +190,23 @@ def compare_groups(
         )
     values = np.where(np.isnan(further).any(axis=1), np.nan, values)
     keys = np.random.default_rng(seed).random((RANDOM_FLIPS, len(is_first)))
+    rows = np.column_stack([is_first.astype(np.float64), further])
     is_whole = bool(np.isfinite(values).all())
 
     def model_of(known: Marks) -> Model | None:
         return _model_of_groups(is_first[known], further[known])
 
     def own(known: Marks) -> Draws | None:
-        first = is_first[known]
-        is_few = not further.size and comb(first.size, int(first.sum())) <= RANDOM_FLIPS
-        return labelings(first) if is_few else None
+        return orders(rows[known], most=RANDOM_FLIPS)
 
     def shared(known: Marks) -> Draws:
         if is_whole and (every := own(known)):
             return every
-        first = is_first[known]
-        n, n_first = first.size, int(first.sum())
-        n_distinct = factorial(n) if further.size else comb(n, n_first)
+        n, n_first = int(known.sum()), int(is_first[known].sum())
         return Draws(
             keys[:, known].argsort(axis=1),
             enumerated=False,
-            n_distinct=n_distinct,
+            n_distinct=n_orders(rows[known]),
             is_mirrored=not further.size and 2 * n_first == n,
         )
 
@@ -294,7 +290,7 @@ def _tested(
             n_done += len(some)
             if progress is not None:
                 progress(n_done, len(values))
-        n_permutations[rows] = len(draws.values)
+        n_permutations[rows] = draws.n_distinct if draws.enumerated else len(draws.values)
     if highest is not None:
         corrected = _family_p(t_seen, highest, enumerated=is_all)
         out["p_corrected"] = np.maximum(corrected, out["p"])
@@ -309,8 +305,9 @@ def _block(
     seen, null = model.null(y, common.identity())[0], model.null(y, draws)
     t = model.as_t(null if draws is common else model.null(y, common))
     made: dict[str, Any] = _t_test(model.fit(y), is_two_sided=is_two_sided)
-    made["p"] = _row_p(_sided(seen, is_two_sided), _sided(null, is_two_sided), draws)
-    made["p_floor"] = draws.floor(is_two_sided=is_two_sided)
+    made["p_floor"] = floor = draws.floor(is_two_sided=is_two_sided)
+    p = _row_p(_sided(seen, is_two_sided), _sided(null, is_two_sided), draws)
+    made["p"] = np.maximum(p, floor)  # random draws may miss the mirrored one
     made["t"] = _sided(model.as_t(seen), is_two_sided)
     return made, _sided(t, is_two_sided).max(axis=1)
 

@@ -10,12 +10,11 @@ from typing import Any
 from bids_dnn import __version__
 from bids_dnn.config.schema import Config
 from bids_dnn.derivatives import names, provenance, read
-from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.workflows.besides import seed_of
 from bids_dnn.workflows.group_ceiling import has_patterns
 from bids_dnn.workflows.over_group import GroupJob, GroupPlan
-from bids_dnn.workflows.record import read_participants
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 ANALYSIS = "across"  # as `analyses.decode.across` calls it
@@ -25,6 +24,8 @@ LEAST = 2  # participants, or tasks
 
 def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
     """Return the plan with what is decoded across participants and tasks.
+
+    What cannot be, as for a single participant, is left out with a warning.
 
     Parameters
     ----------
@@ -37,8 +38,6 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
     ------
     MissingInputError
         If nobody left patterns.
-    ConfigError
-        If nothing of what was asked for can be done, for the reasons it names.
     """
     asked = config.group.across
     if not asked or not ("decode" in config.run.analysis or not config.run.analysis):
@@ -68,13 +67,10 @@ def with_across(plan: GroupPlan, config: Config) -> GroupPlan:
         why: list[str] = []
         for space, people in sorted(left.items()):
             for task, chosen in ways(space, people, why):
-                job = _job(plan.output_dir, config, (kind, task, space), (chosen, tables[space]))
+                job = _job(plan, config, (kind, task, space), (chosen, tables[space]))
                 made.append(job)
         if not made:
-            raise ConfigError(
-                f"Nothing can be decoded across {kind}. {' '.join(why)}",
-                mend=f"Take {kind!r} out of group.across, or run the participant level for more.",
-            )
+            why = [f"Nothing was decoded across {kind}. {' '.join(dict.fromkeys(why))}"]
         jobs += made
         notes += why
     return replace(
@@ -155,7 +151,7 @@ def _over_tasks(
 
 
 def _job(
-    output_dir: Path,
+    plan: GroupPlan,
     config: Config,
     place: tuple[str, str, str],
     found: tuple[Paths, Paths],
@@ -168,7 +164,7 @@ def _job(
     decoded = _settings([path for own in used.values() for path in own])
     settings = config.group.model_dump(mode="json")
     seed = seed_of(config.run.random_seed, "group", f"{ANALYSIS}{kind}")
-    expected = sorted(config.run.participant_label or {*read_participants(output_dir), *patterns})
+    expected = sorted(config.run.participant_label or {*plan.known.people, *patterns})
     digest = fingerprint_of(
         {
             "version": __version__,
@@ -183,7 +179,7 @@ def _job(
     manifest: Manifest = {
         "analysis": ANALYSIS,
         "across": kind,
-        "output_dir": str(output_dir),
+        "output_dir": str(plan.output_dir),
         "entities": {"task": task, "space": space},
         "tables": {label: str(paths[0]) for label, paths in used.items()},
         "patterns": {
@@ -195,7 +191,7 @@ def _job(
         "decode": decoded,
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources(files, {"": output_dir}),
+            "Sources": provenance.sources(files, {"": plan.output_dir}),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings, "decode": decoded},
             "RandomSeed": config.run.random_seed,

@@ -19,11 +19,11 @@ from bids_dnn.workflows.dry import describe
 from bids_dnn.workflows.failure import Failure
 from bids_dnn.workflows.fetch import fetch_networks
 from bids_dnn.workflows.inputs import Inputs
-from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.over_group import check_group, plan_group
 from bids_dnn.workflows.pictures import stimuli_of
 from bids_dnn.workflows.plan import Plan, SubjectPlan, make_plan
 from bids_dnn.workflows.plugin import read_plugin
-from bids_dnn.workflows.record import Log, describe_output
+from bids_dnn.workflows.record import Log, describe_output, refresh_participants
 from bids_dnn.workflows.resources import resources_of
 from bids_dnn.workflows.scene import Scene
 from bids_dnn.workflows.screen import Screen, doing, summary
@@ -88,6 +88,7 @@ def execute(call: Call, config: Config) -> int:
 
 def _participants(call: Call, config: Config, screen: Screen) -> int:
     read_plugin(config.run.use_plugin)
+    check_group(config)
     scene = _scene(call, config, screen)
     check_output(call.output_dir, inputs=_inputs(scene.inventory))
     if not call.dry_run:
@@ -143,13 +144,14 @@ def _shrink_cache(scene: Scene) -> None:
 
 
 def _group(call: Call, config: Config, screen: Screen) -> int:
-    plan = with_across(plan_group(call.output_dir, config), config)
+    plan = with_across(plan_group(call.output_dir, config, call.bids_dir), config)
     if call.dry_run:
         for line in plan.lines():
             screen.say(line)
         return DONE
     check_output(call.output_dir, inputs=[call.bids_dir] if call.bids_dir.is_dir() else [])
     check_writable(call.output_dir)
+    refresh_participants(call.output_dir, plan.known)
     stages = _stages(call, config, screen, plan.inputs())
     for warning in plan.warnings:
         screen.warn(warning)

@@ -24,7 +24,7 @@ from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceiling_lines, shared_patterns
 from bids_dnn.workflows.meshes import meshes_of
 from bids_dnn.workflows.named_places import NamedPlaces, named_places
-from bids_dnn.workflows.record import read_participants, read_people
+from bids_dnn.workflows.record import Known, known_people
 from bids_dnn.workflows.scene import STEPS, Manifest
 
 CHOSEN = tuple(one.name for one in fields(Choices) if one.name != "seed")
@@ -79,11 +79,14 @@ class GroupPlan:
         One for each analysis, task and space.
     warnings
         Missing participants, by name.
+    known
+        Who should be there, and what is known of them.
     """
 
     output_dir: Path
     jobs: tuple[GroupJob, ...]
     warnings: tuple[str, ...]
+    known: Known
 
     def waiting(self) -> dict[str, Manifest]:
         """Return the manifests of the jobs whose results are not there, by name."""
@@ -107,9 +110,12 @@ class GroupPlan:
 
     def inputs(self) -> dict[str, str]:
         """Return the SHA-256 of each table that is read."""
-        return {
+        made = {
             path: digest for job in self.jobs for path, digest in job.manifest["inputs"].items()
         }
+        if self.known.table.is_file():
+            made[str(self.known.table)] = fingerprint(self.known.table)
+        return made
 
     def lines(self) -> list[str]:
         """Say what was found and what would run, for ``--dry-run``."""
@@ -123,7 +129,7 @@ class GroupPlan:
         return made + [f"warning: {text}" for text in self.warnings]
 
 
-def plan_group(output_dir: Path, config: Config) -> GroupPlan:
+def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -> GroupPlan:
     """Decide what is tested over which participants.
 
     Parameters
@@ -132,6 +138,8 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
         Where the participant level wrote.
     config
         Of it, `group`, the analyses and the participants asked for, and the seed.
+    bids_dir
+        Whose ``participants.tsv`` counts where there is one; else OUTPUT_DIR's copy.
 
     Raises
     ------
@@ -140,12 +148,12 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
     ConfigError
         If a contrast or covariate does not exist, or two settings exclude each other.
     """
-    _check(output_dir, config)
-    known = GROUPED
+    known = known_people(output_dir, bids_dir)
+    _check(known, config)
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
     warnings: list[str] = []
-    for analysis in config.run.analysis or known:
+    for analysis in config.run.analysis or GROUPED:
         sets: dict[tuple[str, str], dict[str, Path]] = {}
         for label, paths in read.participants_with(output_dir, analysis).items():
             if wanted and label not in wanted:
@@ -154,14 +162,14 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
                 found = names.entities_of(path)
                 sets.setdefault((found.get("task", ""), found["space"]), {})[label] = path
         for (task, space), tables in sorted(sets.items()):
-            expected = sorted(wanted or {*read_participants(output_dir), *tables})
+            expected = sorted(wanted or {*known.people, *tables})
             if missing := sorted(set(expected) - set(tables)):
                 shown = ", ".join(f"sub-{name}" for name in missing)
                 warnings.append(
                     f"{analysis}, task {task or 'none'}, space {space}: no finished table of "
                     f"{shown}."
                 )
-            job = _job(output_dir, config, (analysis, task, space), (tables, expected))
+            job = _job(output_dir, config, (analysis, task, space), (tables, expected, known))
             warnings += job.manifest["warnings"]
             jobs.append(job)
     if not jobs:
@@ -171,17 +179,29 @@ def plan_group(output_dir: Path, config: Config) -> GroupPlan:
         )
     for job in jobs:
         _check_sides(job)
-    return GroupPlan(output_dir, tuple(jobs), tuple(warnings))
+    return GroupPlan(output_dir, tuple(jobs), tuple(warnings), known)
 
 
-def _check(output_dir: Path, config: Config) -> None:
+def check_group(config: Config) -> None:
+    """Refuse settings of the group that no data can meet, before any participant is run.
+
+    Raises
+    ------
+    ConfigError
+        If two exclude each other, or a contrast cannot be read.
+    """
+    Choices(**{name: getattr(config.group, name) for name in CHOSEN})
+    for text in config.group.contrasts:
+        parse_contrast(text)
+
+
+def _check(known: Known, config: Config) -> None:
     """Refuse settings of the group that no participant can meet."""
+    check_group(config)
     asked = config.group
-    Choices(**{name: getattr(asked, name) for name in CHOSEN})
     if asked.contrasts or asked.covariates:
-        people = read_people(output_dir)
-        parse_contrasts(asked.contrasts, people)
-        numbers_of(people, asked.covariates, list(people))
+        parse_contrasts(asked.contrasts, known.people)
+        numbers_of(known.people, asked.covariates, list(known.people))
 
 
 def _check_sides(job: GroupJob) -> None:
@@ -202,10 +222,10 @@ def _job(
     output_dir: Path,
     config: Config,
     place: tuple[str, str, str],
-    found: tuple[dict[str, Path], list[str]],
+    found: tuple[dict[str, Path], list[str], Known],
 ) -> GroupJob:
     analysis, task, space = place
-    tables, expected = found
+    tables, expected, known = found
     sidecars = {label: read.read_sidecar(path) for label, path in tables.items()}
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
@@ -216,7 +236,7 @@ def _job(
     places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
-    people = _people(output_dir, config)
+    people = {} if analysis == CEILING else _people(known, config)
     settings = _settings(analysis, config, places)
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
@@ -249,7 +269,13 @@ def _job(
         "seed": seed,
         "sidecar": {
             "Sources": provenance.sources(
-                [*tables.values(), *nulls.values(), *shared.values()], {"": output_dir}
+                [
+                    *tables.values(),
+                    *nulls.values(),
+                    *shared.values(),
+                    *([known.table] if people else []),
+                ],
+                {"": output_dir, "raw": known.table.parent},
             ),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
@@ -311,11 +337,11 @@ def _cluster_lines(job: GroupJob) -> list[str]:
     return [f"  clusters{on}: exchanged maps of {n} of {n_all} participants, named by {named}"]
 
 
-def _people(output_dir: Path, config: Config) -> dict[str, dict[str, str]]:
+def _people(known: Known, config: Config) -> dict[str, dict[str, str]]:
     """Return the columns of participants.tsv that contrasts and covariates take."""
     contrasts = [parse_contrast(text) for text in config.group.contrasts]
     wanted = {one.what for one in contrasts if not one.is_within} | {*config.group.covariates}
-    people = read_people(output_dir) if wanted else {}
+    people = known.people if wanted else {}
     return {
         label: {column: text for column, text in row.items() if column in wanted}
         for label, row in people.items()

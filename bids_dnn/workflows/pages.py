@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import tomli_w
 
 from bids_dnn.config.load import dump
@@ -18,6 +19,7 @@ from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
 from bids_dnn.ingest.inventory import Subject
+from bids_dnn.report.over_participants import made_of
 from bids_dnn.workflows.across import ANALYSIS, told_of
 from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceilings_told
@@ -131,7 +133,7 @@ def group_pages(
         firsts = {str(job.analysis): job.first_table() for job in jobs}
         ran = ran_of(firsts) | {"group": config.group.model_dump(mode="json")} | told_of(jobs)
         ran |= ceilings_told(job.manifest for job in jobs)
-        asked = ran
+        asked, ran = ran, ran | {"group": ran["group"] | {"made": _made(tables)}}
         if set(tables) <= {ANALYSIS, CEILING}:  # nothing was decoded within tasks, nor tested
             ran = {key: value for key, value in ran.items() if key not in ("decode", "group")}
         page = plan.page(task, space)
@@ -155,6 +157,17 @@ def group_pages(
         if anew or not is_made(page, manifest["fingerprint"]):
             made["".join(c for c in f"{task}{space}" if c.isalnum()) or "group"] = manifest
     return made
+
+
+def _made(tables: Mapping[str, Path]) -> list[str]:
+    """Return the columns and the maps that came out over participants."""
+    made: set[str] = set()
+    for path in tables.values():
+        sidecar = read.read_sidecar(path)
+        files = [path, *(path.parent / name for name in sidecar["Tables"].values())]
+        made |= made_of(pd.read_csv(file, sep="\t") for file in files)
+        made |= {one["Statistic"] for one in sidecar["Maps"]}
+    return sorted(made)
 
 
 def facts_of(told: Told) -> dict[str, Any]:

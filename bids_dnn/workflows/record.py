@@ -10,6 +10,7 @@ import shlex
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,17 +108,54 @@ def describe_output(
     write_participants(output_dir, bids_dir=sources["raw"], participants=everyone)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who is known, and by which table.
+
+    Parameters
+    ----------
+    table
+        The ``participants.tsv`` that was read, which need not be there.
+    people
+        Text by label and column.
+    """
+
+    table: Path
+    people: Mapping[str, Mapping[str, str]]
+
+
+def known_people(output_dir: Path, bids_dir: Path | None) -> Known:
+    """Return what is known of participants, from BIDS_DIR where it has a ``participants.tsv``.
+
+    OUTPUT_DIR's copy is of the last participant-level run; who stands in it alone is known by
+    name.
+    """
+    copied = read_people(output_dir)
+    if bids_dir is None or not (own := read_people(bids_dir)):
+        return Known(names.path_of(output_dir, "participants"), copied)
+    more: dict[str, dict[str, str]] = {label: {} for label in copied if label not in own}
+    return Known(names.path_of(bids_dir, "participants"), own | more)
+
+
+def refresh_participants(output_dir: Path, known: Known) -> None:
+    """Bring OUTPUT_DIR's ``participants.tsv`` up to the table that was read."""
+    if known.table.is_file() and known.table != names.path_of(output_dir, "participants"):
+        write_participants(
+            output_dir, bids_dir=known.table.parent, participants=sorted(known.people)
+        )
+
+
 def read_participants(output_dir: Path) -> tuple[str, ...]:
     """Return the labels in OUTPUT_DIR's ``participants.tsv``, without ``sub-``."""
     return tuple(read_people(output_dir))
 
 
-def read_people(output_dir: Path) -> dict[str, dict[str, str]]:
-    """Return what OUTPUT_DIR's ``participants.tsv`` says, by label and column."""
-    path = names.path_of(output_dir, "participants")
+def read_people(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what a data set's ``participants.tsv`` says, by label and column."""
+    path = names.path_of(folder, "participants")
     if not path.is_file():
         return {}
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t"))
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t"))
     return {
         row["participant_id"].removeprefix("sub-"): {
             column: text or ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner
 
 from bids_dnn.cli.tools import main
 from bids_dnn.derivatives.tables import table_text
+from bids_dnn.files import fingerprint
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import test_group as run
 from bids_dnn.stats.power import Effect, simulate_power
@@ -57,7 +60,25 @@ def test_numbers_give_the_curves_of_the_simulation(tmp_path):
     assert found.startswith(f"t, 16 runs: 80% power: {n} participants;")
     assert "more than 12 participants" in "".join(said)
     assert out.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
-    assert said[-1].endswith("power.tsv and power.png")
+    assert said[-1].endswith("power.tsv, power.json and power.png")
+
+
+def test_a_sidecar_says_what_the_table_is(tmp_path, pilot):
+    out = tmp_path / "power.tsv"
+    tell("--effect", 0.1, "--sd", 0.2, "--seed", 3, "--out", out, *FAST)
+    told = json.loads(out.with_suffix(".json").read_text())
+    for column in pd.read_csv(out, sep="\t"):
+        assert told[column]["Description"]
+    assert told["Effect"] == {"mean": 0.1, "between_sd": 0.2, "within_sd": 0.0}
+    assert told["Settings"]["alpha"] == 0.05
+    assert told["Settings"]["max_participants"] == 12
+    assert (told["RandomSeed"], told["GeneratedBy"]["Name"]) == (3, "bids_dnn")
+    assert "Pilot" not in told
+    tell(pilot, "--where", "region=V1", "--where", "comparison=all", "--out", out, *FAST)
+    told = json.loads(out.with_suffix(".json").read_text())
+    assert told["Pilot"] == {"Name": "pilot.tsv", "SHA256": fingerprint(pilot)}
+    assert told["Settings"]["where"] == ["region=V1", "comparison=all"]
+    assert told["Effect"]["within_sd"] > 0
 
 
 def test_the_same_command_gives_the_same_bytes(tmp_path):

@@ -178,6 +178,18 @@ def test_one_participant_gives_differences_without_tests():
     assert (found["p_floor"] == 0.5).all()
 
 
+def test_contrasts_without_a_difference_say_why():
+    asked = ("region: V1 > noise", "group: patient > control")
+    found, made = contrasts_of(stacked(make_decode, 2), "decode", *asked, covariates=("age",))
+    assert found["difference"].isna().all()
+    within, between = made.meta["warnings"][-2:]
+    assert f"{asked[0]!r} is n/a in 7 of 7 rows: it needs a participant with both" in within
+    assert f"{asked[1]!r} is n/a in 28 of 28 rows: it needs two participants with" in between
+    assert "each of 'patient' and 'control', and enough participants for the cov" in between
+    _, whole = contrasts_of(stacked(make_decode), "decode", *asked)
+    assert not any("n/a" in text for text in whole.meta["warnings"])
+
+
 def test_sides_that_no_table_has_are_refused_and_lone_rows_told():
     table = stacked(make_decode)
     with pytest.raises(ConfigError, match=r"region 'FFB'.*'FFA'"):

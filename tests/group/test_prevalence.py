@@ -80,7 +80,16 @@ def test_participants_whose_p_cannot_be_low_are_no_evidence():
     assert (made["n_able"] == 6).all()
     assert (made.loc["V1", "n_significant"] == 6).all()
     table[["p", "p_floor"]] = 0.0625
-    assert prevalence(table).table["prevalence"].isna().all()
+    result = prevalence(table)
+    assert result.table["prevalence"].isna().all()
+    assert "nobody's own p can be as low as 0.05" in result.meta["warnings"][0]
+
+
+def test_where_no_bound_can_be_proven_it_is_said(rng):
+    table = stacked(make_decode, 1)
+    result = prevalence(table, nulls=nulls_of(table, rng, n_permutations=9))
+    assert result.table["prevalence_largest"].isna().all()
+    assert "so few participants and permutations prove none" in result.meta["warnings"][-1]
 
 
 def test_participants_without_nulls_are_named(rng):

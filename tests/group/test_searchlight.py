@@ -13,6 +13,7 @@ from bids_dnn.containers.space import Surface
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.lights import part_of
 from bids_dnn.group.maps import alike_of
+from bids_dnn.group.people import ALONE
 from bids_dnn.group.prevalence_maps import map_prevalence
 from bids_dnn.group.searchlight import CLUSTERS
 from bids_dnn.group.searchlight import average_searchlights as run
@@ -135,7 +136,7 @@ def test_long_parts_say_how_far_they_are(group):
 def test_one_participant_is_described_only():
     made = run(*make_group(1), choices=QUICK)
     assert {one.stat for one in made.maps} == {"accuracy", "nparticipants", "overlap"}
-    assert "One participant only" in made.meta["warnings"][0]
+    assert made.meta["warnings"][0] == ALONE
     assert made.table["n_clusters"].tolist() == [-1, -1]
     assert made.extras["clusters"].empty
     assert list(made.extras["clusters"]) == list(CLUSTERS)

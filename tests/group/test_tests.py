@@ -11,6 +11,7 @@ from scipy import stats
 from bids_dnn.errors import ConfigError, ShapeError
 from bids_dnn.group import tests as group_tests
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.people import ALONE
 from bids_dnn.group.stack import stack
 from bids_dnn.stats.inference import corrected_t_interval
 from bids_dnn.stats.participants import compare_with_zero
@@ -107,9 +108,7 @@ def test_one_participant_gives_no_interval_and_a_warning():
     result = group_tests.test_group(stacked(make_decode, 1), analysis="decode")
     assert result.table[["ci_low", "ci_high", "p_t"]].isna().all(axis=None)
     assert (result.table["p_floor"] == 0.5).all()
-    assert result.meta["warnings"] == [
-        "One participant only: no interval over participants, and p cannot be < 0.5."
-    ]
+    assert result.meta["warnings"] == [ALONE]
 
 
 def test_few_participants_are_warned_of_the_floor():

@@ -190,3 +190,15 @@ def test_methods_tell_of_exchanges_that_all_share():
     alone = lights_text(told, {"models": ["net"], "comparisons": []})
     assert "5,000" not in alone
     assert "bounded" not in alone
+
+
+def test_methods_tell_of_no_clusters_where_none_were_looked_for():
+    told = {"tests": ["sign-flip", "prevalence"], "made": ["accuracy", "p", "mean"]}
+    assert lights_text(told, {}) == "Maps of searchlights were averaged over participants."
+    units = lights_text(told | {"made": ["pchance"]}, {})
+    assert "Each unit was compared with 10,000 chance maps" in units
+    assert "cluster" not in units
+    assert "bounded" not in units
+    whole = lights_text(told | {"made": ["pchance", "cluster", "prevalencebound"]}, {})
+    assert whole == lights_text({"tests": told["tests"]}, {})
+    assert "each cluster of units" in whole

@@ -19,10 +19,11 @@ from bids_dnn.report.over_participants import (
     contrast_tables,
     group_how,
     group_text,
+    made_of,
     significant_pictures,
 )
 from bids_dnn.report.palette import region_colors
-from bids_dnn.report.shown import Shown
+from bids_dnn.report.shown import Shown, main_rows
 from tests.factories.results import REGIONS, make_decode, make_encode, make_space
 
 LABELS = tuple("abcdefgh")
@@ -139,3 +140,49 @@ def test_the_largest_provable_prevalence_is_said():
     assert "prevalence of 0.73 at most" in group_how(shown)
     shown.result.table["prevalence_largest"] = np.nan
     assert "can prove no prevalence" in group_how(shown)
+
+
+def test_what_was_left_out_is_not_told():
+    asked = {"tests": ("sign-flip", "mixed", "prevalence"), "contrasts": ("layer: a > b",)}
+    shown = shown_of(**asked)
+    assert any("mixed model was left out" in text for text in shown.result.meta["warnings"])
+    made = sorted(made_of([shown.result.table]))
+    for said in (group_how(shown), group_text(asked | {"made": made})):
+        assert "flipping signs" in said
+        assert "prevalence of an effect" in said
+        assert not any(word in said for word in ("mixed model", "minimum statistic", "Contrasts"))
+    whole = group_text(asked | {"made": [*made, "mean_mixed", "p_global", "difference"]})
+    assert whole == group_text(asked)
+    assert all(word in whole for word in ("mixed model", "minimum statistic", "Contrasts"))
+    assert "prevalence of" not in group_text(asked | {"made": ["score"]})
+
+
+@pytest.mark.parametrize(("analysis", "make"), [("decode", make_decode), ("encode", make_encode)])
+def test_dots_are_of_who_is_in_the_mean(analysis, make, monkeypatch):
+    monkeypatch.setitem(PEOPLE, "c", {"group": "old", "age": "n/a"})
+    bare = shown_of(analysis=analysis, make=make)
+    aged = shown_of(analysis=analysis, make=make, covariates=("age",), tests=("t", "prevalence"))
+    assert set(bare.points["participant"]) == set(LABELS)
+    assert set(aged.points["participant"]) == set(LABELS) - {"c"}
+    by = ["region", "comparison"] if analysis == "decode" else ["region", "network", "layer"]
+    mean = aged.points.groupby(by)["score"].mean()
+    rows = main_rows(aged.result.table).set_index(by)["score"].dropna()
+    np.testing.assert_allclose(mean.reindex(rows.index), rows)
+    told = "Prevalence is of all with a score, also of those without a covariate."
+    assert told in group_how(aged)
+    assert told not in group_how(bare)
+
+
+def test_counts_are_shown_as_whole_numbers():
+    shown = shown_of(
+        tests=("t", "prevalence"), contrasts=("region: V1 > noise", "group: old > young")
+    )
+    tables = scores.decoding(shown).tables
+    for label in ("able", "significant", "first"):
+        (cells,) = (
+            [row[[head for head, _ in table.heads].index(label)].text for row in table.rows]
+            for table in tables
+            if label in dict(table.heads)
+        )
+        assert all(text == "n/a" or text.isdigit() for text in cells), label
+        assert any(text.isdigit() for text in cells), label

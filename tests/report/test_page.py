@@ -189,3 +189,12 @@ def test_a_page_that_grows_too_large_leaves_out_dark(small, tmp_path, monkeypatc
     smaller = page.render_participant(small, tmp_path)
     assert len(smaller) < 0.8 * len(whole)
     assert "<source" not in smaller
+
+
+def test_without_encoding_all_stimuli_that_were_shown_are_counted(tmp_path):
+    stimuli = make_participant(tmp_path).stimuli[:4]  # a part, for the contact sheet
+    facts = {"source": "fmriprep", "n_stimuli": 80}
+    data = page.ParticipantReport("01", {}, {}, facts=facts, stimuli=stimuli)
+    text = page.render_participant(data, tmp_path / "figures")
+    assert "80 stimuli; no network was run." in text
+    assert "4 of 80 stimuli, evenly through the list." in text

@@ -238,8 +238,41 @@ def test_exchanges_with_a_covariate_are_those_of_freedman_and_lane(rng):
     )
     exact = (t >= t[0] - 1e-9).mean()
     made = compare_groups(values[None], group, covariates=age)
-    assert abs(made.p[0] - exact) < 4 * np.sqrt(exact * (1 - exact) / 10_000) + 1e-4
-    assert made.p_floor == 1 / 720
+    assert made.p[0] == pytest.approx(exact)
+    assert (made.n_permutations[0], made.p_floor[0]) == (720, 1 / 720)
+
+
+def test_few_orders_with_a_covariate_are_all_taken(rng):
+    """Two against two: 24 orders, where random ones gave p of 0.0401 under a floor of 0.0417."""
+    values, age = rng.normal(size=(200, 4)), rng.normal(size=(4, 1))
+    made = compare_groups(values, first(2, 4), covariates=age)
+    assert (made.n_permutations == 24).all()
+    np.testing.assert_allclose(made.p * 24, np.round(made.p * 24))
+    assert made.p.min() == made.p_floor[0] == 1 / 24
+    assert (made.p_corrected >= made.p).all()
+    alike = compare_groups(values, first(2, 4), covariates=np.array([[0], [1], [0], [1]]))
+    assert (alike.n_permutations == 24).all()  # all rows differ
+    flat = compare_groups(values, first(2, 4), covariates=np.ones((4, 1)), is_two_sided=True)
+    assert (flat.n_permutations == 6).all()
+    assert flat.p.min() == flat.p_floor[0] == 2 / 6
+    site = np.array([0, 0, 1, 1] * 2)[:, None]
+    made = compare_groups(rng.normal(size=(3, 8)), first(4, 8), covariates=site)
+    assert (made.n_permutations == 2520).all()  # 8! / 2!^4
+
+
+@pytest.mark.parametrize("is_two_sided", [False, True])
+def test_no_p_lies_below_its_floor(rng, is_two_sided):
+    values = first(8, 16) * 50 + rng.normal(size=(2, 16))  # 12,870 labelings, in pairs
+    for seed in range(20):
+        made = compare_groups(values, first(8, 16), seed=seed, is_two_sided=is_two_sided)
+        assert (made.n_permutations == 10_000).all()
+        assert (made.p >= made.p_floor).all()
+
+
+def test_flips_of_few_are_counted_once(rng):
+    values = rng.normal(size=(2, 5))
+    values[1, 2] = np.nan
+    assert compare_with_zero(values).n_permutations.tolist() == [32, 16]
 
 
 @pytest.mark.parametrize("with_age", [False, True])

@@ -12,7 +12,7 @@ from bids_dnn.config.schema import Config
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.read import read_result, read_sidecar
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.errors import MissingInputError
 from bids_dnn.workflows.across import told_of, with_across
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.pages import group_pages
@@ -131,20 +131,21 @@ def test_comparisons_of_all_participants_are_taken(out, means, tmp_path_factory)
     run(job, tmp_path_factory.mktemp("work"))  # the same sides twice are one comparison
 
 
-def test_what_cannot_be_is_refused_with_what_to_do(tmp_path, means):
+def test_what_cannot_be_is_left_out_with_a_warning(tmp_path, means):
     leave(tmp_path, "01", space="T1w", shared=make_shared(0, means, "T1w"))
     leave(tmp_path, "02", space="T1w", shared=make_shared(1, means, "T1w"))
-    with pytest.raises(ConfigError, match=r"Space T1w is each participant's own.*--space MNI152"):
-        plan_of(tmp_path, "participants")
-    with pytest.raises(
-        ConfigError, match=r"nobody has patterns of two tasks.*Take 'tasks' out of"
-    ):
-        plan_of(tmp_path, "tasks")
+    plan = plan_of(tmp_path, "participants", "tasks")
+    assert [job.analysis for job in plan.jobs] == ["decode"]
+    own, tasks = plan.warnings[-2:]
+    assert "Nothing was decoded across participants. Space T1w is each participant's own" in own
+    assert "--space MNI152" in own
+    assert "Nothing was decoded across tasks. " in tasks
+    assert "nobody has patterns of two tasks" in tasks
     leave(tmp_path, "01", shared=make_shared(0, means, MNI))
-    with pytest.raises(ConfigError, match=f"obj, space {MNI}: 1 participant has patterns, and 2"):
-        plan_of(tmp_path, "participants")
-    with pytest.raises(ConfigError, match="1 participant has patterns"):
-        plan_of(tmp_path, "participants", participant_label=["01"])
+    for run in ({}, {"participant_label": ["01"]}):
+        plan = plan_of(tmp_path, "participants", **run)
+        assert {job.analysis for job in plan.jobs} == {"decode"}
+        assert f"obj, space {MNI}: 1 participant has patterns, and 2" in plan.warnings[-1]
 
 
 def test_no_patterns_at_all_say_how_to_leave_them(tmp_path):

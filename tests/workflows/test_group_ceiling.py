@@ -92,6 +92,12 @@ def test_ceilings_of_responses_come_from_what_participants_left(out, tmp_path_fa
     assert made.meta["missing_items"] == {"encoding": {"03": ["s00"]}}
     assert "no finished table of sub-04" in plan.warnings[0]
     assert plan.jobs[0].done
+    table = out / "participants.tsv"
+    table.write_text(table.read_text().replace("\n", "\t20\n").replace("id\t20", "id\tage"))
+    aged = Config.model_validate(
+        {"run": {"analysis": ["ceiling"]}, "group": {"covariates": ["age"]}}
+    )
+    assert plan_group(out, aged).jobs[0].done  # ceilings take no covariate
     assert plan.lines()[1] == "  dissimilarities of conditions: patterns of 0 of 3 participants"
 
 

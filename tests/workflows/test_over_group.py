@@ -17,7 +17,10 @@ from bids_dnn.derivatives.nulls import write_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.workflows.app import Call, execute
 from bids_dnn.workflows.over_group import plan_group
+from bids_dnn.workflows.pages import group_pages
+from bids_dnn.workflows.record import read_people, refresh_participants
 from bids_dnn.workflows.steps.group import group_step
 from tests.factories.results import make_decode, make_encode, make_spaces
 
@@ -200,3 +203,64 @@ def test_wrong_settings_are_refused_before_anything_runs(out, group, match):
 def test_no_table_is_refused(tmp_path):
     with pytest.raises(MissingInputError, match="no finished table"):
         plan_group(tmp_path, Config())
+
+
+def test_the_participants_of_the_input_count_not_their_copy(out, tmp_path_factory):
+    bids, work = tmp_path_factory.mktemp("bids"), tmp_path_factory.mktemp("work")
+    config = config_of(covariates=["age"])
+    text = (out / "participants.tsv").read_text()
+    (bids / "participants.tsv").write_text("\ufeff" + text)
+    for job in plan_group(out, config, bids).jobs:
+        assert "bids:raw:participants.tsv" in job.manifest["sidecar"]["Sources"]
+        (work / "job.json").write_text(json.dumps(job.manifest))
+        group_step(work / "job.json")
+    assert not plan_group(out, config, bids).waiting()
+    other = text.replace("control\t3", "control\t4").replace("\tage", "\tage\tdose")
+    (bids / "participants.tsv").write_text(
+        "\n".join(line + "\t1" * (i > 0) for i, line in enumerate(other.splitlines())) + "\n"
+    )
+    plan = plan_group(out, config, bids)
+    assert len(plan.waiting()) == 2
+    assert plan.jobs[0].manifest["people"]["04"] == {"age": "4"}
+    assert plan.inputs()[str(bids / "participants.tsv")]
+    dosed = plan_group(out, config_of(covariates=["dose"]), bids)
+    assert dosed.jobs[0].manifest["people"]["01"] == {"dose": "1"}
+    refresh_participants(out, plan.known)
+    assert read_people(out)["04"] == {"group": "control", "age": "4", "dose": "1"}
+    assert plan_group(out, config, bids).jobs == plan.jobs
+    assert plan_group(out, config).jobs[0].manifest["people"]["04"] == {"age": "4"}
+
+
+def test_the_page_is_told_what_came_out(out, tmp_path_factory):
+    config = config_of(tests=["t", "mixed"], contrasts=["group: patient > control"])
+    plan, _ = run(out, tmp_path_factory.mktemp("work"), config)
+    (told,) = group_pages(plan, config, ["bids_dnn"], anew=True).values()
+    made = told["ran"]["group"]["made"]
+    assert "mean_mixed" not in made
+    assert {"p_t", "difference"} <= set(made)
+    assert "made" not in told["config_toml"]
+
+
+@pytest.mark.parametrize(
+    ("group", "match"),
+    [
+        ({"tests": ["wilcoxon"], "covariates": ["age"]}, r"\['age'\].*'wilcoxon' cannot take"),
+        ({"contrasts": ["group patient"]}, r"'group patient'.*Type 'region: FFA > V1'"),
+    ],
+)
+def test_settings_that_no_data_meet_are_refused_before_participants_run(tmp_path, group, match):
+    config = config_of(**group)
+    for is_dry in (True, False):
+        call = Call(
+            bids_dir=tmp_path / "absent",
+            output_dir=tmp_path / "out",
+            level="participant",
+            dry_run=is_dry,
+            download_only=False,
+            reports_only=False,
+            verbosity=0,
+            command=(),
+        )
+        with pytest.raises(ConfigError, match=match):
+            execute(call, config)
+    assert not (tmp_path / "out").exists()
