@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import product
-from math import comb, factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.exchange import Draws, Model, Welch, labelings, linear
+from bids_dnn.stats.exchange import Draws, Model, Welch, linear, n_orders, orders
 
 Float = NDArray[np.float64]
 Marks = NDArray[np.bool_]
@@ -113,13 +112,12 @@ class Design:
                 return Draws(every, enumerated=True, n_distinct=2**n, is_mirrored=True)
             some: Any = rng.integers(2, size=(n_draws, n)) * 2.0 - 1.0
             return Draws(some, enumerated=False, n_distinct=2**n, is_mirrored=True)
-        n_first = int(self.is_first.sum())
-        if not self.covariates.size and comb(n, n_first) <= n_draws:
-            return labelings(self.is_first)
-        orders = rng.random((n_draws, n)).argsort(axis=1)
-        n_distinct = factorial(n) if self.covariates.size else comb(n, n_first)
-        is_even = not self.covariates.size and 2 * n_first == n
-        return Draws(orders, enumerated=False, n_distinct=n_distinct, is_mirrored=is_even)
+        rows = np.column_stack([self.is_first.astype(np.float64), self.covariates])
+        if all_orders := orders(rows, most=n_draws):
+            return all_orders
+        drawn = rng.random((n_draws, n)).argsort(axis=1)
+        is_even = not self.covariates.size and 2 * int(self.is_first.sum()) == n
+        return Draws(drawn, enumerated=False, n_distinct=n_orders(rows), is_mirrored=is_even)
 
     def varies(self, y: Float) -> Marks:
         """Tell where no flip or exchange leaves a variance of zero, so that t is finite in each.
