@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.analyses.decode.samples import texts
-from bids_dnn.analyses.decode.tasks import Design, decoded_samples, design_of
+from bids_dnn.analyses.decode.tasks import Design, averaging_warnings, decoded_samples, design_of
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.errors import BidsDnnError
@@ -36,11 +36,13 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
         samples = samples_ahead(subject.subject, subject.responses["settings"])
         if samples is None:
             return ["  decode: samples are known once responses are read"]
-        own = decoded_samples(without_values(samples), choices)
+        whole = without_values(samples)
+        own = decoded_samples(whole, choices)
         design = design_of(own, choices)
     except BidsDnnError as err:
         return [f"  decode: problem: {err}"]
     made = [_samples_line(own.samples, design), _repeats_line(own.samples)]
+    made += averaging_warnings(whole, choices)
     made += [f"problem: {name!r} cannot be decoded. {why}" for name, why in design.lost.items()]
     return [
         f"  decode: {text}"
