@@ -29,7 +29,7 @@ from bids_dnn.analyses.decode.samples import (
     with_condition,
 )
 from bids_dnn.containers.responses import Responses
-from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
+from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest, run_words
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
 
@@ -230,10 +230,14 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         how=f'decode.folds = "{choices.folds}"',
     )
     condition = texts(responses.samples["condition"])
+    sessions = texts(responses.samples.reindex(columns=["session"])["session"])
     leakage.check_copies(
         folds,
         values=responses.values,
-        names=[f"{name} in run {run}" for name, run in zip(condition, runs, strict=True)],
+        names=[
+            f"{name} in {run_words(str(run), str(session))}"
+            for name, run, session in zip(condition, runs, sessions, strict=True)
+        ],
     )
     design = Design(
         folds,
