@@ -65,6 +65,25 @@ class OutputError(BidsDnnError, OSError):
     """An output cannot be written."""
 
 
+def run_words(run: str, session: str = "") -> str:
+    """Name a run as options take it: its session, then its own label.
+
+    Parameters
+    ----------
+    run
+        As in sample tables, ``02x01`` where there are sessions.
+    session
+        Its label, "" where there are none.
+
+    Examples
+    --------
+    >>> run_words("02x01", "02"), run_words("01")
+    ('session 02, run 01', 'run 01')
+    """
+    own = run.removeprefix(f"{session}x") if session else run
+    return f"session {session}, run {own}" if session else f"run {own}"
+
+
 def nearest(name: str, choices: Iterable[str], *, most: int = 3) -> str:
     """Phrase the nearest right names, or all of them where none is near.
 

@@ -6,12 +6,13 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bids_dnn.config.covariates import feature_spaces
+from bids_dnn.config.explain import explain
 from bids_dnn.config.regions import absolute_rule
 from bids_dnn.config.schema import DEFAULT_NETWORK, READY, VOLUMES, Config
 from bids_dnn.errors import ConfigError, MissingInputError, nearest
@@ -67,7 +68,7 @@ def load(
     try:
         config = Config.model_validate(merged)
     except ValidationError as err:
-        raise _explain(err) from None
+        raise explain(err, merged) from None
     _check(config)
     return config
 
@@ -230,11 +231,14 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def _absolute(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     made = {k: dict(v) if isinstance(v, dict) else v for k, v in told.items()}
     for section, key in PATHS:
-        if isinstance(made.get(section), dict) and made[section].get(key):
+        if isinstance(made.get(section), dict) and isinstance(made[section].get(key), str | Path):
             made[section][key] = str(_from(folder, made[section][key]))
     run = made.get("run")
     if isinstance(run, dict) and isinstance(run.get("derivatives"), dict):
-        run["derivatives"] = {k: str(_from(folder, v)) for k, v in run["derivatives"].items()}
+        run["derivatives"] = {
+            k: str(_from(folder, v)) if isinstance(v, str | Path) else v
+            for k, v in run["derivatives"].items()
+        }
     if isinstance(made.get("regions"), dict):
         made["regions"] = {
             k: absolute_rule(folder, v) if isinstance(v, str) else v
@@ -270,51 +274,6 @@ def _placed(folder: Path, name: str) -> str:
     if family == "features" or is_folder or (sign and path.startswith((".", "~"))):
         return f"{family}:{_from(folder, path)}"
     return name
-
-
-def _explain(err: ValidationError) -> ConfigError:
-    first = err.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        section, name = first["loc"][:-1], str(first["loc"][-1])
-        known = _fields(section)
-        return ConfigError(f"The setting {where!r} does not exist.", mend=nearest(name, known))
-    if first["type"] == "literal_error":
-        choices = re.findall(r"'([^']+)'", str(first.get("ctx", {}).get("expected", "")))
-        return ConfigError(
-            f"The setting {where} is {first['input']!r}.",
-            mend=nearest(str(first["input"]), choices),
-        )
-    if first["type"] == "missing":
-        return ConfigError(f"The setting {where!r} is missing.", mend=f"Add {where} to the file.")
-    if first["type"] == "string_pattern_mismatch":
-        return ConfigError(
-            f"The name {first['input']!r} in {where.partition('.')[0]} holds more than letters "
-            "and digits.",
-            mend=f"Call it {re.sub('[^A-Za-z0-9]', '', str(first['input'])) or 'V1'!r}.",
-        )
-    if first["type"] == "tuple_type" and isinstance(first["input"], str):
-        return ConfigError(
-            f"The setting {where} is {first['input']!r}, which is no list.",
-            mend=f'Write {first["loc"][-1]} = ["{first["input"]}"].',
-        )
-    message = str(first["msg"])
-    return ConfigError(
-        f"The setting {where} is {first['input']!r}: {message[0].lower()}{message[1:]}.",
-        mend="bids_dnn --dry-run prints every setting with its default.",
-    )
-
-
-def _fields(section: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in section:
-        field = model.model_fields.get(str(part))
-        if field is None:  # a name that the user gave, as in [networks.NAME]
-            continue
-        inner = [t for t in (field.annotation, *get_args(field.annotation)) if isinstance(t, type)]
-        models = [t for t in inner if issubclass(t, BaseModel)]
-        model = models[-1] if models else model
-    return list(model.model_fields)
 
 
 def _check_extracted(config: Config) -> None:

@@ -133,7 +133,7 @@ def _places(
     good = wanted[is_good[wanted]]
     if not len(good):
         raise NotEnoughDataError(
-            f"Region {region!r} has {len(wanted)} units, none of which varies in run {run.run}.",
+            f"Region {region!r} has {len(wanted)} units, none of which varies in {run.said}.",
             mend="Look at the region and at the BOLD image, or leave the region out.",
         )
     places: NDArray[np.intp] = (np.cumsum(is_good) - 1)[good]

@@ -130,7 +130,7 @@ def _grand_mean(recorded: Recorded) -> float:
     grand = mean_signal(recorded.series, recorded.keep, recorded.is_good)
     if not grand > 0:
         raise UnreadableError(
-            f"The mean signal of run {recorded.run} is {grand:.3g}, so there is no percent "
+            f"The mean signal of {recorded.said} is {grand:.3g}, so there is no percent "
             "signal change.",
             mend="Give preprocessed BOLD from which the mean was not taken (desc-preproc).",
         )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.errors import MissingInputError, UnreadableError, nearest
+from bids_dnn.errors import MissingInputError, UnreadableError, nearest, run_words
 
 COLUMNS = ("onset", "duration", "trial_type")
 STIMULUS = ("stim_file", "stim_id")  # the second by BEP044
@@ -119,7 +119,9 @@ def sample_table(events: pd.DataFrame, *, session: str, run: str) -> pd.DataFram
     }
     further |= {name: _words(events[source]) for source, name in text_columns(events).items()}
     named = [""] * len(events) if column is None else events[column]
-    stimulus = [stimulus_below(name, where=f"An event of run {run}") for name in named]
+    stimulus = [
+        stimulus_below(name, where=f"An event of {run_words(run, session)}") for name in named
+    ]
     return pd.DataFrame(
         {
             "stimulus": pd.array(stimulus, dtype=object),

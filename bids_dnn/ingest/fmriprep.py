@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.containers.responses import Independence, Responses, Scale
 from bids_dnn.containers.space import Space
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import NotEnoughDataError, run_words
 from bids_dnn.ingest.choices import OF_CONDITIONS, OF_TRIALS, OF_VOLUMES, Settings, settle
 from bids_dnn.ingest.estimates import (
     Made,
@@ -142,8 +142,9 @@ def _make(subject: Subject, space: Space, settings: Settings) -> Iterator[Made]:
         made = make(read_run(run, space, settings), settings)
         if not len(made.samples):
             raise NotEnoughDataError(
-                f"Run {run.run} has no trial that its volumes determine.",
-                mend="Check the onsets (in seconds), or leave the run out with --run-id.",
+                f"The volumes of {run.said} determine no trial.",
+                mend="Check the onsets (in seconds), or leave the run out with --session-label "
+                "and --run-id.",
             )
         yield made
 
@@ -187,16 +188,20 @@ def _facts(
 ) -> dict[str, Any]:
     runs = [facts for m in made for facts in m.runs]
     scope, few = scaling_facts(responses.samples, settings["standardize"])
-    notes = [f"{note} (run {r['run']})" for r in runs for note in r["confound_notes"]]
+    notes = [
+        f"{note} ({run_words(r['run'], r['session'])})"
+        for r in runs
+        for note in r["confound_notes"]
+    ]
     notes += [
-        f"The condition {name!r} is not determined by the volumes of run {r['run']} and was left "
-        "out."
+        f"The condition {name!r} is not determined by the volumes of "
+        f"{run_words(r['run'], r['session'])} and was left out."
         for r in runs
         for name in r.get("undetermined_conditions", ())
     ]
     notes += [
-        f"The model of run {r['run']} leaves {r['degrees_of_freedom']} degrees of freedom of "
-        f"{r['n_volumes']} volumes, so that its estimates are noisy."
+        f"The model of {run_words(r['run'], r['session'])} leaves {r['degrees_of_freedom']} "
+        f"degrees of freedom of {r['n_volumes']} volumes, so that its estimates are noisy."
         for r in runs
         if r.get("degrees_of_freedom", np.inf) < FEW_FREE * r["n_volumes"]
     ]

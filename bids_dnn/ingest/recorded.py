@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.containers.space import Space
-from bids_dnn.errors import MissingInputError, NotEnoughDataError, ShapeError
+from bids_dnn.errors import MissingInputError, NotEnoughDataError, ShapeError, run_words
 from bids_dnn.ingest import confounds as nuisance
 from bids_dnn.ingest.bands import low_pass_operator
 from bids_dnn.ingest.choices import Settings
@@ -69,6 +69,11 @@ class Recorded:
         return str(self.table["run"].iloc[0])
 
     @property
+    def said(self) -> str:
+        """What it is called in messages: its session and run, as options take them."""
+        return run_words(self.run, str(self.facts.get("session", "")))
+
+    @property
     def keep(self) -> NDArray[np.bool_]:
         """Which volumes count, (n_volumes,)."""
         return self.confounds.keep
@@ -99,7 +104,7 @@ class Recorded:
     def no_trial(self) -> NotEnoughDataError:
         """Return the refusal of a run without samples."""
         return NotEnoughDataError(
-            f"Run {self.run} has no trial: of {len(self.table)} events in "
+            f"No trial is in {self.said}: of {len(self.table)} events in "
             f"{self.facts['events']}, {int(self.is_rest.sum())} are rest, and no other covers a "
             "volume.",
             mend="Check the onsets (in seconds), responses.rest and responses.delay_s.",

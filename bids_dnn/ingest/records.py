@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bids_dnn.errors import run_words
+
 if TYPE_CHECKING:
     from bids_dnn.containers.responses import Responses
     from bids_dnn.containers.roi import Roi
@@ -90,6 +92,11 @@ class Run:
     n_volumes: int
     start_from: str = "StartTime"
     bold_right: Path | None = None
+
+    @property
+    def said(self) -> str:
+        """What it is called in messages: its session and run, as options take them."""
+        return run_words(self.run, self.session)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""

@@ -1,4 +1,4 @@
-"""Which samples responses will have, from events or a design alone: no image is read."""
+"""Which samples responses will have, from events, a design or a table alone: no image is read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bids_dnn.ingest.events import condition_table, number_repeats, read_events, sample_table
+from bids_dnn.ingest.ready import table
 from bids_dnn.ingest.records import Subject
 from bids_dnn.ingest.spm import design_samples
 
@@ -34,7 +35,7 @@ def samples_ahead(subject: Subject, settings: Mapping[str, Any]) -> pd.DataFrame
     Raises
     ------
     MissingInputError, UnreadableError
-        If events or ``SPM.mat`` are damaged.
+        If ``samples.tsv``, events or ``SPM.mat`` are damaged.
     """
     if subject.spm is not None:
         told = settings["conditions"]
@@ -44,16 +45,18 @@ def samples_ahead(subject: Subject, settings: Mapping[str, Any]) -> pd.DataFrame
             images=settings["images"],
             fir_window_s=tuple(settings["fir_window_s"]),
         )
+    if subject.source == "table":
+        return table.samples_of(subject)
     if subject.source != "fmriprep" or any(run.events is None for run in subject.runs):
         return None
     parts = []
     for run in subject.runs:
         if run.events is None:
             continue
-        table = sample_table(read_events(run.events)[0], session=run.session, run=run.run)
-        table = table[~table["condition"].isin(settings["rest"])]
+        own = sample_table(read_events(run.events)[0], session=run.session, run=run.run)
+        own = own[~own["condition"].isin(settings["rest"])]
         if settings["model"] in BY_CONDITION:
-            names = sorted(set(table["condition"]))
-            table = condition_table(table, names=names, run=run.run)
-        parts.append(table)
+            names = sorted(set(own["condition"]))
+            own = condition_table(own, names=names, run=run.run)
+        parts.append(own)
     return number_repeats(pd.concat(parts, ignore_index=True))

@@ -118,9 +118,10 @@ def _common_grid(subject: Subject) -> tuple[Space, dict[str, Any]]:
     for run, space in zip(subject.runs, spaces, strict=True):
         if not space.has_places_of(common):
             raise SpaceError(
-                f"The runs of sub-{subject.participant} lie on two grids: {common.shape} in run "
-                f"{subject.runs[0].run}, {space.shape} in run {run.run}, or shifted.",
-                mend="Run fMRIPrep once on all runs, or choose runs with --run-id.",
+                f"The runs of sub-{subject.participant} lie on two grids: {common.shape} in "
+                f"{subject.runs[0].said}, {space.shape} in {run.said}, or shifted.",
+                mend="Run fMRIPrep once on all runs, or choose runs with --session-label and "
+                "--run-id.",
             )
         common = common.select(np.isin(common.index, space.index))
         some = np.union1d(some, space.index)
@@ -207,7 +208,8 @@ def _require_one(subject: Subject, found: Sequence[str], *, what: str) -> None:
     listed = "; ".join(f"{value} in {', '.join(runs)}" for value, runs in groups.items())
     raise SpaceError(
         f"The runs of sub-{subject.participant} {what}: {listed}.",
-        mend="Run fMRIPrep once on all runs, or choose runs with --run-id.",
+        mend="Run fMRIPrep once on all runs, or choose runs with --run-id, or sessions with "
+        "--session-label.",
     )
 
 

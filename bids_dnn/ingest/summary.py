@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bids_dnn.errors import run_words
 from bids_dnn.ingest.trials import BARELY
 
 if TYPE_CHECKING:
@@ -72,14 +73,14 @@ def warnings_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         Facts of each run, as fMRIPrep's door has them.
     """
     messages = []
-    inflated = [r["run"] for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
+    inflated = [_words(r) for r in runs if r.get("max_variance_inflation", 1.0) > INFLATED]
     if inflated:
         messages.append(
-            f"Trials overlap much (variance inflation above {INFLATED:g}) in the runs "
-            f"{', '.join(inflated)}: their estimates are noisy."
+            f"Trials overlap much (variance inflation above {INFLATED:g}) in "
+            f"{'; '.join(inflated)}: their estimates are noisy."
         )
     hardly = [
-        f"{onset:g} s in run {r['run']}"
+        f"{onset:g} s in {_words(r)}"
         for r in runs
         for onset in r.get("barely_estimated_onsets_s", ())
     ]
@@ -93,9 +94,9 @@ def warnings_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     if outside := sum(r["events_outside_run"] for r in runs):
         messages.append(f"{outside} events have no volume in their run and were left out.")
     if untyped := sum(r["n_events_without_type"] for r in runs):
-        where = ", ".join(r["run"] for r in runs if r["n_events_without_type"])
+        where = "; ".join(_words(r) for r in runs if r["n_events_without_type"])
         messages.append(
-            f"{untyped} events have the trial_type n/a and were left out (in the runs {where})."
+            f"{untyped} events have the trial_type n/a and were left out (in {where})."
         )
     return messages
 
@@ -120,3 +121,7 @@ def scaling_facts(samples: pd.DataFrame, standardize: str) -> tuple[dict[str, st
             "which says little of their spread."
         )
     return {"standardize_scope": SCOPE}, messages
+
+
+def _words(facts: Mapping[str, Any]) -> str:
+    return run_words(facts["run"], facts.get("session", ""))

@@ -83,32 +83,46 @@ def twin_answer(result: Result) -> str:
         fewest = int(result.table["n_comparisons"].min()) if len(result.table) else 0
         what = counted(fewest, "comparison")
         return f"Nobody can tell: {what} in common make no rank correlation. {above}"
-    sure = best[best["ci_low"] > 0]
     parts = [
         f"{row['region']}: {row['layer']} of {row['network']} {noise_of(row['snr'])} "
-        f"(rho = {row['rho']:.2f}, {row['ci_low']:.2f} to {row['ci_high']:.2f})"
-        for row in sure.to_dict("records")
+        f"(rho = {row['rho']:.2f}, corrected p = {row['p_corrected']:.2g})"
+        for row in best[best["is_named"]].to_dict("records")
     ]
     found = f"Nearest by rank over comparisons: {'; '.join(parts)}. " if parts else ""
-    unsure = [str(name) for name in best["region"] if name not in set(sure["region"])]
-    if unsure:
-        found += (
-            f"No layer can be told from unrelated ones for {listed(unsure)}: the interval of the "
-            "highest rho holds zero. "
+    return found + _unnamed(result, best[~best["is_named"]]) + above
+
+
+def _unnamed(result: Result, best: pd.DataFrame) -> str:
+    """Say why no layer is named for regions, "" where there are none."""
+    said = ""
+    undecoded = [str(name) for name in best.loc[~best["is_decoded"], "region"]]
+    if undecoded:
+        floor = nothing_can_be(result.extras["regions"])
+        why = "no comparison is told above chance there (corrected p < 0.05)"
+        said += f"No layer can be named for {listed(undecoded)}: {why}. {floor}"
+    rest = best[best["is_decoded"]]
+    if len(rest):
+        texts = [
+            f"{row['region']} (rho = {row['rho']:.2f}, p = {row['p_corrected']:.2g})"
+            for row in rest.to_dict("records")
+        ]
+        said += (
+            f"No layer can be told from unrelated ones for {listed(texts)}: the best of as many "
+            "of these can have as high a rho. "
         )
-    return found + above
+    return said
 
 
 def patterns_of(result: Result) -> pd.DataFrame:
-    """Return the scores of each region beside those of its best layer and level.
+    """Return the scores of each region beside those of the layer and level named for it.
 
     Returns
     -------
     patterns
-        ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region that
-        has no best layer.
+        ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region for
+        which no layer is named.
     """
-    best = result.table.loc[result.table["best"], ["region", *KEY]]
+    best = result.table.loc[result.table["is_named"], ["region", *KEY]]
     network = result.extras["network"][[*KEY, "comparison", "score"]]
     made = best.merge(network, on=KEY).rename(columns={"score": "network", "network": "name"})
     regions = result.extras["regions"].rename(columns={"score": "brain"})
@@ -155,8 +169,11 @@ def twin_text(told: Mapping[str, Any]) -> str:
         "layers, levels and comparisons by the maximum statistic [@westfall1993]. Regions and "
         "layers were compared by Spearman's correlation over comparisons of their scores, as "
         "shares of what lies between chance and one, with a 95 % bootstrap interval over "
-        "comparisons and draws [@efron1993]; the best of many layers and levels seems better than "
-        "it is."
+        "comparisons and draws [@efron1993]. The highest rho of a region was tested against the "
+        "highest of all layers and levels [@westfall1993] under exchanges of conditions between "
+        "region and network [@kriegeskorte2008], with which comparisons move, or of single "
+        "comparisons where those asked for do not allow that. A layer was named only where p was "
+        "0.05 or less and the region was decoded above chance."
     )
 
 
@@ -170,8 +187,17 @@ def _how(result: Result) -> str:
         "their mean, over the expected squared length of the noise. rho compares shares of what "
         "lies between chance and one; its interval is over comparisons, which share conditions, "
         "and draws of the noise. The highest rho of many layers and levels seems higher than it "
-        "is. Pictures that train the region's classifier may be shown in the runs that test it, "
-        "those of the network never are."
+        "is; its p counts that, by the highest under exchanges of "
+        f"{_exchanged(result)} between region and network, region by "
+        "region. Pictures that train the region's classifier may be shown in the runs that test "
+        "it, those of the network never are."
+    )
+
+
+def _exchanged(result: Result) -> str:
+    told = set(result.table["exchanged"])
+    return (
+        "conditions" if told == {"conditions"} else listed(sorted(told - {""}) or ["conditions"])
     )
 
 
@@ -201,14 +227,14 @@ def _bars_picture(result: Result) -> Picture:
 
 
 def _pattern_picture(result: Result, patterns: pd.DataFrame, colors: Mapping[str, str]) -> Picture:
-    best = result.table[result.table["best"]]
+    best = result.table[result.table["is_named"]]
     titles = titles_of(best, list(dict.fromkeys(patterns["region"])))
     return picture(
         "twin_patterns",
         lambda theme: twin_patterns(patterns, titles, colors, theme=theme),
-        alt="Bars of accuracy by comparison, of each region beside its best layer.",
-        caption="Each region beside the layer and level of noise whose scores have the most "
-        "similar ranks. Dashed: chance.",
+        alt="Bars of accuracy by comparison, of each region beside its nearest layer.",
+        caption="Each region for which a layer can be named, beside the layer and level of noise "
+        "whose scores have the most similar ranks. Dashed: chance.",
     )
 
 
@@ -219,5 +245,5 @@ def _heat_picture(table: pd.DataFrame) -> Picture:
         lambda theme: twin_heat_maps(table, theme=theme),
         alt=f"Heat maps of rank correlations by layer and level of noise, for {n}.",
         caption="Rank correlation of a region's scores with those of a layer, over comparisons. "
-        "Boxed: the highest of a region. Hatched: not known.",
+        "Boxed: the highest of a region for which a layer can be named. Hatched: not known.",
     )

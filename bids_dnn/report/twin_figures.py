@@ -171,15 +171,15 @@ def twin_heat_maps(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
     Parameters
     ----------
     table
-        ``region``, ``network``, ``layer``, ``snr``, ``rho``, ``best``.
+        ``region``, ``network``, ``layer``, ``snr``, ``rho``, ``is_named``.
     theme
         Light or dark.
 
     Returns
     -------
     png
-        A panel for each region, layers from left to right, noise from top to bottom. The best is
-        boxed; what is not known is hatched.
+        A panel for each region, layers from left to right, noise from top to bottom. The one
+        named is boxed; what is not known is hatched.
     """
     regions = list(dict.fromkeys(table["region"]))
     layers, levels = layers_of(table), list(dict.fromkeys(table["snr"]))
@@ -199,7 +199,7 @@ def twin_heat_maps(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
             )
             for row, column in np.argwhere(~np.isfinite(rho)):
                 _square(axes, row, column, hatch="///", lw=0, edgecolor=theme.faint)
-            for network, layer, snr in own.index[own["best"].to_numpy(bool)]:
+            for network, layer, snr in own.index[own["is_named"].to_numpy(bool)]:
                 place = levels.index(snr), layers.index((network, layer))
                 _square(axes, *place, lw=2, edgecolor="#1d2126")
             axes.set_title(region, loc="left", fontweight="bold")
@@ -229,27 +229,27 @@ def _plain(axes: Axes, theme: Theme) -> None:
 
 
 def titles_of(best: pd.DataFrame, regions: Sequence[str]) -> dict[str, str]:
-    """Return what stands above each region: its best layer and level, and their rho.
+    """Return what stands above each region: the layer and level named for it, with rho.
 
     Parameters
     ----------
     best
-        The best row of each region that has one: ``region``, ``layer``, ``snr``, ``rho``,
-        ``ci_low``, ``ci_high``.
+        The row of each region for which a layer is named: ``region``, ``layer``, ``snr``,
+        ``rho``, ``p_corrected``.
     regions
         All of them.
 
     Examples
     --------
     >>> row = {"region": ["V1"], "layer": ["conv1"], "snr": [2.0], "rho": [0.5]}
-    >>> titles_of(pd.DataFrame(row | {"ci_low": [-0.1], "ci_high": [0.9]}), ["V1", "V2"])
-    {'V1': 'V1: conv1, signal-to-noise 2, rho = 0.50 (-0.10 to 0.90)', 'V2': 'V2'}
+    >>> titles_of(pd.DataFrame(row | {"p_corrected": [0.03]}), ["V1", "V2"])
+    {'V1': 'V1: conv1, signal-to-noise 2, rho = 0.50 (p = 0.03)', 'V2': 'V2'}
     """
     told = {
         row[
             "region"
         ]: f"{row['region']}: {row['layer']}, {noise_of(row['snr'])}, rho = {row['rho']:.2f} "
-        f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        f"(p = {row['p_corrected']:.2g})"
         for row in best.to_dict("records")
     }
     return {name: told.get(name, name) for name in regions}

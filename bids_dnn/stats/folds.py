@@ -110,7 +110,14 @@ def leave_one_out(groups: Sequence[str] | NDArray[np.object_], *, what: str) -> 
     return [Fold(name, labels != name, labels == name) for name in names]
 
 
-def by_stimulus(stimuli: Sequence[str], n_folds: int, rng: np.random.Generator) -> list[Fold]:
+def by_stimulus(
+    stimuli: Sequence[str],
+    n_folds: int,
+    rng: np.random.Generator,
+    *,
+    what: str = "stimuli",
+    setting: str = "encode.folds",
+) -> list[Fold]:
     """Deal stimuli at random onto folds of equal size; all samples of a stimulus go together.
 
     The folds depend on the set of stimuli and on `rng` alone, not on the order of the samples.
@@ -123,6 +130,10 @@ def by_stimulus(stimuli: Sequence[str], n_folds: int, rng: np.random.Generator) 
         At least 2.
     rng
         Draws the order of the stimuli.
+    what
+        What is dealt, in the plural, for messages; sessions and runs are dealt alike.
+    setting
+        Where `n_folds` comes from, for messages.
 
     Returns
     -------
@@ -143,9 +154,9 @@ def by_stimulus(stimuli: Sequence[str], n_folds: int, rng: np.random.Generator) 
     names, which = np.unique(np.asarray(stimuli, dtype=object).astype(str), return_inverse=True)
     if n_folds < 2 or len(names) < n_folds:
         raise NotEnoughDataError(
-            f"There are {len(names)} stimuli for {n_folds} folds; each fold needs one, and "
+            f"There are {len(names)} {what} for {n_folds} folds; each fold needs one, and "
             "there must be two folds.",
-            mend="Ask for fewer folds (encode.folds in analysis.toml), or add stimuli.",
+            mend=f"Ask for fewer folds ({setting} in analysis.toml), or add {what}.",
         )
     fold_of = np.empty(len(names), dtype=np.intp)
     fold_of[rng.permutation(len(names))] = np.arange(len(names)) % n_folds

@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 
 from bids_dnn.analyses.decode.samples import texts
-from bids_dnn.analyses.decode.tasks import Design, decoded_samples, design_of
-from bids_dnn.containers.responses import Responses
-from bids_dnn.containers.space import Channels
+from bids_dnn.analyses.decode.tasks import Design, averaging_warnings, decoded_samples, design_of
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.ingest.samples_ahead import samples_ahead
 from bids_dnn.report.parts import counted
 from bids_dnn.stats.inference import p_floor
+from bids_dnn.workflows.check_samples import without_values
 from bids_dnn.workflows.decode_choices import choices_of
 from bids_dnn.workflows.plan import SubjectPlan
 from bids_dnn.workflows.scene import Scene
@@ -37,28 +36,18 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
         samples = samples_ahead(subject.subject, subject.responses["settings"])
         if samples is None:
             return ["  decode: samples are known once responses are read"]
-        own = decoded_samples(without_values(samples), choices)
+        whole = without_values(samples)
+        own = decoded_samples(whole, choices)
         design = design_of(own, choices)
     except BidsDnnError as err:
         return [f"  decode: problem: {err}"]
     made = [_samples_line(own.samples, design), _repeats_line(own.samples)]
+    made += averaging_warnings(whole, choices)
     made += [f"problem: {name!r} cannot be decoded. {why}" for name, why in design.lost.items()]
     return [
         f"  decode: {text}"
         for text in [*made, *_floor_lines(design), _ceiling_line(scene, subject)]
     ]
-
-
-def without_values(samples: pd.DataFrame) -> Responses:
-    """Return responses of one unit that are all zero, where only the samples matter.
-
-    Parameters
-    ----------
-    samples
-        A sample table.
-    """
-    space = Channels("none", ("1",), np.arange(1))
-    return Responses(np.zeros((len(samples), 1), np.float32), samples, space, "raw")
 
 
 def _samples_line(samples: pd.DataFrame, design: Design) -> str:

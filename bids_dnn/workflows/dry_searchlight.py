@@ -11,7 +11,7 @@ from bids_dnn.errors import BidsDnnError
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.samples_ahead import samples_ahead
 from bids_dnn.report.parts import counted
-from bids_dnn.workflows.dry_decode import without_values
+from bids_dnn.workflows.check_samples import without_values
 from bids_dnn.workflows.plan import SubjectPlan
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.steps.searchlight import choices_of

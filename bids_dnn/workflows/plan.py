@@ -18,6 +18,7 @@ from bids_dnn.ingest.records import READY
 from bids_dnn.ingest.spm_folders import model_files
 from bids_dnn.workflows.asked import any_uses_features, asked, decodes, networks_of, uses_features
 from bids_dnn.workflows.besides import own_of, seed_of, split_of
+from bids_dnn.workflows.check_samples import why_not_samples
 from bids_dnn.workflows.check_searchlight import why_not_searchlight
 from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
 from bids_dnn.workflows.meshes import mesh_files
@@ -219,7 +220,9 @@ def _plan_subject(scene: Scene, subject: Subject, shown: _Shown) -> SubjectPlan:
         )
         if why is None and analysis == "searchlight":
             why = why_not_searchlight(scene.config.searchlight, subject, regions)
-        if why is not None and scene.config.run.analysis:
+        if why is None:
+            why = why_not_samples(scene.config, analysis, subject, responses["settings"])
+        if why is not None and (scene.config.run.analysis or isinstance(why, ConfigError)):
             problems.append(why)
         elif why is not None:
             notes.append(f"{analysis} is left out: {why.what}")

@@ -117,7 +117,7 @@ def _rule(scene: Scene, subject: Subject, name: str, rule: Rule, *, asked: bool)
     resolved = {key_of(term): _term(scene, subject, name, term) for term in terms(rule)}
     files = [Path(p) for told in resolved.values() for p in told["files"]]
     uris = provenance.sources(files, scene.roots())
-    is_mask = isinstance(rule, Term) and rule.kind in ("mask", "file")
+    is_mask = isinstance(rule, Term) and rule.kind in ("mask", "file") and bool(uris)
     return {
         "name": name,
         "rule": str(rule),

@@ -53,8 +53,8 @@ def test_the_dry_run_says_what_decoding_rests_on(app, tree):
 
 
 def test_the_dry_run_names_what_cannot_be(app, tree, own):
-    said = app(tree, *own('folds = "position"'), analysis="decode", dry=True)
-    assert "problem: decode.folds names 'position', which is no column of the samples" in said
+    said = app(tree, *own('folds = "position"'), analysis="decode", dry=True, expect=2)
+    assert "decode.folds names 'position', which is no column of the samples" in said
 
 
 def test_each_setting_comes_through(app, tree, own, tmp_path):

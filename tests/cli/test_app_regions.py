@@ -118,6 +118,9 @@ def test_areas_of_ready_made_responses(app, tmp_path, rng):
     rule = "x=area:V1 | area:early"
     (table,) = app(raw, *options, "--roi", rule, analysis="decode").values()
     assert (table["n_units"] == 2).all()
+    named = ("--roi", "V1", "--roi", "y=mask:V4")  # no file stands for them
+    (table,) = app(raw, *options, *named, analysis="decode").values()
+    assert table["region"].unique().tolist() == ["V1", "y"]
 
 
 REFUSED = {  # rule, and words of what is said; found before anything runs

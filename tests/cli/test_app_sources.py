@@ -56,6 +56,17 @@ def test_table_is_decoded_with_nuisance_and_areas(app, tmp_path, rng):
     assert any("have no reaction_time" in text for text in facts["Warnings"])
 
 
+def test_a_column_that_is_not_there_is_refused_by_the_dry_run(app, tmp_path, rng):
+    table_folder(tmp_path / "mine", rng, n_samples=40)
+    raw = write_raw(tmp_path / "raw", rng)
+    given = ("--responses", f"table={tmp_path / 'mine'}")
+    refused = "nuisance column 'luminance' is not in the sample table"
+    said = app(raw, *given, analysis="decode", nuisance=("luminance",), dry=True, expect=2)
+    assert refused in " ".join(said.split())
+    said = app(raw, *given, analysis=None, nuisance=("luminance",), dry=True)
+    assert "problem: The decode.nuisance column 'luminance'" in said
+
+
 def test_vim1_is_encoded_from_its_own_pictures(app, tmp_path, rng):
     vim1_folder(tmp_path / "vim1", rng)
     raw = write_raw(tmp_path / "raw", rng)

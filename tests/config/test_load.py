@@ -107,7 +107,7 @@ def test_folders_of_transformers_count_from_the_file_and_repositories_stay(tmp_p
         ({"networks": {"a": {}}}, r"networks.a.network.*missing"),
         (
             {"networks": {"a": {"network": "x", "layers": "0"}}},
-            r'networks.a.layers is \'0\', which is no list. Write layers = \["0"\]',
+            r'networks.a.layers is "0"; it must be a list of .*type: layers = \["0"\]',
         ),
         ({"run": {"device": "gpu"}}, r"run.device is 'gpu'.*'cpu'"),
         ({"responses": {"model": "lls"}}, r"responses.model is 'lls'.*'lss'"),

@@ -28,11 +28,11 @@ def make_means(rng, conditions, *, n_features=30, effect=1.0):
     return {one: effect * rng.normal(size=n_features) for one in conditions}
 
 
-def make_twin(*, rho=(0.9, 0.2), low=(0.5, -0.4)):
+def make_twin(*, rho=(0.9, 0.2), p_corrected=(0.01, 0.4), decoded=(True, True)):
     """Return a result of two regions, two layers, two levels and five comparisons.
 
-    The first region is nearest to ``conv2`` without noise, by `rho` and from `low` on; the second
-    likewise. Scores fall with noise; those of ``conv1`` are at chance.
+    The first region is nearest to ``conv2`` without noise, by `rho` and `p_corrected`; the second
+    likewise, where it is `decoded`. Scores fall with noise; those of ``conv1`` are at chance.
     """
     names = ["a vs b", "a vs c", "b vs c", "a vs d", "all"]
     chance = [0.5, 0.5, 0.5, 0.5, 0.25]
@@ -51,15 +51,20 @@ def make_twin(*, rho=(0.9, 0.2), low=(0.5, -0.4)):
                 rows.append(row | ends | counts | rest)
             for number, region in enumerate(("V1", "V4")):
                 best = layer == "conv2" and share == 1
-                found = (rho[number], low[number], 1.0) if best else (0.1, -0.5, 0.6)
+                found = (rho[number], 0.5, 1.0) if best else (0.1, -0.5, 0.6)
+                p = p_corrected[number] if best else 0.9
                 words = {"region": region, "network": "net", "layer": layer, "snr": snr}
                 ends = dict(zip(("rho", "ci_low", "ci_high"), found, strict=True))
-                told.append(words | ends | {"n_comparisons": 5, "best": best})
+                ends |= {"p_corrected": p, "p_floor": 1 / 120, "exchanged": "comparisons"}
+                told.append(words | ends | {"n_comparisons": 5, "is_decoded": decoded[number]})
+                is_named = best and p <= 0.05 and decoded[number]
+                told[-1] |= {"best": best, "is_named": is_named}
     regions = [
         {"region": region, "comparison": name, "score": chance[k] + 0.05 * k, "chance": chance[k]}
         for region in ("V1", "V4")
         for k, name in enumerate(names)
     ]
+    regions = pd.DataFrame(regions).assign(p_corrected=0.01, p_fdr=0.02, p_floor=0.001)
     table = pd.DataFrame(told).sort_values("region", kind="stable").reset_index(drop=True)
     return Result(
         analysis="twin",
@@ -68,7 +73,7 @@ def make_twin(*, rho=(0.9, 0.2), low=(0.5, -0.4)):
         meta={"settings": {"interval": "t", "n_components": 32}},
         extras={
             "network": pd.DataFrame(rows)[list(NETWORK_COLUMNS)],
-            "regions": pd.DataFrame(regions),
+            "regions": regions,
         },
         extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
     )

@@ -113,9 +113,9 @@ def test_a_series_without_a_mean_has_no_percent(rng):
 def test_trials_after_the_run_are_refused(rng):
     run = recorded(rng, onsets=ONSETS + 500)
     for model in ("lsa", "lss"):
-        with pytest.raises(NotEnoughDataError, match=r"Run 01 has no trial"):
+        with pytest.raises(NotEnoughDataError, match=r"No trial is in run 01"):
             estimate_trials(run, told(model=model))
-    with pytest.raises(NotEnoughDataError, match=r"Run 01 has no trial"):
+    with pytest.raises(NotEnoughDataError, match=r"No trial is in run 01"):
         take_volumes(run, told(model="block"))
     one = tell_conditions(run, told(model="fir"), names=("face", "house"))
     assert one.facts[0]["events_outside_run"] == 6

@@ -112,7 +112,7 @@ def test_much_overlap_is_warned_of(small):
     facts = read(small).facts
     assert facts["runs"][0]["max_variance_inflation"] < 10
     assert facts["runs"][1]["max_variance_inflation"] > 10
-    assert "variance inflation above 10) in the runs 02" in facts["warnings"][0]
+    assert "variance inflation above 10) in run 02" in facts["warnings"][0]
 
 
 def test_trials_that_are_hardly_seen_are_left_out_and_named(small):
@@ -133,9 +133,7 @@ def test_events_without_a_type_are_counted(small):
     events.write_text(events.read_text() + "60\t1\tn/a\tface/1.png\n")
     facts = read(small).facts
     assert [run["n_events_without_type"] for run in facts["runs"]] == [0, 1]
-    assert facts["warnings"] == [
-        "1 events have the trial_type n/a and were left out (in the runs 02)."
-    ]
+    assert facts["warnings"] == ["1 events have the trial_type n/a and were left out (in run 02)."]
 
 
 def test_few_samples_to_a_group_are_warned_of(small):
@@ -365,8 +363,11 @@ def test_wrong_settings_are_refused(tree, settings, expected):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"rest": ("face", "house")}, r"Run ax01 has no trial: of 6 events .* 6 are rest"),
-        ({"model": "block", "delay_s": 500.0}, r"Run ax01 has no trial.*0 are rest"),
+        (
+            {"rest": ("face", "house")},
+            r"No trial is in session a, run 01: of 6 events .* 6 are rest",
+        ),
+        ({"model": "block", "delay_s": 500.0}, r"in session a, run 01:.*0 are rest"),
     ],
 )
 def test_runs_without_trials_are_refused(tree, settings, expected):

@@ -62,4 +62,11 @@ def test_motion_is_the_mean_over_the_volumes_that_know_it():
     np.testing.assert_allclose(run.motion_in(seen), [1.0, 2.0, np.nan])
     assert np.isnan(made([np.nan] * 5).motion_in(seen)).all()
     assert run.is_good.tolist() == [False, True]
-    assert "Run 01 has no trial: of 1 events in e.tsv, 0 are rest" in str(run.no_trial())
+    assert "No trial is in run 01: of 1 events in e.tsv, 0 are rest" in str(run.no_trial())
+
+
+def test_a_run_is_called_as_options_take_it():
+    run = made([1.0] * 5)
+    run.table["run"], run.facts["session"] = "02x01", "02"
+    assert run.said == "session 02, run 01"
+    assert "No trial is in session 02, run 01: of 1" in str(run.no_trial())

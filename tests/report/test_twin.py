@@ -16,22 +16,29 @@ from tests.factories.twins import make_twin
 COLORS = region_colors(["V1", "V4"])
 
 
-def test_the_answer_names_layers_whose_interval_lies_above_zero():
+def test_the_answer_names_layers_beyond_the_best_of_unrelated_ones():
     answer = twin_answer(make_twin())
-    assert "V1: conv2 of net without noise (rho = 0.90, 0.50 to 1.00)" in answer
+    assert "V1: conv2 of net without noise (rho = 0.90, corrected p = 0.01)" in answer
     assert "V4: conv2" not in answer
-    assert "from unrelated ones for V4: the interval of the highest rho holds zero" in answer
+    assert "from unrelated ones for V4 (rho = 0.20, p = 0.4)" in answer
     assert "10 of 20 scores of layers lie above chance (corrected p < 0.05)" in answer
 
 
-def test_where_no_interval_lies_above_zero_no_layer_is_named():
-    answer = twin_answer(make_twin(low=(-0.1, np.nan)))
-    assert answer.startswith("No layer can be told from unrelated ones for V1, V4")
+def test_no_layer_is_named_for_a_region_at_chance(undrawn):
+    result = make_twin(decoded=(False, True))
+    answer = twin_answer(result)
+    assert answer.startswith("No layer can be named for V1: no comparison is told above chance")
+    assert "conv2" not in answer
+    section = twin_section(result, COLORS)
+    assert [one.name for one in section.pictures] == ["twin_noise", "twin_rho"]
+    result.extras["regions"]["p_floor"] = 0.25
+    assert "No p can fall below 0.25 here" in twin_answer(result)
 
 
 def test_without_a_correlation_the_reason_is_said(undrawn):
     result = make_twin(rho=(np.nan, np.nan))
-    result.table["rho"], result.table["best"] = np.nan, False
+    result.table["rho"] = np.nan
+    result.table[["best", "is_named"]] = False
     result.table["n_comparisons"] = 3
     assert twin_answer(result).startswith("Nobody can tell: 3 comparisons in common make no rank")
     section = twin_section(result, COLORS)
@@ -60,9 +67,9 @@ def test_the_page_of_a_participant_holds_the_section(undrawn, tmp_path):
     assert list((tmp_path / "figures").glob("*twin_noise.png"))
 
 
-def test_patterns_are_those_of_the_best_layer():
+def test_patterns_are_those_of_the_layer_that_is_named():
     made = patterns_of(make_twin())
-    assert len(made) == 10
+    assert len(made) == 5
     own = made[made["region"] == "V1"]
     np.testing.assert_allclose(own["brain"], [0.5, 0.55, 0.6, 0.65, 0.45])
     np.testing.assert_allclose(own["network"], [0.55, 0.6, 0.65, 0.7, 0.625])

@@ -9,7 +9,7 @@ import pytest
 from bids_dnn.errors import LeakageError
 from bids_dnn.ingest.records import Run, Subject
 from bids_dnn.rois.grammar import parse
-from bids_dnn.workflows.regions import _Asked, _localizer
+from bids_dnn.workflows.regions import _Asked, _localizer, regions_manifest
 
 
 def make_run(label):
@@ -51,3 +51,17 @@ def test_the_same_run_is_found_by_its_file_whatever_it_is_called():
     one = replace(TASK, runs=runs[:1])  # alone, it is called 01
     with pytest.raises(LeakageError, match="rests on 1 of the runs"):
         _localizer(asked(one, (both,), "localizer:a>b, top=5"))
+
+
+def test_a_region_that_ready_made_data_name_comes_without_a_file(tmp_path):
+    ready = Subject("01", "table", "", "T1w", files=(Path("responses.npy"),))
+    config = SimpleNamespace(regions={"A": "mask:A"})
+    scene = SimpleNamespace(
+        config=config,
+        inventory=SimpleNamespace(bids_dir=tmp_path),
+        output_dir=tmp_path,
+        inputs=SimpleNamespace(of=lambda files: {str(one): "" for one in files}),
+        roots=dict,
+    )
+    (rule,) = regions_manifest(scene, ready)["rules"]
+    assert (rule["source"], rule["uris"]) == ("mask:A", [])

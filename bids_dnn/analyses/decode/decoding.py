@@ -34,7 +34,13 @@ from bids_dnn.analyses.decode.tables import (
 )
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
 from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
-from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
+from bids_dnn.analyses.decode.tasks import (
+    Design,
+    Task,
+    averaging_warnings,
+    decoded_samples,
+    design_of,
+)
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap
@@ -127,6 +133,7 @@ def decode(
     own = decoded_samples(responses, choices)
     design = design_of(own, choices)
     beside, covaried, told = _covariates(responses, choices, design.folds, spaces or {})
+    told = [*averaging_warnings(responses, choices), *told]
     chosen = choose_by_run(
         choose,
         responses,

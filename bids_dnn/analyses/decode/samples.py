@@ -131,6 +131,31 @@ def averaged(responses: Responses, n: int, *, columns: Sequence[str] = ()) -> Re
     )
 
 
+def short_averages(responses: Responses, n: int, *, columns: Sequence[str] = ()) -> list[str]:
+    """Warn where there are fewer trials than `averaged` is told to average.
+
+    Parameters
+    ----------
+    responses, n, columns
+        As for `averaged`.
+    """
+    samples = responses.samples.reset_index(drop=True)
+    trials = number_trials(samples)
+    apart = list(dict.fromkeys(["run", "condition", *columns]))
+    found = samples.groupby(apart, sort=False, dropna=False).indices.values()
+    counts = [len(np.unique(trials[rows])) for rows in found]
+    short = [one for one in counts if one < n]
+    if not short:
+        return []
+    few, most = min(short), max(short)
+    number = f"{few}" if few == most else f"{few} to {most}"
+    return [
+        f"decode.average is {n}, but in {len(short)} of {len(counts)} combinations of "
+        f"{', '.join(apart)} there are {number} trials: all of them make one sample. "
+        f"{max(few // 2, 1)} trials a sample or fewer leave two or more of each."
+    ]
+
+
 def evenly(codes: Codes, runs: Codes, units: Codes, rng: np.random.Generator) -> Mask:
     """Mark samples so that all sides have as many units in each run, drawn at random.
 

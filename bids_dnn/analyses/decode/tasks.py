@@ -24,13 +24,16 @@ from bids_dnn.analyses.decode.samples import (
     evenly,
     named_columns,
     number_trials,
+    short_averages,
     texts,
     with_condition,
 )
 from bids_dnn.containers.responses import Responses
-from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
+from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest, run_words
 from bids_dnn.stats import leakage
 from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
+
+PLURALS = {"run": "runs", "session": "sessions", "stimulus": "stimuli"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,10 +230,14 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         how=f'decode.folds = "{choices.folds}"',
     )
     condition = texts(responses.samples["condition"])
+    sessions = texts(responses.samples.reindex(columns=["session"])["session"])
     leakage.check_copies(
         folds,
         values=responses.values,
-        names=[f"{name} in run {run}" for name, run in zip(condition, runs, strict=True)],
+        names=[
+            f"{name} in {run_words(str(run), str(session))}"
+            for name, run, session in zip(condition, runs, sessions, strict=True)
+        ],
     )
     design = Design(
         folds,
@@ -276,7 +283,8 @@ def _folds(groups: NDArray[np.object_], choices: Choices) -> list[Fold]:
     if choices.n_folds is None:
         return leave_one_out(list(groups), what=choices.folds)
     rng = np.random.default_rng([choices.seed, zlib.crc32(b"folds")])
-    return by_stimulus(list(groups), choices.n_folds, rng)
+    what = PLURALS.get(choices.folds, f"values of {choices.folds}")
+    return by_stimulus(list(groups), choices.n_folds, rng, what=what, setting="decode.n_folds")
 
 
 def _task(comparison: Comparison, design: Design, choices: Choices, trials: Codes) -> Task:
@@ -374,7 +382,17 @@ def decoded_samples(responses: Responses, choices: Choices) -> Responses:
         If there are fewer than two conditions.
     """
     own = with_condition(responses)
+    return averaged(own, choices.average, columns=_kept_apart(own, choices))
+
+
+def averaging_warnings(responses: Responses, choices: Choices) -> list[str]:
+    """Warn where `decoded_samples` has fewer trials than it is told to average."""
+    own = with_condition(responses)
+    return short_averages(own, choices.average, columns=_kept_apart(own, choices))
+
+
+def _kept_apart(own: Responses, choices: Choices) -> list[str]:
+    """Return the columns by which folds are made, or samples told apart."""
     found, _ = parse_known(choices.comparisons, conditions_of(own))
     told = [name for one in found for name in one.columns]
-    columns = [name for name in (choices.folds, *told) if name in own.samples]
-    return averaged(own, choices.average, columns=columns)
+    return [name for name in (choices.folds, *told) if name in own.samples]

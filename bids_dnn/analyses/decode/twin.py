@@ -14,14 +14,17 @@ from scipy.stats import rankdata
 
 from bids_dnn.analyses.decode.network import METRIC, Trial, TwinChoices
 from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS, network_table
+from bids_dnn.analyses.decode.relabeled import Orders, orders_of
 from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import Result
+from bids_dnn.stats.inference import permutation_p
 
 Array = NDArray[np.float64]
 FEWEST_COMPARISONS = 4
 N_BOOTSTRAP = 1000
 LEAST_KNOWN = 0.5  # of bootstrap samples, whose ranks differ
+ALPHA = 0.05
 
 COLUMNS = {
     "region": "Name of the region",
@@ -32,17 +35,30 @@ COLUMNS = {
     "a share of what lies between chance and one; n/a under 4 comparisons, or where one of them "
     "does not vary",
     "ci_low": "Lower end of the 95 % bootstrap interval of rho, over comparisons and draws of the "
-    "noise; participants, trials and stimuli stay as they were",
+    "noise; participants, trials and stimuli stay as they were. It knows neither the noise of the "
+    "region's scores nor that the best of many was chosen: see p_corrected",
     "ci_high": "Upper end of that interval",
+    "p_corrected": "p of rho, one-sided, by the highest rho of all layers and levels for this "
+    "region under exchanges of what `exchanged` says; for each region by itself",
+    "p_floor": "Smallest p_corrected that can come out of so many exchanges",
+    "exchanged": "What was exchanged between region and network: conditions, with which "
+    "comparisons move, or single comparisons where those asked for do not allow that",
     "n_comparisons": "Comparisons with a score in both",
+    "is_decoded": "Whether one of these comparisons or more is told above chance in the region "
+    "(p_corrected < 0.05 in the table of regions; p_fdr where there is no p_corrected)",
     "best": "Whether rho is the highest of all layers and levels for this region, which makes it "
     "higher than it would be in new data",
+    "is_named": "Whether it is the best, its p_corrected is 0.05 or less, and the region "
+    "is_decoded: only then can a layer be named for the region",
 }
 REGION_COLUMNS = {
     "region": COLUMNS["region"],
     "comparison": "Conditions told apart; 'all' = every condition at once",
     "score": "Balanced accuracy of decoding the region, with the settings of [decode]",
     "chance": "Score expected by chance",
+    "p_corrected": "p of decoding, by the maximum statistic over regions and comparisons",
+    "p_fdr": "p of decoding, adjusted for the false discovery rate over them",
+    "p_floor": "Smallest p of decoding that can come out",
 }
 
 
@@ -118,7 +134,10 @@ def twin(
     Efron & Tibshirani (1993), An Introduction to the Bootstrap, ISBN 978-0-412-04231-7.
     """
     scores = decoded.extras["metrics"]
-    regions = scores.loc[scores["metric"] == METRIC, list(REGION_COLUMNS)].reset_index(drop=True)
+    key = ["region", "comparison"]
+    regions = scores.loc[scores["metric"] == METRIC, [*key, "score", "chance"]].merge(
+        decoded.table[[*key, "p_corrected", "p_fdr", "p_floor"]], on=key, how="left"
+    )
     table = match(regions, trials, seed=choices.seed)
     told = list(warnings)
     names = {trial.task.comparison.name for trial in trials}
@@ -153,55 +172,101 @@ def match(regions: pd.DataFrame, trials: Sequence[Trial], *, seed: int) -> pd.Da
     Scores count as shares of what lies between chance and one, so that a comparison of many
     sides does not rank low in both for its chance level alone. The interval comes from drawing
     comparisons, and the draws of the noise, with replacement. Comparisons share conditions, so
-    that it says how much rho hangs on single ones, no more.
+    that it says how much rho hangs on single ones, no more. Whether the highest rho of a region
+    is more than the best of as many unrelated layers and levels would reach is told by p: what
+    `relabeled.orders_of` exchanges is exchanged for all of them at once.
 
     Parameters
     ----------
     regions
-        ``region``, ``comparison``, ``score``, ``chance``.
+        ``region``, ``comparison``, ``score``, ``chance``, ``p_corrected``, ``p_fdr``.
     trials
         Of all layers.
     seed
-        Of the bootstrap.
+        Of the bootstrap and the exchanges.
 
     Returns
     -------
     table
         With the columns `COLUMNS`.
+
+    References
+    ----------
+    Westfall & Young (1993), Resampling-Based Multiple Testing, ISBN 978-0-471-55761-6.
     """
     by_layer: dict[tuple[str, str, float], list[Trial]] = {}
     for one in trials:
         by_layer.setdefault((one.network, one.layer, one.snr), []).append(one)
-    rows: list[dict[str, Any]] = []
-    for name in dict.fromkeys(regions["region"]):
-        own = regions[regions["region"] == name].set_index("comparison")
-        above = ((own["score"] - own["chance"]) / (1 - own["chance"])).dropna().to_dict()
-        for (network, layer, snr), found in by_layer.items():
-            key = zlib.crc32(f"{name}/{network}/{layer}".encode())
-            rng = np.random.default_rng([seed, key])
-            where = {"region": name, "network": network, "layer": layer, "snr": snr}
-            rows.append(where | _correlated(above, found, rng))
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "best"])
-    highest = table.groupby("region")["rho"].transform("max")
-    is_best = (table["rho"] == highest).to_numpy(dtype=np.bool_)
-    first = table[is_best].groupby("region", sort=False).head(1).index
-    return table.assign(best=table.index.isin(first))
+    known: dict[tuple[str, ...], Orders] = {}  # of regions with the same comparisons
+    tables = [
+        _of_region(str(name), own.set_index("comparison"), by_layer, (seed, known))
+        for name, own in regions.groupby("region", sort=False)
+    ]
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
-def _correlated(
-    above: Mapping[str, float], found: Sequence[Trial], rng: np.random.Generator
-) -> dict[str, Any]:
+def _of_region(
+    name: str,
+    own: pd.DataFrame,
+    by_layer: Mapping[tuple[str, str, float], list[Trial]],
+    drawn: tuple[int, dict[tuple[str, ...], Orders]],
+) -> pd.DataFrame:
+    """Compare one region with all layers and levels, which hold the same comparisons."""
+    seed, known = drawn
+    above = ((own["score"] - own["chance"]) / (1 - own["chance"])).dropna().to_dict()
+    rows, net = [], []
+    brain: Array = np.zeros(0)
+    for (network, layer, snr), found in by_layer.items():
+        shared = [one for one in found if one.task.comparison.name in above]
+        brain = np.array([above[one.task.comparison.name] for one in shared])
+        draws = _shares(shared)  # (n_draws, n)
+        rng = np.random.default_rng([seed, zlib.crc32(f"{name}/{network}/{layer}".encode())])
+        where = {"region": name, "network": network, "layer": layer, "snr": snr}
+        rows.append(where | _correlated(brain, draws, rng) | {"n_comparisons": len(shared)})
+        net.append(draws.mean(axis=0))
+    table = pd.DataFrame(rows).assign(p_corrected=np.nan, p_floor=np.nan, exchanged="")
+    names = [one.task.comparison.name for one in shared]
+    p = own["p_corrected"].fillna(own["p_fdr"]).loc[names]
+    table["is_decoded"] = bool((p < ALPHA).any())
+    if table["rho"].notna().any():
+        if (key := tuple(names)) not in known:
+            rng = np.random.default_rng([seed, zlib.crc32(b"orders")])
+            known[key] = orders_of([one.task.comparison for one in shared], rng)
+        orders = known[key]
+        null = _highest(brain, np.stack(net), orders)
+        table["p_corrected"] = [
+            permutation_p(rho, null, enumerated=orders.enumerated) for rho in table["rho"]
+        ]
+        table["p_floor"], table["exchanged"] = orders.floor, orders.exchanged
+    table["best"] = table.index == (table["rho"].idxmax() if table["rho"].notna().any() else -1)
+    table["is_named"] = table["best"] & table["is_decoded"] & (table["p_corrected"] <= ALPHA)
+    return table
+
+
+def _shares(shared: Sequence[Trial]) -> Array:
+    """Return the scores of a layer in each draw, as shares of what lies above chance."""
+    if not shared:
+        return np.zeros((1, 0))
+    chance = np.array([1 / len(one.task.comparison.sides) for one in shared])
+    draws = np.stack([one.scores for one in shared], axis=1)
+    made: Array = (draws - chance) / (1 - chance)
+    return made
+
+
+def _highest(brain: Array, net: Array, orders: Orders) -> Array:
+    """Return the highest rho of all layers and levels under each order of comparisons."""
+    a, b = _standard(brain[None])[0], _standard(net)  # (n,), (n_rows, n)
+    known = np.isfinite(b).all(axis=1)
+    made: Array = (a[orders.order] @ b[known].T).max(axis=1)
+    return made
+
+
+def _correlated(brain: Array, draws: Array, rng: np.random.Generator) -> dict[str, Any]:
     """Return rho with its interval, of what a region and a layer have in common."""
-    shared = [one for one in found if one.task.comparison.name in above]
-    brain = np.array([above[one.task.comparison.name] for one in shared])
-    n = len(shared)
     made: dict[str, Any] = {"rho": np.nan, "ci_low": np.nan, "ci_high": np.nan}
-    made["n_comparisons"] = n
+    n = len(brain)
     if n < FEWEST_COMPARISONS:
         return made
-    chance = np.array([1 / len(one.task.comparison.sides) for one in shared])
-    draws = np.stack([one.scores for one in shared], axis=1)  # (n_draws, n)
-    draws = (draws - chance) / (1 - chance)
     made["rho"] = float(spearman(brain[None], draws.mean(axis=0)[None])[0])
     if not np.isfinite(made["rho"]):
         return made
@@ -236,11 +301,16 @@ def spearman(first: Array, second: Array) -> Array:
     >>> spearman(np.array([[1.0, 2.0, 4.0]]), np.array([[3.0, 2.0, 1.0]])).round(9)
     array([-1.])
     """
-    # shares that differ by rounding alone are one
-    a, b = (rankdata(np.round(one, 12), axis=1) for one in (first, second))
-    a, b = (one - one.mean(axis=1, keepdims=True) for one in (a, b))
-    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    made: Array = np.where(size > 0, (a * b).sum(axis=1) / np.where(size > 0, size, 1), np.nan)
+    made: Array = (_standard(first) * _standard(second)).sum(axis=1)
+    return made
+
+
+def _standard(rows: Array) -> Array:
+    """Return the ranks in each row, centered, of length one; NaN where they do not vary."""
+    ranks = rankdata(np.round(rows, 12), axis=1)  # shares that differ by rounding alone are one
+    ranks = ranks - ranks.mean(axis=1, keepdims=True)
+    size = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
+    made: Array = np.where(size > 0, ranks / np.where(size > 0, size, 1), np.nan)
     return made
 
 

@@ -166,6 +166,24 @@ def read_responses(subject: Subject, *, standardize: str) -> Ingested:
     return settle(raw, blocks, source="table", model=told.model, standardize=standardize)
 
 
+def samples_of(subject: Subject) -> pd.DataFrame:
+    """Return the rows of ``samples.tsv`` as a sample table; responses are not read.
+
+    Parameters
+    ----------
+    subject
+        As `find` gives it.
+
+    Raises
+    ------
+    UnreadableError
+        If the file is damaged, names a picture outside the data set, or has a sample twice.
+    MissingInputError
+        If a column is not there.
+    """
+    return _samples(next(path for path in subject.files if path.name == SAMPLES))
+
+
 def _told(found: Sequence[Path]) -> _Told:
     paths = {path.name: path for path in found}
     value: Any = {}

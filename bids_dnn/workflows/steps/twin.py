@@ -21,14 +21,14 @@ from bids_dnn.workflows.steps.decode import learner_of, spaces_of
 from bids_dnn.workflows.steps.features import load_grams, refuse_scaling
 
 # Of [decode]: what decoding itself tells of regions beside their scores is not made here.
-PLAIN = {"permutations": 1, "correct": ["fdr"], "targets": [], "baseline": [], "patterns": False}
+PLAIN = {"targets": [], "baseline": [], "patterns": False}
 
 
 def twin_step(manifest: Path, responses: Path, regions: Path, features: list[Path]) -> Path:
     """Decode networks, and regions alike; returns the sidecar, which is written last.
 
-    Regions are decoded here again, with the settings and the seed of [decode] but without
-    permutations: that takes seconds, gives the same scores, and leaves nothing to go stale.
+    Regions are decoded here again, with the settings and the seed of [decode]: that gives the
+    same scores and p, and leaves nothing to go stale.
     """
     told = read_json(manifest)
     measured, facts = load_responses(responses)

@@ -344,3 +344,19 @@ def test_sessions_are_scored_where_there_are_several(rng):
     assert table["session"].tolist() == ["1", "2"]
     np.testing.assert_allclose(table["score"].mean(), made.table["score"][0])
     assert "sessions" not in decode(responses, (), choices=choices_of()).extras
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [("run", "There are 4 runs for 20 folds.*decode.n_folds.*add runs"),
+     ("stimulus", "There are 8 stimuli for 20 folds.*decode.n_folds.*add stimuli")],
+)  # fmt: skip
+def test_more_folds_than_there_is_to_leave_out_are_refused_by_name(rng, folds, said):
+    with pytest.raises(NotEnoughDataError, match=said):
+        decode(noise(rng), (), choices=choices_of(folds=folds, n_folds=20))
+
+
+def test_an_average_of_more_trials_than_there_are_is_told(rng):
+    made = noise(rng, n_each=4)
+    warned = decode(made, (), choices=choices_of(average=9)).meta["warnings"]
+    assert any("decode.average is 9, but in 8 of 8" in text for text in warned)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.analyses.decode.samples import averaged, evenly, with_condition
+from bids_dnn.analyses.decode.samples import averaged, evenly, short_averages, with_condition
 from bids_dnn.errors import ConfigError
 from tests.factories.responses import make_responses
 
@@ -58,6 +58,20 @@ def test_one_trial_is_no_average(responses):
 def test_averages_of_several_stimuli_show_none(responses):
     samples = responses.samples.assign(stimulus=[f"{k}.png" for k in range(40)])
     assert set(averaged(replace(responses, samples=samples), 2).samples["stimulus"]) == {""}
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_enough_trials_are_averaged_without_a_word(responses, n):
+    assert short_averages(responses, n) == []
+
+
+def test_fewer_trials_than_asked_for_are_told_with_the_numbers(responses):
+    (said,) = short_averages(responses, 9)
+    assert "decode.average is 9, but in 4 of 4 combinations of run, condition there are 5" in said
+    assert "2 trials a sample or fewer" in said
+    assert len(averaged(responses, 2).values) == 8
+    fewer = responses.select(responses.samples["trial"].to_numpy() < 7)
+    assert "there are 3 to 4 trials" in short_averages(fewer, 9)[0]
 
 
 def test_no_trial_cannot_be_averaged(responses):

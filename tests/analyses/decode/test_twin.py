@@ -53,7 +53,7 @@ def made():
         runs=np.repeat(range(n_runs), len(stimuli)),
     )
     rois = [make_roi(f"of{k}", responses, range(25 * k, 25 * k + 25)) for k in range(3)]
-    how = Choices(comparisons=("pairs",), n_permutations=1, seed=0, classifier=RIDGE,
+    how = Choices(comparisons=("pairs",), n_permutations=99, seed=0, classifier=RIDGE,
                   folds="stimulus", n_folds=5)  # fmt: skip
     decoded = decode(responses, rois, choices=how)
     told = TwinChoices(
@@ -73,6 +73,11 @@ def test_a_region_is_reproduced_best_by_the_layer_it_is_made_of(made):
     assert (best["rho"] > 0.6).all()
     assert (best["ci_low"] < best["rho"]).all()
     assert (best["ci_low"] > 0).all()
+    assert (best["p_corrected"] <= 0.05).all()
+    assert best["is_named"].tolist() == best["is_decoded"].tolist() == [True, False, True]
+    assert set(best["exchanged"]) == {"conditions"}
+    np.testing.assert_allclose(best["p_floor"], 1 / 720)
+    assert result.extras["regions"]["p_corrected"].between(0, 1).all()
     assert (result.table["n_comparisons"] == 15).all()
     assert result.meta["warnings"] == []
     assert len(result.extras["network"]) == 3 * 2 * 15
@@ -109,7 +114,8 @@ def test_few_comparisons_have_no_rho_and_a_reason(made):
     few = [one for one in trials if one.task.comparison.name in names]
     result = twin(decoded, few, told)
     assert result.table[["rho", "ci_low", "ci_high"]].isna().all(axis=None)
-    assert not result.table["best"].any()
+    assert not result.table[["best", "is_named"]].any(axis=None)
+    assert result.table["p_corrected"].isna().all()
     assert result.meta["warnings"][-1].startswith("Regions and layers have 3 comparison(s)")
 
 
@@ -121,6 +127,7 @@ def test_intervals_narrow_with_comparisons_that_agree():
     names = [task.comparison.name for task in tasks]
     scores = np.linspace(0.5, 1, len(names))
     regions = pd.DataFrame({"region": "V1", "comparison": names, "score": scores, "chance": 0.5})
+    regions = regions.assign(p_corrected=np.nan, p_fdr=0.01)
     right = np.ones(len(stimuli))
     trials = [
         Trial("net", layer, math.inf, task, np.array([value]), np.zeros(2), right, 3)
@@ -132,6 +139,10 @@ def test_intervals_narrow_with_comparisons_that_agree():
     np.testing.assert_allclose(table.loc["conv1", ["rho", "ci_low", "ci_high"]].astype(float), 1)
     assert np.isnan(table.loc["flat", "rho"])
     assert table["best"].tolist() == [True, False]
+    assert table["is_named"].tolist() == [True, False]
+    undecoded = match(regions.assign(p_fdr=0.2), trials, seed=0)
+    assert undecoded["best"].tolist() == [True, False]
+    assert not undecoded["is_named"].any()
 
 
 def test_stimuli_of_several_conditions_are_left_out():
