@@ -18,6 +18,7 @@ from bids_dnn.stats.prevalence import (
 )
 
 Columns = dict[str, NDArray[np.float64]]
+ARROW = "->"  # in names of comparisons that say who teaches and who is tested
 COLUMNS = {
     "n_significant": "Participants whose own p is at most 0.05, of those whose p can be.",
     "n_able": "Participants whose own p can be as low as 0.05, also those without a covariate.",
@@ -91,7 +92,23 @@ def prevalence_columns(
             "Bounds of prevalence were left out: they need scores under exchanged labels, which "
             f"{analysis} does not leave."
         )
+    if crossed := _crossed(family):
+        for values in made.values():
+            values[[place for place, _ in crossed]] = np.nan
+        named = ", ".join(repr(name) for name in dict.fromkeys(name for _, name in crossed))
+        warnings.append(
+            f"The prevalence of cross-decoding ({named}) is n/a: a participant's own p is against "
+            "labels that mean nothing, and small too often. The test over participants holds."
+        )
     return made, warnings
+
+
+def _crossed(family: Family) -> list[tuple[int, str]]:
+    """Return the rows whose classifiers are tested on other samples, with their comparisons."""
+    if "comparison" not in family.places:
+        return []
+    names = enumerate(map(str, family.places["comparison"]))
+    return [(place, name) for place, name in names if ARROW in name]
 
 
 def _estimates(family: Family) -> Columns:

@@ -130,3 +130,19 @@ def test_tables_without_p_have_no_estimate(rng):
     made = prevalence(table.drop(columns=["p", "p_floor"]), nulls=nulls_of(table, rng)).table
     assert "prevalence" not in made
     assert "prevalence_bound" in made
+
+
+def test_cross_decoding_has_no_prevalence(rng):
+    table = stacked(make_decode)
+    first, second = list(dict.fromkeys(table["comparison"]))[:2]
+    crossed = f"{first} -> c vs d"
+    table["comparison"] = table["comparison"].replace(second, crossed)
+    result = prevalence(table, nulls=nulls_of(table, rng))
+    is_crossed = result.table["comparison"] == crossed
+    for name in ("n_significant", "prevalence", "prevalence_bound", "p_global"):
+        assert result.table.loc[is_crossed, name].isna().all()
+        assert result.table.loc[~is_crossed, name].notna().any()
+    assert result.table["p"].notna().all()
+    told = [one for one in result.meta["warnings"] if "n/a: a participant's own p" in one]
+    assert len(told) == 1
+    assert f"('{crossed}')" in told[0]
