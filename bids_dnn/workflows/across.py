@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_dnn import __version__
+from bids_dnn.config.decode import DecodeConfig
 from bids_dnn.config.schema import Config
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
@@ -203,9 +204,13 @@ def _job(
 
 
 def _settings(tables: Sequence[Path]) -> dict[str, Any]:
-    """Return the settings of decoding that the first one has, with the comparisons of all."""
+    """Return the settings of decoding that the first one has, with the comparisons of all.
+
+    A setting that an earlier version did not know is as it is by default.
+    """
     every: list[dict[str, Any]] = [
         read.read_sidecar(path)["Settings"]["decode"] for path in tables
     ]
     texts = [text for one in every for text in one["comparisons"]]
-    return every[0] | {"comparisons": list(dict.fromkeys(texts))}
+    plain = DecodeConfig().model_dump(mode="json")
+    return plain | every[0] | {"comparisons": list(dict.fromkeys(texts))}

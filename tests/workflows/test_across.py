@@ -102,6 +102,14 @@ def test_participants_are_decoded_from_what_they_left(out, tmp_path_factory):
     assert with_across(plan_group(out, again), again).jobs[-1].done is False
 
 
+def test_a_setting_that_an_earlier_version_did_not_know_is_as_by_default(out):
+    for path in out.rglob("*_desc-decode_scores.json"):
+        told = json.loads(path.read_text())
+        assert told["Settings"]["decode"].pop("components") == 10
+        path.write_text(json.dumps(told))
+    assert plan_of(out, "participants").jobs[-1].manifest["decode"]["components"] == 10
+
+
 def test_tasks_have_a_table_and_a_page_of_their_own(out, means, tmp_path_factory):
     for k, label in enumerate(("01", "02")):
         leave(out, label, task="loc", space="T1w", shared=make_shared(10 + k, means, "T1w"))
