@@ -16,7 +16,7 @@ from sklearn.svm import SVR
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.ridge import ridge_decisions
 from bids_dnn.analyses.decode.permutation import Codes, exchange_units, numbered
-from bids_dnn.analyses.decode.prepare import Patterns
+from bids_dnn.analyses.decode.prepare import Patterns, Preparation, blanked
 from bids_dnn.analyses.decode.samples import number_trials
 from bids_dnn.errors import NotEnoughDataError
 from bids_dnn.stats.folds import Fold
@@ -27,6 +27,7 @@ from bids_dnn.stats.inference import (
     p_floor,
     permutation_p,
 )
+from bids_dnn.stats.kernels import principal
 from bids_dnn.stats.metrics import pearson, r2
 from bids_dnn.stats.nuisance import nuisance_columns
 
@@ -127,6 +128,11 @@ def targets_of(
                 f"below {1 / n_distinct:.3g}."
             )
         made.append(Target(name, values, n_distinct, told))
+    if made and choices.preparation.needs_labels:
+        made[0].warnings.append(
+            "anova and whiten are learnt from sides, which numbers have not: the patterns that "
+            f"{', '.join(choices.targets)} are predicted from are without them."
+        )
     return made
 
 
@@ -182,7 +188,7 @@ def predict_target(
         )
     for fold in used:
         train, test = np.flatnonzero(fold.train & known), np.flatnonzero(fold.test & known)
-        gram = patterns[fold.name].gram
+        gram = _prepared(patterns[fold.name], known, choices.preparation)
         own = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
         guess[:, test] = _predicted(*own, target.values[:, train], choices)
         means[test] = target.values[0][train].mean()
@@ -226,6 +232,12 @@ def targets_table(made: Sequence[tuple[dict[str, Any], Array]]) -> pd.DataFrame:
     table["p_corrected"] = np.maximum(corrected, table["p"].to_numpy())
     table["p_fdr"] = fdr(table["p"].to_numpy())
     return table[["region", *COLUMNS]]
+
+
+def _prepared(own: Patterns, known: NDArray[np.bool_], how: Preparation) -> Array:
+    """Finish the inner products of a fold, (n, n), over the samples that have a number."""
+    gram = blanked(own.gram, own.runs, known) if how.is_blank else own.gram
+    return principal(gram, own.train & known, how.pca) if how.is_late and how.pca else gram
 
 
 def _predicted(train: Array, cross: Array, values: Array, choices: Choices) -> Array:

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.svm import SVR
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.decoding import decode
+from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from tests.factories.responses import make_patterns
 
@@ -95,6 +97,36 @@ def test_what_is_no_column_or_does_not_vary_is_refused(responses):
     flat = replace(responses, samples=responses.samples.assign(rt=1.0))
     with pytest.raises(NotEnoughDataError, match="of 1 different values"):
         table_of(flat, "rt")
+
+
+def test_patterns_are_prepared_as_those_that_are_decoded(responses):
+    classifier = Classifier(alpha=0.5)
+    how = {"n_permutations": 2, "classifier": classifier}
+    row = table_of(responses, "rt", preparation=Preparation(is_blank=True, pca=6), **how).iloc[0]
+    y, runs = responses.samples["rt"].to_numpy(), responses.samples["run"].to_numpy()
+    x = responses.values.astype(np.float64)
+    for run in np.unique(runs):
+        x[runs == run] -= x[runs == run].mean(axis=0)
+    r = []
+    for run in np.unique(runs):
+        train = runs != run
+        part = PCA(6).fit(x[train])
+        own, other = part.transform(x[train]), part.transform(x[~train])
+        size = ((own - own.mean(axis=0)) ** 2).sum() / train.sum()
+        r.append(np.corrcoef(Ridge(0.5 * size).fit(own, y[train]).predict(other), y[~train])[0, 1])
+    assert row["score"] == pytest.approx(np.mean(r), abs=1e-6)
+
+
+def test_what_needs_sides_is_told_not_to_be_done(responses):
+    choices = Choices(
+        comparisons=("all",),
+        n_permutations=2,
+        seed=0,
+        targets=("rt", "noise"),
+        preparation=Preparation(anova=5),
+    )
+    told = decode(responses, (), choices=choices).meta["warnings"]
+    assert sum("anova and whiten are learnt from sides" in one for one in told) == 1
 
 
 def shown_often(rng, *, effect, n_stimuli=20, n_runs=4):
