@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
-from bids_dnn.analyses.decode.classifiers.votes import pairs_of, signs_of, voted
+from bids_dnn.analyses.decode.classifiers.votes import pairs_of, shares_of, signs_of, voted
 from bids_dnn.analyses.decode.prepare import Patterns, blanked
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.kernels import centered
@@ -18,7 +18,8 @@ from bids_dnn.stats.kernels import centered
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 Marks = NDArray[np.bool_]
-Decide = Callable[[Codes], Array]  # (k, n) classes +1, -1, 0 -> decisions (k, n)
+# (k, n) classes +1, -1, 0, and shares of costs (k, n_folds) -> decisions (k, n)
+Decide = Callable[[Codes, Array], Array]
 ENOUGH = 0.75  # units for a sample that teaches, and
 TEACHES = (
     0.75  # samples that a fold leaves, for which it pays to fit machines of all folds at once
@@ -92,7 +93,8 @@ def guess_by_labeling(
         part = np.asarray(((codes[rows] >= 0) | told[rows]).any(axis=0), dtype=np.bool_)
         decide = make(patterns, folds, told[rows], classifier, _Finish(part, is_blank))
         for place, pair in enumerate(pairs):
-            made = decide(signs_of(codes[rows], pair))
+            shares = [shares_of(codes[rows][:, fold.train], pair) for fold in folds]
+            made = decide(signs_of(codes[rows], pair), np.stack(shares, axis=1))
             values[place, rows] = np.where(is_known[rows], made, np.nan)
     guess = np.full(codes.shape, -1, dtype=np.intp)
     for fold in folds:
@@ -140,8 +142,8 @@ def _machines(
     first = patterns[0]
     gram = finish(np.asarray(first.base), first.runs)
     factors = np.array([one.factor for one in patterns])
-    return lambda signs: decide_left_out(
-        gram, factors, folds, signs, told, classifier, n_units=first.n_units
+    return lambda signs, shares: decide_left_out(
+        gram, factors, folds, signs, told, classifier, n_units=first.n_units, shares=shares
     )
 
 
@@ -156,7 +158,7 @@ def _factors(
 
     grams = [finish(one.gram, one.runs) for one in patterns]
 
-    def decide(signs: Codes) -> Array:
+    def decide(signs: Codes, _: Array) -> Array:
         made = np.zeros(signs.shape)
         for own, gram, fold in zip(patterns, grams, folds, strict=True):
             made += decide_alone(gram, fold, signs, told, classifier, n_units=own.n_units)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn import backend
 from bids_dnn.analyses.decode.classifiers.batches import Decide, Sights
-from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of
+from bids_dnn.analyses.decode.classifiers.votes import TIE, pairs_of, shares_of
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.neighbours import Neighbours
@@ -268,7 +268,8 @@ class _Scene:
         votes = np.zeros(shape, dtype=np.int16)
         for first, second in pairs_of(self.labeled.n_classes):
             signs = (own == first).astype(np.int8) - (own == second).astype(np.int8)
-            is_first = self.decide(sights, signs) > TIE
+            shares = shares_of(own.T, (first, second))
+            is_first = self.decide(replace(sights, shares=shares), signs) > TIE
             votes[..., first] += is_first
             votes[..., second] += ~is_first
         guess: Codes = votes.argmax(axis=-1)

@@ -248,3 +248,16 @@ def test_other_classifiers_are_those_of_sklearn(rng, classifier, peer):
         x = values[:, around.of(center)].astype(float)
         expected = cross_val_score(peer, x, labels, groups=RUNS, cv=LeaveOneGroupOut())
         assert found[center] == pytest.approx(expected.mean(), abs=1e-6)
+
+
+def test_several_weighted_classes_are_those_of_sklearn(rng):
+    values, space, _ = make_case(rng)
+    labels = np.tile([0, 1, 1, 2, 2, 2], 4)
+    around = neighbours(space, RADIUS_MM, centers=np.arange(0, 120, 7))
+    how = Classifier(is_weighted=True)
+    found = search(values, around, labeled(labels), decider(how)).scores(is_balanced=False)[0]
+    model = SVC(kernel="linear", tol=1e-8, class_weight="balanced")
+    for center in range(len(around)):
+        x = values[:, around.of(center)].astype(float)
+        expected = cross_val_score(model, x, labels, groups=RUNS, cv=LeaveOneGroupOut())
+        assert found[center] == pytest.approx(expected.mean(), abs=1e-6)

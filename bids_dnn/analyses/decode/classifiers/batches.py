@@ -39,12 +39,15 @@ class Sights:
         Of those that are told.
     n_units : (b,)
         Units that inner products sum over.
+    shares : (k,)
+        By how much the costs of each labeling are multiplied, as `decisions.costs_of` takes them.
     """
 
     gram: Array
     taught: Codes
     tested: Codes
     n_units: Codes
+    shares: Array | None = None
 
     def train(self) -> Array:
         """Return the inner products (b, t, t) of what teaches."""
@@ -118,14 +121,16 @@ def _by_parts(batch: Batch, classifier: Classifier, sights: Sights, signs: Signs
         rows, columns = np.flatnonzero(part), np.flatnonzero(which.ravel() == number)
         own = signs[np.ix_(rows, columns)]
         told = np.broadcast_to(own, (n_spheres, *own.shape))
-        made[:, :, columns] = batch(classifier, replace(sights, taught=sights.taught[rows]), told)
+        shares = None if sights.shares is None else sights.shares[columns]
+        part_of = replace(sights, taught=sights.taught[rows], shares=shares)
+        made[:, :, columns] = batch(classifier, part_of, told)
     return made
 
 
 def _machines(classifier: Classifier, sights: Sights, signs: Signs) -> Array:
     from bids_dnn.analyses.decode.classifiers.pivoting import solve_machines  # numba
 
-    costs = costs_of(signs, classifier)
+    costs = costs_of(signs, classifier, sights.shares)
     dual, intercept = solve_machines(sights.train(), signs, costs, n_units=sights.n_units)
     return sights.cross() @ dual + intercept
 
@@ -193,7 +198,7 @@ def _balanced(
 
 
 def _logistic(classifier: Classifier, sights: Sights, signs: Signs) -> Array:
-    costs = costs_of(signs, classifier)
+    costs = costs_of(signs, classifier, sights.shares)
     return logistic_decisions(sights.train(), sights.cross(), signs, costs)
 
 

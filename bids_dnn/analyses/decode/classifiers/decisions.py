@@ -23,6 +23,7 @@ def decide(
     classifier: Classifier,
     *,
     n_units: int,
+    shares: Array | None = None,
 ) -> Array:
     """Decide between two classes, for each labeling.
 
@@ -37,6 +38,8 @@ def decide(
     classifier
     n_units
         Units that the inner products sum over.
+    shares : (k,)
+        By how much the costs of each labeling are multiplied, as `costs_of` takes them.
 
     Returns
     -------
@@ -46,7 +49,8 @@ def decide(
     is_part = np.asarray(signs != 0)
     if is_part.all() and (np.abs(signs.sum(axis=0, dtype=np.intp)) < len(signs)).all():
         one = train[None], cross[None], signs[None]
-        alone: Array = _decided(*one, classifier, n_units)[0]
+        each = None if shares is None else shares[None, None]
+        alone: Array = _decided(*one, classifier, n_units, each)[0]
         return alone
     both = np.asarray((signs > 0).any(axis=0) & (signs < 0).any(axis=0))
     made = np.broadcast_to(np.sign(signs.sum(axis=0, dtype=np.float64)), (len(cross), len(both)))
@@ -56,7 +60,8 @@ def decide(
         if (is_part[rows][:, columns]).all() or classifier.kind.startswith("svm"):
             part = train[np.ix_(rows, rows)][None], cross[:, rows][None]
             own = signs[np.ix_(rows, columns)][None]
-            made[:, columns] = _decided(*part, own, classifier, n_units)[0]
+            each = None if shares is None else shares[None, None, columns]
+            made[:, columns] = _decided(*part, own, classifier, n_units, each)[0]
             continue
         size = max(1, BLOCK // rows.sum() ** 2)
         for start in range(0, len(columns), size):  # each labeling with samples of its own
@@ -67,7 +72,8 @@ def decide(
                 cross[:, where].transpose(1, 0, 2),
             )
             own = np.take_along_axis(signs[:, some].T, where, axis=1)[:, :, None]
-            made[:, some] = _decided(*part, own, classifier, n_units)[:, :, 0].T
+            each = None if shares is None else shares[some, None, None]
+            made[:, some] = _decided(*part, own, classifier, n_units, each)[:, :, 0].T
     return made
 
 
@@ -90,6 +96,7 @@ def _decided(
     signs: Signs,
     classifier: Classifier,
     n_units: int,
+    shares: Array | None,
 ) -> Array:
     """Decide for labelings of several Gram matrices: (b, n, n), (b, m, n), (b, n, k)."""
     if classifier.kind == "ridge":
@@ -103,7 +110,7 @@ def _decided(
             shrinkage=classifier.shrinkage,
             is_weighted=classifier.is_weighted,
         )
-    costs = costs_of(signs, classifier)
+    costs = costs_of(signs, classifier, shares)
     if classifier.kind == "logistic":
         return logistic_decisions(train, cross, signs, costs)
     train, cross = center_grams(train, cross)  # the sum of weights is 0: decisions stay
@@ -114,13 +121,16 @@ def _decided(
     return cross @ dual + intercept
 
 
-def costs_of(signs: Signs, classifier: Classifier) -> float | Array:
+def costs_of(signs: Signs, classifier: Classifier, shares: Array | None = None) -> float | Array:
     """Return the cost of each sample: where classes are weighted, by how many it stands for.
 
     Parameters
     ----------
     signs : (b, n, k)
     classifier
+    shares : (b, 1, k), or what can be broadcast to it
+        Where these are two among several classes: by how much the costs are multiplied, so that
+        all classes count alike.
     """
     if not classifier.is_weighted:
         return classifier.c
@@ -128,4 +138,4 @@ def costs_of(signs: Signs, classifier: Classifier) -> float | Array:
     n_second = (signs < 0).sum(axis=1, keepdims=True)
     own = np.where(signs > 0, n_first, n_second)
     weights: Array = (n_first + n_second) / (2 * np.maximum(own, 1))
-    return classifier.c * weights
+    return classifier.c * (weights if shares is None else weights * shares)

@@ -53,7 +53,7 @@ class Folded(NamedTuple):
     ----------
     gram : (n, n)
     train, test : (n_folds, n)
-    costs : (n_folds,)
+    costs : (k, n_folds)
     is_weighted
         Both classes count alike.
     n_units : int
@@ -108,6 +108,7 @@ def decide_left_out(
     classifier: Classifier,
     *,
     n_units: int,
+    shares: Array | None = None,
 ) -> Array:
     """Decide between two classes in all folds, for labelings with samples of their own.
 
@@ -127,6 +128,8 @@ def decide_left_out(
         A linear support vector machine.
     n_units
         Units that inner products sum over. It alters no answer but by rounding.
+    shares : (k, n_folds)
+        By how much the costs of each labeling are multiplied, as `costs_of` takes them.
 
     Returns
     -------
@@ -138,7 +141,9 @@ def decide_left_out(
     left = np.zeros((len(signs), len(folds)), dtype=np.bool_)
     train, test = (np.array([getattr(fold, part) for fold in folds]) for part in ("train", "test"))
     labels = np.require(signs, np.float64, ("C", "W"))
-    costs = np.asarray(classifier.c * factors, dtype=np.float64)
+    costs = np.ones((len(signs), 1)) * factors * classifier.c
+    if shares is not None and classifier.is_weighted:
+        costs *= shares
     shared = Folded(
         np.require(gram, np.float64, ("C", "W")),
         train,
@@ -151,7 +156,8 @@ def decide_left_out(
     for k, f in np.argwhere(left):
         y = np.where(train[f], labels[k], 0.0)
         weights = costs_of(y[None, :, None], classifier)
-        cost = np.broadcast_to(weights, (1, len(y), 1))[0, :, 0] * factors[f]
+        weights = np.broadcast_to(weights, (1, len(y), 1))[0, :, 0]
+        cost = weights * (costs[k, f] / classifier.c)
         dual, intercept = by_libsvm(gram, y, cost)
         rows = np.flatnonzero(test[f] & told[k])
         decisions[k, rows] = gram[rows] @ dual + intercept
@@ -166,13 +172,13 @@ def _solve_each(shared: Folded, signs: Array, told: Marks, decisions: Array, lef
     for k in range(len(signs)):
         m = listed(signs[k], own)
         if m > 0:
-            labeling = _begin(shared, signs[k], own, place, m)
+            labeling = _begin(shared, k, signs[k], own, place, m)
             for f in range(len(shared.train)):
-                left[k, f] = not _decide_fold(shared, labeling, f, told[k], decisions[k])
+                left[k, f] = not _decide_fold(shared, labeling, k, f, told[k], decisions[k])
 
 
 @compiled
-def _begin(shared: Folded, signs: Array, own: Places, place: Places, m: int) -> Labeling:
+def _begin(shared: Folded, k: int, signs: Array, own: Places, place: Places, m: int) -> Labeling:
     """Take the part of a labeling, and fit a machine to all of its samples."""
     kernel, factor, lines = np.empty((m, m)), np.empty((m, m)), np.empty((3, m))
     take_part(shared.gram, signs, signs, own, kernel, lines)
@@ -188,7 +194,7 @@ def _begin(shared: Folded, signs: Array, own: Places, place: Places, m: int) -> 
         is_shared = invert(kernel, TINY * spread, whole, level, factor)
     near = CLOSE / spread if spread > 0 else 0.0
     n_first, n_second = _weigh(
-        one, own, np.ones(len(signs), np.bool_), shared, shared.costs.mean()
+        one, own, np.ones(len(signs), np.bool_), shared, shared.costs[k].mean()
     )
     if is_shared:
         for i in range(m):
@@ -219,7 +225,7 @@ def _weigh(
 
 @compiled
 def _decide_fold(
-    shared: Folded, labeling: Labeling, f: int, told: Marks, decisions: Array
+    shared: Folded, labeling: Labeling, k: int, f: int, told: Marks, decisions: Array
 ) -> bool:
     """Decide for what a fold tests; false where there is no solution."""
     one, rows, n_rows = labeling.one, np.empty(len(told), np.int64), 0
@@ -227,7 +233,7 @@ def _decide_fold(
         if shared.test[f, j] and told[j]:
             rows[n_rows] = j
             n_rows += 1
-    n_first, n_second = _weigh(one, labeling.own, shared.train[f], shared, shared.costs[f])
+    n_first, n_second = _weigh(one, labeling.own, shared.train[f], shared, shared.costs[k, f])
     if n_rows == 0 or n_first == 0 or n_second == 0:
         for j in rows[:n_rows]:
             decisions[j] = (n_first > 0) - (n_second > 0)

@@ -68,8 +68,9 @@ def guess_classes(
     pairs = pairs_of(n_classes)
     values = np.empty((len(pairs), len(codes), len(cross)), dtype=np.float32)
     for pair, own in enumerate(pairs):
-        signs = signs_of(codes, own)
-        values[pair] = decide(train, cross, signs.T, classifier, n_units=n_units).T
+        signs, shares = signs_of(codes, own), shares_of(codes, own)
+        made = decide(train, cross, signs.T, classifier, n_units=n_units, shares=shares)
+        values[pair] = made.T
     return Guesses(voted(values, n_classes), values)
 
 
@@ -84,6 +85,34 @@ def signs_of(codes: Codes, pair: tuple[int, int]) -> NDArray[np.int8]:
     signs: NDArray[np.int8] = (codes == pair[0]).astype(np.int8)
     signs -= codes == pair[1]
     return signs
+
+
+def shares_of(codes: Codes, pair: tuple[int, int]) -> Array:
+    """Return the mean number of samples of a class, over that of a pair's.
+
+    Costs of weighted classes that are multiplied with it make all classes count alike, as
+    ``class_weight="balanced"`` of scikit-learn does; 1 where the pair are all classes.
+
+    Parameters
+    ----------
+    codes : (k, n)
+        Class of each sample that teaches, under each labeling; -1 = it does not.
+    pair
+
+    Returns
+    -------
+    shares : (k,)
+
+    Examples
+    --------
+    >>> shares_of(np.array([[0, 0, 0, 1, 2, 2]]), (1, 2))
+    array([1.33333333])
+    """
+    counts = np.stack([(codes == one).sum(axis=1) for one in range(int(codes.max()) + 1)])
+    mean = counts.sum(axis=0) / np.maximum((counts > 0).sum(axis=0), 1)
+    own = sum(counts[one] for one in pair if one < len(counts)) / 2
+    made: Array = np.where(own > 0, mean / np.maximum(own, 0.5), 1.0)
+    return made
 
 
 def voted(values: NDArray[np.floating[Any]], n_classes: int) -> Codes:

@@ -7,7 +7,7 @@ from sklearn.svm import SVC
 
 from bids_dnn.analyses.decode.classifiers.choice import Classifier, candidates
 from bids_dnn.analyses.decode.classifiers.decisions import costs_of, decide
-from bids_dnn.analyses.decode.classifiers.votes import guess_classes
+from bids_dnn.analyses.decode.classifiers.votes import guess_classes, shares_of
 from bids_dnn.errors import ConfigError
 
 KINDS = ("svm-linear", "lda", "ridge", "logistic")
@@ -32,6 +32,42 @@ def test_votes_are_those_of_svc(rng, n_classes, c):
     for row, found in zip(codes, made.guess, strict=True):
         expected = SVC(kernel="linear", C=c, tol=1e-6).fit(x, row).predict(other)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("c", [0.05, 1.0])
+def test_votes_of_weighted_classes_are_those_of_svc(rng, c):
+    n_each = [4, 9, 16]
+    codes = np.repeat([0, 1, 2], n_each)
+    labelings = np.stack([codes, *(rng.permutation(codes) for _ in range(5))])
+    x = rng.normal(size=(len(codes) + 20, 30))
+    x[: len(codes)] += 0.4 * rng.normal(size=(3, 30))[codes]
+    x, other = x[: len(codes)], x[len(codes) :]
+    made = guess_classes(
+        x @ x.T,
+        other @ x.T,
+        labelings,
+        Classifier(c=c, is_weighted=True),
+        n_classes=3,
+        n_units=30,
+    )
+    for k, row in enumerate(labelings):
+        model = SVC(
+            kernel="linear",
+            C=c,
+            tol=1e-8,
+            class_weight="balanced",
+            decision_function_shape="ovo",
+        ).fit(x, row)
+        np.testing.assert_allclose(
+            made.values[:, k], model.decision_function(other).T, rtol=0, atol=1e-4
+        )
+        np.testing.assert_array_equal(made.guess[k], model.predict(other))
+
+
+def test_shares_are_one_where_a_pair_are_all_classes():
+    codes = np.array([[0, 0, 1, -1], [1, 1, 1, -1], [-1, -1, -1, -1]])
+    np.testing.assert_array_equal(shares_of(codes, (0, 1))[:1], 1)
+    assert np.isfinite(shares_of(codes, (0, 1))).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
