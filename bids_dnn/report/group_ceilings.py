@@ -155,8 +155,8 @@ def bounded_pictures(shown: Shown) -> list[Picture]:
     rows = rows.merge(shown.bounds, on="region", how="left").assign(ceiling=np.nan)
     if rows["score"].isna().all():
         return []
-    points = shown.result.extras.get("participants")
-    dots = None if points is None else main_rows(points, target="mean")
+    dots = shown.points_of("mean")
+    named = "" if dots is None else " Dots: participants."
     inside = _reaching(rows)
     return [
         picture(
@@ -169,8 +169,8 @@ def bounded_pictures(shown: Shown) -> list[Picture]:
             caption="How well layers predict the mean response of each region. Band: the noise "
             "ceiling over participants, from its lower to its upper bound: how well one "
             "prediction for all of them could do. Models are fitted to each participant, so that "
-            f"they may lie above it where participants differ. Lines: {shown.bars}. Full marker: "
-            f"the best layer. {inside}",
+            f"they may lie above it where participants differ. Lines: {shown.bars}.{named} Full "
+            f"marker: the best layer. {inside}",
         )
     ]
 

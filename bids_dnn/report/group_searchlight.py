@@ -38,6 +38,10 @@ MOST_DRAWN = 4  # comparisons
 MOST_CLUSTERS = 60  # rows of the table on the page
 _AVERAGED = "Maps of searchlights were averaged over participants."
 _CALLED = "; clusters are called significant by the largest cluster of each chance map"
+_CONTRAST_CLUSTERS = (
+    " Clusters of contrasts, units with a t above that of p = {p:g}, were compared with the "
+    "largest one of each flip or exchange [@nichols2002]."
+)
 
 
 def searchlight(shown: Shown) -> Section:
@@ -244,7 +248,8 @@ def lights_text(told: Mapping[str, Any], lights: Mapping[str, Any]) -> str:
             f"{told.get('n_maps', 10_000):,} chance maps of the group, means of one map of each "
             "participant, under exchanged labels or as it is"
         )
-    if lights.get("models"):
+    has_models = bool(lights.get("models") or lights.get("categories"))
+    if has_models:
         means.append("means over participants of the maps under one exchange of items")
     has_clusters = "cluster" in made
     clusters = f", and each cluster of units with p < {told.get('p_unit', 0.001):g},"
@@ -253,7 +258,9 @@ def lights_text(told: Mapping[str, Any], lights: Mapping[str, Any]) -> str:
         f"{' (decoding), or with '.join(means)}{' (dissimilarities)' * (len(means) > 1)} "
         f"[@stelzer2013]{_CALLED * has_clusters}."
     )
-    if lights.get("models"):
+    if "contrastcluster" in made:
+        text += _CONTRAST_CLUSTERS.format(p=told.get("p_unit", 0.001))
+    if has_models:
         text += (
             " As all participants saw the same items, each exchange was one and the same for all "
             "of them; p of flipped signs generalizes over participants, not over stimuli."
@@ -292,8 +299,8 @@ def _compared_how(shown: Shown) -> list[str]:
     told, stats = shown.result.meta, {made.stat for made in shown.result.maps}
     if "pchance" not in stats:
         return []
-    has_clusters = "cluster" in stats
     table = shown.result.table[shown.result.table["n_maps"] > 0]
+    has_clusters = bool((table["n_clusters"] >= 0).any())
     is_paired = table["metric"] == RSA
     drawn = table.loc[~is_paired, "n_maps"]
     n = int((table[table["n_clusters"] >= 0] if has_clusters else table)["n_common"].min())

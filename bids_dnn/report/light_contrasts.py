@@ -110,15 +110,21 @@ def contrast_how(shown: Shown) -> list[str]:
     shown
         Of the group's analysis ``searchlight``.
     """
-    if _rows(shown).empty:
+    rows, told = _rows(shown), shown.result.meta
+    if rows.empty:
         return []
-    return [
-        "Contrasts are of scores less chance: signs of each participant's difference are flipped, "
-        "or labels of groups exchanged under Welch's t, and p corrected over the units of each "
-        "contrast. Clusters of contrasts are units with a t above that of "
-        f"p = {shown.result.meta['p_unit']:g}, and are called significant by the largest cluster "
-        "of each flip or exchange (Nichols and Holmes, 2002)."
+    corrected = "" if told["correction"] == "none" else ", and p corrected over its units"
+    parts = [
+        "Contrasts are of scores less chance: in each, signs of each participant's difference are "
+        f"flipped, or labels of groups exchanged under Welch's t{corrected}."
     ]
+    if (rows["n_clusters"] >= 0).any():
+        parts.append(
+            f"Clusters of contrasts are units with a t above that of p = {told['p_unit']:g}, and "
+            "are called significant by the largest cluster of each flip or exchange (Nichols and "
+            "Holmes, 2002)."
+        )
+    return parts
 
 
 def _rows(shown: Shown) -> pd.DataFrame:

@@ -65,7 +65,7 @@ _ADJUSTED = (
 _CONTRASTS = (
     "Contrasts within participants were tested by flipping the signs of differences, those "
     "between groups by exchanging labels under Welch's t [@welch1947] (with covariates, the t of "
-    "the linear model); their corrected p are over the rows of each contrast."
+    "the linear model); their corrected p are over {what} of each contrast."
 )
 
 
@@ -89,7 +89,7 @@ def group_text(told: Mapping[str, Any]) -> str:
     parts.append("Intervals are 95 % t intervals of the mean over participants.")
     if tests and told.get("correct") in _CORRECT:
         parts.append(_corrected(tests[0], str(told["correct"]), "the rows of an analysis"))
-    if told.get("correct") == "tfce":
+    if told.get("correct") == "tfce" and _is_made(told, "ptfce"):
         parts.append(_ENHANCED)
     return " ".join([*parts, *_further(told)])
 
@@ -228,8 +228,12 @@ def _corrected(test: str, correct: str, rows: str) -> str:
 def _further(told: Mapping[str, Any]) -> list[str]:
     names = list(told.get("covariates") or ())
     parts = [_ADJUSTED.format(names=_joined(names))] if names else []
+    of_maps = told.get("made") is not None and _is_made(told, "contrastmap")
     if told.get("contrasts") and _is_made(told, "difference"):
-        parts.append(_CONTRASTS)
+        what = "the units" if of_maps else "the rows"
+        if of_maps and _is_made(told, "contrast"):
+            what = "the rows of a table, or the units of a map,"
+        parts.append(_CONTRASTS.format(what=what))
     if "mixed" in told.get("tests", ()) and _is_made(told, "mean_mixed"):
         parts.append(_MIXED)
     if "prevalence" in told.get("tests", ()) and _is_made(told, "prevalence"):

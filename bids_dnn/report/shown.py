@@ -85,6 +85,16 @@ class Shown:
     @property
     def points(self) -> pd.DataFrame | None:
         """Scores of single participants, of those who are in the row of the table."""
+        return self.points_of()
+
+    def points_of(self, target: str = "units") -> pd.DataFrame | None:
+        """Return the scores that are drawn as dots, of those who are in the row of the table.
+
+        Parameters
+        ----------
+        target
+            Of encoding: ``units``, or ``mean`` for the regions' mean responses.
+        """
         table, rows = self.result.extras.get("participants"), self.result.table
         if table is None:
             return None
@@ -93,7 +103,7 @@ class Shown:
             told = table[keys].merge(rows[[*keys, "missing"]], how="left", on=keys)["missing"]
             pairs = zip(table["participant"].astype(str), told.fillna(""), strict=True)
             table = table[[name not in str(out).split(", ") for name, out in pairs]]
-        return main_rows(table)
+        return main_rows(table, target=target)
 
 
 def by_estimator(table: pd.DataFrame, *, target: str = "units") -> dict[str, pd.DataFrame]:

@@ -40,6 +40,17 @@ def twin_section(result: Result, colors: Mapping[str, str], *, link: str = "") -
     link
         Where its main table lies, from the page.
     """
+    if "is_named" not in result.table:
+        return Section(
+            "twin",
+            "The network's twin",
+            "Which layer, under how much noise, tells conditions apart as a region does?",
+            "This result was left by an earlier version, which did not test the nearest layer. "
+            "Run --analysis twin again.",
+            (),
+            (table_of(result.table, result.columns, caption="As it was left.", link=link),),
+            "",
+        )
     table, network = result.table, result.extras["network"]
     told = result.extra_columns.get("network", {})
     pictures = [_bars_picture(result)]

@@ -34,6 +34,7 @@ TAIL = 1000  # bytes of a page that hold its two last lines
 SIDES: dict[Hemisphere, str] = {"L": "lh", "R": "rh"}
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+LIGHTS = "searchlight"
 KEPT = ("responses", "decode", "encode", "searchlight", "group")  # settings that the group shows
 
 
@@ -162,12 +163,33 @@ def group_pages(
 def _made(tables: Mapping[str, Path]) -> list[str]:
     """Return the columns and the maps that came out over participants."""
     made: set[str] = set()
-    for path in tables.values():
+    for name, path in tables.items():
         sidecar = read.read_sidecar(path)
-        files = [path, *(path.parent / name for name in sidecar["Tables"].values())]
-        made |= made_of(pd.read_csv(file, sep="\t") for file in files)
-        made |= {one["Statistic"] for one in sidecar["Maps"]}
+        files = {key: path.parent / file for key, file in sidecar["Tables"].items()}
+        maps = {str(one["Statistic"]) for one in sidecar["Maps"]}
+        if name == LIGHTS:
+            maps = _of_lights(maps, path, files.pop("contrasts", None))
+        made |= maps | made_of(pd.read_csv(file, sep="\t") for file in (path, *files.values()))
     return sorted(made)
+
+
+def _of_lights(maps: set[str], means: Path, contrasts: Path | None) -> set[str]:
+    """Tell maps of means and of contrasts apart, where clusters are looked for in each by itself.
+
+    Returns
+    -------
+    made
+        ``cluster`` = of means; ``contrastmap`` = there are contrasts, ``contrastcluster`` = and
+        clusters of these.
+    """
+    made = maps - {"cluster"}
+    if (pd.read_csv(means, sep="\t")["n_clusters"] >= 0).any():
+        made.add("cluster")
+    if contrasts is not None and len(rows := pd.read_csv(contrasts, sep="\t")):
+        made.add("contrastmap")
+        if (rows["n_clusters"] >= 0).any():
+            made.add("contrastcluster")
+    return made
 
 
 def facts_of(told: Told) -> dict[str, Any]:
@@ -201,8 +223,10 @@ def ran_of(tables: Mapping[str, Path]) -> dict[str, Any]:
             ran["feature_spaces"] = list(spaces)
         if scale := facts.get("ingest", {}).get("scale"):
             ran["scale"] = scale
+        own = {k: {"name": k} | v for k, v in sidecar.get("Networks", {}).items()}
+        known = {one["name"]: one for one in ran.get("networks", ())}
         if "Networks" in sidecar:
-            ran["networks"] = [{"name": k} | v for k, v in sidecar["Networks"].items()]
+            ran["networks"] = list((known | own).values())
     return ran
 
 

@@ -187,6 +187,9 @@ def test_methods_tell_of_exchanges_that_all_share():
     both = lights_text(told, {"models": ["net"]})
     assert "as it is (decoding), or with means over participants" in both
     assert "not over stimuli" in both
+    labels = lights_text(told, {"categories": ["animate"], "comparisons": []})
+    assert "was compared with means over participants of the maps under one exchange" in labels
+    assert "not over stimuli" in labels
     alone = lights_text(told, {"models": ["net"], "comparisons": []})
     assert "5,000" not in alone
     assert "bounded" not in alone
@@ -202,3 +205,7 @@ def test_methods_tell_of_no_clusters_where_none_were_looked_for():
     whole = lights_text(told | {"made": ["pchance", "cluster", "prevalencebound"]}, {})
     assert whole == lights_text({"tests": told["tests"]}, {})
     assert "each cluster of units" in whole
+    assert "Clusters of contrasts" not in whole
+    also = lights_text(told | {"made": ["pchance", "contrastcluster"]}, {})
+    assert "Each unit was compared" in also
+    assert "Clusters of contrasts, units with a t above that of p = 0.001" in also

@@ -12,7 +12,12 @@ from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.tests import About
 from bids_dnn.report import light_contrasts, scores
-from bids_dnn.report.light_contrasts import contrast_answer, contrast_pictures, contrast_tables
+from bids_dnn.report.light_contrasts import (
+    contrast_answer,
+    contrast_how,
+    contrast_pictures,
+    contrast_tables,
+)
 from bids_dnn.report.shown import Shown
 from tests.factories.searchlights import COMPARISONS, make_group
 
@@ -53,6 +58,22 @@ def test_vertices_are_counted_as_vertices():
     made = average_searchlights(results, chance, choices=Choices(contrasts=(WITHIN,)))
     said = contrast_answer(Shown("searchlight", made, {}))
     assert f"{WITHIN}: 0 vertices, no p can fall below 0.125." in said
+    how = " ".join(contrast_how(Shown("searchlight", made, {})))
+    assert "Contrasts are of scores less chance" in how
+    assert "Clusters" not in how  # without a mesh none were looked for
+    plain = replace(made, meta=made.meta | {"correction": "none"})
+    assert "corrected" not in " ".join(contrast_how(Shown("searchlight", plain, {})))
+
+
+def test_clusters_of_contrasts_alone_are_no_clusters_of_means():
+    """Dissimilarities with few exchanges: clusters of contrasts, none of means."""
+    results, chance = make_group(7)
+    choices = Choices(p_unit=0.01, n_maps=199, contrasts=(WITHIN,))
+    made = average_searchlights(results, chance, choices=choices)
+    table = made.table.assign(n_clusters=-1, n_significant=-1)
+    section = scores.sections(Shown("searchlight", replace(made, table=table), {}))
+    assert "Means are compared with chance maps among" in section.how
+    assert "A unit is part of a cluster where its mean" not in section.how
 
 
 def test_what_is_significant_is_drawn(shown, monkeypatch):

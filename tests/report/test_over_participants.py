@@ -186,3 +186,16 @@ def test_counts_are_shown_as_whole_numbers():
         )
         assert all(text == "n/a" or text.isdigit() for text in cells), label
         assert any(text.isdigit() for text in cells), label
+
+
+def test_what_p_of_contrasts_are_over_is_that_of_tables_or_maps():
+    told = {"contrasts": ["group: old != young"], "correct": "tfce"}
+    assert "over the rows of each contrast" in group_text(told)
+    table = ["contrast", "difference"]
+    assert "over the rows of each contrast" in group_text(told | {"made": table})
+    lights = ["contrastmap", "difference"]
+    assert "over the units of each contrast" in group_text(told | {"made": lights})
+    both = group_text(told | {"made": [*table, *lights]})
+    assert "over the rows of a table, or the units of a map, of each contrast" in both
+    assert "cluster-enhanced" not in both
+    assert "cluster-enhanced" in group_text(told | {"made": ["ptfce"]})

@@ -35,6 +35,15 @@ def test_no_layer_is_named_for_a_region_at_chance(undrawn):
     assert "No p can fall below 0.25 here" in twin_answer(result)
 
 
+def test_what_an_earlier_version_left_is_shown_as_it_is(undrawn):
+    result = make_twin()
+    old = result.table.drop(columns=["is_named", "is_decoded", "p_corrected", "exchanged"])
+    section = twin_section(replace(result, table=old), COLORS, link="x.tsv")
+    assert "Run --analysis twin again" in section.answer
+    assert section.pictures == ()
+    assert len(section.tables[0].rows) == len(old)
+
+
 def test_without_a_correlation_the_reason_is_said(undrawn):
     result = make_twin(rho=(np.nan, np.nan))
     result.table["rho"] = np.nan
