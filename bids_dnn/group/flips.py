@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bids_dnn.errors import ShapeError
 from bids_dnn.group.watch import Progress
 from bids_dnn.stats.designs import Design
-from bids_dnn.stats.exchange import Draws, Model
+from bids_dnn.stats.exchange import Draws, Model, vary
 
 Float = NDArray[np.float64]
 MOST_AT_ONCE = 2_000_000  # draws x units: t and what is made of them, some 50 MB
@@ -115,4 +115,10 @@ def flips_of(values: Float, design: Design, *, n_units: int, n_flips: int, seed:
     model = own.model()
     known = np.flatnonzero(np.isfinite(y).all(axis=1))
     known = known[own.varies(y[known])]
-    return Flips(own, model, known, y[known].T.astype(np.float64), own.draws(n_flips, seed))
+    made = Flips(own, model, known, y[known].T.astype(np.float64), own.draws(n_flips, seed))
+    if not own.covariates.size:
+        return made
+    keep = vary(made.seen(), model)  # a flip may be one that covariates fit
+    for _, t in made.parts():
+        keep &= vary(t, model)
+    return replace(made, known=known[keep], rows=made.rows[:, keep])

@@ -122,6 +122,9 @@ class Design:
     def varies(self, y: Float) -> Marks:
         """Tell where no flip or exchange leaves a variance of zero, so that t is finite in each.
 
+        With covariates it tells where these do not fit the data as they are; which flips they
+        fit is known from t (`exchange.vary`).
+
         That is the same for the data as they are and as they are exchanged. Scores are often
         counts: among many units, a few participants are alike in some.
 

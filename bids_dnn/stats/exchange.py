@@ -17,6 +17,7 @@ from bids_dnn.stats.inference import ENUMERATED_FLIPS, RANDOM_FLIPS, p_floor
 Float = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 FLAT = 1e-15  # of a sum of squares: less is rounding
+STEEP = 1e4  # t over the root of its degrees of freedom: above, nothing but rounding varies
 STEEPEST = 1e-9  # of 1 - r^2: a perfect r has a t that is large, but finite
 
 
@@ -261,3 +262,29 @@ def _moments(weights: Float, y: Float, n: int) -> tuple[Float, Float]:
 
 
 Model = Linear | Welch
+
+
+def freedom_of(model: Model) -> int:
+    """Return the degrees of freedom of t; of Welch's, those of equal variances."""
+    return model.is_first.size - 2 if isinstance(model, Welch) else model.df
+
+
+def vary(t: Float, model: Model) -> Marks:
+    """Tell where no draw leaves a variance of zero, which makes t as large as rounding lets it.
+
+    Parameters
+    ----------
+    t : (n_draws, n_rows)
+    model
+        That it is of.
+
+    Returns
+    -------
+    vary : (n_rows,)
+        False everywhere without a degree of freedom.
+    """
+    df = freedom_of(model)
+    if df < 1:
+        return np.zeros(t.shape[1], dtype=np.bool_)
+    made: Marks = (np.abs(t) < STEEP * np.sqrt(df)).all(axis=0)
+    return made

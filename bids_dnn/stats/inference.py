@@ -85,7 +85,8 @@ def max_statistic(observed: Array, null: Array) -> NDArray[np.float64]:
     ----------
     observed : (n_tests,)
     null : (n_permutations, n_tests)
-        A row is one permutation of the data, for all tests at once.
+        A row is one permutation of the data, for all tests at once. NaN = no score came out of
+        it, which counts as higher than any.
 
     Returns
     -------
@@ -118,8 +119,9 @@ def max_statistic(observed: Array, null: Array) -> NDArray[np.float64]:
     if not keep.any():
         return out
     both = np.vstack([observed[keep], null[:, keep]]).astype(np.float64)
-    spread = both.std(axis=0)
-    z = (both - both.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    spread = np.nanstd(both, axis=0)
+    z = (both - np.nanmean(both, axis=0)) / np.where(spread > 0, spread, 1.0)
+    z = np.where(np.isnan(z), np.inf, z)
     highest = z.max(axis=1)[:, None]  # (1 + n_permutations, 1)
     out[keep] = (highest >= z[0] - TOLERANCE).mean(axis=0)
     return out

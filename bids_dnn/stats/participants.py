@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.exchange import Draws, Fit, Model, Welch, flips, linear, n_orders, orders
+from bids_dnn.stats.exchange import (
+    Draws,
+    Fit,
+    Model,
+    Welch,
+    flips,
+    freedom_of,
+    linear,
+    n_orders,
+    orders,
+    vary,
+)
 from bids_dnn.stats.inference import ENUMERATED_FLIPS, RANDOM_FLIPS, TOLERANCE
 
 Array = NDArray[np.floating[Any]]
@@ -24,6 +35,7 @@ Marks = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 NEAR = 1e-6  # of a t: nearer ones are ties, whatever the rounding
 LEAST_OF_A_GROUP = 2
+LEAST_P = 1e-300  # that a quantile is taken of
 MOST_AT_ONCE = 10_000_000  # draws x rows: some hundred MB
 NUMBERS = ("estimate", "low", "high", "p", "p_floor", "p_corrected", "p_t", "t")
 
@@ -273,6 +285,7 @@ def _tested(
     n_permutations = np.zeros(len(values), dtype=np.intp)
     t_seen, highest, is_all, n_done = out["t"], None, True, 0
     patterns, place = np.unique(known, axis=0, return_inverse=True)
+    in_family = np.zeros(len(values), dtype=np.bool_)
     for i, pattern in enumerate(patterns):
         if (model := model_of(pattern)) is None:
             continue
@@ -283,9 +296,13 @@ def _tested(
         n_blocks = min(rows.size, -(-rows.size * len(common.values) // MOST_AT_ONCE))
         for some in np.array_split(rows, n_blocks):
             y = np.asarray(values[some][:, pattern].T, dtype=np.float64)  # (n, n_rows of these)
-            made, top = _block(model, y, draws, common, is_two_sided=is_two_sided)
+            made, t = _block(model, y, draws, common, is_two_sided=is_two_sided)
             for name, numbers in made.items():
                 out[name][some] = numbers
+            in_family[some] = own_vary = vary(t, model)
+            top = _sided(t, is_two_sided).max(axis=1, where=own_vary, initial=-np.inf)
+            if len(patterns) > 1:  # of other participants: on one scale
+                top, t_seen[some] = (_as_z(one, model) for one in (top, t_seen[some]))
             highest = top if highest is None else np.maximum(highest, top)
             n_done += len(some)
             if progress is not None:
@@ -293,6 +310,7 @@ def _tested(
         n_permutations[rows] = draws.n_distinct if draws.enumerated else len(draws.values)
     if highest is not None:
         corrected = _family_p(t_seen, highest, enumerated=is_all)
+        corrected[~in_family & np.isfinite(out["p"])] = 1.0
         out["p_corrected"] = np.maximum(corrected, out["p"])
     del out["t"]
     return Findings(**out, n_permutations=n_permutations, n_participants=known.sum(axis=1))
@@ -301,7 +319,7 @@ def _tested(
 def _block(
     model: Model, y: Float, draws: Draws, common: Draws, *, is_two_sided: bool
 ) -> tuple[dict[str, Any], Float]:
-    """Return the numbers of some rows, and the largest t of each common draw (n_draws,)."""
+    """Return the numbers of some rows, and t of each common draw (n_draws, n_rows)."""
     seen, null = model.null(y, common.identity())[0], model.null(y, draws)
     t = model.as_t(null if draws is common else model.null(y, common))
     made: dict[str, Any] = _t_test(model.fit(y), is_two_sided=is_two_sided)
@@ -309,7 +327,14 @@ def _block(
     p = _row_p(_sided(seen, is_two_sided), _sided(null, is_two_sided), draws)
     made["p"] = np.maximum(p, floor)  # random draws may miss the mirrored one
     made["t"] = _sided(model.as_t(seen), is_two_sided)
-    return made, _sided(t, is_two_sided).max(axis=1)
+    return made, t
+
+
+def _as_z(t: Float, model: Model) -> Float:
+    """Return the quantile of the normal distribution at the p of t."""
+    p = stats.t.sf(t, max(freedom_of(model), 1))
+    made: Float = stats.norm.isf(np.maximum(p, LEAST_P))
+    return made
 
 
 def _sided(t: Float, is_two_sided: bool) -> Float:  # noqa: FBT001

@@ -42,3 +42,13 @@ def test_p_is_at_least_its_floor(rng):
 def test_other_shapes_are_refused(rng):
     with pytest.raises(ShapeError, match=r"shape \(2, 9\), there are 3 units and 9 participants"):
         flips_of(rng.normal(size=(2, 9)), Design(9), n_units=3, n_flips=9, seed=0)
+
+
+def test_units_that_covariates_fit_in_some_flip_are_left_out(rng):
+    old = np.array([0.0, 1.0] * 4)
+    values = rng.normal(size=(3, 8))
+    values[1] = np.where(np.arange(8) < 4, 1.0, -1.0)  # a flip makes it constant
+    flips = flips_of(values, Design(8, covariates=old[:, None]), n_units=3, n_flips=500, seed=0)
+    assert flips.known.tolist() == [0, 2]
+    assert flips.rows.shape == (8, 2)
+    assert max(np.abs(t).max() for _, t in flips.parts()) < 1e3

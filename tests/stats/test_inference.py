@@ -180,3 +180,13 @@ def test_the_corrected_interval_lies_around_the_score(rng):
 def test_few_folds_have_no_corrected_interval(values, center):
     found = corrected_t_interval(np.array(values), n_test=1, n_train=2, center=center)
     assert np.isnan(found).all()
+
+
+def test_a_permutation_without_a_score_counts_as_high(rng):
+    null = rng.normal(size=(99, 3))
+    observed = np.array([6.0, 0.0, -1.0])
+    plain = max_statistic(observed, null)
+    null[:9, 1] = np.nan
+    p = max_statistic(observed, null)
+    assert p[0] == pytest.approx(plain[0] + 0.09)
+    assert (p >= plain - 0.05).all()

@@ -355,3 +355,27 @@ def test_shapes_are_refused():
         compare_with_zero(np.zeros((2, 5)), covariates=np.zeros((4, 1)))
     with pytest.raises(ShapeError, match=r"\(2, 5\).*\(4,\)"):
         compare_groups(np.zeros((2, 5)), np.ones(4, bool))
+
+
+def test_a_row_of_few_participants_drowns_no_other(rng):
+    values = rng.normal(size=(5, 10))
+    values[0] += 3.0
+    whole = compare_with_zero(values)
+    few = np.vstack([values, np.full(10, np.nan), np.full(10, np.nan)])
+    few[5, 0] = 1.0  # one participant: nothing varies
+    few[6, :2] = 1.0, 1.1  # two
+    found = compare_with_zero(few)
+    assert whole.p_corrected[0] == found.p_corrected[0] == 1 / 1024
+    assert found.p_corrected[5] == 1.0
+    assert found.p_corrected[6] >= 0.25
+    np.testing.assert_allclose(found.p[:5], whole.p)
+
+
+def test_rows_that_some_exchange_leaves_without_variance_drown_no_other(rng):
+    values = rng.normal(size=(40, 8))
+    values[0, :4] += 9.0
+    values[1:20] = np.tile([1.0, 2.0], 4)  # an exchange puts all of one value into one group
+    first = np.arange(8) < 4
+    found = compare_groups(values, first)
+    assert found.p_corrected[0] == found.p_floor[0]
+    assert (found.p_corrected[1:20] == 1.0).all()

@@ -30,21 +30,24 @@ def baseline_of(task: Task, beside: Covariates, choices: Choices) -> float:
     Returns
     -------
     score
-        NaN where there are no covariates.
+        NaN where there are no covariates, or none that varies over the samples of a fold.
     """
     if not choices.baseline:
         return float("nan")
     n = len(task.labels)
+    scaled = [beside.scaled_by(fold.train).astype(np.float32) for fold in task.folds]
+    if any(not values.any() for values in scaled):
+        return float("nan")
     patterns = [
         patterns_of(
-            beside.scaled_by(fold.train).astype(np.float32),
+            values,
             fold,
             runs=np.zeros(n, dtype=np.intp),
             how=PLAIN,
             nuisance=np.empty((n, 0)),
             is_scaled=False,
         )
-        for fold in task.folds
+        for fold, values in zip(task.folds, scaled, strict=True)
     ]
     n_classes, tested = len(task.comparison.sides), task.labelings.codes[:1]
     made = predict(

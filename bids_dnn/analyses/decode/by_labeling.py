@@ -20,10 +20,10 @@ Codes = NDArray[np.integer[Any]]
 Marks = NDArray[np.bool_]
 # (k, n) classes +1, -1, 0, and shares of costs (k, n_folds) -> decisions (k, n)
 Decide = Callable[[Codes, Array], Array]
-ENOUGH = 0.75  # units for a sample that teaches, and
-TEACHES = (
-    0.75  # samples that a fold leaves, for which it pays to fit machines of all folds at once
-)
+# It pays to fit the machines of all folds at once
+ENOUGH = 0.75  # with so many units for a sample that teaches,
+TEACHES = 0.75  # and where folds leave so many of the samples
+AT_ONCE = 20_000_000  # decisions: labelings are voted on in blocks of so many
 
 
 def pays(
@@ -64,6 +64,7 @@ def guess_by_labeling(
     *,
     n_classes: int,
     is_blank: bool = False,
+    n_kept: int | None = None,
 ) -> tuple[Codes, NDArray[np.float32]]:
     """Guess the classes of what is tested, by the votes of all pairs.
 
@@ -76,29 +77,37 @@ def guess_by_labeling(
     tested : (k, n)
         Class of each sample that is tested; -1 = it is not.
     n_classes
+    n_kept
+        Labelings, the first ones, whose decisions are returned; None = all.
 
     Returns
     -------
     guess : (k, n) intp
         -1 for a sample that is not tested.
-    values : (n_pairs, k, n) float32
+    values : (n_pairs, n_kept, n) float32
         Decisions of pairs of classes; NaN where there is no guess.
     """
     told = tested >= 0
     is_known = told & np.any([fold.test for fold in folds], axis=0)
     make = _machines if classifier.kind == "svm-linear" else _factors
-    pairs = pairs_of(n_classes)
-    values = np.full((len(pairs), *codes.shape), np.nan, dtype=np.float32)
-    for rows in of_same_samples(codes, tested) if is_blank else [np.arange(len(codes))]:
-        part = np.asarray(((codes[rows] >= 0) | told[rows]).any(axis=0), dtype=np.bool_)
-        decide = make(patterns, folds, told[rows], classifier, _Finish(part, is_blank))
-        for place, pair in enumerate(pairs):
-            shares = [shares_of(codes[rows][:, fold.train], pair) for fold in folds]
-            made = decide(signs_of(codes[rows], pair), np.stack(shares, axis=1))
-            values[place, rows] = np.where(is_known[rows], made, np.nan)
+    pairs, (n_labelings, n) = pairs_of(n_classes), codes.shape
+    values = np.full((len(pairs), n_kept or n_labelings, n), np.nan, dtype=np.float32)
     guess = np.full(codes.shape, -1, dtype=np.intp)
-    for fold in folds:
-        guess[:, fold.test] = voted(np.nan_to_num(values[:, :, fold.test]), n_classes)
+    every = np.asarray(((codes >= 0) | told).any(axis=0), dtype=np.bool_)
+    for alike in of_same_samples(codes, tested) if is_blank else [np.arange(n_labelings)]:
+        part = (codes[alike[0]] >= 0) | told[alike[0]] if is_blank else every
+        for rows in np.array_split(alike, -(-len(alike) * len(pairs) * n // AT_ONCE)):
+            decide = make(patterns, folds, told[rows], classifier, _Finish(part, is_blank))
+            made = np.full((len(pairs), len(rows), n), np.nan, dtype=np.float32)
+            for place, pair in enumerate(pairs):
+                shares = [shares_of(codes[rows][:, fold.train], pair) for fold in folds]
+                found = decide(signs_of(codes[rows], pair), np.stack(shares, axis=1))
+                made[place] = np.where(is_known[rows], found, np.nan)
+            for fold in folds:
+                told_in = np.nan_to_num(made[:, :, fold.test])
+                guess[np.ix_(rows, fold.test)] = voted(told_in, n_classes)
+            kept = rows < values.shape[1]
+            values[:, rows[kept]] = made[:, kept]
     guess[~told] = -1
     return guess, values
 
@@ -161,7 +170,8 @@ def _factors(
     def decide(signs: Codes, _: Array) -> Array:
         made = np.zeros(signs.shape)
         for own, gram, fold in zip(patterns, grams, folds, strict=True):
-            made += decide_alone(gram, fold, signs, told, classifier, n_units=own.n_units)
+            found = decide_alone(gram, fold, signs, told, classifier, n_units=own.n_units)
+            made[:, fold.test] = found[:, fold.test]
         return made
 
     return decide

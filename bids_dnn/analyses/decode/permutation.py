@@ -115,8 +115,8 @@ def exchange_units(
     what has one class throughout (the stimulus, say), its samples are given a label together,
     because folds keep them together; they are exchanged within runs where each occurs in one run
     only, and freely otherwise. Where runs have one class throughout, whole runs are exchanged,
-    within what folds leave out where that holds several classes. A trial whose samples teach as
-    well as are tested keeps one label.
+    within what folds leave out where that holds several classes; runs that share a stimulus which
+    folds keep together, as one. A trial whose samples teach as well as are tested keeps one label.
 
     Parameters
     ----------
@@ -145,8 +145,9 @@ def exchange_units(
             return numbered(runs), combined([groups, parts])
         return trials, combined([runs, groups, parts])
     within = combined([runs, parts])
-    if _is_nested(runs, codes) and _is_nested(groups, runs) and _is_nested(runs, parts):
-        return numbered(runs), parts
+    if _is_nested(runs, codes):
+        joined = _joined(runs, groups)
+        return joined, parts if _is_nested(joined, parts) else np.zeros_like(runs)
     if _is_nested(groups, within):
         return numbered(groups), within
     return numbered(groups), parts if _is_nested(groups, parts) else np.zeros_like(runs)
@@ -173,6 +174,19 @@ def numbered(values: NDArray[Any]) -> Codes:
     """
     known = values.astype(str) if values.dtype == object else values
     return np.unique(known, return_inverse=True)[1].ravel().astype(np.intp)
+
+
+def _joined(one: Codes, other: Codes) -> Codes:
+    """Return a number for all samples that are joined by chains of equal values of either code."""
+    made = numbered(one)
+    while True:
+        before = made
+        for code in (numbered(other), numbered(one)):
+            least = np.full(code.max() + 1, len(made), dtype=np.intp)
+            np.minimum.at(least, code, made)
+            made = least[code]
+        if (made == before).all():
+            return numbered(made)
 
 
 def _is_nested(inner: Codes, outer: Codes) -> bool:

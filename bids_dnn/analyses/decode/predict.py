@@ -111,8 +111,8 @@ def predict(
             learner.candidates[0],
             n_classes=n_classes,
             is_blank=learner.preparation.is_blank,
+            n_kept=None if has_values else 1,
         )
-        values = values if has_values else values[:, :1]
         return Predictions(guess, values, dict.fromkeys([fold.name for fold in folds], 0))
     n_kept = len(codes) if has_values else 1
     shape = (len(pairs_of(n_classes)), n_kept, codes.shape[1])

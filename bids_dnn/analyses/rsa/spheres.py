@@ -28,7 +28,6 @@ from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap, distinct, model_label
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import NotEnoughDataError
-from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.regions import RegionUnits
 from bids_dnn.stats.spheres import (
@@ -43,6 +42,7 @@ from bids_dnn.stats.spheres import (
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 FEW = 9  # items whose orders may be listed
+WEAK = 0.05  # floors of p from which on it is told
 ALIKE = 1e-9  # of the largest dissimilarity: less between pairs is rounding
 WORDS = {
     "correlation": "1 - Pearson's r over units",
@@ -152,7 +152,9 @@ def compare_spheres(
         if progress is not None:
             progress(stop, len(around))
     items = replace(items, warnings=(*items.warnings, *laid.warnings))
-    return _result(found, n_units, responses.space.select(centers.units), models, items, choices)
+    floors = [_floor(one.matrix, exchanges) for one in models.values()]
+    space = responses.space.select(centers.units)
+    return _result(found, n_units, space, models, items, choices, floors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,6 +230,21 @@ def _exchanges(names: Sequence[str], choices: RsaChoices) -> NDArray[np.intp]:
     return np.stack([np.arange(n), *drawn]).astype(np.intp)
 
 
+def _floor(matrix: Array, exchanges: NDArray[np.intp]) -> float:
+    """Return the smallest p: exchanges that leave a model as it is are as high as it."""
+    same = [np.array_equal(matrix[np.ix_(order, order)], matrix) for order in exchanges]
+    return float(np.mean(same))
+
+
+def _weak(models: Mapping[str, _Model], floors: Sequence[float]) -> list[str]:
+    return [
+        f"Of {one.name!r}, {floor:.1%} of the exchanges of items are no other model: p of a unit "
+        f"cannot fall below {floor:.2g}."
+        for one, floor in zip(models.values(), floors, strict=True)
+        if floor >= WEAK
+    ]
+
+
 def _same(names: Sequence[str], *more: int) -> int:
     """Return a number that is one for all who have the same items."""
     return zlib.crc32("\n".join([*names, *map(str, more)]).encode())
@@ -240,11 +257,11 @@ def _result(
     models: Mapping[str, _Model],
     items: Items,
     choices: RsaChoices,
+    floors: Sequence[float],
 ) -> Result:
     rows, maps, nulls = [], [], {}
     n_maps = found.shape[1] - 1
-    floor = p_floor(n_maps, enumerated=False)
-    for own, (label, model) in zip(found, models.items(), strict=True):
+    for own, (label, model), floor in zip(found, models.items(), floors, strict=True):
         scores, name = own[0], model.name
         p, p_corrected = p_of_maps(scores, iter(own[1:]))
         nulls[label] = NullMap(own[1:])
@@ -274,7 +291,7 @@ def _result(
         "n_items": len(items.names),
         "rsa_permutation": "items of the model exchanged",
         "rsa_exchanges": f"{_same(items.names, choices.seed):08x}",
-        "warnings": list(items.warnings),
+        "warnings": [*items.warnings, *_weak(models, floors)],
     }
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Result("searchlight", table, COLUMNS, tuple(maps), space, meta, null_maps=nulls)

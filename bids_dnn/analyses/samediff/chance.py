@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, factorial, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,7 +154,7 @@ def exchange_classes(
     share = np.bincount(true, minlength=said.shape[1]) / len(true)
     chance = float((said @ share).sum() / len(guess))
     if not tested.any():
-        return Exchange(chance, float("nan"), 1 / (1 + n_exchanges))
+        return Exchange(chance, float("nan"), float("nan"))
     own = [pair for pair, is_own in zip(pairs, tested, strict=True) if is_own]
     said, true = _counted(guess[tested], truth[tested], own)
     rng = np.random.default_rng([seed, EXCHANGED])
@@ -162,7 +162,10 @@ def exchange_classes(
     observed = said[rows, true].sum()
     drawn = [said[rows, rng.permutation(true)].sum() for _ in range(n_exchanges)]
     n_high = int((np.array(drawn) >= observed).sum())
-    return Exchange(chance, (1 + n_high) / (1 + n_exchanges), 1 / (1 + n_exchanges))
+    sizes = np.bincount(true).tolist()
+    n_distinct = factorial(len(true)) // prod(map(factorial, sizes))
+    floor = max(1 / (1 + n_exchanges), 1 / n_distinct)
+    return Exchange(chance, max((1 + n_high) / (1 + n_exchanges), floor), floor)
 
 
 def _counted(

@@ -36,12 +36,13 @@ class Objective:
     words: str
 
 
-def cross_entropy(n_classes: int = 2) -> Objective:
-    """Return the objective of a logit for each class; of two: of different, and of same.
+def cross_entropy(*, is_same: bool = True) -> Objective:
+    """Return the objective of a logit for each class.
 
     Parameters
     ----------
-    n_classes : int
+    is_same
+        The classes are different, and same; otherwise any number of categories.
 
     Examples
     --------
@@ -55,16 +56,16 @@ def cross_entropy(n_classes: int = 2) -> Objective:
         return torch.nn.functional.cross_entropy(logits, truth.long(), reduction="none")
 
     def evidence(logits: torch.Tensor) -> torch.Tensor:
-        if n_classes == 2:
+        if is_same:
             return logits[:, 1] - logits[:, 0]
         best = logits.topk(2, dim=1).values
         return best[:, 0] - best[:, 1]
 
     def guess(logits: torch.Tensor) -> torch.Tensor:
-        return (evidence(logits) > 0).long() if n_classes == 2 else logits.argmax(dim=1)
+        return (evidence(logits) > 0).long() if is_same else logits.argmax(dim=1)
 
     words = "Logit of same less that of different; above 0 the answer is same."
-    if n_classes > 2:
+    if not is_same:
         words = "Logit of the answer less the next highest."
     return Objective("cross-entropy", loss, evidence, guess, words)
 

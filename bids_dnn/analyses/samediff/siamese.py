@@ -154,7 +154,8 @@ def siamese_problem(
 
     # Without a foveal stream its picture is not looked at.
     supply = Crops(material, network, copies, choices, has_fovea=True)
-    problem = _problem(material, make, cross_entropy(n), supply, choices.answer)
+    objective = cross_entropy(is_same=choices.answer == "same")
+    problem = _problem(material, make, objective, supply, choices.answer)
     facts = {"foveal": choices.foveal, "feedback": has_fovea}
     return problem, facts | _told(network, layer, choices, n_streams=1 + has_fovea)
 

@@ -141,7 +141,7 @@ class Frozen:
         n, device = len(names), self._options.device
         return Problem(
             make=lambda: Standardized(mean.float(), sd.float(), n).to(device),
-            objective=cross_entropy(n),
+            objective=cross_entropy(is_same=answer == "same"),
             supply=self,
             train=material.entries("train", len(self._copies)),
             watched=watched_of(material),

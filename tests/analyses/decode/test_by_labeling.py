@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bids_dnn.analyses.decode import by_labeling
 from bids_dnn.analyses.decode import predict as module
 from bids_dnn.analyses.decode.by_labeling import guess_by_labeling, of_same_samples, pays
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
@@ -142,3 +143,13 @@ def test_it_pays_where_labelings_share_no_samples(rng):
     assert pays(patterns, FOLDS, codes, Classifier(kind="ridge"))
     for other in (Classifier(kind="ridge", alpha=0.0), Classifier(kind="logistic")):
         assert not pays(patterns, FOLDS, codes, other)
+
+
+def test_blocks_of_labelings_alter_nothing(rng, monkeypatch):
+    codes = exchanged(rng)
+    given = (make_patterns(rng), FOLDS, codes, codes, Classifier(kind="lda"))
+    whole = guess_by_labeling(*given, n_classes=4)
+    monkeypatch.setattr(by_labeling, "AT_ONCE", 4 * codes.shape[1])
+    guess, values = guess_by_labeling(*given, n_classes=4, n_kept=3)
+    np.testing.assert_array_equal(guess, whole[0])
+    np.testing.assert_array_equal(values, whole[1][:, :3])

@@ -117,6 +117,14 @@ def test_runs_of_one_class_are_exchanged_as_wholes(groups):
     assert len(set(blocks)) == 1
 
 
+def test_runs_of_one_class_that_share_stimuli_are_exchanged_as_one():
+    codes, runs = np.repeat([0, 0, 1, 1, 0, 1], 2), np.repeat(np.arange(6), 2)
+    groups = np.array([0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9])  # runs 0 and 1, and 2 and 3
+    units, blocks = exchange_units(codes, runs, trials=np.arange(12), groups=groups)
+    assert units.tolist() == np.repeat([0, 0, 1, 1, 2, 3], 2).tolist()
+    assert len(set(blocks)) == 1
+
+
 def test_a_trial_is_of_one_run_and_condition():
     samples = pd.DataFrame(
         {"run": list("111122"), "condition": list("aabaab"), "trial": [0, 0, 0, None, 0, None]}

@@ -13,7 +13,7 @@ from bids_dnn.analyses.decode.classifiers.choice import Classifier
 from bids_dnn.analyses.decode.decoding import decode
 from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.errors import ConfigError, NotEnoughDataError
-from tests.factories.responses import make_patterns
+from tests.factories.responses import make_patterns, make_roi
 
 
 @pytest.fixture
@@ -168,3 +168,24 @@ def test_the_floor_of_p_counts_exchanges_that_differ(rng):
     )
     assert made.extras["targets"]["p_floor"].item() == 1 / 8
     assert any("in 8 way(s): p cannot fall below 0.125" in one for one in made.meta["warnings"])
+
+
+def test_exchanges_that_leave_nothing_to_correlate_do_not_undo_the_correction(rng):
+    n_stimuli, n_runs = 6, 4
+    made = make_patterns(rng, n_runs=n_runs, n_each=n_stimuli // 2, effect=0.0)
+    number = np.tile(np.arange(n_stimuli), n_runs)
+    samples = made.samples.assign(
+        stimulus=[f"s{k}" for k in number], repeat=0, rare=(number < 2).astype(float)
+    )
+    rois = [make_roi(f"r{k}", made, range(5 * k, 5 * k + 5)) for k in range(4)]
+    choices = Choices(
+        comparisons=("all",),
+        n_permutations=200,
+        seed=0,
+        targets=("rare",),
+        folds="stimulus",
+        n_folds=3,
+    )
+    table = decode(replace(made, samples=samples), rois, choices=choices).extras["targets"]
+    assert (table["p_corrected"] >= table["p"]).all()
+    assert (table["p_corrected"] > table["p"]).any()

@@ -160,10 +160,12 @@ def test_copies_of_a_pair_count_as_one_and_only_tested_ones_give_p():
     pairs = [0, 0, 1, 1, 2, 2, 3, 3]
     both = exchange_classes(guess, truth, pairs=pairs, tested=np.ones(8, bool), seed=0)
     assert both.p == pytest.approx(1 / 6, abs=0.02)  # four pairs, not eight
+    assert both.p >= both.p_floor == pytest.approx(1 / 6)
     half = np.array([True, True, False, False] * 2)
     assert exchange_classes(guess, truth, pairs=pairs, tested=half, seed=0).p > 0.45
     none = exchange_classes(guess, truth, pairs=pairs, tested=~np.ones(8, bool), seed=0)
     assert np.isnan(none.p)
+    assert np.isnan(none.p_floor)
     assert none.chance == both.chance == 0.5
 
 

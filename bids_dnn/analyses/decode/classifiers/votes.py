@@ -108,9 +108,10 @@ def shares_of(codes: Codes, pair: tuple[int, int]) -> Array:
     >>> shares_of(np.array([[0, 0, 0, 1, 2, 2]]), (1, 2))
     array([1.33333333])
     """
-    counts = np.stack([(codes == one).sum(axis=1) for one in range(int(codes.max()) + 1)])
+    n_classes = max(int(codes.max(initial=-1)), *pair) + 1
+    counts = np.stack([(codes == one).sum(axis=1) for one in range(n_classes)])
     mean = counts.sum(axis=0) / np.maximum((counts > 0).sum(axis=0), 1)
-    own = sum(counts[one] for one in pair if one < len(counts)) / 2
+    own = (counts[pair[0]] + counts[pair[1]]) / 2
     made: Array = np.where(own > 0, mean / np.maximum(own, 0.5), 1.0)
     return made
 

@@ -68,6 +68,8 @@ def test_shares_are_one_where_a_pair_are_all_classes():
     codes = np.array([[0, 0, 1, -1], [1, 1, 1, -1], [-1, -1, -1, -1]])
     np.testing.assert_array_equal(shares_of(codes, (0, 1))[:1], 1)
     assert np.isfinite(shares_of(codes, (0, 1))).all()
+    np.testing.assert_array_equal(shares_of(codes[2:], (0, 1)), 1)
+    np.testing.assert_array_equal(shares_of(np.empty((2, 0), dtype=int), (0, 1)), 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
