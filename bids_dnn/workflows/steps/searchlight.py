@@ -71,7 +71,10 @@ def searchlight_step(
                 labels=labels_of(settings, measured.samples),
                 progress=ticker,
             )
-            made.append(replace(compared, meta=compared.meta | {"networks": network_facts(grams)}))
+            if grams:  # the page takes an empty table for one of no network at all
+                own = {"networks": network_facts(grams)}
+                compared = replace(compared, meta=compared.meta | own)
+            made.append(compared)
             warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
         if settings["comparisons"]:
             decoded = map_spheres(

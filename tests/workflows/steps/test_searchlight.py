@@ -146,6 +146,7 @@ def test_categories_are_models_without_features(tmp_path, rng):
     assert [one.model for one in result.maps[::2]] == ["alivevsother", "alive"]
     np.testing.assert_array_equal(result.maps[0].values, result.maps[2].values)
     assert result.table["n_maps"].tolist() == [23, 23]  # all orders of four, less one
+    assert "networks" not in result.meta  # a page would take it for what all analyses used
 
 
 def test_categories_of_stimuli_go_by_their_condition_or_a_column():
