@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bids_dnn.analyses.decode.comparisons import ALL, PAIRS, parse_known
-from bids_dnn.analyses.decode.samples import named_columns, with_condition
-from bids_dnn.analyses.decode.tasks import conditions_of, decoded_samples, design_of
+from bids_dnn.analyses.decode.comparisons import ALL, PAIRS
+from bids_dnn.analyses.decode.samples import known_comparisons, with_condition
+from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
 from bids_dnn.config.covariates import feature_spaces
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.space import Channels
@@ -61,8 +61,7 @@ def why_not_samples(
         own = without_values(samples)
         if comparisons:
             own = with_condition(own)
-            found, _ = parse_known(comparisons, conditions_of(own))
-            named_columns(found, own)
+            known_comparisons(comparisons, own)
         for option, name in named:
             is_late = name in LATE and subject.source != "table"
             if name in own.samples or not is_late:

@@ -62,6 +62,7 @@ def test_what_decoding_names_must_be_there(subject, decode, words):
 def test_what_is_there_is_not_refused(subject):
     told = {"nuisance": ["rt"], "baseline": ["rt", "pix"], "targets": ["rt"]}
     told["comparisons"] = ["cat vs dog", "cat vs car", "all"]  # of some, a participant saw none
+    told["comparisons"] += ["cat vs dog @ side=up"]  # or was shown none there
     networks = {"pix": {"network": "lowlevel:pixels"}}
     assert why(subject, decode=told, networks=networks) is None
     assert why(subject, "twin", decode=told, networks=networks) is None
