@@ -25,7 +25,7 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.files import read_json
-from bids_dnn.stats.neighbours import neighbours
+from bids_dnn.stats.neighbours import Neighbours, neighbours
 from bids_dnn.stats.regions import RegionUnits, region_units
 from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
@@ -55,26 +55,9 @@ def searchlight_step(
     made = []
     try:
         if settings["models"] or settings["categories"]:  # first: little time, may be refused
-            grams = models_of(settings, features or [])
-            how = RsaChoices(
-                items=settings["items"],
-                distance=settings["distance"],
-                n_maps=settings["n_maps"],
-                seed=told["run_seed"],
-            )
-            compared = compare_spheres(
-                measured,
-                centers,
-                around,
-                grams,
-                choices=how,
-                labels=labels_of(settings, measured.samples),
-                progress=ticker,
-            )
-            if grams:  # the page takes an empty table for one of no network at all
-                own = {"networks": network_facts(grams)}
-                compared = replace(compared, meta=compared.meta | own)
-            made.append(compared)
+            compared, lost = _compared(told, (measured, centers, around), features or [], ticker)
+            made += compared
+            warnings += lost
             warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
         if settings["comparisons"]:
             decoded = map_spheres(
@@ -104,6 +87,39 @@ def searchlight_step(
     )[-1]
 
 
+def _compared(
+    told: Mapping[str, Any],
+    measured: tuple[Responses, RegionUnits, Neighbours],
+    features: Sequence[Path],
+    ticker: Ticker,
+) -> tuple[list[Result], list[str]]:
+    """Compare dissimilarities around each unit with models; labels may lack what they need.
+
+    Returns none, and why, where only labels are asked for beside decoding, and none can be used.
+    """
+    settings = told["settings"]
+    responses, centers, around = measured
+    grams = models_of(settings, features)
+    how = RsaChoices(
+        items=settings["items"],
+        distance=settings["distance"],
+        n_maps=settings["n_maps"],
+        seed=told["run_seed"],
+    )
+    try:
+        labels, lost = labels_of(settings, responses.samples)
+        made = compare_spheres(
+            responses, centers, around, grams, choices=how, labels=labels, progress=ticker
+        )
+    except NotEnoughDataError as err:
+        if settings["models"] or not settings["comparisons"]:
+            raise
+        return [], [f"No dissimilarities are compared: {err}"]
+    if grams:  # the page takes an empty table for one of no network at all
+        made = replace(made, meta=made.meta | {"networks": network_facts(grams)})
+    return [made], lost
+
+
 def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[FeatureGram]:
     """Return the layers of the networks that [searchlight] names.
 
@@ -118,7 +134,9 @@ def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[Fea
     return [gram for index in used for gram in load_grams(index)]
 
 
-def labels_of(settings: Mapping[str, Any], samples: pd.DataFrame) -> dict[str, dict[str, str]]:
+def labels_of(
+    settings: Mapping[str, Any], samples: pd.DataFrame
+) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Return the labels of stimuli or conditions that [searchlight] categories asks for.
 
     Parameters
@@ -131,32 +149,45 @@ def labels_of(settings: Mapping[str, Any], samples: pd.DataFrame) -> dict[str, d
     -------
     labels
         By model, of each item; those of no side have none.
+    lost
+        Why other models are left out: an item has several labels.
 
     Raises
     ------
     ConfigError
         If there is no such column or condition, or samples are named.
     NotEnoughDataError
-        If an item has several labels.
+        If there is no other model.
     """
-    items = settings["items"]
     made: dict[str, dict[str, str]] = {}
+    errors = []
     for text in settings["categories"]:
-        if " vs " not in text:
-            made[text] = labels_of_column(samples, text, items=items)
-            continue
-        conditions = labels_of_column(samples, "condition", items=items)
-        (one,) = parse((text,), sorted(set(conditions.values())))
-        if one.is_crossed:
-            raise ConfigError(
-                f"[searchlight] categories names {text!r}, which says of which samples.",
-                mend="Name sides alone, such as 'animate:face+cat vs inanimate:house'.",
-            )
-        side = {name: label for label, members in one.sides for name in members}
-        made[one.name] = {
-            item: side[condition] for item, condition in conditions.items() if condition in side
-        }
-    return made
+        try:
+            name, own = _labels(text, samples, settings["items"])
+        except NotEnoughDataError as err:
+            errors.append((text, err))
+        else:
+            made[name] = own
+    if errors and not (made or settings["models"]):
+        raise errors[0][1]
+    return made, [f"The model {text!r} is left out: {err}" for text, err in errors]
+
+
+def _labels(text: str, samples: pd.DataFrame, items: str) -> tuple[str, dict[str, str]]:
+    """Return the name of one model, and the labels of items."""
+    if " vs " not in text:
+        return text, labels_of_column(samples, text, items=items)
+    conditions = labels_of_column(samples, "condition", items=items)
+    (one,) = parse((text,), sorted(set(conditions.values())))
+    if one.is_crossed:
+        raise ConfigError(
+            f"[searchlight] categories names {text!r}, which says of which samples.",
+            mend="Name sides alone, such as 'animate:face+cat vs inanimate:house'.",
+        )
+    side = {name: label for label, members in one.sides for name in members}
+    return one.name, {
+        item: side[condition] for item, condition in conditions.items() if condition in side
+    }
 
 
 def joined(results: Sequence[Result]) -> Result:
