@@ -12,11 +12,9 @@ import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.searchlight import Means
 from bids_dnn.analyses.decode.spheres import map_spheres
 from bids_dnn.analyses.encode.tables import network_facts
-from bids_dnn.analyses.rsa.categories import labels_of_column
 from bids_dnn.analyses.rsa.spheres import RsaChoices, compare_spheres
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
@@ -27,6 +25,7 @@ from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.files import read_json
 from bids_dnn.stats.neighbours import Neighbours, neighbours
 from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
 from bids_dnn.workflows.meshes import path_of_mesh
@@ -132,62 +131,6 @@ def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[Fea
     """
     used = [one for one in features if read_json(one)["name"] in settings["models"]]
     return [gram for index in used for gram in load_grams(index)]
-
-
-def labels_of(
-    settings: Mapping[str, Any], samples: pd.DataFrame
-) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Return the labels of stimuli or conditions that [searchlight] categories asks for.
-
-    Parameters
-    ----------
-    settings
-        JSON-ready.
-    samples
-
-    Returns
-    -------
-    labels
-        By model, of each item; those of no side have none.
-    lost
-        Why other models are left out: an item has several labels.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such column or condition, or samples are named.
-    NotEnoughDataError
-        If there is no other model.
-    """
-    made: dict[str, dict[str, str]] = {}
-    errors = []
-    for text in settings["categories"]:
-        try:
-            name, own = _labels(text, samples, settings["items"])
-        except NotEnoughDataError as err:
-            errors.append((text, err))
-        else:
-            made[name] = own
-    if errors and not (made or settings["models"]):
-        raise errors[0][1]
-    return made, [f"The model {text!r} is left out: {err}" for text, err in errors]
-
-
-def _labels(text: str, samples: pd.DataFrame, items: str) -> tuple[str, dict[str, str]]:
-    """Return the name of one model, and the labels of items."""
-    if " vs " not in text:
-        return text, labels_of_column(samples, text, items=items)
-    conditions = labels_of_column(samples, "condition", items=items)
-    (one,) = parse((text,), sorted(set(conditions.values())))
-    if one.is_crossed:
-        raise ConfigError(
-            f"[searchlight] categories names {text!r}, which says of which samples.",
-            mend="Name sides alone, such as 'animate:face+cat vs inanimate:house'.",
-        )
-    side = {name: label for label, members in one.sides for name in members}
-    return one.name, {
-        item: side[condition] for item, condition in conditions.items() if condition in side
-    }
 
 
 def joined(results: Sequence[Result]) -> Result:

@@ -17,8 +17,9 @@ from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
 from bids_dnn.features import store
 from bids_dnn.features.index import Index
 from bids_dnn.files import read_json, write_json
+from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.steps.artifacts import save_responses, save_rois
-from bids_dnn.workflows.steps.searchlight import labels_of, searchlight_step
+from bids_dnn.workflows.steps.searchlight import searchlight_step
 from tests.factories.responses import make_patterns, make_roi
 from tests.factories.surfaces import icosphere
 
