@@ -18,6 +18,7 @@ from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
 from bids_dnn.workflows.app import Call, execute
+from bids_dnn.workflows.meshes import meshes_of
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.record import read_people, refresh_participants
@@ -160,6 +161,14 @@ def test_meshes_are_found_where_clusters_of_encoding_are_enhanced(tmp_path):
     assert set(plan.jobs[0].manifest["meshes"]) == {"L", "R"}
     assert {one.stat for one in made["encode"].maps} == {"pearson", "ptfce", "nparticipants"}
     assert made["encode"].meta["warnings"] == []
+    sources = plan.jobs[0].manifest["sidecar"]["Sources"]
+    assert {path.as_uri() for path in meshes_of(space.name, None).values()} <= set(sources)
+    assert plan_group(tmp_path, config_of(correct="tfce", n_flips=77)).waiting()
+
+
+def test_flips_count_where_maps_are_enhanced_alone(out, tmp_path_factory):
+    run(out, tmp_path_factory.mktemp("work"), config_of(correct="tfce"))
+    assert not plan_group(out, config_of(correct="tfce", n_flips=77)).waiting()
 
 
 def test_maps_of_own_spaces_are_not_averaged(out, tmp_path_factory):
