@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bids_dnn.stats.power import Effect, Power
 
 TARGETS = (0.8, 0.9)
+BESIDE = (".json", ".png")  # what lies beside the table
 LEAST = 3  # participants of the smallest design
 COLUMNS = {
     "test": "Test over participants, one-sided: sign-flip permutations, or t.",
@@ -79,6 +80,7 @@ def power(
         from bids_dnn.report.power_figures import power_curves
         from bids_dnn.stats.power import simulate_power
 
+        _check_out(out)
         effect = _effect(pilot, where, told)
         has_runs = effect.within_sd > 0
         lines = _lines(runs, has_runs=has_runs)
@@ -98,8 +100,19 @@ def power(
             aside.write_bytes(power_curves(table, alpha=told["alpha"]))
         for line in _said(made, max_participants, has_runs=has_runs):
             click.echo(line)
-        beside = [path.with_suffix(suffix).name for suffix in (".json", ".png")]
+        beside = [path.with_suffix(suffix).name for suffix in BESIDE]
         click.echo(f"Wrote {path}, {' and '.join(beside)}")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a table in whose place its description or figure would be written."""
+    from bids_dnn.errors import ConfigError
+
+    if out.suffix.lower() in BESIDE:
+        raise ConfigError(
+            f"--out names the table, and {out.name} is where its description or figure goes.",
+            mend=f"Type --out {out.with_suffix('.tsv')}; {' and '.join(BESIDE)} lie beside it.",
+        )
 
 
 def _effect(pilot: Path | None, where: tuple[str, ...], told: dict[str, Any]) -> Effect:

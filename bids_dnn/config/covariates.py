@@ -10,16 +10,19 @@ from bids_dnn.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from bids_dnn.config.schema import Config, NetworkConfig
 
-OPTIONS = ("nuisance", "baseline")
+NUISANCE = ("nuisance",)
+OPTIONS = (*NUISANCE, "baseline")
 
 
-def feature_spaces(config: Config) -> dict[str, tuple[str, str]]:
+def feature_spaces(config: Config, options: Sequence[str] = OPTIONS) -> dict[str, tuple[str, str]]:
     """Return the feature spaces that decode.nuisance and decode.baseline name.
 
     Parameters
     ----------
     config
         Settings.
+    options
+        Of [decode], those that are looked at; the twin of decoding has no baseline.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def feature_spaces(config: Config) -> dict[str, tuple[str, str]]:
     """
     extracted = config.encode.networks or tuple(config.networks)
     made: dict[str, tuple[str, str]] = {}
-    for option in OPTIONS:
+    for option in options:
         names: Sequence[str] = getattr(config.decode, option)
         for text in names:
             name, layer = _parsed(text, config.networks)

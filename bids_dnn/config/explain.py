@@ -115,7 +115,8 @@ def _line(setting: _Setting, told: Mapping[str, Any], candidates: Iterable[Any])
     for one in candidates:
         if _is_taken(one, setting.names, told):
             under = f"Under [{'.'.join(section)}] in analysis.toml, type" if section else "Type"
-            return f"{under}: {key} = {_toml(one)}"
+            own = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+            return f"{under}: {own} = {_toml(one)}"
     return ""
 
 
@@ -152,7 +153,18 @@ def _find(loc: Sequence[int | str]) -> _Setting:
         if models:
             field = None if rest or get_origin(field.annotation) is dict else field
             field = None if field is None or _is_model(field.annotation) else field
+    if field is not None and rest and (own := _named(field)) is not None and "[key]" not in rest:
+        names.append(str(rest.pop(0)))  # the name that the user gave, as in [regions]
+        field = own
     return _Setting(tuple(names), field, tuple(rest))
+
+
+def _named(field: FieldInfo) -> FieldInfo | None:
+    """Return what stands under each name of a table whose names the user gives; None of others."""
+    inner = get_args(field.annotation)
+    if get_origin(field.annotation) is not dict or get_origin(inner[0]) is Literal:
+        return None
+    return FieldInfo(annotation=inner[1], description=field.description)
 
 
 def _fields(loc: Sequence[int | str]) -> list[str]:
@@ -221,7 +233,9 @@ def _candidates(value: Any, field: FieldInfo) -> Iterator[Any]:
         for mend in (lambda one: [one], _as_number):
             yield {key: mend(one) for key, one in value.items()}
     for text in re.findall(r"such as (\w[\w.:]*\w)", field.description or ""):
-        yield from (text, [text])
+        yield from (text, [text], {"NAME": text})
+    if isinstance(value, int | float):
+        yield from (str(value), [str(value)])
     for text in re.findall(r"(?:\{ .*? \}|\[.*?\])", field.description or ""):
         with suppress(tomllib.TOMLDecodeError):
             yield tomllib.loads(f"such = {text}")["such"]
@@ -250,8 +264,6 @@ def _mended(value: Any) -> Iterator[Any]:
             yield [str(one) for one in value]
         if len(value) == 1:
             yield value[0]
-    if isinstance(value, int | float):
-        yield from (str(value), [str(value)])
 
 
 def _as_number(value: Any) -> Any:

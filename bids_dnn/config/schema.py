@@ -371,7 +371,7 @@ class Config(Section):
     responses: ResponsesConfig = ResponsesConfig()
     regions: dict[Region, str] = Field(
         {},
-        description="name = rule: mask:LABEL, PATH@SPACE, benson:V1@0-2deg, localizer:a>b, "
+        description="name = rule, such as mask:V1, PATH@SPACE, benson:V1@0-2deg, localizer:a>b, "
         "atlas:NAME:LABEL ..., joined by | & -; every mask by default.",
     )
     networks: dict[Label, NetworkConfig] = Field(

@@ -42,7 +42,8 @@ class SearchlightConfig(Section):
     n_maps: int = Field(
         100,
         ge=1,
-        description="Under exchanged labels; for clusters over participants, about 100.",
+        description="Under exchanged labels. For clusters over participants, decoding needs about "
+        "100; models and categories 999, with p_unit = 0.001 under [group].",
     )
 
     @model_validator(mode="after")

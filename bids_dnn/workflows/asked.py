@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from bids_dnn.config.covariates import feature_spaces
+from bids_dnn.config.covariates import NUISANCE, OPTIONS, feature_spaces
 from bids_dnn.config.schema import Analysis, Config
 
 ONLY_ASKED: tuple[Analysis, ...] = ("twin", "searchlight")  # never done unless named
@@ -64,7 +64,8 @@ def networks_of(config: Config, analysis: Analysis) -> tuple[str, ...]:
     """
     if analysis == "searchlight":
         return config.searchlight.models
-    beside = [name for name, _ in feature_spaces(config).values()]
+    own = NUISANCE if analysis == "twin" else OPTIONS
+    beside = [name for name, _ in feature_spaces(config, own).values()]
     is_whole = config.decode.units is not None  # chosen by the layers of all
     if analysis == "decode":
         return () if is_whole else tuple(dict.fromkeys(beside))

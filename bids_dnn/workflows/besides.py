@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from bids_dnn.config.covariates import feature_spaces
+from bids_dnn.config.covariates import NUISANCE, OPTIONS, feature_spaces
 from bids_dnn.config.schema import Analysis
 from bids_dnn.errors import LeakageError
 from bids_dnn.ingest.records import Subject
@@ -79,7 +79,8 @@ def own_of(scene: Scene, analysis: Analysis, subject: Subject, split: dict[str, 
         told = config.encode.model_dump(mode="json")
         scored = {key: told[key] for key in ("select", "alphas")}
         own["scored"] = scored | {"inner": told["folds"]["inner"]}
-    if analysis in ("decode", "twin") and (spaces := feature_spaces(config)):
+    covariates = {"decode": OPTIONS, "twin": NUISANCE}.get(analysis, ())
+    if spaces := feature_spaces(config, covariates):
         own["feature_spaces"] = {text: list(told) for text, told in spaces.items()}
     if analysis == "twin":
         own["decode"] = config.decode.model_dump(mode="json")

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bids_dnn.analyses.decode.comparisons import ALL, PAIRS, parse_known
-from bids_dnn.analyses.decode.samples import named_columns, with_condition
-from bids_dnn.analyses.decode.tasks import conditions_of, decoded_samples, design_of
+from bids_dnn.analyses.decode.comparisons import ALL, PAIRS
+from bids_dnn.analyses.decode.samples import known_comparisons, with_condition
+from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
 from bids_dnn.config.covariates import feature_spaces
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.space import Channels
 from bids_dnn.errors import BidsDnnError, LeakageError, NotEnoughDataError
 from bids_dnn.ingest.samples_ahead import samples_ahead
 from bids_dnn.stats.nuisance import nuisance_columns
+from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.decode_choices import choices_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def why_not_samples(
 ) -> BidsDnnError | None:
     """Tell what an analysis names that a participant's samples do not have, None where nothing.
 
-    Comparisons, folds and columns are checked. Samples are read from events, a design or
-    ``samples.tsv``, and only where something is named; no response is.
+    Comparisons, folds, columns and categories are checked. Samples are read from events, a design
+    or ``samples.tsv``, and only where something is named; no response is.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def why_not_samples(
     """
     named, comparisons = _columns(config, analysis), _comparisons(config, analysis)
     by_folds = config.decode.folds if analysis == "decode" else "run"
-    if not named and not set(comparisons) - {PAIRS, ALL} and by_folds in ALWAYS:
+    labeled = analysis == "searchlight" and config.searchlight.categories
+    if not (named or labeled or set(comparisons) - {PAIRS, ALL} or by_folds not in ALWAYS):
         return None
     try:
         samples = samples_ahead(subject, settings)
@@ -61,14 +63,15 @@ def why_not_samples(
         own = without_values(samples)
         if comparisons:
             own = with_condition(own)
-            found, _ = parse_known(comparisons, conditions_of(own))
-            named_columns(found, own)
+            known_comparisons(comparisons, own)
         for option, name in named:
             is_late = name in LATE and subject.source != "table"
             if name in own.samples or not is_late:
                 nuisance_columns(own.samples, (name,), option=option)
         if analysis == "decode":
             _check_design(config, own)
+        if labeled:
+            _check_labels(config, samples)
     except BidsDnnError as err:
         return err
     return None
@@ -106,6 +109,15 @@ def _comparisons(config: Config, analysis: Analysis) -> tuple[str, ...]:
     if analysis == "twin":
         return config.twin.comparisons or config.decode.comparisons
     return config.decode.comparisons if analysis == "decode" else ()
+
+
+def _check_labels(config: Config, samples: pd.DataFrame) -> None:
+    """Let the models made of labels refuse what they name, or that there is nothing else to do."""
+    try:
+        labels_of(config.searchlight.model_dump(mode="json"), samples)
+    except NotEnoughDataError:
+        if not config.searchlight.comparisons:
+            raise
 
 
 def _check_design(config: Config, own: Responses) -> None:

@@ -237,7 +237,8 @@ def _job(
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
     people = {} if analysis == CEILING else _people(known, config)
-    settings = _settings(analysis, config, places)
+    settings = _settings(analysis, config, places, is_common=is_common)
+    named = places.paths() if places else ()
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
         {
@@ -248,7 +249,7 @@ def _job(
             "people": people,
             "settings": settings,
             "meshes": {side: fingerprint(path) for side, path in meshes.items()},
-            "places": [fingerprint(path) for path in places.paths()] if places else [],
+            "places": [fingerprint(path) for path in named],
             "seed": seed,
         }
     )
@@ -273,6 +274,8 @@ def _job(
                     *tables.values(),
                     *nulls.values(),
                     *shared.values(),
+                    *meshes.values(),
+                    *named,
                     *([known.table] if people else []),
                 ],
                 {"": output_dir, "raw": known.table.parent},
@@ -288,13 +291,16 @@ def _job(
     return GroupJob(analysis, task, space, manifest, done)
 
 
-def _settings(analysis: str, config: Config, places: NamedPlaces | None) -> dict[str, Any]:
+def _settings(
+    analysis: str, config: Config, places: NamedPlaces | None, *, is_common: bool
+) -> dict[str, Any]:
     """Return the settings of [group] that an analysis takes; others do not make it run again."""
     if analysis == CEILING:
         return {}
     asked = config.group.model_dump(mode="json")
-    is_flipped = asked["correct"] == "tfce" or (analysis in MAPPED and asked["contrasts"])
-    flipped = ("n_flips",) if is_flipped else ()
+    is_enhanced = analysis == "encode" and asked["correct"] == "tfce"
+    is_compared = analysis in MAPPED and asked["contrasts"]
+    flipped = ("n_flips",) if is_common and (is_enhanced or is_compared) else ()
     clustered = CLUSTERED if analysis in MAPPED else ()
     made = {name: asked[name] for name in (*TESTED, *flipped, *clustered)}
     if analysis in MAPPED and (atlas := config.group.atlas) is not None:

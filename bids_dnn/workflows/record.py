@@ -19,6 +19,7 @@ from typing import Any
 from bids_dnn import __version__
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.write import write_dataset, write_participants
+from bids_dnn.errors import UnreadableError
 from bids_dnn.files import json_text, write_text
 from bids_dnn.report import methods
 
@@ -151,11 +152,26 @@ def read_participants(output_dir: Path) -> tuple[str, ...]:
 
 
 def read_people(folder: Path) -> dict[str, dict[str, str]]:
-    """Return what a data set's ``participants.tsv`` says, by label and column."""
+    """Return what a data set's ``participants.tsv`` says, by label and column.
+
+    Rows without a name are left out.
+
+    Raises
+    ------
+    UnreadableError
+        If it has no column ``participant_id``.
+    """
     path = names.path_of(folder, "participants")
     if not path.is_file():
         return {}
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t"))
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t")
+    found = rows.fieldnames or ()
+    if found and "participant_id" not in found:
+        raise UnreadableError(
+            f"{path} has the columns {', '.join(found)}; participant_id is expected.",
+            mend="Name the first column participant_id, with sub-01 and so on below it, columns "
+            "apart by tabs.",
+        )
     return {
         row["participant_id"].removeprefix("sub-"): {
             column: text or ""
@@ -163,4 +179,5 @@ def read_people(folder: Path) -> dict[str, dict[str, str]]:
             if column not in ("participant_id", None)
         }
         for row in rows
+        if (row["participant_id"] or "").removeprefix("sub-")
     }

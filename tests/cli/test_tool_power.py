@@ -81,6 +81,14 @@ def test_a_sidecar_says_what_the_table_is(tmp_path, pilot):
     assert told["Effect"]["within_sd"] > 0
 
 
+@pytest.mark.parametrize("name", ["power.json", "power.PNG"])
+def test_a_table_is_not_written_over_by_what_lies_beside_it(tmp_path, name):
+    said = tell("--effect", 0.1, "--sd", 0.2, "--out", tmp_path / name, *FAST, code=2)
+    assert f"--out names the table, and {name} is where" in said
+    assert "power.tsv; .json and .png lie beside it" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_command_gives_the_same_bytes(tmp_path):
     made = []
     for name in "ab":

@@ -60,7 +60,15 @@ def test_a_value_is_told_with_what_it_must_be_and_a_line(told, found, line):
         ({"twin": {"snr": [-1]}}, r"each a number, above 0 or \"inf\""),
         ({"run": {"work_dir": 5}}, r"run.work_dir is 5; it must be a path"),
         ({"run": {"session_label": 1}}, r'session_label = \["1"\]'),
-        ({"run": {"derivatives": {"a": 1}}}, r"names = a path in quotes"),
+        (
+            {"run": {"derivatives": {"a": 1}}},
+            r"derivatives.a is 1; .*\[run.derivatives\].*: a = \"1",
+        ),
+        ({"run": {"derivatives": {"b c": [1]}}}, r"type: \"b c\" = \"PATH\"$"),
+        ({"run": {"derivatives": 3}}, r"names = a path in quotes.*: derivatives = \{ NAME = "),
+        ({"regions": {"A": "a", "V1": 5}}, r"regions.V1 is 5; .*: V1 = \"mask:V1\"$"),
+        ({"regions": {"A": "a", "V1": ["b"]}}, r"\[regions\] in analysis.toml, type: V1 = \"b\"$"),
+        ({"regions": 5}, r"regions is 5; .* Type: regions = \{ NAME = \"mask:V1\" \}$"),
     ],
 )
 def test_sections_tables_and_paths(told, match):

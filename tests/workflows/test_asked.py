@@ -32,7 +32,9 @@ def test_networks_that_are_covariates_are_needed_alone():
     assert networks_of(config, "decode") == ("pixels",)
     assert networks_of(config, "twin") == networks_of(config, "encode") == ()
     config = Config.model_validate(told | {"twin": {"networks": ["alexnet"]}})
-    assert networks_of(config, "twin") == ("alexnet", "pixels")
+    assert networks_of(config, "twin") == ("alexnet",)  # which has no baseline
+    nuisance = told | {"decode": {"nuisance": ["pixels"]}, "twin": {"networks": ["alexnet"]}}
+    assert networks_of(Config.model_validate(nuisance), "twin") == ("alexnet", "pixels")
     config = Config.model_validate(told | {"decode": told["decode"] | CHOSEN})
     assert networks_of(config, "decode") == ()  # units are chosen by all
 

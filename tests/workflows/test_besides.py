@@ -32,6 +32,9 @@ def test_networks_that_are_covariates_are_told():
     assert own("decode", **told) == expected
     assert own("twin", **told).items() >= expected.items()
     assert own("ceiling", **told) == {}
+    told["decode"] = {"baseline": ["pixels"]}
+    assert own("decode", **told) == {"feature_spaces": {"pixels": ["pixels", ""]}}
+    assert "feature_spaces" not in own("twin", **told)
 
 
 def test_the_twin_decodes_regions_as_decoding_does():

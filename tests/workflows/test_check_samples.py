@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bids_dnn.config.load import load
@@ -62,6 +63,7 @@ def test_what_decoding_names_must_be_there(subject, decode, words):
 def test_what_is_there_is_not_refused(subject):
     told = {"nuisance": ["rt"], "baseline": ["rt", "pix"], "targets": ["rt"]}
     told["comparisons"] = ["cat vs dog", "cat vs car", "all"]  # of some, a participant saw none
+    told["comparisons"] += ["cat vs dog @ side=up"]  # or was shown none there
     networks = {"pix": {"network": "lowlevel:pixels"}}
     assert why(subject, decode=told, networks=networks) is None
     assert why(subject, "twin", decode=told, networks=networks) is None
@@ -72,6 +74,27 @@ def test_other_analyses_name_columns_and_conditions_too(subject):
     assert "encode.nuisance" in str(why(subject, "encode", encode={"nuisance": ["lum"]}))
     assert "'car'" in str(why(subject, "searchlight", searchlight={"comparisons": ["car vs cat"]}))
     assert "'car'" in str(why(subject, "twin", twin={"comparisons": ["car vs cat"]}))
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "categories", "words"),
+    [
+        ([], ["sides"], "categories names 'sides', which is no column of the samples"),
+        (["all"], ["cat vs car"], "names the condition 'car', which no sample has"),
+        (["all"], ["cat vs dog @ side=left"], "which says of which samples"),
+        ([], ["rt"], "several labels in the column 'rt'"),
+        (["all"], ["rt"], None),  # is left out with a warning
+        ([], ["cat vs dog", "side", "rt"], None),
+    ],
+)
+def test_categories_must_be_there(subject, comparisons, categories, words):
+    told = {"comparisons": comparisons, "categories": categories, "items": "condition"}
+    if subject.source == "table":  # one time for all
+        samples = subject.files[0].parent / "samples.tsv"
+        made = pd.read_csv(samples, sep="\t")
+        made.assign(rt=made.index / 10).to_csv(samples, sep="\t", index=False)
+    said = why(subject, "searchlight", searchlight=told)
+    assert (said is None) if words is None else words in str(said)
 
 
 def test_motion_comes_with_responses_of_runs_only(subject):

@@ -16,8 +16,9 @@ from bids_dnn.derivatives import names
 from bids_dnn.derivatives.nulls import write_nulls
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.derivatives.write import write_result
-from bids_dnn.errors import ConfigError, MissingInputError
+from bids_dnn.errors import ConfigError, MissingInputError, UnreadableError
 from bids_dnn.workflows.app import Call, execute
+from bids_dnn.workflows.meshes import meshes_of
 from bids_dnn.workflows.over_group import plan_group
 from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.record import read_people, refresh_participants
@@ -160,6 +161,14 @@ def test_meshes_are_found_where_clusters_of_encoding_are_enhanced(tmp_path):
     assert set(plan.jobs[0].manifest["meshes"]) == {"L", "R"}
     assert {one.stat for one in made["encode"].maps} == {"pearson", "ptfce", "nparticipants"}
     assert made["encode"].meta["warnings"] == []
+    sources = plan.jobs[0].manifest["sidecar"]["Sources"]
+    assert {path.as_uri() for path in meshes_of(space.name, None).values()} <= set(sources)
+    assert plan_group(tmp_path, config_of(correct="tfce", n_flips=77)).waiting()
+
+
+def test_flips_count_where_maps_are_enhanced_alone(out, tmp_path_factory):
+    run(out, tmp_path_factory.mktemp("work"), config_of(correct="tfce"))
+    assert not plan_group(out, config_of(correct="tfce", n_flips=77)).waiting()
 
 
 def test_maps_of_own_spaces_are_not_averaged(out, tmp_path_factory):
@@ -229,6 +238,17 @@ def test_the_participants_of_the_input_count_not_their_copy(out, tmp_path_factor
     assert read_people(out)["04"] == {"group": "control", "age": "4", "dose": "1"}
     assert plan_group(out, config, bids).jobs == plan.jobs
     assert plan_group(out, config).jobs[0].manifest["people"]["04"] == {"age": "4"}
+
+
+def test_a_table_of_participants_names_them(tmp_path):
+    table = tmp_path / "participants.tsv"
+    table.write_text("participant_id\tage\nsub-01\t3\n\t4\nsub-\t5\n02\t6\n")
+    assert read_people(tmp_path) == {"01": {"age": "3"}, "02": {"age": "6"}}
+    table.write_text("subject\tage\nsub-01\t3\n")
+    with pytest.raises(UnreadableError, match=r"columns subject, age; participant_id is expected"):
+        read_people(tmp_path)
+    table.write_text("")
+    assert read_people(tmp_path) == {}
 
 
 def test_the_page_is_told_what_came_out(out, tmp_path_factory):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.comparisons import Comparison
+from bids_dnn.analyses.decode.comparisons import Comparison, parse_known
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import ConfigError, nearest
 
@@ -202,11 +202,11 @@ def named_columns(found: Sequence[Comparison], responses: Responses) -> dict[str
     Raises
     ------
     ConfigError
-        If one is not there, or no sample has a value that is asked for.
+        If one is not there.
     """
     made: dict[str, NDArray[np.object_]] = {}
     for comparison in found:
-        for column, value in (*comparison.taught_where, *comparison.tested_where):
+        for column in comparison.columns:
             if column not in responses.samples:
                 raise ConfigError(
                     f"The comparison {comparison.name!r} names {column!r}, which is no column of "
@@ -214,13 +214,57 @@ def named_columns(found: Sequence[Comparison], responses: Responses) -> dict[str
                     mend=nearest(column, map(str, responses.samples.columns)),
                 )
             made[column] = _as_typed(responses.samples[column])
-            if value not in set(made[column]):
-                raise ConfigError(
-                    f"The comparison {comparison.name!r} asks for {column}={value}, which no "
-                    "sample has.",
-                    mend=nearest(value, sorted(set(made[column]) - {""})[:MOST_SHOWN]),
-                )
     return made
+
+
+def known_comparisons(
+    comparisons: Sequence[str], responses: Responses
+) -> tuple[list[Comparison], dict[str, ConfigError]]:
+    """Parse those comparisons whose conditions and values of columns some samples have.
+
+    Parameters
+    ----------
+    comparisons
+        As they are typed.
+    responses
+        Samples with a condition.
+
+    Returns
+    -------
+    found
+    absent : by comparison
+        What is wrong with the others.
+
+    Raises
+    ------
+    ConfigError
+        As `parse_known` does; if there is no such column, or no comparison is left.
+    NotEnoughDataError
+        If there are fewer than two conditions.
+    """
+    found, absent = parse_known(comparisons, set(texts(responses.samples["condition"])) - {""})
+    columns = named_columns(found, responses)
+    kept = []
+    for one in found:
+        if why := _absent_value(one, columns):
+            absent[one.name] = why
+        else:
+            kept.append(one)
+    if absent and not kept:
+        raise next(iter(absent.values()))
+    return kept, absent
+
+
+def _absent_value(comparison: Comparison, columns: Mapping[str, Any]) -> ConfigError | None:
+    """Tell which value no sample has, None where all are there."""
+    for column, value in (*comparison.taught_where, *comparison.tested_where):
+        if value not in set(columns[column]):
+            return ConfigError(
+                f"The comparison {comparison.name!r} asks for {column}={value}, which no sample "
+                "has.",
+                mend=nearest(value, sorted(set(columns[column]) - {""})[:MOST_SHOWN]),
+            )
+    return None
 
 
 def _as_typed(column: pd.Series[Any]) -> NDArray[np.object_]:

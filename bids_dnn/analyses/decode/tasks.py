@@ -22,6 +22,7 @@ from bids_dnn.analyses.decode.permutation import (
 from bids_dnn.analyses.decode.samples import (
     averaged,
     evenly,
+    known_comparisons,
     named_columns,
     number_trials,
     short_averages,
@@ -218,7 +219,7 @@ def design_of(responses: Responses, choices: Choices) -> Design:
         If folds split what must stay together, or a sample is a copy of another fold's.
     """
     names = conditions_of(responses)
-    found, lost = parse_known(choices.comparisons, names)
+    found, lost = known_comparisons(choices.comparisons, responses)
     runs = texts(responses.samples["run"])
     groups = _groups(responses, choices)
     folds = _folds(groups, choices)

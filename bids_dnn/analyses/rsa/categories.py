@@ -47,7 +47,7 @@ def category_rdm(labels: Mapping[str, str], items: Sequence[str], *, name: str) 
     if missing := [one for one in items if not labels.get(one)]:
         raise NotEnoughDataError(
             f"{len(missing)} of {len(items)} items have no label of {name!r}, such as "
-            f"{', '.join(map(repr, missing[:MOST_NAMED]))}.",
+            f"{', '.join(repr(str(one)) for one in missing[:MOST_NAMED])}.",
             mend="Give each a label, or leave it out of categories under [searchlight].",
         )
     told = np.array([labels[one] for one in items])

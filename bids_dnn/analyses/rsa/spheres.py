@@ -112,7 +112,7 @@ def compare_spheres(
         Of layers, with the stimuli that were shown; those without features are left out.
     choices
     labels
-        Of items (others are refused), by the name of a model.
+        Of items, by the name of a model; one that lacks an item is left out with a warning.
     progress
         Told how many centers are done, and of how many.
 
@@ -120,13 +120,13 @@ def compare_spheres(
     -------
     result
         A row, a map of the correlation and one of p for each model; NaN where the responses to an
-        item do not vary over a sphere.
+        item do not vary over a sphere. Labels that cannot be compared are told in its warnings.
 
     Raises
     ------
     NotEnoughDataError
-        If there is no model, there are fewer than four items, more than 400, features of one are
-        all equal, all items of a model are equally far apart, an item has no label, or fewer than
+        If there is no model, or none is left, there are fewer than four items, more than 400,
+        features of one are all equal, all items of a layer are equally far apart, or fewer than
         two runs show all items (``crossnobis``).
 
     References
@@ -137,7 +137,7 @@ def compare_spheres(
     Walther et al. (2016), NeuroImage 137:188, doi:10.1016/j.neuroimage.2015.12.012 (crossnobis).
     """
     items = items_of(responses, grams, choices.items)
-    models = _models(grams, labels or {}, items, choices.distance)
+    models, lost = _models(grams, labels or {}, items, choices.distance)
     exchanges = _exchanges(items.names, choices)
     laid = lay_out_items(responses, items, around, choices.distance)
     found = np.empty((len(models), len(exchanges), len(around)), dtype=np.float32)
@@ -151,7 +151,7 @@ def compare_spheres(
             found[k, :, start:stop] = (own @ one.T).T
         if progress is not None:
             progress(stop, len(around))
-    items = replace(items, warnings=(*items.warnings, *laid.warnings))
+    items = replace(items, warnings=(*items.warnings, *lost, *laid.warnings))
     floors = [_floor(one.matrix, exchanges) for one in models.values()]
     space = responses.space.select(centers.units)
     return _result(found, n_units, space, models, items, choices, floors)
@@ -171,21 +171,28 @@ def _models(
     labels: Mapping[str, Mapping[str, str]],
     items: Items,
     distance: Distance,
-) -> dict[str, _Model]:
-    """Return layers, then labels of items, by the label of their maps."""
-    made = []
+) -> tuple[dict[str, _Model], list[str]]:
+    """Return layers, then labels of items, by the label of their maps; why labels are left out."""
+    made, errors = [], []
     for gram in grams:
         name, label = f"{gram.network} {gram.layer}", model_label(gram.network, gram.layer)
         made.append(_Model(name, label, _model(gram, items, OF_LAYERS[distance])))
     for name, own in labels.items():
-        matrix = category_rdm(own, items.names, name=name).matrix()
-        made.append(_Model(name, model_label(name, ""), matrix))
+        try:
+            matrix = category_rdm(own, items.names, name=name).matrix()
+        except NotEnoughDataError as err:
+            errors.append(err)
+        else:
+            made.append(_Model(name, model_label(name, ""), matrix))
+    if errors and not made:
+        raise errors[0]
     if not made:
         raise NotEnoughDataError(
             "There is no model to compare dissimilarities with.",
             mend="Name models or categories under [searchlight].",
         )
-    return dict(zip(distinct([one.label for one in made]), made, strict=True))
+    lost = [f"The model is left out: {err}" for err in errors]
+    return dict(zip(distinct([one.label for one in made]), made, strict=True)), lost
 
 
 def _model(gram: FeatureGram, items: Items, distance: Method) -> Array:

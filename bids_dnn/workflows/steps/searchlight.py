@@ -12,11 +12,9 @@ import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
-from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.searchlight import Means
 from bids_dnn.analyses.decode.spheres import map_spheres
 from bids_dnn.analyses.encode.tables import network_facts
-from bids_dnn.analyses.rsa.categories import labels_of_column
 from bids_dnn.analyses.rsa.spheres import RsaChoices, compare_spheres
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
@@ -25,8 +23,9 @@ from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives.write import write_result
 from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest
 from bids_dnn.files import read_json
-from bids_dnn.stats.neighbours import neighbours
+from bids_dnn.stats.neighbours import Neighbours, neighbours
 from bids_dnn.stats.regions import RegionUnits, region_units
+from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
 from bids_dnn.workflows.meshes import path_of_mesh
@@ -55,23 +54,9 @@ def searchlight_step(
     made = []
     try:
         if settings["models"] or settings["categories"]:  # first: little time, may be refused
-            grams = models_of(settings, features or [])
-            how = RsaChoices(
-                items=settings["items"],
-                distance=settings["distance"],
-                n_maps=settings["n_maps"],
-                seed=told["run_seed"],
-            )
-            compared = compare_spheres(
-                measured,
-                centers,
-                around,
-                grams,
-                choices=how,
-                labels=labels_of(settings, measured.samples),
-                progress=ticker,
-            )
-            made.append(replace(compared, meta=compared.meta | {"networks": network_facts(grams)}))
+            compared, lost = _compared(told, (measured, centers, around), features or [], ticker)
+            made += compared
+            warnings += lost
             warnings += [text for index in features or [] for text in read_json(index)["warnings"]]
         if settings["comparisons"]:
             decoded = map_spheres(
@@ -101,6 +86,39 @@ def searchlight_step(
     )[-1]
 
 
+def _compared(
+    told: Mapping[str, Any],
+    measured: tuple[Responses, RegionUnits, Neighbours],
+    features: Sequence[Path],
+    ticker: Ticker,
+) -> tuple[list[Result], list[str]]:
+    """Compare dissimilarities around each unit with models; labels may lack what they need.
+
+    Returns none, and why, where only labels are asked for beside decoding, and none can be used.
+    """
+    settings = told["settings"]
+    responses, centers, around = measured
+    grams = models_of(settings, features)
+    how = RsaChoices(
+        items=settings["items"],
+        distance=settings["distance"],
+        n_maps=settings["n_maps"],
+        seed=told["run_seed"],
+    )
+    try:
+        labels, lost = labels_of(settings, responses.samples)
+        made = compare_spheres(
+            responses, centers, around, grams, choices=how, labels=labels, progress=ticker
+        )
+    except NotEnoughDataError as err:
+        if settings["models"] or not settings["comparisons"]:
+            raise
+        return [], [f"No dissimilarities are compared: {err}"]
+    if grams:  # the page takes an empty table for one of no network at all
+        made = replace(made, meta=made.meta | {"networks": network_facts(grams)})
+    return [made], lost
+
+
 def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[FeatureGram]:
     """Return the layers of the networks that [searchlight] names.
 
@@ -113,47 +131,6 @@ def models_of(settings: Mapping[str, Any], features: Sequence[Path]) -> list[Fea
     """
     used = [one for one in features if read_json(one)["name"] in settings["models"]]
     return [gram for index in used for gram in load_grams(index)]
-
-
-def labels_of(settings: Mapping[str, Any], samples: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Return the labels of stimuli or conditions that [searchlight] categories asks for.
-
-    Parameters
-    ----------
-    settings
-        JSON-ready.
-    samples
-
-    Returns
-    -------
-    labels
-        By model, of each item; those of no side have none.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such column or condition, or samples are named.
-    NotEnoughDataError
-        If an item has several labels.
-    """
-    items = settings["items"]
-    made: dict[str, dict[str, str]] = {}
-    for text in settings["categories"]:
-        if " vs " not in text:
-            made[text] = labels_of_column(samples, text, items=items)
-            continue
-        conditions = labels_of_column(samples, "condition", items=items)
-        (one,) = parse((text,), sorted(set(conditions.values())))
-        if one.is_crossed:
-            raise ConfigError(
-                f"[searchlight] categories names {text!r}, which says of which samples.",
-                mend="Name sides alone, such as 'animate:face+cat vs inanimate:house'.",
-            )
-        side = {name: label for label, members in one.sides for name in members}
-        made[one.name] = {
-            item: side[condition] for item, condition in conditions.items() if condition in side
-        }
-    return made
 
 
 def joined(results: Sequence[Result]) -> Result:

@@ -112,6 +112,15 @@ def test_columns_and_values_that_are_not_there_are_refused(shared, text, words):
         run(shared, text)
 
 
+def test_a_value_that_is_not_there_loses_its_own_comparison(shared):
+    alone, both = run(shared, "a vs b"), run(shared, "a vs b @ side=up", "a vs b")
+    assert both.table["comparison"].tolist() == ["a vs b"]
+    assert both.table["score"].tolist() == alone.table["score"].tolist()
+    assert any("asks for side=up, which no" in text for text in both.meta["warnings"])
+    with pytest.raises(ConfigError, match="names 'sied', which is no column"):
+        run(shared, "a vs b @ sied=left", "a vs b")
+
+
 def test_no_sample_that_teaches_is_refused(rng):
     made = make_responses(
         rng.normal(size=(8, 4)), conditions=list("ababcdcd"), runs=[1, 1, 2, 2, 1, 1, 2, 2]

@@ -56,6 +56,8 @@ def test_columns_that_comparisons_name_are_kept_apart(rng):
     assert not has_all(replace(shared, responses=kept), crossed)
     plain = share_patterns(made, (), choices=choices_of())
     assert not has_all(plain, crossed)  # without the column
+    half = share_patterns(made, (), choices=choices_of("a vs b @ side=up", "a vs b"))
+    assert sorted(set(half.responses.samples["side"])) == ["left", "right"]  # others have up
     with pytest.raises(ConfigError, match="names 'tint', which is no column"):
         share_patterns(made, (), choices=choices_of("a vs b @ tint=red"))
 

@@ -97,6 +97,13 @@ def test_labels_need_no_features_and_conditions_no_stimulus(rng):
         compare(responses, [])
     with pytest.raises(NotEnoughDataError, match="1 of 5 items have no label of 'kind'"):
         compare(responses, [], labels={"kind": labels["kind"] | {"c3": ""}})
+    others = {"hue": labels["kind"] | {"c3": ""}, "one": dict.fromkeys(labels["kind"], "a")}
+    part, _ = compare(responses, [], labels=others | labels)
+    np.testing.assert_array_equal(part.maps[0].values, result.maps[0].values)
+    assert part.table["comparison"].tolist() == ["kind"]
+    first, second = (text for text in part.meta["warnings"] if "left out:" in text)
+    assert "1 of 5 items have no label of 'hue', such as 'c3'." in first
+    assert "5 items have 1 label(s) of 'one'" in second
 
 
 def test_ranks_are_of_mean_zero_and_length_one(rng):

@@ -191,6 +191,8 @@ def test_an_atlas_is_known_by_its_name_and_content(out, tmp_path):
         atlas = sidecar["Settings"]["group"]["atlas"]
         assert atlas["file"] == path.name
         assert list(atlas["sha256"]) == [path.name, "atlas-All_dseg.tsv"]
+        files = (path, path.with_name("atlas-All_dseg.tsv"))
+        assert {one.as_uri() for one in files} <= set(sidecar["Sources"])
         seen.append(sidecar["Fingerprint"])
     assert seen[0] == seen[1]
     path.with_name("atlas-All_dseg.tsv").write_text("index\tname\n1\thead\n")

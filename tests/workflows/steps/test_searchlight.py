@@ -17,8 +17,9 @@ from bids_dnn.errors import ConfigError, MissingInputError, NotEnoughDataError
 from bids_dnn.features import store
 from bids_dnn.features.index import Index
 from bids_dnn.files import read_json, write_json
+from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.steps.artifacts import save_responses, save_rois
-from bids_dnn.workflows.steps.searchlight import labels_of, searchlight_step
+from bids_dnn.workflows.steps.searchlight import searchlight_step
 from tests.factories.responses import make_patterns, make_roi
 from tests.factories.surfaces import icosphere
 
@@ -146,17 +147,38 @@ def test_categories_are_models_without_features(tmp_path, rng):
     assert [one.model for one in result.maps[::2]] == ["alivevsother", "alive"]
     np.testing.assert_array_equal(result.maps[0].values, result.maps[2].values)
     assert result.table["n_maps"].tolist() == [23, 23]  # all orders of four, less one
+    assert "networks" not in result.meta  # a page would take it for what all analyses used
+
+
+def test_items_without_a_label_lose_their_model_alone(tmp_path, rng):
+    responses = volume(rng, conditions=("a", "b", "c", "d"))
+    responses.samples["half"] = responses.samples["condition"].map({"a": "x", "b": "y"})
+    responses.samples["whole"] = responses.samples["condition"].isin(["a", "b"]).map(str)
+    asked = {"categories": ["half", "whole"], "items": "condition"}
+    result = result_beside(run(tmp_path, responses, told=asked))
+    assert result.table["comparison"].tolist() == ["a vs b", "whole"]
+    words = "2 of 4 items have no label of 'half', such as 'c', 'd'"
+    assert sum(words in text for text in result.meta["warnings"]) == 1
+    alone = result_beside(run(tmp_path, responses, told=asked | {"categories": ["half"]}))
+    assert alone.table["comparison"].tolist() == ["a vs b"]
+    assert sum(words in text for text in alone.meta["warnings"]) == 1
+    with pytest.raises(NotEnoughDataError, match=words):
+        run(tmp_path, responses, told=asked | {"categories": ["half"], "comparisons": []})
 
 
 def test_categories_of_stimuli_go_by_their_condition_or_a_column():
     samples = pd.DataFrame(
         {"stimulus": ["s1", "s2", "s3"], "condition": ["cat", "car", "tree"], "hue": [1, 2, 1]}
     )
-    told = {"items": "stimulus", "categories": ["x:cat vs y:car", "hue"]}
-    assert labels_of(told, samples) == {
-        "x vs y": {"s1": "x", "s2": "y"},
-        "hue": {"s1": "1", "s2": "2", "s3": "1"},
-    }
+    told = {"items": "stimulus", "categories": ["x:cat vs y:car", "hue"], "models": []}
+    hues = {"s1": "1", "s2": "2", "s3": "1"}
+    assert labels_of(told, samples) == ({"x vs y": {"s1": "x", "s2": "y"}, "hue": hues}, [])
+    twice = pd.concat([samples.assign(size="big"), samples.assign(size="small")])
+    made, (why,) = labels_of(told | {"categories": ["size", "hue"]}, twice)
+    assert made == {"hue": hues}
+    assert why.startswith("The model 'size' is left out: 3 of 3 items have several labels")
+    with pytest.raises(NotEnoughDataError, match="several labels in the column 'size'"):
+        labels_of(told | {"categories": ["size"]}, twice)
     for text, words in (
         ("cat vs bus", "names the condition 'bus'"),
         ("cat vs car @ hue=1", "says of which samples"),
