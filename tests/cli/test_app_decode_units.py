@@ -126,7 +126,11 @@ def test_where_there_is_no_picture_units_cannot_be_chosen(app, tree, settings):
     for path in (raw / "stimuli").rglob("*.png"):
         path.unlink()
     said = app(raw, *given, *settings("units = { top = 4 }"), analysis="decode", expect=2)
-    check(" ".join(said.split()), "no picture in the stimuli/ folder", "leave units out of")
+    check(
+        " ".join(said.split()),
+        "no picture in the stimuli/ folder",
+        "leave units, and networks of nuisance and baseline, out of",
+    )
 
 
 def test_too_few_pictures_for_the_inner_folds_are_counted(app, tree, settings):

@@ -209,7 +209,7 @@ def test_penalties_at_an_end_of_those_that_were_given_are_counted_and_told(app, 
         ('select = "gvc"', ("gvc", "gcv")),
         ("alphas = [1.0, -2.0]\nfolds = { stimulus = 2, inner = 2 }", ("-2.0", "above zero")),
         ("floor = 1.5", ("floor", "1.5")),
-        ('pls_scale = "yes please"', ("encode.pls_scale is 'yes please'",)),
+        ('pls_scale = "yes please"', ('encode.pls_scale is "yes please"', "pls_scale = false")),
         ("units = { top = 5, above = 0.1 }", ("units = { top = 500 }",)),
     ],
 )
