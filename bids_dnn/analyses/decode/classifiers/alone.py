@@ -57,19 +57,85 @@ def decide_alone(
         or -1; 0 where it has none, and where it does not test a sample.
     """
     decisions = np.zeros(signs.shape)
-    is_lda = classifier.kind == "lda"
-    weight = classifier.shrinkage if is_lda else classifier.alpha
     _decide_each(
         np.require(gram, np.float64, ("C", "W")),
         np.require(np.where(fold.train, signs, 0), np.float64, ("C", "W")),
         np.require(told & fold.test, np.bool_, ("C", "W")),
-        is_lda,
-        ESTIMATED if weight is None else float(weight),
+        classifier.kind == "lda",
+        _weight_of(classifier),
         n_units,
         classifier.is_weighted,
         decisions,
     )
     return decisions
+
+
+def decide_spheres(
+    gram: Array,
+    taught: Codes,
+    tested: Codes,
+    signs: Codes,
+    classifier: Classifier,
+    *,
+    n_units: Codes,
+) -> Array:
+    """Decide between two classes in many spheres, as `decide_alone` does in one fold.
+
+    Parameters
+    ----------
+    gram : (b, n, n)
+        Inner products of all samples, of each sphere.
+    taught : (t,)
+        Numbers of the samples that teach.
+    tested : (m,)
+        Of those that are told.
+    signs : (t, k)
+        +1 and -1: the classes, for each of k labelings; 0: the sample does not teach.
+    classifier
+    n_units : (b,)
+
+    Returns
+    -------
+    decisions : (b, m, k)
+    """
+    n_spheres, n = gram.shape[:2]
+    whole = np.zeros((signs.shape[1], n))
+    whole[:, taught] = signs.T
+    told = np.zeros(whole.shape, dtype=np.bool_)
+    told[:, tested] = True
+    decisions = np.zeros((n_spheres, *whole.shape))
+    _decide_many(
+        np.require(gram, np.float64, ("C", "W")),
+        whole,
+        told,
+        classifier.kind == "lda",
+        _weight_of(classifier),
+        n_units.astype(np.int64),
+        classifier.is_weighted,
+        decisions,
+    )
+    return decisions[:, :, tested].mT
+
+
+def _weight_of(classifier: Classifier) -> float:
+    weight = classifier.shrinkage if classifier.kind == "lda" else classifier.alpha
+    return ESTIMATED if weight is None else float(weight)
+
+
+@compiled
+def _decide_many(
+    gram: Array,
+    signs: Array,
+    told: Marks,
+    is_lda: bool,  # noqa: FBT001
+    weight: float,
+    n_units: Places,
+    is_weighted: bool,  # noqa: FBT001
+    decisions: Array,
+) -> None:
+    """Write ``decisions`` (b, k, n) of each sphere."""
+    for b in range(len(gram)):
+        _decide_each(gram[b], signs, told, is_lda, weight, n_units[b], is_weighted, decisions[b])
 
 
 @compiled

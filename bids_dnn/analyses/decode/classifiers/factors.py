@@ -154,31 +154,26 @@ def _invert_triangle(factor: Array, n: int, columns: Array) -> None:
 
 
 @compiled
-def solve_each(
-    gram: Array, rows: NDArray[np.int64], right: Array, scale: Array, shift: Array
-) -> None:
+def solve_each(gram: Array, right: Array, scale: Array, shift: Array) -> None:
     """Solve ``(scale gram + shift I) a = right`` for several right sides, in place.
 
     Parameters
     ----------
-    gram : (b, at least n, at least n)
+    gram : (b, n, n)
         Of b problems.
-    rows : (n,)
-        Rows and columns of the matrices that are taken, in their order.
     right : (b, k, n)
         NaN is written where there is no factor.
     scale, shift : (b, k)
         Neighbours that are the same share a factor.
     """
-    n = len(rows)
+    n = gram.shape[1]
     factor, spare = np.empty((n, n)), np.zeros(n)
     for b in range(len(gram)):
         k = 0
         while k < right.shape[1]:
             for i in range(n):
-                row = gram[b, rows[i]]
                 for j in range(i + 1):
-                    factor[i, j] = scale[b, k] * row[rows[j]]
+                    factor[i, j] = scale[b, k] * gram[b, i, j]
                 factor[i, i] += shift[b, k]
             first, is_fine = k, factorize(factor, n)
             while k < right.shape[1] and (

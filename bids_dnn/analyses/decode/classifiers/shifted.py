@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,22 +42,13 @@ def solve_shifted(gram: Array, right: Array, scale: Array, shift: Array) -> Arra
     return np.concatenate(columns, axis=2)
 
 
-def solve_compiled(
-    gram: Array,
-    right: Array,
-    scale: Array,
-    shift: Array,
-    *,
-    part: NDArray[np.integer[Any]] | None = None,
-) -> Array:
+def solve_compiled(gram: Array, right: Array, scale: Array, shift: Array) -> Array:
     """Solve the same by compiled loops, which are faster for many small matrices.
 
     Parameters
     ----------
     gram, right, scale, shift
         As for `solve_shifted`.
-    part : (n,)
-        Rows and columns of the matrices that are taken, in their order; None = all.
 
     Returns
     -------
@@ -70,6 +60,5 @@ def solve_compiled(
     made = np.array(right.mT, dtype=np.float64, order="C")  # (b, k, n)
     shape = (len(gram), 1, right.shape[2])
     numbers = [np.ascontiguousarray(np.broadcast_to(one, shape)[:, 0]) for one in (scale, shift)]
-    rows = np.arange(gram.shape[1]) if part is None else np.ascontiguousarray(part, dtype=np.intp)
-    solve_each(np.ascontiguousarray(gram), rows, made, *numbers)
+    solve_each(np.ascontiguousarray(gram), made, *numbers)
     return made.mT

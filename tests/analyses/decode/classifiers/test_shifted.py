@@ -31,12 +31,3 @@ def test_what_is_not_positive_is_nan():
     found = solve_compiled(gram, np.ones((2, 3, 3)), one, one)
     np.testing.assert_allclose(found[0], 0.5)
     assert np.isnan(found[1]).all()
-
-
-def test_part_of_a_matrix_is_solved_alone(rng):
-    x = rng.normal(size=(3, 9, 12))
-    gram, part, right = x @ x.mT, np.array([1, 2, 6, 8]), rng.normal(size=(3, 4, 3))
-    one, shift = np.ones((1, 1, 1)), rng.uniform(0.1, 2, size=(3, 1, 1))
-    expected = solve_shifted(gram[:, part][:, :, part], right, one, shift)
-    found = solve_compiled(gram, right, one, shift, part=part)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
