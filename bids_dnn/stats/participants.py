@@ -300,7 +300,9 @@ def _tested(
             for name, numbers in made.items():
                 out[name][some] = numbers
             in_family[some] = own_vary = vary(t, model)
-            top = _sided(t, is_two_sided).max(axis=1, where=own_vary, initial=-np.inf)
+            sided = _sided(t, is_two_sided)
+            which = np.stack([own_vary, np.ones_like(own_vary)])
+            top = np.stack([sided.max(axis=1, where=one, initial=-np.inf) for one in which])
             if len(patterns) > 1:  # of other participants: on one scale
                 top, t_seen[some] = (_as_z(one, model) for one in (top, t_seen[some]))
             highest = top if highest is None else np.maximum(highest, top)
@@ -309,9 +311,9 @@ def _tested(
                 progress(n_done, len(values))
         n_permutations[rows] = draws.n_distinct if draws.enumerated else len(draws.values)
     if highest is not None:
-        corrected = _family_p(t_seen, highest, enumerated=is_all)
-        corrected[~in_family & np.isfinite(out["p"])] = 1.0
-        out["p_corrected"] = np.maximum(corrected, out["p"])
+        # rows that some draw leaves without variance are compared with all, others without them
+        varying, every = (_family_p(t_seen, one, enumerated=is_all) for one in highest)
+        out["p_corrected"] = np.maximum(np.where(in_family, varying, every), out["p"])
     del out["t"]
     return Findings(**out, n_permutations=n_permutations, n_participants=known.sum(axis=1))
 
