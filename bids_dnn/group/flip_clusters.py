@@ -17,7 +17,7 @@ from bids_dnn.group.clusters import label_clusters
 from bids_dnn.group.flips import flips_of
 from bids_dnn.group.watch import Progress
 from bids_dnn.stats.designs import Design
-from bids_dnn.stats.exchange import Model, Welch
+from bids_dnn.stats.exchange import Model, freedom_of
 from bids_dnn.stats.neighbours import Meshes, adjacency, places_mm
 
 Float = NDArray[np.float64]
@@ -158,7 +158,7 @@ def flip_clusters(
 
 
 def _threshold(model: Model, design: Design, p_unit: float) -> float:
-    df = design.n - 2 if isinstance(model, Welch) else model.df
+    df = freedom_of(model)
     share = p_unit / 2 if design.is_two_sided else p_unit
     if df < 1:
         raise NotEnoughDataError(

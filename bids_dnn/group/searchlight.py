@@ -161,13 +161,7 @@ def average_searchlights(
             "level": "group",
             "participants": sorted(results),
             "missing_participants": sorted(everyone - {*results}),
-            "tests": list(choices.tests),
-            "correction": choices.correct,
-            "contrasts": list(choices.contrasts),
-            "covariates": list(choices.covariates),
-            "p_unit": choices.p_unit,
-            "n_chance_maps": choices.n_maps,
-            "seed": choices.seed,
+            **_told(choices),
             "warnings": list(dict.fromkeys(warnings)),
         },
         extras={"clusters": _joined(tables)} | contrasted.extras(),
@@ -177,6 +171,19 @@ def average_searchlights(
             "contrastClusters": CONTRAST_CLUSTERS,
         },
     )
+
+
+def _told(choices: Choices) -> dict[str, Any]:
+    """Return the settings that maps of searchlights rest on."""
+    return {
+        "tests": list(choices.tests),
+        "correction": choices.correct,
+        "contrasts": list(choices.contrasts),
+        "covariates": list(choices.covariates),
+        "p_unit": choices.p_unit,
+        "n_chance_maps": choices.n_maps,
+        "seed": choices.seed,
+    }
 
 
 def _general(n: int, choices: Choices) -> list[str]:

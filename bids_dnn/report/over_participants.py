@@ -135,7 +135,8 @@ def group_how(shown: Shown, *, less: str = "") -> str:
 
 
 def _contrasts(shown: Shown) -> list[pd.DataFrame]:
-    return [shown.result.extras[name] for name in ("contrasts",) if name in shown.result.extras]
+    rows = shown.result.extras.get("contrasts")
+    return [] if rows is None else [rows]
 
 
 def contrast_tables(shown: Shown) -> list[Table]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.errors import NotEnoughDataError, ShapeError
-from bids_dnn.stats.exchange import Draws, Model, Welch, linear, n_orders, orders
+from bids_dnn.stats.exchange import Draws, Model, Welch, flips, linear, n_orders, orders
 
 Float = NDArray[np.float64]
 Marks = NDArray[np.bool_]
@@ -105,17 +103,13 @@ class Design:
         seed
             Of these.
         """
-        rng, n = np.random.default_rng(seed), self.n
+        n = self.n
         if self.is_first is None:
-            if 2**n <= n_draws:
-                every: Any = np.array(list(product((1.0, -1.0), repeat=n))).reshape(2**n, n)
-                return Draws(every, enumerated=True, n_distinct=2**n, is_mirrored=True)
-            some: Any = rng.integers(2, size=(n_draws, n)) * 2.0 - 1.0
-            return Draws(some, enumerated=False, n_distinct=2**n, is_mirrored=True)
+            return flips(n, seed, n_random=n_draws, most=n_draws)
         rows = np.column_stack([self.is_first.astype(np.float64), self.covariates])
         if all_orders := orders(rows, most=n_draws):
             return all_orders
-        drawn = rng.random((n_draws, n)).argsort(axis=1)
+        drawn = np.random.default_rng(seed).random((n_draws, n)).argsort(axis=1)
         is_even = not self.covariates.size and 2 * int(self.is_first.sum()) == n
         return Draws(drawn, enumerated=False, n_distinct=n_orders(rows), is_mirrored=is_even)
 

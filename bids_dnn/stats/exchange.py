@@ -62,13 +62,26 @@ class Draws:
         return max(p_floor(len(self.values), enumerated=False), least)
 
 
-def flips(n: int, seed: int) -> Draws:
-    """Return all signs of up to 14 participants, or 10,000 random ones."""
-    if n <= ENUMERATED_FLIPS:
+def flips(
+    n: int, seed: int, *, n_random: int = RANDOM_FLIPS, most: int = 2**ENUMERATED_FLIPS
+) -> Draws:
+    """Return all signs of some participants where there are no more, or random ones.
+
+    Parameters
+    ----------
+    n
+        Participants.
+    seed
+    n_random
+        Random ones.
+    most
+        That are all taken.
+    """
+    if 2**n <= most:
         every = np.array(list(product((1.0, -1.0), repeat=n))).reshape(2**n, n)
         return Draws(every, enumerated=True, n_distinct=2**n, is_mirrored=True)
     rng = np.random.default_rng(seed)
-    some = rng.integers(2, size=(RANDOM_FLIPS, n)) * 2.0 - 1.0
+    some = rng.integers(2, size=(n_random, n)) * 2.0 - 1.0
     return Draws(some, enumerated=False, n_distinct=2**n, is_mirrored=True)
 
 

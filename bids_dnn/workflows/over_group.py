@@ -11,6 +11,7 @@ import pandas as pd
 
 from bids_dnn import __version__
 from bids_dnn.config.schema import GROUPED, Config
+from bids_dnn.containers.space import Hemisphere
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.errors import MissingInputError
 from bids_dnn.files import fingerprint, fingerprint_of
@@ -230,15 +231,16 @@ def _job(
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
     is_common = not names.needs_reference(space)
-    is_mapped = analysis in MAPPED and is_common
-    is_enhanced = analysis == "encode" and is_common and config.group.correct == "tfce"
-    meshes = meshes_of(space, config.run.fs_subjects_dir) if is_mapped or is_enhanced else {}
-    places = named_places(output_dir, tables, space, config.group.atlas) if is_mapped else None
+    meshes = _meshes(analysis, space, config) if is_common else {}
+    is_named = analysis in MAPPED and is_common
+    places = named_places(output_dir, tables, space, config.group.atlas) if is_named else None
     shared = shared_patterns(output_dir, analysis, tables)
     inputs |= {str(path): fingerprint(path) for path in (*nulls.values(), *shared.values())}
     people = {} if analysis == CEILING else _people(known, config)
     settings = _settings(analysis, config, places, is_common=is_common)
     named = places.paths() if places else ()
+    files = [path for own in (tables, nulls, shared, meshes) for path in own.values()]
+    files += [*named, *([known.table] if people else [])]
     seed = seed_of(config.run.random_seed, "group", analysis)
     digest = fingerprint_of(
         {
@@ -269,17 +271,7 @@ def _job(
         "warnings": differences(analysis, sidecars),
         "seed": seed,
         "sidecar": {
-            "Sources": provenance.sources(
-                [
-                    *tables.values(),
-                    *nulls.values(),
-                    *shared.values(),
-                    *meshes.values(),
-                    *named,
-                    *([known.table] if people else []),
-                ],
-                {"": output_dir, "raw": known.table.parent},
-            ),
+            "Sources": provenance.sources(files, {"": output_dir, "raw": known.table.parent}),
             "GeneratedBy": f"bids_dnn {__version__}",
             "Settings": {"group": settings},
             "RandomSeed": config.run.random_seed,
@@ -289,6 +281,14 @@ def _job(
     job = GroupJob(analysis, task, space, manifest, done=False)
     done = provenance.is_done(names.sidecar_of(job.table()), digest)
     return GroupJob(analysis, task, space, manifest, done)
+
+
+def _meshes(analysis: str, space: str, config: Config) -> dict[Hemisphere, Path]:
+    """Return the meshes of maps in which clusters are looked for, or enhanced."""
+    is_enhanced = analysis == "encode" and config.group.correct == "tfce"
+    if analysis not in MAPPED and not is_enhanced:
+        return {}
+    return meshes_of(space, config.run.fs_subjects_dir)
 
 
 def _settings(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bids_dnn.files import json_text, read_json
+from bids_dnn.group.watch import unwatched
 
 EVERY_S = 0.5
 
@@ -63,16 +64,12 @@ class Tickers:
 
     def __call__(self, noun: str) -> Callable[[int, int], None]:
         """Return the ticker of the next part, which counts this."""
-        return _tell_nobody if self._path is None else Ticker(self._path, noun)
+        return unwatched(noun) if self._path is None else Ticker(self._path, noun)
 
     def close(self) -> None:
         """Remove the file."""
         if self._path is not None:
             Ticker(self._path, "").close()
-
-
-def _tell_nobody(_: int, __: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,14 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from bids_dnn.containers.space import Grid, Surface
+from bids_dnn.containers.space import Surface
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.group.flip_clusters import COLUMNS, flip_clusters, ground_of
 from bids_dnn.stats.designs import Design
+from tests.factories.blobs import SHAPE, SPACE, N, blob, smooth
 
-SHAPE = (9, 8, 7)
-N = int(np.prod(SHAPE))
-SPACE = Grid("MNI", SHAPE, np.diag([3.0, 3.0, 3.0, 1.0]), np.arange(N))
 GROUND = ground_of(SPACE, None)
 HOW = {"p_unit": 0.05, "n_flips": 100, "seed": 0}
-
-
-def smooth(rng, n=12, lift=0.0):
-    noise = ndimage.gaussian_filter(rng.normal(size=(n, *SHAPE)), (0, 1, 1, 1))
-    return (noise / noise.std() + lift).reshape(n, -1).T  # (n_units, n)
-
-
-def blob(height):
-    lift = np.zeros(SHAPE)
-    lift[2:5, 3:6, 2:5] = height
-    return lift
 
 
 def sizes_of(t, least):

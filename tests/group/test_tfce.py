@@ -11,27 +11,14 @@ from scipy import ndimage
 from scipy.stats import binom, ttest_1samp, ttest_ind
 
 from bids_dnn.containers.mesh import Mesh
-from bids_dnn.containers.space import Grid, Surface
+from bids_dnn.containers.space import Surface
 from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.group.tfce import enhancement_of, tfce_p
 from bids_dnn.stats.designs import Design
+from tests.factories.blobs import SHAPE, SPACE, N, blob, smooth
 from tests.factories.results import make_spaces
 
-SHAPE = (9, 8, 7)
-N = int(np.prod(SHAPE))
-SPACE = Grid("MNI", SHAPE, np.diag([3.0, 3.0, 3.0, 1.0]), np.arange(N))
 HOW = enhancement_of(SPACE)
-
-
-def smooth(rng, n=12, lift=0.0):
-    noise = ndimage.gaussian_filter(rng.normal(size=(n, *SHAPE)), (0, 1, 1, 1))
-    return (noise / noise.std() + lift).reshape(n, -1).T  # (n_units, n)
-
-
-def blob(height):
-    lift = np.zeros(SHAPE)
-    lift[2:5, 3:6, 2:5] = height
-    return lift
 
 
 def by_levels(t):

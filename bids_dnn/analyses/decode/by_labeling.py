@@ -18,8 +18,8 @@ from bids_dnn.stats.kernels import centered
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 Marks = NDArray[np.bool_]
-# (k, n) classes +1, -1, 0, and shares of costs (k, n_folds) -> decisions (k, n)
-Decide = Callable[[Codes, Array], Array]
+# (k, n) classes +1, -1, 0, and shares of costs (k, n_folds) or None -> decisions (k, n)
+Decide = Callable[[Codes, Array | None], Array]
 # It pays to fit the machines of all folds at once
 ENOUGH = 0.75  # with so many units for a sample that teaches,
 TEACHES = 0.75  # and where folds leave so many of the samples
@@ -100,8 +100,8 @@ def guess_by_labeling(
             decide = make(patterns, folds, told[rows], classifier, _Finish(part, is_blank))
             made = np.full((len(pairs), len(rows), n), np.nan, dtype=np.float32)
             for place, pair in enumerate(pairs):
-                shares = [shares_of(codes[rows][:, fold.train], pair) for fold in folds]
-                found = decide(signs_of(codes[rows], pair), np.stack(shares, axis=1))
+                shares = _shares(codes[rows], folds, pair) if classifier.is_weighted else None
+                found = decide(signs_of(codes[rows], pair), shares)
                 made[place] = np.where(is_known[rows], found, np.nan)
             for fold in folds:
                 told_in = np.nan_to_num(made[:, :, fold.test])
@@ -125,6 +125,11 @@ def of_same_samples(codes: Codes, tested: Codes) -> list[Codes]:
     order = np.argsort(group, kind="stable")
     found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
     return sorted(found, key=lambda rows: int(rows[0]))
+
+
+def _shares(codes: Codes, folds: Sequence[Fold], pair: tuple[int, int]) -> Array:
+    """Return by how much costs are multiplied in each fold, (k, n_folds)."""
+    return np.stack([shares_of(codes[:, fold.train], pair) for fold in folds], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +172,7 @@ def _factors(
 
     grams = [finish(one.gram, one.runs) for one in patterns]
 
-    def decide(signs: Codes, _: Array) -> Array:
+    def decide(signs: Codes, _: Array | None) -> Array:
         made = np.zeros(signs.shape)
         for own, gram, fold in zip(patterns, grams, folds, strict=True):
             found = decide_alone(gram, fold, signs, told, classifier, n_units=own.n_units)

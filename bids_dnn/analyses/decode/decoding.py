@@ -24,13 +24,10 @@ from bids_dnn.analyses.decode.tables import (
     PARAMETER_COLUMNS,
     SCALED,
     SESSION_COLUMNS,
-    confusion_table,
+    extra_tables,
     facts_of,
     main_table,
-    metrics_table,
     nulls_of,
-    parameters_table,
-    sessions_table,
 )
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
 from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
@@ -155,14 +152,8 @@ def decode(
     made = list(scene.outcomes())
     outcomes = [outcome for outcome, _ in made]
     family = [null for _, null in made if null is not None]
-    extras = {
-        "confusion": confusion_table(outcomes, list(design.tasks) * len(regions)),
-        "metrics": metrics_table(outcomes),
-    }
-    if any(outcome.sessions for outcome in outcomes):
-        extras["sessions"] = sessions_table(outcomes)
-    if choices.search:
-        extras["parameters"] = parameters_table(outcomes, choices)
+    tasks = list(design.tasks) * len(regions)
+    extras = extra_tables(outcomes, tasks, choices)
     targets = targets_of(own.samples, design.runs, design.groups, choices)
     if predicted := scene.predicted(targets):
         extras["targets"] = targets_table(predicted)
@@ -182,7 +173,7 @@ def decode(
             "targets": TARGET_COLUMNS,
             "sessions": SESSION_COLUMNS,
         },
-        nulls=nulls_of(outcomes, list(design.tasks) * len(regions)),
+        nulls=nulls_of(outcomes, tasks),
     )
     return result if choose is None else chosen.told_in(result, responses.space)
 

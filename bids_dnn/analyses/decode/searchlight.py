@@ -235,9 +235,10 @@ class _Scene:
         codes, n_classes = self.labeled.codes, self.labeled.n_classes
         right = np.zeros((len(codes), n_classes, len(gram)), dtype=np.intp)
         varies = np.flatnonzero(n_units)
+        taken, units = gram[varies], n_units[varies]
         for fold in self.labeled.folds:
             test = self._tested(fold)
-            guess = self._guess(gram[varies], n_units[varies], fold)  # (b, m, n_labelings)
+            guess = self._guess(taken, units, fold)  # (b, m, n_labelings)
             truth = codes[:, test].T
             for k in range(n_classes):
                 hits = ((guess == k) & (truth == k)).sum(axis=1)  # (b, n_labelings)
@@ -268,8 +269,9 @@ class _Scene:
         votes = np.zeros(shape, dtype=np.int16)
         for first, second in pairs_of(self.labeled.n_classes):
             signs = (own == first).astype(np.int8) - (own == second).astype(np.int8)
-            shares = shares_of(own.T, (first, second))
-            is_first = self.decide(replace(sights, shares=shares), signs) > TIE
+            if self.labeled.n_classes > 2:
+                sights = replace(sights, shares=shares_of(own.T, (first, second)))
+            is_first = self.decide(sights, signs) > TIE
             votes[..., first] += is_first
             votes[..., second] += ~is_first
         guess: Codes = votes.argmax(axis=-1)

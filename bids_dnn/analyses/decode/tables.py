@@ -113,6 +113,25 @@ def nulls_of(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> Nulls:
     )
 
 
+def extra_tables(
+    outcomes: Sequence[Outcome], tasks: Sequence[Task], choices: Choices
+) -> dict[str, pd.DataFrame]:
+    """Return the tables beside the main one: confusion, metrics, sessions, parameters.
+
+    Parameters
+    ----------
+    outcomes, tasks
+        A pair of them a row.
+    choices
+    """
+    made = {"confusion": confusion_table(outcomes, tasks), "metrics": metrics_table(outcomes)}
+    if any(outcome.sessions for outcome in outcomes):
+        made["sessions"] = sessions_table(outcomes)
+    if choices.search:
+        made["parameters"] = parameters_table(outcomes, choices)
+    return made
+
+
 def sessions_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """Give the score of each session, of the labels as they are.
 

@@ -243,12 +243,13 @@ def _floor(matrix: Array, exchanges: NDArray[np.intp]) -> float:
     return float(np.mean(same))
 
 
-def _weak(models: Mapping[str, _Model], floors: Sequence[float]) -> list[str]:
+def _weak(models: Mapping[str, _Model], floors: Sequence[float], n_maps: int) -> list[str]:
+    """Say which models exchanges often leave as they are, however many maps are asked for."""
     return [
         f"Of {one.name!r}, {floor:.1%} of the exchanges of items are no other model: p of a unit "
         f"cannot fall below {floor:.2g}."
         for one, floor in zip(models.values(), floors, strict=True)
-        if floor >= WEAK
+        if floor >= WEAK and floor * (n_maps + 1) > 1.5
     ]
 
 
@@ -298,7 +299,7 @@ def _result(
         "n_items": len(items.names),
         "rsa_permutation": "items of the model exchanged",
         "rsa_exchanges": f"{_same(items.names, choices.seed):08x}",
-        "warnings": [*items.warnings, *_weak(models, floors)],
+        "warnings": [*items.warnings, *_weak(models, floors, n_maps)],
     }
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Result("searchlight", table, COLUMNS, tuple(maps), space, meta, null_maps=nulls)

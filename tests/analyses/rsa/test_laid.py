@@ -106,6 +106,20 @@ def test_labels_need_no_features_and_conditions_no_stimulus(rng):
     assert "5 items have 1 label(s) of 'one'" in second
 
 
+def test_the_floor_of_p_counts_exchanges_that_leave_a_model_as_it_is(rng):
+    responses = shown(rng, n_conditions=6)
+    labels = {"half": {f"c{k}": "aabbab"[k] for k in range(6)}}
+    gram = make_gram(rng.normal(size=(12, 20)), sorted(set(responses.samples["stimulus"])))
+    choices = replace(ASKED, n_maps=999)  # all 720 orders of six items
+    result, _ = compare(responses, [gram], choices=choices, labels=labels)
+    layer, half = result.table["p_floor"]
+    assert layer == pytest.approx(1 / 720)
+    assert half == pytest.approx(2 * 6 * 6 / 720)  # within halves, and these exchanged
+    told = [text for text in result.meta["warnings"] if "are no other model" in text]
+    assert len(told) == 1
+    assert told[0].startswith("Of 'half', 10.0%")
+
+
 def test_ranks_are_of_mean_zero_and_length_one(rng):
     matrices = rng.normal(size=(3, 4, 4))
     matrices[2] = 1.0

@@ -21,7 +21,7 @@ Codes = NDArray[np.integer[Any]]
 Marks = NDArray[np.bool_]
 Places = NDArray[np.int64]
 ESTIMATED = -1.0  # in place of a shrinkage: as Ledoit & Wolf estimate it
-CONTRAST, RIGHT, SEEN, MEANS, SPARE = range(5)  # rows of the work space
+CONTRAST, RIGHT, SEEN, MEANS, ONES = range(5)  # rows of the work space
 
 
 def decide_alone(
@@ -161,7 +161,7 @@ def _decide_each(
         slope, offset = 1.0, float((n_first > 0) - (n_first < m))
         work[RIGHT] = 0.0
         if 0 < n_first < m:
-            trace = _center(gram, own[:m], kernel, work)
+            trace = _take(gram, own[:m], kernel, work)
             for i in range(m):
                 is_first = signs[k, own[i]] > 0.0
                 work[CONTRAST, i] = 1.0 / n_first if is_first else -1.0 / (m - n_first)
@@ -169,8 +169,7 @@ def _decide_each(
                 slope, offset = _fit_lda(kernel, work, factor, m, n_first, trace, weight, n_units)
                 offset += 0.0 if is_weighted else np.log(n_first / (m - n_first))
             else:
-                offset = _fit_ridge(kernel, work, factor, m, n_first, trace, weight)
-            offset -= slope * product(work[MEANS], work[RIGHT, :m])
+                offset = _fit_ridge(kernel, work, factor, m, trace, weight)
         _tell(gram, own[:m], told[k], work[RIGHT], slope, offset, decisions[k])
 
 
@@ -194,50 +193,55 @@ def _tell(
 
 
 @compiled
-def _center(gram: Array, own: Places, kernel: Array, work: Array) -> float:
-    """Take part of a matrix, less means; write the means, and return the trace."""
-    m, means, total, raw, trace = len(own), work[MEANS], 0.0, 0.0, 0.0
+def _take(gram: Array, own: Places, kernel: Array, work: Array) -> float:
+    """Take part of a matrix, and the means of its rows; return its trace without means."""
+    m, total, raw = len(own), 0.0, 0.0
     for i in range(m):
         row, into, mean = gram[own[i]], kernel[i], 0.0
         for j in range(m):
             into[j] = row[own[j]]
-            mean += into[j]
-        means[i] = mean / m
-        total += mean / m**2
-        raw += into[i]
-    for i in range(m):
-        into, mean = kernel[i], means[i] - total
         for j in range(m):
-            into[j] -= mean + means[j]
-        trace += into[i]
+            mean += into[j]
+        work[MEANS, i] = mean / m
+        total += mean / m
+        raw += into[i]
+    trace = raw - total
     return trace if trace > VARIES * raw else 0.0
 
 
 @compiled
-def _solve(kernel: Array, work: Array, factor: Array, m: int, scale: float, shift: float) -> None:
-    """Solve ``(scale kernel + shift I) a = right``, in place; zeros where there is no factor."""
+def _solve(kernel: Array, work: Array, factor: Array, m: int, scale: float, shift: float) -> float:
+    """Solve ``(scale kernel + shift I) a + b 1 = right``, ``sum a = 0``, in place; return ``b``.
+
+    ``a`` is as if the kernel had no means; zeros where there is no factor.
+    """
     for i in range(m):
         into, row = factor[i], kernel[i]
         for j in range(i + 1):
             into[j] = scale * row[j]
         into[i] += shift
-    if factorize(factor, m):
-        work[SPARE] = 0.0
-        substitute(factor, m, work[RIGHT], work[SPARE])
-    else:
+    if not factorize(factor, m):
         work[RIGHT] = 0.0
+        return 0.0
+    right, ones, above, below = work[RIGHT], work[ONES], 0.0, 0.0
+    ones[:] = 1.0
+    substitute(factor, m, right, ones)
+    for i in range(m):
+        above += right[i]
+        below += ones[i]
+    for i in range(m):
+        right[i] -= above / below * ones[i]
+    return above / below
 
 
 @compiled
 def _fit_ridge(
-    kernel: Array, work: Array, factor: Array, m: int, n_first: int, trace: float, alpha: float
+    kernel: Array, work: Array, factor: Array, m: int, trace: float, alpha: float
 ) -> float:
     """Write the weights of the samples; return the intercept."""
-    mean = (2 * n_first - m) / m
     for i in range(m):
-        work[RIGHT, i] = (1.0 if work[CONTRAST, i] > 0 else -1.0) - mean
-    _solve(kernel, work, factor, m, 1.0, alpha * trace / m if trace > 0 else 1.0)
-    return mean
+        work[RIGHT, i] = 1.0 if work[CONTRAST, i] > 0 else -1.0
+    return _solve(kernel, work, factor, m, 1.0, alpha * trace / m if trace > 0 else 1.0)
 
 
 @compiled
@@ -253,23 +257,20 @@ def _fit_lda(
 ) -> tuple[float, float]:
     """Write the weights of the samples; return what they are multiplied by, and the intercept."""
     share, apart = n_first * (m - n_first) / m**2, 0.0
+    mean = product(work[MEANS], work[CONTRAST, :m])
     for i in range(m):
-        row, total = kernel[i], 0.0
-        for j in range(m):
-            total += row[j] * work[CONTRAST, j]
-        work[SEEN, i] = total
-        apart += total * work[CONTRAST, i]
+        work[SEEN, i] = product(kernel[i], work[CONTRAST, :m]) - mean
+        apart += work[SEEN, i] * work[CONTRAST, i]
     spread = max(trace / m - share * apart, TINY * trace / m)
     spread = spread if spread > 0 else 1.0
     if weight == ESTIMATED:
         weight = _shrinkage(kernel, work, m, share, apart, spread, n_units)
     work[RIGHT] = work[CONTRAST]
     _solve(kernel, work, factor, m, (1 - weight) / m, weight * spread / n_units)
-    reach = 0.0
-    for i in range(m):
-        reach += work[SEEN, i] * work[RIGHT, i]
+    reach = product(work[SEEN], work[RIGHT, :m])
     slope = 1.0 / (1.0 - (1.0 - weight) * share * reach)
-    return slope, -slope * (m - 2 * n_first) / (2 * m) * reach
+    middle = (m - 2 * n_first) / (2 * m) * reach + product(work[MEANS], work[RIGHT, :m])
+    return slope, -slope * middle
 
 
 @compiled
@@ -277,14 +278,16 @@ def _shrinkage(
     kernel: Array, work: Array, m: int, share: float, apart: float, spread: float, n_units: int
 ) -> float:
     """Estimate the shrinkage as `lda_decisions` does."""
-    size, lengths = (share * apart) ** 2, 0.0
+    means = work[MEANS]
+    size, lengths, grand = (share * apart) ** 2, 0.0, means[:m].mean()
     for i in range(m):
         seen, contrast, row, total = work[SEEN, i], work[CONTRAST, i], kernel[i], 0.0
+        mean = means[i] - grand
         for j in range(m):
-            total += row[j] * row[j]
+            total += (row[j] - mean - means[j]) ** 2
         size += total / m**2 - 2 * share * seen**2 / m
         residual = share * m * contrast
-        length = row[i] - 2 * residual * seen + residual**2 * apart
+        length = row[i] - mean - means[i] - 2 * residual * seen + residual**2 * apart
         lengths += length**2
     rest = max(size - spread**2 / n_units, 0.0)
     if rest <= 0.0:

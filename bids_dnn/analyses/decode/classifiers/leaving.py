@@ -142,7 +142,7 @@ def decide_left_out(
     train, test = (np.array([getattr(fold, part) for fold in folds]) for part in ("train", "test"))
     labels = np.require(signs, np.float64, ("C", "W"))
     costs = np.ones((len(signs), 1)) * factors * classifier.c
-    if shares is not None and classifier.is_weighted:
+    if shares is not None:
         costs *= shares
     shared = Folded(
         np.require(gram, np.float64, ("C", "W")),

@@ -68,7 +68,8 @@ def guess_classes(
     pairs = pairs_of(n_classes)
     values = np.empty((len(pairs), len(codes), len(cross)), dtype=np.float32)
     for pair, own in enumerate(pairs):
-        signs, shares = signs_of(codes, own), shares_of(codes, own)
+        signs = signs_of(codes, own)
+        shares = shares_of(codes, own) if classifier.is_weighted else None
         made = decide(train, cross, signs.T, classifier, n_units=n_units, shares=shares)
         values[pair] = made.T
     return Guesses(voted(values, n_classes), values)
