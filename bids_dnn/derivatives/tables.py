@@ -15,7 +15,7 @@ COMMON_COLUMNS = {
     "network": "Name of the network.",
     "layer": "Module path of the layer.",
     "truth": "Condition that was shown.",
-    "guess": "Condition that the classifier named.",
+    "guess": "Condition that the classifier named; in cross-decoding, one of those it learnt.",
     "count": "How often this happened.",
 }
 

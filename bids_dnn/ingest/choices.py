@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, get_args
 
+from bids_dnn.containers.responses import Independence
 from bids_dnn.errors import ConfigError, nearest
 from bids_dnn.ingest.confounds import check_strategy
 from bids_dnn.ingest.trials import HRFS, Hrf
@@ -49,6 +50,17 @@ DEFAULTS: Settings = {
     "fir_length_s": 20.0,
     "joint": False,
 }
+
+
+def independence_of(model: str) -> Independence:
+    """Return between which samples the noise of a model's responses is independent.
+
+    Parameters
+    ----------
+    model
+        Of [responses]. Estimates of one model of a run share its noise.
+    """
+    return "sample" if model in OF_VOLUMES else "run"
 
 
 def settle(given: Settings, *, n_sessions: int) -> Settings:

@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_dnn.containers.responses import Independence, Responses, Scale
+from bids_dnn.containers.responses import Responses, Scale
 from bids_dnn.containers.space import Space
 from bids_dnn.errors import NotEnoughDataError, run_words
-from bids_dnn.ingest.choices import OF_CONDITIONS, OF_TRIALS, OF_VOLUMES, Settings, settle
+from bids_dnn.ingest.choices import (
+    OF_CONDITIONS,
+    OF_TRIALS,
+    OF_VOLUMES,
+    Settings,
+    independence_of,
+    settle,
+)
 from bids_dnn.ingest.estimates import (
     Made,
     Told,
@@ -119,13 +126,12 @@ def read_responses(subject: Subject, **settings: Unpack[Settings]) -> Ingested:
         values, lost["constant"] = values[:, ~flat], _also(lost["constant"], keep, flat)
         keep[np.flatnonzero(keep)[flat]] = False
     scale: Scale = "raw" if settled["model"] in OF_VOLUMES else "psc"
-    independence: Independence = "sample" if settled["model"] in OF_VOLUMES else "run"
     responses = Responses(
         values,
         samples.reset_index(drop=True),
         space.select(keep),
         scale if settled["standardize"] == "none" else "zscore",
-        independence,
+        independence_of(settled["model"]),
     )
     facts = _facts(responses, settled, made, lost)
     asked = settings.get("standardize", "auto")

@@ -8,12 +8,30 @@ from typing import Any
 
 import pandas as pd
 
+from bids_dnn.containers.responses import Independence
+from bids_dnn.ingest.choices import independence_of
 from bids_dnn.ingest.events import condition_table, number_repeats, read_events, sample_table
 from bids_dnn.ingest.ready import table
 from bids_dnn.ingest.records import Subject
 from bids_dnn.ingest.spm import design_samples
 
 BY_CONDITION = ("conditions", "fir")  # models with one response a condition and run
+
+
+def independence_ahead(subject: Subject, settings: Mapping[str, Any]) -> Independence:
+    """Return between which samples the noise of responses will be independent.
+
+    Parameters
+    ----------
+    subject, settings
+        As of `samples_ahead`.
+
+    Returns
+    -------
+    independence
+        ``sample`` where only the responses tell.
+    """
+    return independence_of(settings["model"]) if subject.source == "fmriprep" else "sample"
 
 
 def samples_ahead(subject: Subject, settings: Mapping[str, Any]) -> pd.DataFrame | None:

@@ -42,6 +42,7 @@ def decoding_text(told: Told, *, units: str, cost: str = "") -> str:
         "labeling where there are fewer); p counts the labeling as observed among them "
         "[@phipson2010].",
         _correction(told),
+        _targets(told, units),
     ]
     return " ".join(part for part in parts if part)
 
@@ -83,25 +84,30 @@ def classifier_and_folds(told: Told) -> str:
 
 
 def _classifier(told: Told, cost: str) -> str:
-    c = f"C = {told.get('c', 1):g}{cost}"
+    search = told.get("search") or {}
+    c = f"C = {told.get('c', 1):g}{cost}" if "c" not in search else f"C of inner folds{cost}"
+    gamma = f"gamma = {told.get('gamma', 1):g} over the number of units"
+    gamma = gamma if "gamma" not in search else "gamma of inner folds"
     weighted = ", sides weighted to count alike" if told.get("balance") == "weights" else ""
     shrinkage = told.get("shrinkage", "auto")
     shrunk = "as Ledoit and Wolf estimate it [@ledoit2004]"
     if shrinkage != "auto":
         shrunk = f"by {shrinkage:g}"
     alpha = told.get("alpha", 1.0)
-    ridge = (
-        f"ridge classification (penalty {alpha:g} times the mean diagonal of the centered Gram "
+    penalty = (
+        f"penalty {alpha:g} times" if "alpha" not in search else "penalty of inner folds, times"
     )
+    ridge = f"ridge classification ({penalty} the mean diagonal of the centered Gram "
     words = {
         "svm-linear": f"a linear support vector machine ({c}{weighted}) [@chang2011; "
         "@pedregosa2011]",
-        "svm-rbf": f"a support vector machine with radial basis functions ({c}, gamma = "
-        f"{told.get('gamma', 1):g} over the number of units{weighted}) [@chang2011; "
-        "@pedregosa2011]",
+        "svm-rbf": f"a support vector machine with radial basis functions ({c}, {gamma}"
+        f"{weighted}) [@chang2011; @pedregosa2011]",
         "lda": "linear discriminant analysis, its covariance shrunk towards a scaled identity "
         f"{shrunk}{weighted}",
-        "ridge": f"{ridge}matrix) [@hoerl1970]" if alpha else "least-squares classification",
+        "ridge": f"{ridge}matrix) [@hoerl1970]"
+        if alpha or "alpha" in search
+        else "least-squares classification",
         "logistic": f"logistic regression with a squared penalty ({c}{weighted})",
     }
     return words[told.get("classifier", "svm-linear")]
@@ -160,20 +166,50 @@ def _preparation(told: Told, units: str) -> str:
     steps = []
     if told.get("standardize") == "train":
         steps.append(f"{units} were divided by their SD over the training samples")
-    if told.get("blank"):
-        steps.append("the mean pattern of each run was taken out of it")
     if told.get("anova"):
-        steps.append(f"the {told['anova']} {units} were kept whose means differed most (F)")
+        steps.append(
+            f"the {told['anova']} {units} were kept whose means differed most (F; all, where a "
+            "region has no more)"
+        )
     if told.get("whiten"):
         steps.append(
             "patterns were whitened by the shrunk covariance within sides [@ledoit2004; "
             "@walther2016]"
         )
     if told.get("pca"):
-        steps.append(f"{told['pca']} principal components were kept")
-    if not steps:
+        steps.append(f"at most {told['pca']} principal components were kept")
+    parts = []
+    if told.get("blank"):
+        parts.append(
+            "The mean pattern of each run, over all samples of the comparison in it, was taken "
+            "out of the run; that asks for no labels."
+        )
+    if steps:
+        parts.append(f"Within each fold, on training samples alone: {'; '.join(steps)}.")
+    return " ".join(parts)
+
+
+def _targets(told: Told, units: str) -> str:
+    """Say how numbers were predicted."""
+    names = told.get("targets")
+    if not names:
         return ""
-    return f"Within each fold, on training samples alone: {'; '.join(steps)}."
+    search = told.get("search") or {}
+    name, value = (
+        ("c", told.get("c", 1))
+        if told.get("regressor") == "svr"
+        else ("alpha", told.get("alpha", 1))
+    )
+    by = {
+        "alpha": "ridge regression, its penalty {} times the mean diagonal of the centered Gram "
+        "matrix [@hoerl1970]",
+        "c": "support vector regression (C = {}, epsilon = 0.1 SD of the numbers) [@chang2011]",
+    }[name].format("of inner folds," if name in search else f"{value:g}")
+    return (
+        f"Numbers ({', '.join(names)}) were predicted from the same {units} in the same folds by "
+        f"{by}. The score is the correlation of predicted and true numbers within what folds left "
+        "out, averaged over these; for p, numbers were exchanged as labels were."
+    )
 
 
 def _search(told: Told) -> str:

@@ -49,8 +49,7 @@ def nuisance_columns(
     for name in names:
         if name not in samples:
             raise ConfigError(
-                f"The {option} column {name!r} is not in the sample table, which has: "
-                f"{', '.join(map(str, samples.columns))}.",
+                f"The {option} column {name!r} is not in the sample table.",
                 mend=nearest(name, list(map(str, samples.columns))),
             )
         values = pd.to_numeric(samples[name], errors="coerce").to_numpy(dtype=np.float64)
@@ -60,6 +59,8 @@ def nuisance_columns(
                 f"The {option} column {name!r} holds no number in {len(values)} samples.",
                 mend="Name a numeric column of the events, or leave it out.",
             )
+        if np.ptp(values[np.isfinite(values)]) == 0:
+            warnings.append(f"{name} is the same in all samples, so that it explains nothing.")
         if missing:
             warnings.append(
                 f"{missing} of {len(values)} samples have no {name}: the mean of the training "

@@ -13,10 +13,10 @@ from bids_dnn.analyses.decode.comparisons import ALL, PAIRS
 from bids_dnn.analyses.decode.samples import known_comparisons, with_condition
 from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
 from bids_dnn.config.covariates import feature_spaces
-from bids_dnn.containers.responses import Responses
+from bids_dnn.containers.responses import Independence, Responses
 from bids_dnn.containers.space import Channels
-from bids_dnn.errors import BidsDnnError, LeakageError, NotEnoughDataError
-from bids_dnn.ingest.samples_ahead import samples_ahead
+from bids_dnn.errors import BidsDnnError, NotEnoughDataError
+from bids_dnn.ingest.samples_ahead import independence_ahead, samples_ahead
 from bids_dnn.stats.nuisance import nuisance_columns
 from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.decode_choices import choices_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bids_dnn.ingest.records import Subject
     from bids_dnn.workflows.scene import Manifest
 
-ALWAYS = ("run", "session", "stimulus")  # columns of every sample table
 LATE = ("motion", "n_events")  # columns that come with the responses
 Named = list[tuple[str, str]]  # the setting, and a column of the samples
 
@@ -51,7 +50,7 @@ def why_not_samples(
     named, comparisons = _columns(config, analysis), _comparisons(config, analysis)
     by_folds = config.decode.folds if analysis == "decode" else "run"
     labeled = analysis == "searchlight" and config.searchlight.categories
-    if not (named or labeled or set(comparisons) - {PAIRS, ALL} or by_folds not in ALWAYS):
+    if not (named or labeled or set(comparisons) - {PAIRS, ALL} or by_folds != "run"):
         return None
     try:
         samples = samples_ahead(subject, settings)
@@ -60,7 +59,7 @@ def why_not_samples(
     if samples is None:
         return None
     try:
-        own = without_values(samples)
+        own = without_values(samples, independence_ahead(subject, settings))
         if comparisons:
             own = with_condition(own)
             known_comparisons(comparisons, own)
@@ -77,16 +76,19 @@ def why_not_samples(
     return None
 
 
-def without_values(samples: pd.DataFrame) -> Responses:
+def without_values(samples: pd.DataFrame, independence: Independence = "sample") -> Responses:
     """Return responses of one unit that are all zero, where only the samples matter.
 
     Parameters
     ----------
     samples
         A sample table.
+    independence
+        Between which of them noise is independent.
     """
     space = Channels("none", ("1",), np.arange(1))
-    return Responses(np.zeros((len(samples), 1), np.float32), samples, space, "raw")
+    values = np.zeros((len(samples), 1), np.float32)
+    return Responses(values, samples, space, "raw", independence)
 
 
 def _columns(config: Config, analysis: Analysis) -> Named:
@@ -126,5 +128,5 @@ def _check_design(config: Config, own: Responses) -> None:
     try:
         choices = replace(choices, n_permutations=1)
         design_of(decoded_samples(own, choices), choices)
-    except (NotEnoughDataError, LeakageError):
+    except NotEnoughDataError:
         return

@@ -10,7 +10,7 @@ from bids_dnn.analyses.decode.tasks import Design, averaging_warnings, decoded_s
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.read import read_result
 from bids_dnn.errors import BidsDnnError
-from bids_dnn.ingest.samples_ahead import samples_ahead
+from bids_dnn.ingest.samples_ahead import independence_ahead, samples_ahead
 from bids_dnn.report.parts import counted
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.workflows.check_samples import without_values
@@ -33,10 +33,11 @@ def decoding_lines(scene: Scene, subject: SubjectPlan) -> list[str]:
     job = next(one for one in subject.jobs if one.analysis == "decode")
     choices = choices_of(job.manifest["settings"], seed=job.manifest["seed"])
     try:
-        samples = samples_ahead(subject.subject, subject.responses["settings"])
+        settings = subject.responses["settings"]
+        samples = samples_ahead(subject.subject, settings)
         if samples is None:
             return ["  decode: samples are known once responses are read"]
-        whole = without_values(samples)
+        whole = without_values(samples, independence_ahead(subject.subject, settings))
         own = decoded_samples(whole, choices)
         design = design_of(own, choices)
     except BidsDnnError as err:

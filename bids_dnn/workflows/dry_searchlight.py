@@ -9,7 +9,7 @@ from bids_dnn.analyses.decode.spheres import hours_of
 from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.ingest.inventory import Subject
-from bids_dnn.ingest.samples_ahead import samples_ahead
+from bids_dnn.ingest.samples_ahead import independence_ahead, samples_ahead
 from bids_dnn.report.parts import counted
 from bids_dnn.workflows.check_samples import without_values
 from bids_dnn.workflows.plan import SubjectPlan
@@ -44,10 +44,12 @@ def searchlight_lines(subject: SubjectPlan) -> list[str]:
 def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:
     choices = choices_of(told["settings"], told["decode"], seed=told["seed"])
     try:
-        samples = samples_ahead(subject.subject, subject.responses["settings"])
+        settings = subject.responses["settings"]
+        samples = samples_ahead(subject.subject, settings)
         if samples is None:
             return ["  searchlight: its cost is known once responses are read"]
-        design = design_of(decoded_samples(without_values(samples), choices), choices)
+        whole = without_values(samples, independence_ahead(subject.subject, settings))
+        design = design_of(decoded_samples(whole, choices), choices)
         n_centers = None if told["settings"]["within"] else count_centers(subject.subject)
     except BidsDnnError as err:
         return [f"  searchlight: problem: {err}"]

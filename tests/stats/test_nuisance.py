@@ -56,15 +56,21 @@ def test_a_constant_takes_nothing_and_a_missing_value_counts_as_the_mean(
 
 
 def test_columns_are_taken_by_name() -> None:
-    samples = pd.DataFrame({"condition": ["a", "b"], "response_time": ["0.5", "n/a"]})
+    samples = pd.DataFrame({"condition": ["a", "b", "c"], "response_time": ["0.5", "n/a", "1"]})
 
     found, warnings = nuisance_columns(samples, ["response_time"])
 
     assert found[0, 0] == 0.5
     assert np.isnan(found[1, 0])
-    assert "1 of 2 samples have no response_time" in warnings[0]
-    assert nuisance_columns(samples, [])[0].shape == (2, 0)
+    assert len(warnings) == 1
+    assert "1 of 3 samples have no response_time" in warnings[0]
+    assert nuisance_columns(samples, [])[0].shape == (3, 0)
     with pytest.raises(ConfigError, match="response_time"):
         nuisance_columns(samples, ["responsetime"])
-    with pytest.raises(NotEnoughDataError, match="'condition' holds no number in 2 samples"):
+    with pytest.raises(NotEnoughDataError, match="'condition' holds no number in 3 samples"):
         nuisance_columns(samples, ["condition"])
+
+
+def test_a_column_that_does_not_vary_is_told() -> None:
+    _, warnings = nuisance_columns(pd.DataFrame({"age": [3, 3, "n/a"]}), ["age"])
+    assert warnings[0] == "age is the same in all samples, so that it explains nothing."

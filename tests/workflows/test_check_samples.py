@@ -112,5 +112,13 @@ def test_other_ready_made_responses_wait_until_they_are_read():
     assert why(other, decode={"nuisance": ["luminance"]}) is None
 
 
+def test_folds_within_runs_are_refused_where_trials_of_a_run_share_noise(subject):
+    said = why(subject, decode={"folds": "trial", "n_folds": 2})
+    if subject.source == "table":
+        assert said is None or "trial" in str(said)
+    else:
+        assert "runs" in str(said)
+
+
 def test_the_error_is_one_of_settings(subject):
     assert isinstance(why(subject, decode={"nuisance": ["luminance"]}), ConfigError)

@@ -70,12 +70,18 @@ class Comparison:
         """Names of the sides."""
         return tuple(name for name, _ in self.sides)
 
+    @property
+    def tested_labels(self) -> tuple[str, ...]:
+        """Names of the sides that are tested, in the same order."""
+        return tuple(name for name, _ in self.tested or self.sides)
+
 
 def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Comparison]:
     """Turn comparisons as they are typed into sides.
 
     A comparison that tells the same conditions apart as an earlier one is left out, so that no
-    test stands twice in the family (with two conditions, ``pairs`` and ``all`` are one).
+    test stands twice in the family (with two conditions, ``pairs`` and ``all`` are one). One that
+    is typed gives its name to the same of ``pairs``.
 
     Parameters
     ----------
@@ -127,8 +133,11 @@ def parse(comparisons: Sequence[str], conditions: Iterable[str]) -> list[Compari
             same: object = frozenset(members for _, members in made.sides)
             if made.is_crossed:
                 same = made.name
+            is_typed = text not in (PAIRS, ALL)
             if same in out:
-                continue
+                if not is_typed or names[out[same].name] not in (PAIRS, ALL):
+                    continue
+                names.pop(out[same].name)
             if made.name in names:
                 raise ConfigError(
                     f"The comparisons {names[made.name]!r} and {text!r} have one name, "

@@ -30,7 +30,7 @@ from bids_dnn.analyses.decode.tables import (
     nulls_of,
 )
 from bids_dnn.analyses.decode.targets import COLUMNS as TARGET_COLUMNS
-from bids_dnn.analyses.decode.targets import Target, predict_target, targets_of, targets_table
+from bids_dnn.analyses.decode.targets import Predicted, Target, predict_target, targets_of
 from bids_dnn.analyses.decode.tasks import (
     Design,
     Task,
@@ -153,10 +153,10 @@ def decode(
     outcomes = [outcome for outcome, _ in made]
     family = [null for _, null in made if null is not None]
     tasks = list(design.tasks) * len(regions)
-    extras = extra_tables(outcomes, tasks, choices)
     targets = targets_of(own.samples, design.runs, design.groups, choices)
-    if predicted := scene.predicted(targets):
-        extras["targets"] = targets_table(predicted)
+    predicted = scene.predicted(targets)
+    extras = extra_tables(outcomes, tasks, choices, predicted)
+    if predicted:
         told = [*told, *(text for target in targets for text in target.warnings)]
     maps = scene.maps(outcomes) if choices.has_patterns else ()
     every = np.unique(np.concatenate([region.units for region in regions]))
@@ -272,9 +272,9 @@ class _Scene:
                 made.append(pattern_map(found, units, every, region.name, task.comparison))
         return apart(made)
 
-    def predicted(self, targets: Sequence[Target]) -> list[tuple[dict[str, Any], Array]]:
+    def predicted(self, targets: Sequence[Target]) -> list[Predicted]:
         """Predict each target in each region that has units in all folds."""
-        made: list[tuple[dict[str, Any], Array]] = []
+        made: list[Predicted] = []
         for r, region in enumerate(self.regions if targets else ()):
             patterns = {k: one for k, one in self._patterns(r).items() if one is not None}
             if len(patterns) < len(self.design.folds):

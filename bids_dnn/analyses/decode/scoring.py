@@ -14,7 +14,7 @@ from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.votes import pairs_of
 from bids_dnn.analyses.decode.predict import Predictions
 from bids_dnn.analyses.decode.tasks import Task
-from bids_dnn.errors import ConfigError, ShapeError
+from bids_dnn.errors import ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import corrected_t_interval, p_floor, permutation_p
 
@@ -54,28 +54,7 @@ class Outcome:
 
 
 def metric_of(task: Task, choices: Choices) -> str:
-    """Return the metric of a comparison.
-
-    Raises
-    ------
-    ConfigError
-        If d' is asked for, and there are more than two sides; or the area under the curve, and no
-        fold tests two sides.
-    """
-    if choices.metric == "dprime" and len(task.comparison.sides) > 2:
-        raise ConfigError(
-            f"dprime is of two sides, and the comparison {task.comparison.name!r} has "
-            f"{len(task.comparison.sides)}.",
-            mend='Type metric = "auc" under [decode], or leave this comparison out.',
-        )
-    if choices.metric == "auc" and not any(
-        len(set(task.labels[fold.test]) - {-1}) > 1 for fold in task.folds
-    ):
-        raise ConfigError(
-            f"auc compares samples within folds, and no fold of the comparison "
-            f"{task.comparison.name!r} tests two sides.",
-            mend='Type n_folds = 5 under [decode], or metric = "balanced_accuracy".',
-        )
+    """Return the metric of a comparison."""
     if choices.metric != "auto":
         return choices.metric
     return "accuracy" if task.is_balanced else "balanced_accuracy"

@@ -14,6 +14,7 @@ from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
 from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.analyses.decode.scoring import METRICS, Outcome, chance_of, metric_of
+from bids_dnn.analyses.decode.targets import PENALTIES, Predicted, targets_table
 from bids_dnn.analyses.decode.tasks import Design, Task
 from bids_dnn.containers.nulls import Nulls
 from bids_dnn.containers.responses import Responses
@@ -24,7 +25,8 @@ Array = NDArray[np.float64]
 SCALED = ("beta", "psc")  # of an arbitrary unit: the cost is for unit variance
 PARAMETER_COLUMNS = {
     "run": "What the fold leaves out",
-    "parameter": "Parameter of the classifier that inner folds searched for",
+    "parameter": "Parameter that inner folds searched for, of the classifier, or of the regressor "
+    "where comparison is a target",
     "value": "What was chosen for the labels as they are",
 }
 SESSION_COLUMNS = {
@@ -114,21 +116,28 @@ def nulls_of(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> Nulls:
 
 
 def extra_tables(
-    outcomes: Sequence[Outcome], tasks: Sequence[Task], choices: Choices
+    outcomes: Sequence[Outcome],
+    tasks: Sequence[Task],
+    choices: Choices,
+    predicted: Sequence[Predicted],
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables beside the main one: confusion, metrics, sessions, parameters.
+    """Return the tables beside the main one: confusion, metrics, sessions, parameters, targets.
 
     Parameters
     ----------
     outcomes, tasks
         A pair of them a row.
     choices
+    predicted
+        Targets, in each region.
     """
     made = {"confusion": confusion_table(outcomes, tasks), "metrics": metrics_table(outcomes)}
     if any(outcome.sessions for outcome in outcomes):
         made["sessions"] = sessions_table(outcomes)
     if choices.search:
-        made["parameters"] = parameters_table(outcomes, choices)
+        made["parameters"] = parameters_table(outcomes, choices, predicted)
+    if predicted:
+        made["targets"] = targets_table(predicted)
     return made
 
 
@@ -168,12 +177,16 @@ def metrics_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["region", "comparison", "metric", "score", "chance"])
 
 
-def parameters_table(outcomes: Sequence[Outcome], choices: Choices) -> pd.DataFrame:
+def parameters_table(
+    outcomes: Sequence[Outcome], choices: Choices, predicted: Sequence[Predicted] = ()
+) -> pd.DataFrame:
     """Give the parameters that inner folds chose, in each fold.
 
     Parameters
     ----------
     outcomes, choices
+    predicted
+        Targets, which stand where comparisons do.
     """
     tried = choices.candidates()
     rows = [
@@ -188,11 +201,18 @@ def parameters_table(outcomes: Sequence[Outcome], choices: Choices) -> pd.DataFr
         for fold, number in outcome.chosen.items()
         for name in choices.search
     ]
+    rows += [
+        (one.row["region"], one.row["target"], fold, PENALTIES[choices.regressor], value)
+        for one in predicted
+        for fold, value in one.chosen.items()
+    ]
     return pd.DataFrame(rows, columns=["region", "comparison", "run", "parameter", "value"])
 
 
 def confusion_table(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> pd.DataFrame:
     """Count which condition was taken for which; rows that have no score are left out.
+
+    In cross-decoding, guesses have the names of the sides that were learnt.
 
     Parameters
     ----------
@@ -204,11 +224,10 @@ def confusion_table(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> pd.Da
         if outcome.confusion is None:
             continue
         where = (outcome.row["region"], task.comparison.name)
-        labels = task.comparison.labels
         rows += [
             (*where, truth, guess, int(outcome.confusion[i, j]))
-            for i, truth in enumerate(labels)
-            for j, guess in enumerate(labels)
+            for i, truth in enumerate(task.comparison.tested_labels)
+            for j, guess in enumerate(task.comparison.labels)
         ]
     return pd.DataFrame(rows, columns=CONFUSION)
 
@@ -309,6 +328,7 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
             "of a participant is small more often than it says: trust what holds over "
             "participants (signflip at the group level)."
         )
+    out += _short_folds(design, choices)
     if choices.has_patterns and choices.classifier.kind == "svm-rbf":
         out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:
@@ -324,6 +344,22 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
 
 def _some(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}"
+
+
+def _short_folds(design: Design, choices: Choices) -> list[str]:
+    """Say which folds test no sample of a side, where others test all."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for task in design.tasks:
+        n_sides = len(task.comparison.sides)
+        counts = [len(set(task.labels[fold.test]) - {-1}) for fold in task.folds]
+        short = [fold.name for fold, n in zip(task.folds, counts, strict=True) if 0 < n < n_sides]
+        if short and max(counts) == n_sides:
+            found.setdefault(tuple(short), []).append(task.comparison.name)
+    return [
+        f"With {choices.left_out} {_some(folds)} left out, no sample of a side is tested "
+        f"({_some(names)}): the other sides count there alone."
+        for folds, names in found.items()
+    ]
 
 
 def _is_by_run(task: Task, design: Design) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.comparisons import Comparison, parse_known
+from bids_dnn.analyses.decode.left_out import folds_of, groups_of, own_folds
 from bids_dnn.analyses.decode.permutation import (
     Codes,
     Labelings,
@@ -30,11 +30,9 @@ from bids_dnn.analyses.decode.samples import (
     with_condition,
 )
 from bids_dnn.containers.responses import Responses
-from bids_dnn.errors import ConfigError, NotEnoughDataError, nearest, run_words
+from bids_dnn.errors import NotEnoughDataError, run_words
 from bids_dnn.stats import leakage
-from bids_dnn.stats.folds import Fold, by_stimulus, leave_one_out
-
-PLURALS = {"run": "runs", "session": "sessions", "stimulus": "stimuli"}
+from bids_dnn.stats.folds import Fold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,8 +219,8 @@ def design_of(responses: Responses, choices: Choices) -> Design:
     names = conditions_of(responses)
     found, lost = known_comparisons(choices.comparisons, responses)
     runs = texts(responses.samples["run"])
-    groups = _groups(responses, choices)
-    folds = _folds(groups, choices)
+    groups = groups_of(responses, choices)
+    folds = folds_of(groups, choices)
     leakage.check(folds, groups=list(groups), what=f"values of {choices.folds}")
     leakage.check_independence(
         folds,
@@ -262,32 +260,6 @@ def design_of(responses: Responses, choices: Choices) -> Design:
     return design
 
 
-def _groups(responses: Responses, choices: Choices) -> NDArray[np.object_]:
-    """Return what folds leave out, of each sample."""
-    samples = responses.samples
-    if choices.folds not in samples:
-        raise ConfigError(
-            f"decode.folds names {choices.folds!r}, which is no column of the samples.",
-            mend=nearest(choices.folds, map(str, samples.columns)),
-        )
-    groups = texts(samples[choices.folds])
-    if missing := int((groups == "").sum()):
-        raise NotEnoughDataError(
-            f"{missing} of {len(groups)} samples have no {choices.folds}, by which decode.folds "
-            "makes folds.",
-            mend='Fill the column, or type folds = "run" under [decode].',
-        )
-    return groups
-
-
-def _folds(groups: NDArray[np.object_], choices: Choices) -> list[Fold]:
-    if choices.n_folds is None:
-        return leave_one_out(list(groups), what=choices.folds)
-    rng = np.random.default_rng([choices.seed, zlib.crc32(b"folds")])
-    what = PLURALS.get(choices.folds, f"values of {choices.folds}")
-    return by_stimulus(list(groups), choices.n_folds, rng, what=what, setting="decode.n_folds")
-
-
 def _task(comparison: Comparison, design: Design, choices: Choices, trials: Codes) -> Task:
     taught, tested = design.labels_of(comparison, design.conditions)
     rng = np.random.default_rng([choices.seed, zlib.crc32(comparison.name.encode())])
@@ -300,7 +272,7 @@ def _task(comparison: Comparison, design: Design, choices: Choices, trials: Code
                 'balance = "subsample" leaves none.',
                 mend='Type balance = "weights" under [decode], or leave it out.',
             )
-    folds = _own_folds(comparison, (taught, tested), design.folds, what=choices.folds)
+    folds = own_folds(comparison, (taught, tested), design.folds, choices)
     labels = np.maximum(taught, tested)  # those that do both have one side
     rows = np.flatnonzero(labels >= 0)
     parts = combined([(taught >= 0).astype(np.intp), (tested >= 0).astype(np.intp)])
@@ -334,38 +306,6 @@ def _task(comparison: Comparison, design: Design, choices: Choices, trials: Code
         is_balanced=np.unique(np.bincount(tested[tested >= 0], minlength=n_sides)).size == 1,
         seed=int(rng.integers(2**32)),
     )
-
-
-def _own_folds(
-    comparison: Comparison, labels: tuple[Codes, Codes], folds: Sequence[Fold], *, what: str
-) -> list[Fold]:
-    """Return the folds that test samples of the comparison, with both sides to learn from."""
-    taught, tested = labels
-    own = [fold for fold in folds if (tested[fold.test] >= 0).any()]
-    for side, name in enumerate(comparison.labels):
-        if not (tested == side).any():
-            raise NotEnoughDataError(
-                f"No sample of the side {name!r} is tested, for the comparison "
-                f"{comparison.name!r}.",
-                mend="Name conditions that these samples have, under decode.comparisons in "
-                "analysis.toml.",
-            )
-    for fold in own:
-        absent = set(range(len(comparison.sides))) - set(taught[fold.train])
-        if absent:
-            raise NotEnoughDataError(
-                f"Without {what} {fold.name!r} no sample of {comparison.labels[min(absent)]!r} is "
-                f"left to train on, for the comparison {comparison.name!r}.",
-                mend="Add runs that hold this condition, or name other comparisons under "
-                "decode.comparisons in analysis.toml.",
-            )
-    if len(own) < (1 if comparison.is_crossed else 2):
-        raise NotEnoughDataError(
-            f"The comparison {comparison.name!r} has samples in {len(own)} fold(s), and decoding "
-            "needs two.",
-            mend="Add runs, or name other comparisons under decode.comparisons in analysis.toml.",
-        )
-    return own
 
 
 def decoded_samples(responses: Responses, choices: Choices) -> Responses:

@@ -45,6 +45,15 @@ def test_a_condition_may_hold_a_plus_or_a_colon():
 
 def test_what_is_asked_twice_is_tested_once():
     assert [one.name for one in parse(["pairs", "all", "b vs a"], ["a", "b"])] == ["a vs b"]
+    twice = ["x:a vs y:b", "v:a vs w:b"]
+    assert [one.name for one in parse(twice, ["a", "b"])] == ["x vs y"]
+
+
+def test_a_name_that_is_typed_is_kept_beside_all_pairs():
+    found = [one.name for one in parse(["pairs", "people:b vs things:a"], ["a", "b", "c"])]
+    assert found == ["people vs things", "a vs c", "b vs c"]
+    again = ["pairs", "x:a vs y:b", "a vs b", "v:a vs w:b"]
+    assert [one.name for one in parse(again, ["a", "b"])] == ["x vs y"]
 
 
 @pytest.mark.parametrize(

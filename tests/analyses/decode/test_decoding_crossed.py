@@ -39,6 +39,14 @@ def test_what_conditions_share_is_found_across_them(shared):
     assert table.loc["a vs b -> c vs d", "n_samples"] == 40
 
 
+def test_confusion_names_what_was_shown_and_what_was_learnt(shared):
+    made = run(shared, "a vs b -> c vs d", n_permutations=1)
+    counts = made.extras["confusion"].set_index(["truth", "guess"])["count"]
+    assert counts.index.tolist() == [("c", "a"), ("c", "b"), ("d", "a"), ("d", "b")]
+    right = counts[("c", "a")] + counts[("d", "b")]
+    assert right / counts.sum() == pytest.approx(made.table["score"][0])
+
+
 def test_the_guesses_are_those_of_scikit_learn(shared):
     responses = replace(shared, scale="zscore")
     text = "a vs b @ side=left -> c vs d @ side=right"
@@ -145,7 +153,7 @@ def test_whole_numbers_are_values_without_a_point(shared):
 
 def test_a_side_that_is_never_tested_is_refused(shared):
     keep = ~((shared.samples["condition"] == "d") & (shared.samples["side"] == "right"))
-    with pytest.raises(NotEnoughDataError, match="No sample of the side 'b' is tested"):
+    with pytest.raises(NotEnoughDataError, match="No sample of the side 'd' is tested"):
         run(shared.select(keep.to_numpy()), "a vs b -> c vs d @ side=right")
 
 

@@ -269,7 +269,7 @@ def test_small_decisions_count(rng):
 
 
 def test_auc_needs_folds_that_test_two_sides(rng):
-    with pytest.raises(ConfigError, match="auc compares samples within folds"):
+    with pytest.raises(NotEnoughDataError, match="auc compares samples within folds"):
         decode(noise(rng), (), choices=choices_of(folds="stimulus", metric="auc"))
 
 
@@ -287,12 +287,33 @@ def test_an_even_draw_that_leaves_nothing_is_refused(rng):
         decode(responses, (), choices=choices_of(balance="subsample"))
 
 
-def test_dprime_of_three_sides_is_refused(rng):
+def test_dprime_of_three_sides_is_refused_and_costs_no_pair(rng):
     responses = make_patterns(rng, conditions=("a", "b", "c"))
-    with pytest.raises(
-        ConfigError, match="dprime is of two sides, and the comparison 'all' has 3"
-    ):
+    words = "dprime is of two sides, and the comparison 'all' has 3"
+    with pytest.raises(NotEnoughDataError, match=words):
         decode(responses, (), choices=choices_of(metric="dprime"))
+    both = choices_of(comparisons=("pairs", "all"), metric="dprime")
+    made = decode(responses, (), choices=both)
+    assert made.table["comparison"].tolist() == ["a vs b", "a vs c", "b vs c"]
+    assert any("'all' was not decoded" in one and words in one for one in made.meta["warnings"])
+
+
+def test_folds_that_lack_a_side_are_named(rng):
+    whole = noise(rng)
+    keep = ~(
+        (whole.samples["run"] == whole.samples["run"].iloc[0])
+        & (whole.samples["condition"] == "a")
+    )
+    samples = whole.samples[keep].reset_index(drop=True)
+    part = replace(whole, values=whole.values[keep.to_numpy()], samples=samples)
+    words = "left out, no sample of a side is tested"
+    told = decode(part, (), choices=choices_of()).meta["warnings"]
+    assert sum(words in one for one in told) == 1
+    assert not any(
+        words in one for one in decode(whole, (), choices=choices_of()).meta["warnings"]
+    )
+    by_picture = decode(whole, (), choices=choices_of(folds="stimulus"))  # none tests two sides
+    assert not any(words in one for one in by_picture.meta["warnings"])
 
 
 def test_a_column_that_is_not_there_is_refused(rng):

@@ -65,6 +65,92 @@ def test_predictions_are_those_of_scikit_learn(responses, regressor):
     np.testing.assert_allclose(row["score"], np.mean(r), atol=2e-3 if regressor == "svr" else 1e-9)
 
 
+@pytest.mark.parametrize("regressor", ["ridge", "svr"])
+def test_inner_folds_choose_the_penalty_as_by_hand(responses, regressor):
+    name, kind, tried = (
+        ("alpha", "ridge", (1e-3, 0.3, 30.0))
+        if regressor == "ridge"
+        else ("c", "svm-linear", (1e-5, 1e-3, 0.1))
+    )
+    choices = Choices(
+        comparisons=("all",), n_permutations=2, seed=0, targets=("rt",), regressor=regressor,
+        classifier=Classifier(kind=kind), search={name: tried},
+    )  # fmt: skip
+    made = decode(responses, (), choices=choices)
+    x, y = responses.values.astype(np.float64), responses.samples["rt"].to_numpy()
+    runs = responses.samples["run"].to_numpy()
+
+    def predicted(train, test, penalty):
+        if regressor == "ridge":
+            size = ((x[train] - x[train].mean(axis=0)) ** 2).sum() / train.sum()
+            return Ridge(penalty * size).fit(x[train], y[train]).predict(x[test])
+        spread, mean = y[train].std(), y[train].mean()
+        model = SVR(kernel="linear", C=penalty).fit(x[train], (y[train] - mean) / spread)
+        return model.predict(x[test])
+
+    r, chosen = [], {}
+    for run in np.unique(runs):
+        inner = {
+            penalty: np.mean(
+                [
+                    np.corrcoef(
+                        predicted((runs != run) & (runs != one), runs == one, penalty),
+                        y[runs == one],
+                    )[0, 1]
+                    for one in np.unique(runs[runs != run])
+                ]
+            )
+            for penalty in tried
+        }
+        chosen[run] = max(inner, key=inner.__getitem__)
+        told = predicted(runs != run, runs == run, chosen[run])
+        r.append(np.corrcoef(told, y[runs == run])[0, 1])
+    rows = made.extras["parameters"]
+    own = rows[(rows["comparison"] == "rt") & (rows["parameter"] == name)]
+    assert own.set_index("run")["value"].to_dict() == chosen
+    found = made.extras["targets"]["score"][0]
+    np.testing.assert_allclose(found, np.mean(r), atol=2e-3 if regressor == "svr" else 1e-9)
+
+
+def test_a_search_that_the_regressor_does_not_have_is_told(responses):
+    choices = Choices(
+        comparisons=("all",), n_permutations=2, seed=0, targets=("rt",), search={"c": (0.1, 1.0)}
+    )
+    made = decode(responses, (), choices=choices)
+    words = "decode.search chooses c of the classifier, which ridge does not have"
+    assert sum(words in one for one in made.meta["warnings"]) == 1
+    assert set(made.extras["parameters"]["comparison"]) == {"all"}
+
+
+def test_a_penalty_needs_a_third_run(rng):
+    made = make_patterns(rng, n_runs=2, n_each=8)
+    made = replace(made, samples=made.samples.assign(rt=rng.normal(size=len(made.samples))))
+    choices = Choices(
+        comparisons=("all",), n_permutations=2, seed=0, targets=("rt",),
+        classifier=Classifier(kind="ridge"), search={"alpha": (0.1, 1.0)},
+    )  # fmt: skip
+    with pytest.raises(NotEnoughDataError, match="in inner folds"):
+        decode(made, (), choices=choices)
+
+
+def test_intervals_are_those_asked_for_and_within_one(responses):
+    t, boot = (
+        table_of(responses, "rt", n_permutations=2, interval=one).iloc[0]
+        for one in ("t", "bootstrap")
+    )
+    assert t["ci_high"] == 1 or t["ci_high"] - t["score"] == pytest.approx(
+        t["score"] - t["ci_low"]
+    )
+    assert -1 <= boot["ci_low"] < boot["score"] < boot["ci_high"] <= 1
+    assert boot["ci_high"] - boot["score"] != pytest.approx(boot["score"] - boot["ci_low"])
+    few = replace(responses, values=responses.values[:32], samples=responses.samples[:32])
+    assert np.isnan(table_of(few, "rt", n_permutations=2, interval="bootstrap")["ci_low"][0])
+    x = np.linspace(-1, 1, 80)[:, None] * np.ones(20)  # each fold but for little is perfect
+    y = np.where(np.arange(80) < 16, x[::-1, 0], x[:, 0])
+    near = replace(responses, values=x.astype(np.float32), samples=responses.samples.assign(rt=y))
+    assert table_of(near, "rt", n_permutations=2)["ci_high"][0] == 1
+
+
 def test_samples_without_a_number_are_left_out_and_told(responses):
     samples = responses.samples.copy()
     samples.loc[:3, "rt"] = np.nan
