@@ -18,6 +18,7 @@ from bids_dnn.stats.prevalence import (
 )
 
 Columns = dict[str, NDArray[np.float64]]
+FEWEST = 2  # participants
 ARROW = "->"  # in names of comparisons that say who teaches and who is tested
 COLUMNS = {
     "n_significant": "Participants whose own p is at most 0.05, of those whose p can be.",
@@ -56,10 +57,12 @@ def prevalence_columns(
     Returns
     -------
     columns : by name, (n_rows,)
-        Those of `COLUMNS` that could be made.
+        Those of `COLUMNS` that could be made: none of one participant.
     warnings
         What was left out, and why.
     """
+    if len(family.labels) < FEWEST:
+        return {}, []  # one participant says nothing of a population; that is said elsewhere
     made: Columns = {}
     warnings = []
     if {"p", "p_floor"} <= set(family.columns):
@@ -92,15 +95,23 @@ def prevalence_columns(
             "Bounds of prevalence were left out: they need scores under exchanged labels, which "
             f"{analysis} does not leave."
         )
-    if crossed := _crossed(family):
-        for values in made.values():
-            values[[place for place, _ in crossed]] = np.nan
-        named = ", ".join(repr(name) for name in dict.fromkeys(name for _, name in crossed))
-        warnings.append(
-            f"The prevalence of cross-decoding ({named}) is n/a: a participant's own p is against "
-            "labels that mean nothing, and small too often. The test over participants holds."
-        )
-    return made, warnings
+    return made, warnings + _blanked(made, family)
+
+
+def _blanked(made: Columns, family: Family) -> list[str]:
+    """Blank the rows of one participant, and those of cross-decoding; say which and why."""
+    crossed = _crossed(family)
+    few = np.isfinite(family.columns["score"]).sum(axis=1) < FEWEST
+    for values in made.values():
+        values[few] = np.nan
+        values[[place for place, _ in crossed]] = np.nan
+    if not crossed:
+        return []
+    named = ", ".join(repr(name) for name in dict.fromkeys(name for _, name in crossed))
+    return [
+        f"The prevalence of cross-decoding ({named}) is n/a: a participant's own p is against "
+        "labels that mean nothing, and small too often. The test over participants holds."
+    ]
 
 
 def _crossed(family: Family) -> list[tuple[int, str]]:

@@ -79,23 +79,36 @@ def group_ceiling_answer(table: pd.DataFrame) -> str:
     for kind, rows in table.groupby("kind", sort=False):
         known = rows[np.isfinite(rows["lower"])].sort_values("lower", ascending=False)
         apart = [str(name) for name in known.loc[known["lower"] <= 0, "region"]]
-        known = known[known["lower"] > 0]
+        unsure = known[(known["lower"] > 0) & (known["lower_ci_low"] <= 0)]
+        known = known[(known["lower"] > 0) & ~(known["lower_ci_low"] <= 0)]
         told = [
             f"{row['region']} {decimals(row['lower'], 2)} to {decimals(row['upper'], 2)}"
             for _, row in known.head(4).iterrows()
         ]
         n = int(rows["n_participants"].max())
         parts = [listed(told)] if told else []
+        parts += [f"whether they agree is not sure in {_named(unsure)}"] if len(unsure) else []
         parts += [f"participants do not agree in {listed(apart)}"] if apart else []
         text = "; ".join(parts) or "cannot be told"
         said.append(f"{TITLES[str(kind)]} ({counted(n, 'participant')}): {text}.")
     return " ".join(said) or "No participant left profiles."
 
 
+def _named(rows: pd.DataFrame) -> str:
+    """Name regions with the interval of their lower bound, which reaches to zero."""
+    return listed(
+        [
+            f"{row['region']} ({decimals(row['lower'], 2)}, 95 % interval "
+            f"{decimals(row['lower_ci_low'], 2)} to {decimals(row['lower_ci_high'], 2)})"
+            for row in rows.to_dict("records")
+        ]
+    )
+
+
 def group_ceiling_numbers(shown: Shown) -> list[Number]:
     """Return the highest bounds of the first kind where participants agree somewhere."""
     table = shown.result.table
-    known = table[table["lower"] > 0]
+    known = table[(table["lower"] > 0) & ~(table["lower_ci_low"] <= 0)]
     if known.empty:
         return []
     row = known.loc[known[known["kind"] == known["kind"].iloc[0]]["lower"].idxmax()]

@@ -64,12 +64,18 @@ WORKS = {
         ),
     )
 }
+SHOWN = {
+    "grey": "a grey picture",
+    "noise": "salt-and-pepper noise",
+    "same-category": "another exemplar of the category",
+    "other-category": "an exemplar of another category",
+}
 WHAT = "Whether two pictures show one exemplar"
 HOW = {
     "frozen": "The network stayed as it was; a new last layer was learnt on what goes into its "
     "own, z-scored by the mean and SD over training pairs",
-    "siamese": "Both crops went through one stream made of the network; mean and maximum over "
-    "space of all maps went into two new layers with batch normalization and dropout",
+    "siamese": "Both crops went through one stream made of the network{fovea}; mean and maximum "
+    "over space of all maps went into two new layers with batch normalization and dropout",
     "contrastive": "Both crops went through one stream made of the network, and a distance was "
     "learnt that is small for the same [@hadsell2006]",
 }
@@ -142,6 +148,7 @@ def render_same_different(data: SameDifferentReport, figures_dir: Path) -> str:
     numbers = {work.key: n for n, work in enumerate(works, start=1)}
     whole = _whole(data.result.table)
     warnings = list(data.warnings)
+    warnings += _not_found(data.result.meta)
     if cards.is_random(data.network):
         warnings.append(f"{data.network['name']} has random, untrained weights.")
     fields: dict[str, Any] = {
@@ -189,7 +196,7 @@ def methods_text(data: SameDifferentReport) -> str:
         text += f"Training pairs were shown in {len(copies)} ways ({', '.join(copies)}). "
     for variant, told in meta["variants"].items():
         text += (
-            f"{HOW[variant]} ({told['n_frozen']:,} weights frozen, {told['n_learnt']:,} "
+            f"{_how(variant, told)} ({told['n_frozen']:,} weights frozen, {told['n_learnt']:,} "
             f"learnt; {told['objective']}, batches of {told['batch_size']}, highest rate "
             f"{told['rate']:.2g}). "
         )
@@ -211,6 +218,28 @@ def methods_text(data: SameDifferentReport) -> str:
         "[@efron1993] for the one network that was trained; corrected p control the false "
         "discovery rate [@benjamini1995]."
     )
+
+
+def _how(variant: str, told: Mapping[str, Any]) -> str:
+    """Say how a variant learnt."""
+    kind = told.get("foveal", "none")
+    fovea = (
+        f", a third picture, {SHOWN[kind]}, through a foveal stream of its own weights, to whose "
+        "input the maps of both crops were fed back by a convolution"
+        if kind in SHOWN
+        else ""
+    )
+    return HOW[variant].format(fovea=fovea)
+
+
+def _not_found(meta: Mapping[str, Any]) -> list[str]:
+    """Say for which variants the range test found no rate."""
+    return [
+        f"{variant}: the loss did not fall by 1 % at any rate of the range test, so that "
+        f"{told['rate']:g} was taken; it may learn nothing."
+        for variant, told in meta["variants"].items()
+        if told.get("rate_found") is False
+    ]
 
 
 def _tested(pairs: Mapping[str, int]) -> int:

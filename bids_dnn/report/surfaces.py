@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,7 +177,8 @@ def map_brains(
             scale.add_legend(figure)
         else:
             bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-            figure.colorbar(bar, ax=list(panels), label=label, fraction=0.03, pad=0.01, aspect=18)
+            told = label if len(maps) > 1 else fill(label, 14)  # one row is not high
+            figure.colorbar(bar, ax=list(panels), label=told, fraction=0.03, pad=0.01, aspect=18)
     return stream.getvalue()
 
 

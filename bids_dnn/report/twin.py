@@ -125,19 +125,24 @@ def _unnamed(result: Result, best: pd.DataFrame) -> str:
 
 
 def patterns_of(result: Result) -> pd.DataFrame:
-    """Return the scores of each region beside those of the layer and level named for it.
+    """Return the scores of each decoded region beside those of its nearest layer and level.
 
     Returns
     -------
     patterns
-        ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region for
-        which no layer is named.
+        ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region in
+        which nothing is decoded.
     """
-    best = result.table.loc[result.table["is_named"], ["region", *KEY]]
+    best = _beside(result).loc[:, ["region", *KEY]]
     network = result.extras["network"][[*KEY, "comparison", "score"]]
     made = best.merge(network, on=KEY).rename(columns={"score": "network", "network": "name"})
     regions = result.extras["regions"].rename(columns={"score": "brain"})
     return made.merge(regions, on=["region", "comparison"])
+
+
+def _beside(result: Result) -> pd.DataFrame:
+    """Return the row of the nearest layer and level, of each region that is decoded."""
+    return result.table[result.table["best"] & result.table["is_decoded"]]
 
 
 def twin_text(told: Mapping[str, Any]) -> str:
@@ -238,14 +243,15 @@ def _bars_picture(result: Result) -> Picture:
 
 
 def _pattern_picture(result: Result, patterns: pd.DataFrame, colors: Mapping[str, str]) -> Picture:
-    best = result.table[result.table["is_named"]]
+    best = _beside(result)
     titles = titles_of(best, list(dict.fromkeys(patterns["region"])))
     return picture(
         "twin_patterns",
         lambda theme: twin_patterns(patterns, titles, colors, theme=theme),
         alt="Bars of accuracy by comparison, of each region beside its nearest layer.",
-        caption="Each region for which a layer can be named, beside the layer and level of noise "
-        "whose scores have the most similar ranks. Dashed: chance.",
+        caption="Each region that is decoded, beside the layer and level of noise whose scores "
+        "have the most similar ranks, with the 95 % interval of rho and its p. Where no layer is "
+        "named, the best of as many unrelated ones can be as near. Dashed: chance.",
     )
 
 

@@ -229,29 +229,31 @@ def _plain(axes: Axes, theme: Theme) -> None:
 
 
 def titles_of(best: pd.DataFrame, regions: Sequence[str]) -> dict[str, str]:
-    """Return what stands above each region: the layer and level named for it, with rho.
+    """Return what stands above each region: its nearest layer and level, with rho.
 
     Parameters
     ----------
     best
-        The row of each region for which a layer is named: ``region``, ``layer``, ``snr``,
-        ``rho``, ``p_corrected``.
+        The row of each region that has one: ``region``, ``layer``, ``snr``, ``rho``, ``ci_low``,
+        ``ci_high``, ``p_corrected``, ``is_named``.
     regions
         All of them.
 
     Examples
     --------
-    >>> row = {"region": ["V1"], "layer": ["conv1"], "snr": [2.0], "rho": [0.5]}
-    >>> titles_of(pd.DataFrame(row | {"p_corrected": [0.03]}), ["V1", "V2"])
-    {'V1': 'V1: conv1, signal-to-noise 2, rho = 0.50 (p = 0.03)', 'V2': 'V2'}
+    >>> row = {"region": "V1", "layer": "conv1", "snr": 2.0, "rho": 0.5, "ci_low": 0.1}
+    >>> row |= {"ci_high": 0.8, "p_corrected": 0.3, "is_named": False}
+    >>> titles_of(pd.DataFrame([row]), ["V1", "V2"])["V1"]
+    'V1, no layer named; nearest: conv1, signal-to-noise 2, rho = 0.50 (0.10 to 0.80; p = 0.3)'
     """
-    told = {
-        row[
-            "region"
-        ]: f"{row['region']}: {row['layer']}, {noise_of(row['snr'])}, rho = {row['rho']:.2f} "
-        f"(p = {row['p_corrected']:.2g})"
-        for row in best.to_dict("records")
-    }
+    told = {}
+    for row in best.to_dict("records"):
+        named = ":" if row["is_named"] else ", no layer named; nearest:"
+        ends = f"{row['ci_low']:.2f} to {row['ci_high']:.2f}; " if row["ci_low"] <= 1 else ""
+        told[row["region"]] = (
+            f"{row['region']}{named} {row['layer']}, {noise_of(row['snr'])}, rho = "
+            f"{row['rho']:.2f} ({ends}p = {row['p_corrected']:.2g})"
+        )
     return {name: told.get(name, name) for name in regions}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bids_dnn.analyses.decode.comparisons import parse
+from bids_dnn.analyses.decode.comparisons import AbsentConditionError, parse
 from bids_dnn.analyses.rsa.categories import labels_of_column
-from bids_dnn.errors import ConfigError, NotEnoughDataError
+from bids_dnn.errors import BidsDnnError, ConfigError, NotEnoughDataError
 
 
 def labels_of(
@@ -28,21 +28,22 @@ def labels_of(
     labels
         By model, of each item; those of no side have none.
     lost
-        Why other models are left out: an item has several labels.
+        Why other models are left out: an item has several labels, or a condition was not shown.
 
     Raises
     ------
     ConfigError
-        If there is no such column or condition, or samples are named.
+        If there is no such column, samples are named, or there is no such condition and no other
+        model.
     NotEnoughDataError
-        If there is no other model.
+        If items have several labels, and there is no other model.
     """
     made: dict[str, dict[str, str]] = {}
-    errors = []
+    errors: list[tuple[str, BidsDnnError]] = []
     for text in settings["categories"]:
         try:
             name, own = _labels(text, samples, settings["items"])
-        except NotEnoughDataError as err:
+        except (NotEnoughDataError, AbsentConditionError) as err:
             errors.append((text, err))
         else:
             made[name] = own

@@ -7,6 +7,7 @@ import pytest
 
 from bids_dnn.containers.nulls import Nulls
 from bids_dnn.group.choices import Choices
+from bids_dnn.group.prevalence import COLUMNS
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About
 from bids_dnn.group.tests import test_group as run
@@ -86,10 +87,20 @@ def test_participants_whose_p_cannot_be_low_are_no_evidence():
 
 
 def test_where_no_bound_can_be_proven_it_is_said(rng):
-    table = stacked(make_decode, 1)
-    result = prevalence(table, nulls=nulls_of(table, rng, n_permutations=9))
+    table = stacked(make_decode, 2)
+    result = prevalence(table, nulls=nulls_of(table, rng, n_permutations=2))
     assert result.table["prevalence_largest"].isna().all()
     assert "so few participants and permutations prove none" in result.meta["warnings"][-1]
+
+
+def test_one_participant_says_nothing_of_a_population(rng):
+    table = stacked(make_decode, 1)
+    assert not {*COLUMNS} & {*prevalence(table, nulls=nulls_of(table, rng)).table}
+    table = stacked(make_decode, 2)
+    alone = (table["participant"] == "02") & (table["region"] == "V1")
+    made = prevalence(table[~alone], nulls=nulls_of(table, rng)).table.set_index("region")
+    assert made.loc["V1", ["prevalence", "p_global", "prevalence_largest"]].isna().all(axis=None)
+    assert made.loc["noise", ["prevalence", "p_global"]].notna().all(axis=None)
 
 
 def test_participants_without_nulls_are_named(rng):

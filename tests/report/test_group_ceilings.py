@@ -68,8 +68,13 @@ def test_one_participant_has_a_page_without_bounds():
 def test_where_participants_do_not_agree_is_said():
     table = make().result.table
     table = table[table["kind"] == "encoding"].assign(lower=[-0.1, 0.2], upper=[0.4, 0.6])
-    answer = group_ceiling_answer(table)
+    answer = group_ceiling_answer(table.assign(lower_ci_low=[-0.5, 0.1]))
     assert answer.endswith("noise 0.20 to 0.60; participants do not agree in V1.")
+    table = table.assign(lower_ci_low=[-0.5, -0.3], lower_ci_high=[0.3, 0.7])
+    unsure = group_ceiling_answer(table)
+    assert "not sure in noise (0.20, 95 % interval -0.30 to 0.70); participants do not" in unsure
+    made = make()
+    assert group_ceiling_numbers(replace(made, result=replace(made.result, table=table))) == []
 
 
 def test_the_picture_is_the_same_each_time_and_has_both_colors():

@@ -45,6 +45,27 @@ def test_nothing_is_drawn_of_no_pair(result, tmp_path):
     assert not (tmp_path / "batch.png").exists()
 
 
+def test_each_stream_and_its_picture_are_told(result):
+    told = result.meta["variants"]["frozen"]
+    for foveal, words in (("noise", "salt-and-pepper noise, through a foveal"), ("none", None)):
+        variants = {"siamese": told | {"foveal": foveal, "feedback": foveal != "none"}}
+        other = replace(result, meta=result.meta | {"variants": variants})
+        text = methods_text(report(other))
+        assert ("fed back by a convolution" in text) == (words is not None)
+        assert words is None or words in text
+        assert "{" not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_range_test_that_finds_no_rate_is_told(result, tmp_path):
+    assert result.meta["variants"]["frozen"]["rate_found"] is None  # it was typed
+    for is_found in (True, False):
+        told = result.meta["variants"]["frozen"] | {"rate_found": is_found, "rate": 1e-3}
+        other = replace(result, meta=result.meta | {"variants": {"frozen": told}})
+        text = render_same_different(report(other), tmp_path)
+        assert ("frozen: the loss did not fall by 1 %" in text) != is_found
+
+
 def test_the_methods_text_counts_what_was_done(result):
     text = methods_text(report(result))
     assert "12 to train, 6 to validate, 12 to test" in text

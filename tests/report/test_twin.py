@@ -30,7 +30,8 @@ def test_no_layer_is_named_for_a_region_at_chance(undrawn):
     assert answer.startswith("No layer can be named for V1: no comparison is told above chance")
     assert "conv2" not in answer
     section = twin_section(result, COLORS)
-    assert [one.name for one in section.pictures] == ["twin_noise", "twin_rho"]
+    assert [one.name for one in section.pictures] == ["twin_noise", "twin_patterns", "twin_rho"]
+    assert set(patterns_of(result)["region"]) == {"V4"}  # decoded, though no layer is named
     result.extras["regions"]["p_floor"] = 0.25
     assert "No p can fall below 0.25 here" in twin_answer(result)
 
@@ -76,9 +77,10 @@ def test_the_page_of_a_participant_holds_the_section(undrawn, tmp_path):
     assert list((tmp_path / "figures").glob("*twin_noise.png"))
 
 
-def test_patterns_are_those_of_the_layer_that_is_named():
+def test_patterns_are_those_of_the_nearest_layer():
     made = patterns_of(make_twin())
-    assert len(made) == 5
+    assert len(made) == 10
+    assert patterns_of(make_twin(decoded=(False, False))).empty
     own = made[made["region"] == "V1"]
     np.testing.assert_allclose(own["brain"], [0.5, 0.55, 0.6, 0.65, 0.45])
     np.testing.assert_allclose(own["network"], [0.55, 0.6, 0.65, 0.7, 0.625])

@@ -64,13 +64,15 @@ def test_many_layers_and_comparisons_are_thinned():
 
 def test_regions_stand_beside_their_layer(drawn):
     result = make_twin()
-    titles = titles_of(result.table[result.table["is_named"]], ["V1", "V4"])
+    titles = titles_of(result.table[result.table["best"]], ["V1", "V4"])
     patterns = patterns_of(result)
     twin_patterns(patterns, titles, COLORS)
     axes = drawn[0].axes[0]
     own = patterns[patterns["region"] == "V1"]
     np.testing.assert_allclose(heights(axes)[:10], [*own["brain"], *own["network"]])
-    assert axes.get_title(loc="left").startswith("V1: conv2, without noise, rho = 0.90 (p = 0.01)")
+    title = "V1: conv2, without noise, rho = 0.90 (0.50 to 1.00; p = 0.01)"
+    assert axes.get_title(loc="left").startswith(title)
+    assert titles["V4"].startswith("V4, no layer named; nearest: conv2, without noise, rho = 0.20")
 
 
 def test_the_best_layer_is_boxed_and_what_is_not_known_is_hatched(drawn):

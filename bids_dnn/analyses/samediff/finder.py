@@ -22,7 +22,9 @@ from bids_dnn.errors import ConfigError, NotEnoughDataError
 LOW, HIGH, N_STEPS = 1e-7, 10.0, 100
 SMOOTH = 0.9  # share of the past in the smoothed loss
 TOO_HIGH = 4.0  # times the least loss: the test ends
-FALLBACK = 1e-3  # where the loss never falls
+FALLBACK = 1e-3  # where the loss does not fall
+FALL = 0.01  # of the loss at the start: less is not learning
+SAME = 1e-3  # of the least loss: batch sizes that differ by less are equally good
 BATCH_SIZES = (8, 16, 32, 64, 128)
 TRIAL_EPOCHS = 10
 
@@ -86,7 +88,7 @@ def suggested(table: pd.DataFrame) -> float:
     Returns
     -------
     rate : float
-        1e-3 where the loss never falls.
+        1e-3 where the loss does not fall; see `has_fallen`.
 
     Examples
     --------
@@ -96,12 +98,30 @@ def suggested(table: pd.DataFrame) -> float:
     """
     known = table[np.isfinite(table["smoothed"])]
     loss = known["smoothed"].to_numpy(float)
-    if len(loss) < 3:
+    if len(loss) < 3 or not has_fallen(table):
         return FALLBACK
     slope = np.gradient(loss, np.log10(known["rate"].to_numpy(float)))
     falling = slope[: int(loss.argmin()) + 1]  # what comes after the least loss is chance
     best = int(falling.argmin())
     return float(known["rate"].iloc[best]) if falling[best] < 0 else FALLBACK
+
+
+def has_fallen(table: pd.DataFrame) -> bool:
+    """Tell whether the smoothed loss falls by a hundredth, so that a rate can be taken from it.
+
+    Parameters
+    ----------
+    table
+        See `range_test`.
+
+    Examples
+    --------
+    >>> has_fallen(pd.DataFrame({"smoothed": [0.693, 0.692, 0.7]}))
+    False
+    """
+    loss = table["smoothed"].to_numpy(float)
+    loss = loss[np.isfinite(loss)]
+    return bool(loss.size) and bool(loss[0] - loss.min() >= FALL * abs(loss[0]))
 
 
 def search_batch_size(
@@ -122,7 +142,8 @@ def search_batch_size(
     -------
     table
         ``batch_size``, ``rate``, ``loss`` (mean of validation after the last epoch),
-        ``accuracy``, ``is_chosen``: the least loss, of equal ones the smaller size.
+        ``accuracy``, ``is_chosen``: the least loss; of those within a thousandth of it the
+        smallest size.
 
     Raises
     ------
@@ -152,4 +173,5 @@ def search_batch_size(
         rows.append((size, tried.rate, float(last["loss"]), float(last["accuracy"])))
     table = pd.DataFrame(rows, columns=["batch_size", "rate", "loss", "accuracy"])
     loss = table["loss"].fillna(np.inf).to_numpy(float)
-    return table.assign(is_chosen=np.arange(len(table)) == int(loss.argmin()))
+    is_good = loss <= loss.min() * (1 + SAME)
+    return table.assign(is_chosen=np.arange(len(table)) == int(is_good.argmax()))

@@ -12,7 +12,7 @@ import pandas as pd
 from bids_dnn.analyses.samediff import tables
 from bids_dnn.analyses.samediff.augment import Copy, parse_copies
 from bids_dnn.analyses.samediff.choices import Choices
-from bids_dnn.analyses.samediff.finder import range_test, search_batch_size, suggested
+from bids_dnn.analyses.samediff.finder import has_fallen, range_test, search_batch_size, suggested
 from bids_dnn.analyses.samediff.material import Material
 from bids_dnn.analyses.samediff.siamese import contrastive_problem, siamese_problem
 from bids_dnn.analyses.samediff.training import (
@@ -140,6 +140,7 @@ class _Run:
             "evidence": problem.objective.words,
             "rate": options.rate,
             "batch_size": options.batch_size,
+            "rate_found": has_fallen(searched["rates"]) if "rates" in searched else None,
             "n_learnt": sum(p.numel() for p in trained.module.parameters() if p.grad is not None),
         }
         scores = tables.score_table(tested, seed=choices.seed, answer=choices.answer)

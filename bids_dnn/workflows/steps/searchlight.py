@@ -12,6 +12,7 @@ import pandas as pd
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
+from bids_dnn.analyses.decode.comparisons import AbsentConditionError
 from bids_dnn.analyses.decode.searchlight import Means
 from bids_dnn.analyses.decode.spheres import map_spheres
 from bids_dnn.analyses.encode.tables import network_facts
@@ -110,7 +111,7 @@ def _compared(
         made = compare_spheres(
             responses, centers, around, grams, choices=how, labels=labels, progress=ticker
         )
-    except NotEnoughDataError as err:
+    except (NotEnoughDataError, AbsentConditionError) as err:
         if settings["models"] or not settings["comparisons"]:
             raise
         return [], [f"No dissimilarities are compared: {err}"]

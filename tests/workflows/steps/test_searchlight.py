@@ -179,6 +179,10 @@ def test_categories_of_stimuli_go_by_their_condition_or_a_column():
     assert why.startswith("The model 'size' is left out: 3 of 3 items have several labels")
     with pytest.raises(NotEnoughDataError, match="several labels in the column 'size'"):
         labels_of(told | {"categories": ["size"]}, twice)
+    some, (why,) = labels_of(told | {"categories": ["cat vs bus", "hue"]}, samples)
+    assert some == {"hue": hues}  # of some conditions, a participant may have shown none
+    assert "'cat vs bus' is left out" in why
+    assert "names the condition 'bus'" in why
     for text, words in (
         ("cat vs bus", "names the condition 'bus'"),
         ("cat vs car @ hue=1", "says of which samples"),
