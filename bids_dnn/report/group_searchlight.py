@@ -75,19 +75,32 @@ def searchlight(shown: Shown) -> Section:
 
 
 def searchlight_pictures(shown: Shown) -> list[Picture]:
-    """Draw clusters, means, overlap and prevalence of the comparisons that lie highest."""
+    """Draw clusters, means, overlap and prevalence of the comparisons that lie highest.
+
+    Correlations of dissimilarities are drawn apart from accuracies: they share no scale.
+    """
+    is_rsa = (shown.result.table["metric"] == RSA).to_numpy(bool)
+    made = []
+    for rows, end in ((~is_rsa, ""), (is_rsa, "_rsa" if (~is_rsa).any() else "")):
+        made += _pictures(shown, rows, f"{shown.name}{end}")
+    return made
+
+
+def _pictures(shown: Shown, rows: NDArray[np.bool_], start: str) -> list[Picture]:
+    """Draw some rows; names of pictures start alike."""
     space = shown.result.space
-    chosen = _chosen(shown)
+    chosen = _chosen(shown, rows)
     if space is None or not chosen:
         return []
-    n_all = len(shown.result.table)
-    more = "" if len(chosen) == n_all else f" of the {len(chosen)} highest of {n_all} comparisons"
-    label = f"{_metric(shown)} above chance"
+    n_all = int(rows.sum())
+    what = "models" if start != shown.name else "comparisons"
+    more = "" if len(chosen) == n_all else f" of the {len(chosen)} highest of {n_all} {what}"
+    label = f"{_metric(shown.result.table[rows])} above chance"
     made, behind = [], (shown.backdrop, shown.brain)
     clusters = [(one.title, one.clusters) for one in chosen if one.clusters is not None]
     if clusters:
         made += found_pictures(
-            f"{shown.name}_clusters",
+            f"{start}_clusters",
             clusters,
             space,
             behind,
@@ -113,9 +126,7 @@ def searchlight_pictures(shown: Shown) -> list[Picture]:
             (one.title, own) for one, own in zip(chosen, values, strict=True) if own is not None
         ]
         if drawn:
-            made += map_pictures(
-                f"{shown.name}_{name}", drawn, space, behind, label=unit, what=what
-            )
+            made += map_pictures(f"{start}_{name}", drawn, space, behind, label=unit, what=what)
     return made
 
 
@@ -145,12 +156,13 @@ class _Chosen:
         )
 
 
-def _chosen(shown: Shown) -> list[_Chosen]:
-    """Return the comparisons that lie highest above chance, in the order of the table."""
+def _chosen(shown: Shown, rows: NDArray[np.bool_]) -> list[_Chosen]:
+    """Return those of some rows that lie highest above chance, in the order of the table."""
     table, clusters = shown.result.table, shown.result.extras["clusters"]
     models = [made.model for made in shown.result.maps if made.stat in SCORES]
     above = (table["highest"] - table["chance"]).fillna(-np.inf).to_numpy(float)
-    kept = np.sort(np.argsort(-above, kind="stable")[:MOST_DRAWN])
+    order = np.argsort(-above, kind="stable")
+    kept = np.sort(order[rows[order]][:MOST_DRAWN])
     made = []
     for row in kept if models else ():
         name = str(table["comparison"].iloc[row])
@@ -161,11 +173,9 @@ def _chosen(shown: Shown) -> list[_Chosen]:
     return made
 
 
-def _metric(shown: Shown) -> str:
-    found = dict.fromkeys(map(str, shown.result.table["metric"]))
-    if len(found) == 1:
-        return _words(next(iter(found)))
-    return "score" if RSA in found else "accuracy"
+def _metric(rows: pd.DataFrame) -> str:
+    found = dict.fromkeys(map(str, rows["metric"]))
+    return _words(next(iter(found))) if len(found) == 1 else "accuracy"
 
 
 def _words(metric: str) -> str:

@@ -66,6 +66,19 @@ def test_pictures_show_clusters_means_and_overlap(shown, undrawn):
     assert all(name in pictures["searchlight_maps"].alt for name in COMPARISONS)
 
 
+def test_dissimilarities_are_drawn_apart_from_accuracies(shown, undrawn):
+    table = shown.result.table.assign(metric=["accuracy", "spearman"])
+    both = replace(shown, result=replace(shown.result, table=table))
+    pictures = {one.name: one for one in searchlight_pictures(both)}
+    assert {"searchlight_maps", "searchlight_rsa_maps"} <= set(pictures)
+    assert "Mean accuracy above chance" in pictures["searchlight_maps"].caption
+    assert "Mean Spearman's rho above chance" in pictures["searchlight_rsa_maps"].caption
+    assert COMPARISONS[1] not in pictures["searchlight_maps"].alt
+    assert COMPARISONS[0] not in pictures["searchlight_rsa_maps"].alt
+    alone = replace(shown, result=replace(shown.result, table=table.assign(metric="spearman")))
+    assert "searchlight_maps" in {one.name for one in searchlight_pictures(alone)}
+
+
 def test_anatomy_lies_behind_slices_and_is_named(shown, drawn):
     space = shown.result.space
     head = make_backdrop((np.ones(space.shape), space.affine), space, "a head of wood")
@@ -97,7 +110,7 @@ def test_the_page_draws_maps_over_the_anatomy_that_it_is_given(shown, undrawn, t
 
 
 def test_only_significant_clusters_are_drawn(shown):
-    first, second = _chosen(shown)
+    first, second = _chosen(shown, np.ones(len(shown.result.table), dtype=bool))
     clusters = shown.result.extras["clusters"]
     own = clusters[(clusters["comparison"] == COMPARISONS[0]) & (clusters["p_fwe"] < 0.05)]
     assert np.isfinite(first.clusters).sum() == own["n_units"].sum() > 10
