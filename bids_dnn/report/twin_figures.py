@@ -147,7 +147,7 @@ def twin_patterns(
                      edgecolor=color, zorder=2)  # fmt: skip
             axes.hlines(rows["chance"], places - 0.45, places + 0.45, color=theme.ink, ls=DASHES,
                         lw=1, zorder=4)  # fmt: skip
-            axes.set_title(titles[region], loc="left", fontweight="bold")
+            axes.set_title(titles[region], loc="left", fontsize=8, fontweight="bold")
             _plain(axes, theme)
         panels[0].set_ylim(0, 1.02)
         panels[0].set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
