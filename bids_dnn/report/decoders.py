@@ -84,20 +84,15 @@ def classifier_and_folds(told: Told) -> str:
 
 
 def _classifier(told: Told, cost: str) -> str:
-    search = told.get("search") or {}
-    c = f"C = {told.get('c', 1):g}{cost}" if "c" not in search else f"C of inner folds{cost}"
+    c = f"{_cost(told)}{cost}"
     gamma = f"gamma = {told.get('gamma', 1):g} over the number of units"
-    gamma = gamma if "gamma" not in search else "gamma of inner folds"
+    gamma = "gamma of inner folds" if _is_searched(told, "gamma") else gamma
     weighted = ", sides weighted to count alike" if told.get("balance") == "weights" else ""
     shrinkage = told.get("shrinkage", "auto")
     shrunk = "as Ledoit and Wolf estimate it [@ledoit2004]"
     if shrinkage != "auto":
         shrunk = f"by {shrinkage:g}"
-    alpha = told.get("alpha", 1.0)
-    penalty = (
-        f"penalty {alpha:g} times" if "alpha" not in search else "penalty of inner folds, times"
-    )
-    ridge = f"ridge classification ({penalty} the mean diagonal of the centered Gram "
+    is_ridge = told.get("alpha", 1.0) or _is_searched(told, "alpha")
     words = {
         "svm-linear": f"a linear support vector machine ({c}{weighted}) [@chang2011; "
         "@pedregosa2011]",
@@ -105,12 +100,25 @@ def _classifier(told: Told, cost: str) -> str:
         f"{weighted}) [@chang2011; @pedregosa2011]",
         "lda": "linear discriminant analysis, its covariance shrunk towards a scaled identity "
         f"{shrunk}{weighted}",
-        "ridge": f"{ridge}matrix) [@hoerl1970]"
-        if alpha or "alpha" in search
+        "ridge": f"ridge classification ({_penalty(told)}) [@hoerl1970]"
+        if is_ridge
         else "least-squares classification",
         "logistic": f"logistic regression with a squared penalty ({c}{weighted})",
     }
     return words[told.get("classifier", "svm-linear")]
+
+
+def _is_searched(told: Told, name: str) -> bool:
+    return name in (told.get("search") or {})
+
+
+def _cost(told: Told) -> str:
+    return "C of inner folds" if _is_searched(told, "c") else f"C = {told.get('c', 1):g}"
+
+
+def _penalty(told: Told) -> str:
+    much = "of inner folds," if _is_searched(told, "alpha") else f"{told.get('alpha', 1.0):g}"
+    return f"penalty {much} times the mean diagonal of the centered Gram matrix"
 
 
 def _folds(told: Told) -> str:
@@ -194,17 +202,10 @@ def _targets(told: Told, units: str) -> str:
     names = told.get("targets")
     if not names:
         return ""
-    search = told.get("search") or {}
-    name, value = (
-        ("c", told.get("c", 1))
-        if told.get("regressor") == "svr"
-        else ("alpha", told.get("alpha", 1))
-    )
-    by = {
-        "alpha": "ridge regression, its penalty {} times the mean diagonal of the centered Gram "
-        "matrix [@hoerl1970]",
-        "c": "support vector regression (C = {}, epsilon = 0.1 SD of the numbers) [@chang2011]",
-    }[name].format("of inner folds," if name in search else f"{value:g}")
+    by = f"ridge regression ({_penalty(told)}) [@hoerl1970]"
+    if told.get("regressor") == "svr":
+        epsilon = "epsilon = 0.1 SD of the numbers"
+        by = f"support vector regression ({_cost(told)}, {epsilon}) [@chang2011]"
     return (
         f"Numbers ({', '.join(names)}) were predicted from the same {units} in the same folds by "
         f"{by}. The score is the correlation of predicted and true numbers within what folds left "

@@ -79,8 +79,8 @@ def group_ceiling_answer(table: pd.DataFrame) -> str:
     for kind, rows in table.groupby("kind", sort=False):
         known = rows[np.isfinite(rows["lower"])].sort_values("lower", ascending=False)
         apart = [str(name) for name in known.loc[known["lower"] <= 0, "region"]]
-        unsure = known[(known["lower"] > 0) & (known["lower_ci_low"] <= 0)]
-        known = known[(known["lower"] > 0) & ~(known["lower_ci_low"] <= 0)]
+        unsure = known[(known["lower"] > 0) & ~_agree(known)]
+        known = known[_agree(known)]
         told = [
             f"{row['region']} {decimals(row['lower'], 2)} to {decimals(row['upper'], 2)}"
             for _, row in known.head(4).iterrows()
@@ -92,6 +92,12 @@ def group_ceiling_answer(table: pd.DataFrame) -> str:
         text = "; ".join(parts) or "cannot be told"
         said.append(f"{TITLES[str(kind)]} ({counted(n, 'participant')}): {text}.")
     return " ".join(said) or "No participant left profiles."
+
+
+def _agree(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Tell where participants agree: also the low end of the lower bound is above zero."""
+    agrees: pd.Series[bool] = (rows["lower"] > 0) & ~(rows["lower_ci_low"] <= 0)
+    return agrees
 
 
 def _named(rows: pd.DataFrame) -> str:
@@ -108,7 +114,7 @@ def _named(rows: pd.DataFrame) -> str:
 def group_ceiling_numbers(shown: Shown) -> list[Number]:
     """Return the highest bounds of the first kind where participants agree somewhere."""
     table = shown.result.table
-    known = table[(table["lower"] > 0) & ~(table["lower_ci_low"] <= 0)]
+    known = table[_agree(table)]
     if known.empty:
         return []
     row = known.loc[known[known["kind"] == known["kind"].iloc[0]]["lower"].idxmax()]
@@ -145,12 +151,13 @@ def bounds_of(result: Result) -> pd.DataFrame | None:
     Returns
     -------
     bounds
-        ``region``, ``lower``, ``upper`` of regions where they are known.
+        ``region``, ``lower``, ``upper``, ``lower_ci_low`` of regions where they are known.
     """
     if not {"kind", "lower", "upper"} <= set(result.table.columns):
         return None
     rows = result.table[result.table["kind"] == "encoding"]
-    found = rows.loc[np.isfinite(rows["lower"]), ["region", "lower", "upper"]]
+    columns = ["region", "lower", "upper", "lower_ci_low"]
+    found = rows.loc[np.isfinite(rows["lower"]), columns]
     return None if found.empty else found.reset_index(drop=True)
 
 
@@ -192,12 +199,15 @@ def _reaching(rows: pd.DataFrame) -> str:
     """Say where participants agree, and in which of these regions the best layer reaches it."""
     known = rows.dropna(subset=["score", "lower"])
     best = known.loc[known.groupby("region", sort=False)["score"].idxmax()]
-    agreed = best[best["lower"] > 0]
+    agreed = best[_agree(best)]
     names = [str(name) for name in agreed.loc[agreed["score"] >= agreed["lower"], "region"]]
+    unsure = [str(name) for name in best.loc[(best["lower"] > 0) & ~_agree(best), "region"]]
     apart = [str(name) for name in best.loc[best["lower"] <= 0, "region"]]
     told = f"The best layer reaches the lower bound in {listed(names)}. " if names else ""
     if len(names) < len(agreed):
         told += f"It does not in {listed([str(n) for n in agreed['region'] if n not in names])}. "
+    if unsure:
+        told += f"Whether participants agree is not sure in {listed(unsure)}. "
     if apart:
         told += f"Participants do not agree in {listed(apart)}."
     return told.strip()

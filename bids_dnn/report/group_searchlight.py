@@ -93,7 +93,7 @@ def _pictures(shown: Shown, rows: NDArray[np.bool_], start: str) -> list[Picture
     if space is None or not chosen:
         return []
     n_all = int(rows.sum())
-    what = "models" if start != shown.name else "comparisons"
+    what = "comparisons" if (shown.result.table["metric"][rows] != RSA).any() else "models"
     more = "" if len(chosen) == n_all else f" of the {len(chosen)} highest of {n_all} {what}"
     label = f"{_metric(shown.result.table[rows])} above chance"
     made, behind = [], (shown.backdrop, shown.brain)

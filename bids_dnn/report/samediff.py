@@ -64,12 +64,6 @@ WORKS = {
         ),
     )
 }
-SHOWN = {
-    "grey": "a grey picture",
-    "noise": "salt-and-pepper noise",
-    "same-category": "another exemplar of the category",
-    "other-category": "an exemplar of another category",
-}
 WHAT = "Whether two pictures show one exemplar"
 HOW = {
     "frozen": "The network stayed as it was; a new last layer was learnt on what goes into its "
@@ -147,8 +141,7 @@ def render_same_different(data: SameDifferentReport, figures_dir: Path) -> str:
     )
     numbers = {work.key: n for n, work in enumerate(works, start=1)}
     whole = _whole(data.result.table)
-    warnings = list(data.warnings)
-    warnings += _not_found(data.result.meta)
+    warnings = [*data.warnings, *_not_found(data.result.meta)]
     if cards.is_random(data.network):
         warnings.append(f"{data.network['name']} has random, untrained weights.")
     fields: dict[str, Any] = {
@@ -222,11 +215,10 @@ def methods_text(data: SameDifferentReport) -> str:
 
 def _how(variant: str, told: Mapping[str, Any]) -> str:
     """Say how a variant learnt."""
-    kind = told.get("foveal", "none")
     fovea = (
-        f", a third picture, {SHOWN[kind]}, through a foveal stream of its own weights, to whose "
-        "input the maps of both crops were fed back by a convolution"
-        if kind in SHOWN
+        f", a third picture ({told['fovea_shown']}) through a foveal stream of its own weights, "
+        "to whose input the maps of both crops were fed back by a convolution"
+        if told.get("feedback")
         else ""
     )
     return HOW[variant].format(fovea=fovea)

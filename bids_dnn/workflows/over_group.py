@@ -270,17 +270,28 @@ def _job(
         "settings": settings,
         "warnings": differences(analysis, sidecars),
         "seed": seed,
-        "sidecar": {
-            "Sources": provenance.sources(files, {"": output_dir, "raw": known.table.parent}),
-            "GeneratedBy": f"bids_dnn {__version__}",
-            "Settings": {"group": settings},
-            "RandomSeed": config.run.random_seed,
-            provenance.FINGERPRINT: digest,
-        },
+        "sidecar": _sidecar(
+            config,
+            settings,
+            provenance.sources(files, {"": output_dir, "raw": known.table.parent}),
+            digest,
+        ),
     }
     job = GroupJob(analysis, task, space, manifest, done=False)
     done = provenance.is_done(names.sidecar_of(job.table()), digest)
     return GroupJob(analysis, task, space, manifest, done)
+
+
+def _sidecar(
+    config: Config, settings: Mapping[str, Any], sources: list[str], digest: str
+) -> dict[str, Any]:
+    return {
+        "Sources": sources,
+        "GeneratedBy": f"bids_dnn {__version__}",
+        "Settings": {"group": settings},
+        "RandomSeed": config.run.random_seed,
+        provenance.FINGERPRINT: digest,
+    }
 
 
 def _meshes(analysis: str, space: str, config: Config) -> dict[Hemisphere, Path]:

@@ -46,11 +46,11 @@ def keys_of(group):
         ),
         ({"anova": 20}, "the 20 voxels were kept"),
         ({"targets": ["rt"]}, "Numbers (rt) were predicted from the same voxels"),
-        ({"targets": ["rt"], "alpha": 3}, "by ridge regression, its penalty 3 times"),
+        ({"targets": ["rt"], "alpha": 3}, "by ridge regression (penalty 3 times"),
         ({"targets": ["rt"], "regressor": "svr"}, "support vector regression (C = 1, epsilon"),
         (
             {"targets": ["rt"], "regressor": "svr", "search": {"c": (0.1, 1.0)}},
-            "support vector regression (C = of inner folds",
+            "support vector regression (C of inner folds, epsilon",
         ),
         ({"whiten": True}, "whitened by the shrunk covariance"),
         ({"pca": 5}, "5 principal components"),

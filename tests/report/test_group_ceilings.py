@@ -121,6 +121,10 @@ def test_encoding_of_means_is_drawn_with_the_bounds_of_its_region():
     assert bounds.loc[0, "lower"] > 0.5
     assert bounds.loc[1, "lower"] < 0
     assert found.caption.endswith("It does not in V1. Participants do not agree in noise.")
+    unsure = bounds.assign(lower_ci_low=[-0.2, -0.4])
+    (other,) = bounded_pictures(replace(encoded(score=0.99), bounds=unsure))
+    assert "reaches" not in other.caption
+    assert "Whether participants agree is not sure in V1. Participants do not" in other.caption
     (high,) = bounded_pictures(replace(encoded(score=0.99), bounds=bounds))
     assert "The best layer reaches the lower bound in V1. Participants" in high.caption
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_dnn.analyses.samediff.choices import Choices
+from bids_dnn.analyses.samediff.choices import FOVEAL, Choices
 from bids_dnn.analyses.samediff.fit import same_different
 from bids_dnn.report.parts import decimals
 from bids_dnn.report.samediff import SameDifferentReport, methods_text, render_same_different
@@ -47,8 +47,8 @@ def test_nothing_is_drawn_of_no_pair(result, tmp_path):
 
 def test_each_stream_and_its_picture_are_told(result):
     told = result.meta["variants"]["frozen"]
-    for foveal, words in (("noise", "salt-and-pepper noise, through a foveal"), ("none", None)):
-        variants = {"siamese": told | {"foveal": foveal, "feedback": foveal != "none"}}
+    for shown, words in ((FOVEAL["noise"], f"({FOVEAL['noise']}) through a foveal"), ("", None)):
+        variants = {"siamese": told | {"fovea_shown": shown, "feedback": bool(shown)}}
         other = replace(result, meta=result.meta | {"variants": variants})
         text = methods_text(report(other))
         assert ("fed back by a convolution" in text) == (words is not None)

@@ -202,20 +202,9 @@ def predict_target(
         If fewer than two folds have samples with numbers that vary, or penalties are searched for
         and training samples make one inner fold.
     """
-    whole = np.isfinite(target.values[0])
-    known = np.zeros_like(whole)
-    for fold in folds:  # a sample alone in its fold cannot be correlated
-        own = fold.test & whole
-        known |= own if own.sum() > 1 else False
+    known, used = _testable(target, folds)
     guess = np.full(target.values.shape, np.nan)
     means = np.full(known.shape, np.nan)
-    used = [fold for fold in folds if (fold.test & known).sum() > 1 and (fold.train & known).any()]
-    if len(used) < 2 or np.ptp(target.values[0][known]) == 0:
-        raise NotEnoughDataError(
-            f"The target {target.name!r} has numbers in {len(used)} fold(s), of "
-            f"{len(np.unique(target.values[0][known]))} different values.",
-            mend="Name a column that varies within several runs, or leave it out.",
-        )
     tried, chosen = penalties_of(choices), {}
     for fold in used:
         test = np.flatnonzero(fold.test & known)
@@ -255,6 +244,23 @@ def predict_target(
         "n_units": patterns[used[0].name].n_units,
     }
     return Predicted(row, scores[1:], chosen if len(tried) > 1 else {})
+
+
+def _testable(target: Target, folds: Sequence[Fold]) -> tuple[Marks, list[Fold]]:
+    """Return the samples (n,) that can be predicted and correlated, and the folds that do so."""
+    whole = np.isfinite(target.values[0])
+    known = np.zeros_like(whole)
+    for fold in folds:  # a sample alone in its fold cannot be correlated
+        own = fold.test & whole
+        known |= own if own.sum() > 1 else False
+    used = [fold for fold in folds if (fold.test & known).sum() > 1 and (fold.train & known).any()]
+    if len(used) < 2 or np.ptp(target.values[0][known]) == 0:
+        raise NotEnoughDataError(
+            f"The target {target.name!r} has numbers in {len(used)} fold(s), of "
+            f"{len(np.unique(target.values[0][known]))} different values.",
+            mend="Name a column that varies within several runs, or leave it out.",
+        )
+    return known, used
 
 
 def penalties_of(choices: Choices) -> tuple[float, ...]:

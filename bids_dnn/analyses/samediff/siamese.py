@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bids_dnn.analyses.samediff.augment import Copy, Picture
-from bids_dnn.analyses.samediff.choices import Choices
+from bids_dnn.analyses.samediff.choices import FOVEAL, Choices
 from bids_dnn.analyses.samediff.looking import Trunk, fed, last_map, n_weights, shape_of
 from bids_dnn.analyses.samediff.material import Entries, Material
 from bids_dnn.analyses.samediff.objectives import Objective, contrastive, cross_entropy
@@ -156,7 +156,8 @@ def siamese_problem(
     supply = Crops(material, network, copies, choices, has_fovea=True)
     objective = cross_entropy(is_same=choices.answer == "same")
     problem = _problem(material, make, objective, supply, choices.answer)
-    facts = {"foveal": choices.foveal, "feedback": has_fovea}
+    kind = choices.foveal
+    facts = {"foveal": kind, "fovea_shown": FOVEAL[kind], "feedback": has_fovea}
     return problem, facts | _told(network, layer, choices, n_streams=1 + has_fovea)
 
 
