@@ -120,7 +120,7 @@ def _participants(call: Call, config: Config, screen: Screen) -> int:
     problems = _say_problems(plan, stages)
     failures = stages.analyses(plan) if waiting else []
     _shrink_cache(scene)  # once: in the middle of a run, what it still needs would have to be told
-    told = pages.Told(call.command, config, scene, plan)
+    told = pages.Told(call.command, config, scene, plan, tuple(failures))
     made = pages.participant_pages(told, anew=call.reports_only)
     failures += stages.independent("reports", "Report", made)
     stages.log.cite(pages.facts_of(told))

@@ -110,6 +110,34 @@ def drawn_on(space: str, subjects_dir: Path | None) -> dict[str, dict[str, str |
     return made
 
 
+def surfaces_of(subject: Subject) -> dict[str, dict[str, str | None]]:
+    """Return the inflated meshes and foldings on which a participant's maps are drawn.
+
+    Parameters
+    ----------
+    subject
+        Volumes and ``fsnative`` are drawn on the participant's own surfaces, ``fsaverage*`` on
+        those of `drawn_on`; ``fsLR`` is not drawn.
+
+    Returns
+    -------
+    files
+        As `drawn_on`; empty unless both hemispheres are there.
+    """
+    anatomy, space = subject.anatomy, subject.space
+    folder = anatomy.freesurfer
+    if space.startswith("fsaverage"):
+        return drawn_on(space, None if folder is None else folder.parent)
+    made: dict[str, dict[str, str | None]] = {}
+    for side, (spelled, _) in SPELLED.items():
+        mesh = None if space == "fsLR" else anatomy.surfaces.get(f"{side}_inflated")
+        folding = None if folder is None else folder / "surf" / f"{spelled}.curv"
+        if mesh is not None and mesh.is_file():
+            is_there = folding is not None and folding.is_file()
+            made[side] = {"mesh": str(mesh), "folding": str(folding) if is_there else None}
+    return made if len(made) == len(SPELLED) else {}
+
+
 def mesh_files(subject: Subject) -> dict[Hemisphere, str]:
     """Return the mesh of each hemisphere on whose vertices a participant's responses lie.
 

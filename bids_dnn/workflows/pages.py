@@ -14,16 +14,15 @@ import tomli_w
 from bids_dnn.config.load import dump
 from bids_dnn.config.schema import Analysis, Config
 from bids_dnn.containers.network import Modality
-from bids_dnn.containers.space import Hemisphere
 from bids_dnn.derivatives import names, provenance, read
 from bids_dnn.derivatives.portrait import portrait_path
 from bids_dnn.files import fingerprint, fingerprint_of
-from bids_dnn.ingest.inventory import Subject
 from bids_dnn.report.over_participants import made_of
 from bids_dnn.workflows.across import ANALYSIS, told_of
+from bids_dnn.workflows.failure import Failure, why_failed
 from bids_dnn.workflows.group_ceiling import ANALYSIS as CEILING
 from bids_dnn.workflows.group_ceiling import ceilings_told
-from bids_dnn.workflows.meshes import bundled, drawn_on
+from bids_dnn.workflows.meshes import drawn_on, surfaces_of
 from bids_dnn.workflows.over_group import GroupPlan
 from bids_dnn.workflows.plan import Plan, SubjectPlan
 from bids_dnn.workflows.record import versions
@@ -31,7 +30,6 @@ from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
 from bids_dnn.workflows.steps.about import MARK, OWNER
 
 TAIL = 1000  # bytes of a page that hold its two last lines
-SIDES: dict[Hemisphere, str] = {"L": "lh", "R": "rh"}
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 LIGHTS = "searchlight"
@@ -50,12 +48,15 @@ class Told:
         The resolved settings.
     scene, plan
         What was found, and what was done.
+    failures
+        Of the analyses of this run.
     """
 
     command: tuple[str, ...]
     config: Config
     scene: Scene
     plan: Plan
+    failures: tuple[Failure, ...] = ()
 
 
 def participant_pages(told: Told, *, anew: bool) -> dict[str, Manifest]:
@@ -266,18 +267,7 @@ def _manifest(
     told: Told, subject: SubjectPlan, tables: Mapping[str, Path], noted: Sequence[str]
 ) -> Manifest:
     label = subject.subject.participant
-    left = [*noted, *subject.notes, *map(str, subject.problems)]
-    stale: list[str] = []
-    for job in subject.jobs:
-        if why := job.why_left_out():
-            left.append(f"{job.analysis}: {why}")
-        elif job.analysis not in tables:
-            left.append(f"{job.analysis} has no result; see the log.")
-        elif not job.is_there():
-            stale.append(
-                f"{job.analysis} is shown as it was made with other inputs, settings or code, not "
-                "with those under Reproduce."
-            )
+    left, alerts = _not_shown(told, subject, tables)
     ran = ran_of(tables)
     manifest: Manifest = {
         "page": str(page_of(told, subject)),
@@ -294,8 +284,8 @@ def _manifest(
         "ran": ran,
         "networks": ran.get("networks", []),
         "seed": told.config.run.random_seed,
-        "left_out": left,
-        "stale": stale,
+        "left_out": [*noted, *subject.notes, *map(str, subject.problems), *left],
+        "alerts": alerts,
     }
     _finish(
         manifest,
@@ -305,6 +295,33 @@ def _manifest(
         roots=told.scene.roots(),
     )
     return manifest
+
+
+def _not_shown(
+    told: Told, subject: SubjectPlan, tables: Mapping[str, Path]
+) -> tuple[list[str], list[str]]:
+    """Return what was left out, and what failed or is shown as an earlier run left it."""
+    left: list[str] = []
+    alerts: list[str] = []
+    for job in subject.jobs:
+        name, is_shown = job.analysis, job.analysis in tables
+        if why := job.why_left_out():
+            left.append(f"{name}: {why}")
+        elif job.is_there():
+            continue
+        elif why := why_failed(
+            told.failures, subject.name, name, needs_features=job.needs_features
+        ):
+            was = " What is shown of it is of an earlier run." if is_shown else ""
+            alerts.append(f"{name} failed: {why}{was}")
+        elif is_shown:
+            alerts.append(
+                f"{name} is shown as it was made with other inputs, settings or code, not "
+                "with those under Reproduce."
+            )
+        else:
+            left.append(f"{name} has no result; see the log.")
+    return left, alerts
 
 
 def portraits_of(output_dir: Path, ran: Mapping[str, Any]) -> dict[str, str]:
@@ -324,36 +341,6 @@ def portraits_of(output_dir: Path, ran: Mapping[str, Any]) -> dict[str, str]:
             if path.is_file() and names.sidecar_of(path).is_file():
                 made[name] = str(path)
     return made
-
-
-def surfaces_of(subject: Subject) -> Manifest:
-    """Return the inflated meshes and foldings on which regions and maps are drawn.
-
-    Parameters
-    ----------
-    subject
-        Volumes and ``fsnative`` are drawn on the participant's own surfaces, ``fsaverage*`` on
-        those of FreeSurfer's averages beside them, or of nilearn (fsaverage5).
-    """
-    anatomy, space = subject.anatomy, subject.space
-    made: Manifest = {}
-    for side, spelled in SIDES.items():
-        folder = anatomy.freesurfer
-        mesh = anatomy.surfaces.get(f"{side}_inflated")
-        if space.startswith("fsaverage"):
-            folder = None if folder is None else folder.parent / space
-            mesh = None if folder is None else folder / "surf" / f"{spelled}.inflated"
-            if space == "fsaverage5" and not (mesh and mesh.is_file()):
-                files = {kind: bundled(kind)[side] for kind in ("inflated", "sulc")}
-                made[side] = {"mesh": str(files["inflated"]), "folding": str(files["sulc"])}
-                continue
-        elif space == "fsLR":
-            mesh = None
-        folding = None if folder is None else folder / "surf" / f"{spelled}.curv"
-        if mesh is not None and mesh.is_file():
-            is_there = folding is not None and folding.is_file()
-            made[side] = {"mesh": str(mesh), "folding": str(folding) if is_there else None}
-    return made if len(made) == len(SIDES) else {}
 
 
 def _finish(

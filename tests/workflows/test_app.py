@@ -286,6 +286,9 @@ def test_a_full_or_closed_disk_costs_no_finished_result(whole, copied, tmp_path,
     )
     assert said.returncode == 1, said.stdout + said.stderr
     assert word in said.stderr
+    page = (copied / "sub-02.html").read_text()
+    assert "decode failed: " in page
+    assert word in page
     after = bytes_of(copied)
     assert {n: f for n, f in after.items() if "decode" not in n and "html" not in n} == {
         n: f for n, f in before.items() if "decode" not in n and "html" not in n

@@ -61,7 +61,7 @@ def report_step(manifest: Path) -> Path:
         config_toml=told["config_toml"],
         versions=told["versions"],
         seed=told["seed"],
-        warnings=(*told["stale"], *_warnings(whole)),
+        warnings=(*told["alerts"], *_warnings(whole)),
         left_out=tuple(told["left_out"]),
         surfaces=_surfaces(told),
         retinotopy=_retinotopy(told),
