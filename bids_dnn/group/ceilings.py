@@ -20,6 +20,8 @@ from bids_dnn.stats.metrics import finite_mean
 Float = NDArray[np.float64]
 METRICS = {"encoding": "pearson", "rsa": "pearson of ranks"}
 ITEMS = {"encoding": ("stimulus", "stimuli"), "rsa": ("condition", "conditions")}
+# Three conditions have three dissimilarities, whose ranks agree wholly by chance in one of six.
+LEAST = {"encoding": LEAST_ITEMS, "rsa": 4}
 NAMED = 3  # of what is missing, in a sentence
 OWN = "own_"
 COLUMNS = {
@@ -31,7 +33,7 @@ COLUMNS = {
     "n_items": "Stimuli (encoding) or conditions (rsa) that all of them have, which were used.",
     "n_items_any": "Those that one of them has at least.",
     "lower": "Lower bound of the noise ceiling: mean over participants of the correlation with "
-    "the mean of the others; n/a under 2 participants or 3 items.",
+    "the mean of the others; n/a under 2 participants, 3 stimuli or 4 conditions.",
     "lower_ci_low": "Lower end of its 95 % jackknife interval over participants; n/a under 3.",
     "lower_ci_high": "Upper end of that interval.",
     "upper": "Upper bound: mean over participants of the correlation with the mean of all, "
@@ -201,7 +203,10 @@ def _place(kind: str, region: str, tables: Mapping[str, pd.DataFrame]) -> _Place
         rows = [one.loc[common, common].to_numpy(float)[above] for one in tables.values()]
     else:
         rows = [one[common].to_numpy(float)[0] for one in tables.values()]
-    made = loo_ceiling(np.array(rows), is_ranked=kind == "rsa")
+    profiles = np.array(rows)
+    if len(common) < LEAST[kind]:
+        profiles = profiles[:, :0]
+    made = loo_ceiling(profiles, is_ranked=kind == "rsa")
     lacking = {
         label: tuple(name for name in every if name not in one.columns)
         for label, one in tables.items()
@@ -277,11 +282,14 @@ def _said(one: _Place) -> list[str]:
             f"{ITEMS[one.kind][1]} ({shown}), which were left out of all participants."
         )
     n_people = len(one.labels)
-    if n_people >= LEAST_PEOPLE and min(one.n_items, one.ceiling.n_items) < LEAST_ITEMS:
+    n, least = one.n_items, LEAST[one.kind]
+    if n_people >= LEAST_PEOPLE and min(n, one.ceiling.n_items) < LEAST_ITEMS:
+        found = f"{n} {ITEMS[one.kind][n != 1]}"
+        if n >= least:
+            found = f"{one.ceiling.n_items} values of {found}"
         said.append(
-            f"{what}: none in {one.region}, for its {n_people} participants share {one.n_items} "
-            f"{ITEMS[one.kind][one.n_items != 1]} (values: {one.ceiling.n_items}), and "
-            f"{LEAST_ITEMS} are needed."
+            f"{what}: none in {one.region}, for its {n_people} participants share {found}, and "
+            f"{least if n < least else LEAST_ITEMS} are needed."
         )
     elif one.ceiling.n_participants < LEAST_PEOPLE:
         said.append(

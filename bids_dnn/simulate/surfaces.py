@@ -15,8 +15,16 @@ from bids_dnn import files, imaging
 from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import Hemisphere
 from bids_dnn.simulate import ribbon
-from bids_dnn.simulate.cortex import INFLATION, PARCELS, SEMI_AXES_MM, SPHERE_MM, Half
-from bids_dnn.simulate.meshes import icosphere
+from bids_dnn.simulate.cortex import (
+    CENTER_MM,
+    HALF_THICKNESS_MM,
+    INFLATION,
+    PARCELS,
+    SEMI_AXES_MM,
+    SPHERE_MM,
+    Half,
+)
+from bids_dnn.simulate.meshes import icosphere, normals
 from bids_dnn.simulate.retinotopy import field_map
 
 Array = NDArray[np.float64]
@@ -60,7 +68,7 @@ def write_template(root: Path) -> None:
 
 
 def write_average(root: Path) -> None:
-    """Write the inflated surfaces of the simulated ``fsaverage5``, on which regions are drawn.
+    """Write the surfaces of the simulated ``fsaverage5``: white, and inflated to draw on.
 
     Parameters
     ----------
@@ -73,8 +81,13 @@ def write_average(root: Path) -> None:
         If a file cannot be written.
     """
     mesh = icosphere(TEMPLATE_LEVEL)
-    inflated = Mesh(INFLATION * np.asarray(SEMI_AXES_MM) * mesh.vertices, mesh.faces)
-    for side in SIDES.values():
+    middle = np.asarray(SEMI_AXES_MM) * mesh.vertices
+    outwards = HALF_THICKNESS_MM * normals(Mesh(middle, mesh.faces))
+    inflated = Mesh(INFLATION * middle, mesh.faces)
+    for hemisphere, side in SIDES.items():
+        center = (-CENTER_MM if hemisphere == "L" else CENTER_MM, 0.0, 0.0)
+        white = Mesh(middle - outwards + center - C_RAS_MM, mesh.faces)
+        _write_geometry(root / "surf" / f"{side}.white", white)
         _write_geometry(root / "surf" / f"{side}.inflated", inflated)
 
 

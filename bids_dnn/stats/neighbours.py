@@ -203,6 +203,37 @@ def check_radius(affine: NDArray[np.float64], radius_mm: float) -> None:
         )
 
 
+def check_disks(mesh: Mesh, radius_mm: float) -> tuple[Numbers, NDArray[np.float64]]:
+    """Refuse disks that would mostly hold their center alone.
+
+    Parameters
+    ----------
+    mesh
+        Of the cortex, in mm.
+    radius_mm
+
+    Returns
+    -------
+    edges : (2, n_edges)
+        The two vertices of each edge.
+    lengths : (n_edges,), mm
+
+    Raises
+    ------
+    ConfigError
+        If the radius is below the mean edge of the mesh.
+    """
+    edges = _edges(mesh)
+    lengths = np.linalg.norm(np.diff(mesh.vertices[edges], axis=0)[0], axis=1)
+    if not radius_mm >= lengths.mean():
+        raise ConfigError(
+            f"The searchlight radius is {radius_mm:g} mm, but neighbouring vertices are "
+            f"{lengths.mean():.2f} mm apart on average.",
+            mend=f"Set radius_mm to {np.ceil(3 * lengths.mean()):g} or more.",
+        )
+    return edges, lengths
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Voxels:
     """Measured voxels of a grid."""
@@ -269,14 +300,7 @@ class _Vertices:
         ConfigError
             If the radius is below the mean edge of the mesh.
         """
-        edges = _edges(self.mesh)
-        lengths = np.linalg.norm(np.diff(self.mesh.vertices[edges], axis=0)[0], axis=1)
-        if not radius_mm >= lengths.mean():
-            raise ConfigError(
-                f"The searchlight radius is {radius_mm:g} mm, but neighbouring vertices are "
-                f"{lengths.mean():.2f} mm apart on average.",
-                mend=f"Set radius_mm to {np.ceil(3 * lengths.mean()):g} or more.",
-            )
+        edges, lengths = check_disks(self.mesh, radius_mm)
         n = len(self.mesh.vertices)
         both = np.concatenate([edges, edges[::-1]], axis=1)
         ways = csr_array(coo_array((np.tile(lengths, 2), tuple(both)), shape=(n, n)))

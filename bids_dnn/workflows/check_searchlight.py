@@ -8,8 +8,8 @@ from bids_dnn import imaging
 from bids_dnn.containers.space import HEMISPHERES
 from bids_dnn.errors import BidsDnnError, ConfigError, MissingInputError, nearest
 from bids_dnn.ingest.records import READY
-from bids_dnn.stats.neighbours import check_radius
-from bids_dnn.workflows.meshes import mesh_files
+from bids_dnn.stats.neighbours import check_disks, check_radius
+from bids_dnn.workflows.meshes import mesh_files, read_meshes
 
 if TYPE_CHECKING:
     from bids_dnn.config.searchlight import SearchlightConfig
@@ -28,7 +28,7 @@ def why_not_searchlight(
     ----------
     settings
     subject
-        From the inventory; the header of one mask is read.
+        From the inventory; the header of one mask is read, and meshes are.
     regions
         Their manifest.
     """
@@ -40,17 +40,19 @@ def why_not_searchlight(
                 "does not have.",
                 mend=nearest(name, known),
             )
-    if subject.space.startswith(SURFACES):
-        there = mesh_files(subject)
-        if absent := [side for side in HEMISPHERES if side not in there]:
-            return MissingInputError(
-                f"There is no surface of hemisphere {' and '.join(absent)} of {subject.space}, "
-                "along which distances are taken.",
-                mend="Give FreeSurfer's subjects (--fs-subjects-dir) or fMRIPrep's surfaces, or "
-                "choose a volume (--space).",
-            )
+    is_surface = subject.space.startswith(SURFACES)
+    there = mesh_files(subject) if is_surface else {}
+    if is_surface and (absent := [side for side in HEMISPHERES if side not in there]):
+        return MissingInputError(
+            f"There is no surface of hemisphere {' and '.join(absent)} of {subject.space}, "
+            "along which distances are taken.",
+            mend="Give FreeSurfer's subjects (--fs-subjects-dir) or fMRIPrep's surfaces, or "
+            "choose a volume (--space).",
+        )
     masks = [run.mask for run in subject.runs if run.mask is not None]
     try:
+        for mesh in read_meshes(there).values():
+            check_disks(mesh, settings.radius_mm)
         if masks:
             check_radius(imaging.read_header(masks[0])[1], settings.radius_mm)
     except BidsDnnError as err:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bids_dnn import imaging
 from bids_dnn.analyses.decode.spheres import hours_of
 from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
+from bids_dnn.containers.space import Hemisphere
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.ingest.inventory import Subject
 from bids_dnn.ingest.samples_ahead import independence_ahead, samples_ahead
 from bids_dnn.report.parts import counted
 from bids_dnn.workflows.check_samples import without_values
+from bids_dnn.workflows.meshes import read_meshes
 from bids_dnn.workflows.plan import SubjectPlan
 from bids_dnn.workflows.scene import Manifest
 from bids_dnn.workflows.steps.searchlight import choices_of
@@ -50,7 +54,9 @@ def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:
             return ["  searchlight: its cost is known once responses are read"]
         whole = without_values(samples, independence_ahead(subject.subject, settings))
         design = design_of(decoded_samples(whole, choices), choices)
-        n_centers = None if told["settings"]["within"] else count_centers(subject.subject)
+        n_centers = None
+        if not told["settings"]["within"]:
+            n_centers = count_centers(subject.subject, told["meshes"])
     except BidsDnnError as err:
         return [f"  searchlight: problem: {err}"]
     hours = 0.0
@@ -65,7 +71,9 @@ def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:
             n_labelings=len(task.labelings.codes),
             n_pairs=n_sides * (n_sides - 1) // 2,
         )
-    where = f"{n_centers:,} centers" if n_centers else f"each {TYPICAL:,} centers"
+    where = f"each {TYPICAL:,} centers"
+    if n_centers:
+        where = f"{'up to ' if told['meshes'] else ''}{n_centers:,} centers"
     return [
         f"  searchlight: spheres or disks of {told['settings']['radius_mm']:g} mm, "
         f"{counted(len(design.tasks), 'comparison')}, {choices.n_permutations} maps under "
@@ -73,19 +81,24 @@ def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:
     ]
 
 
-def count_centers(subject: Subject) -> int | None:
+def count_centers(subject: Subject, meshes: Mapping[Hemisphere, str]) -> int | None:
     """Return how many units a participant has; None where only the responses tell.
 
     Parameters
     ----------
     subject
         From the inventory; the masks of its runs are read.
+    meshes
+        Of surfaces, from `mesh_files`: no more than their vertices are measured. Of
+        grayordinates, which are voxels too, they tell nothing.
 
     Raises
     ------
     UnreadableError
-        If a mask is damaged.
+        If a mask or mesh is damaged.
     """
+    if meshes and subject.space != "fsLR":
+        return sum(len(mesh.vertices) for mesh in read_meshes(meshes).values())
     masks = {run.mask for run in subject.runs if run.mask is not None}
     if not masks:
         return None

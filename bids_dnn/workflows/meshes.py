@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bids_dnn import imaging
+from bids_dnn.containers.mesh import Mesh
 from bids_dnn.containers.space import HEMISPHERES, Hemisphere
+from bids_dnn.derivatives.names import uri
 from bids_dnn.ingest.records import Subject
 from bids_dnn.rois.atlas_files import templateflow_home
 
@@ -165,6 +168,42 @@ def mesh_files(subject: Subject) -> dict[Hemisphere, str]:
     if space == BUNDLED and found == bundled("white"):
         return {side: f"{WHEREVER}{side}:white" for side in found}
     return {side: str(path) for side, path in found.items()}
+
+
+def read_meshes(told: Mapping[Hemisphere, str]) -> dict[Hemisphere, Mesh]:
+    """Return the meshes that `mesh_files` has named, for distances along them.
+
+    Parameters
+    ----------
+    told
+
+    Raises
+    ------
+    UnreadableError
+        If a file is damaged.
+    """
+    # distances are the same wherever a mesh lies
+    return {s: imaging.read_mesh(path_of_mesh(one), is_sphere=True) for s, one in told.items()}
+
+
+def uris_of_meshes(told: Mapping[Hemisphere, str], roots: Mapping[str, Path]) -> dict[str, str]:
+    """Return where the meshes come from that `mesh_files` has named, for sidecars.
+
+    Parameters
+    ----------
+    told
+    roots
+        Of data sets, by their names in ``DatasetLinks``.
+
+    Returns
+    -------
+    uris
+        By hemisphere; of those that come with nilearn, what `mesh_files` says.
+    """
+    return {
+        side: one if one.startswith(WHEREVER) else uri(Path(one), dict(roots))
+        for side, one in told.items()
+    }
 
 
 def path_of_mesh(told: str) -> Path:

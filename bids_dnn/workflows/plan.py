@@ -21,7 +21,7 @@ from bids_dnn.workflows.besides import own_of, seed_of, split_of
 from bids_dnn.workflows.check_samples import why_not_samples
 from bids_dnn.workflows.check_searchlight import why_not_searchlight
 from bids_dnn.workflows.checks import check_decoding, count_runs, why_not
-from bids_dnn.workflows.meshes import mesh_files
+from bids_dnn.workflows.meshes import mesh_files, uris_of_meshes
 from bids_dnn.workflows.networks import network_manifests
 from bids_dnn.workflows.regions import reference_of, regions_manifest
 from bids_dnn.workflows.scene import STEPS, Manifest, Scene, portable
@@ -342,6 +342,8 @@ def _job(
         provenance.FINGERPRINT: print_,
     }
     sidecar |= reference_of(scene, subject)
+    if "meshes" in own:
+        sidecar["Meshes"] = uris_of_meshes(mesh_files(subject), scene.roots())
     manifest = {
         "output_dir": str(scene.output_dir),
         "entities": entities,

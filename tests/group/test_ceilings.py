@@ -105,11 +105,13 @@ def test_too_few_have_none_and_it_is_said(rng):
     assert alone.table[["lower", "upper", "lower_ci_low"]].isna().all(axis=None)
     assert set(alone.table["missing"]) == {"02"}
     assert alone.meta["warnings"] == [ALONE]  # once, not for each region
-    made = group_ceilings(Left(rdms=make_rdms(rng, conditions=("a", "b"))))
-    assert made.table["lower"].isna().all()
-    assert (
-        "its 4 participants share 2 conditions (values: 1), and 3 are" in made.meta["warnings"][0]
-    )
+    for names in (("a", "b"), ("a", "b", "c")):
+        made = group_ceilings(Left(rdms=make_rdms(rng, conditions=names)))
+        assert made.table["lower"].isna().all()
+        (said,) = made.meta["warnings"]
+        assert f"its 4 participants share {len(names)} conditions, and 4 are needed" in said
+    made = group_ceilings(Left(rdms=make_rdms(rng, conditions=("a", "b", "c", "d"))))
+    assert made.table["lower"].notna().all()
     apart = make_profiles(rng, labels=("01", "02"), regions=("V1",))
     apart["02"] = apart["02"].assign(stimulus=[f"t{k}" for k in range(20)])
     made = group_ceilings(Left(apart))

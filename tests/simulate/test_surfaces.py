@@ -138,3 +138,8 @@ def test_the_average_has_the_vertices_of_the_template(tmp_path):
         # the same directions, stretched
         signs = np.sign(inflated.vertices) == np.sign(sphere.vertices)
         assert signs[np.abs(sphere.vertices) > 1e-3].all()
+        white = imaging.read_mesh(tmp_path / "fsaverage5" / "surf" / f"{side}.white")
+        np.testing.assert_array_equal(white.faces, sphere.faces)
+        # a hemisphere of 64 x 140 x 90 mm, less 1.5 mm on each side, to the left or the right
+        np.testing.assert_allclose(np.ptp(white.vertices, axis=0), [61, 137, 87], atol=0.5)
+        assert abs(white.vertices[:, 0].mean() - {"lh": -38, "rh": 38}[side]) < 0.5

@@ -8,8 +8,10 @@ import pytest
 
 from bids_dnn import imaging
 from bids_dnn.config.searchlight import SearchlightConfig
-from bids_dnn.containers.space import Grid
+from bids_dnn.containers.mesh import Mesh
+from bids_dnn.containers.space import HEMISPHERES, Grid
 from bids_dnn.ingest.records import Anatomy, Run, Subject
+from bids_dnn.simulate.meshes import icosphere
 from bids_dnn.workflows.check_searchlight import why_not_searchlight
 
 REGIONS = {"rules": [{"name": "V1"}, {"name": "LOC"}]}
@@ -49,6 +51,15 @@ def test_a_surface_needs_its_mesh(monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
     for space in ("fsnative", "fsLR", "fsaverage6"):
         assert f"hemisphere L and R of {space}" in str(why(replace(SUBJECT, space=space)))
-    files = {f"{side}_white": Path(f"{side}.gii") for side in "LR"}
-    assert why(replace(SUBJECT, space="fsnative", anatomy=Anatomy(None, files))) is None
     assert why(replace(SUBJECT, space="fsaverage5")) is None
+
+
+def test_disks_below_an_edge_are_refused(tmp_path):
+    mesh = Mesh(10.0 * icosphere(2).vertices, icosphere(2).faces)  # edges of about 3 mm
+    files = {}
+    for side in HEMISPHERES:
+        files[f"{side}_white"] = tmp_path / f"{side}.surf.gii"
+        imaging.write_mesh(files[f"{side}_white"], mesh, side)
+    subject = replace(SUBJECT, space="fsnative", anatomy=Anatomy(None, files))
+    assert why(subject) is None
+    assert "radius is 2 mm, but neighbouring vertices are" in str(why(subject, radius_mm=2.0))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_dnn import imaging
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.comparisons import AbsentConditionError
 from bids_dnn.analyses.decode.searchlight import Means
@@ -29,7 +28,7 @@ from bids_dnn.stats.regions import RegionUnits, region_units
 from bids_dnn.workflows.categories import labels_of
 from bids_dnn.workflows.decode_choices import NOT_OF_SPHERES
 from bids_dnn.workflows.decode_choices import choices_of as decode_choices
-from bids_dnn.workflows.meshes import path_of_mesh
+from bids_dnn.workflows.meshes import read_meshes
 from bids_dnn.workflows.progress import Ticker
 from bids_dnn.workflows.steps.about import leave_out, with_facts
 from bids_dnn.workflows.steps.artifacts import load_responses, load_rois
@@ -46,10 +45,7 @@ def searchlight_step(
     settings = told["settings"]
     centers = centers_of(measured, rois, settings["within"])
     radius = settings["radius_mm"]
-    meshes = {
-        side: imaging.read_mesh(path_of_mesh(path), is_sphere=True)  # any place will do
-        for side, path in told["meshes"].items()
-    }
+    meshes = read_meshes(told["meshes"])
     around = neighbours(measured.space, radius, meshes=meshes, centers=centers.units)
     ticker = Ticker(Path(told["progress"]), "spheres")
     made = []
