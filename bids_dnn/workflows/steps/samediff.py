@@ -18,6 +18,7 @@ from bids_dnn.analyses.samediff.split import FEWEST, deal, deal_exemplars
 from bids_dnn.containers.network import Card
 from bids_dnn.errors import (
     ConfigError,
+    LeakageError,
     MissingInputError,
     NotEnoughDataError,
     UnreadableError,
@@ -123,6 +124,8 @@ def prepare(task: Task, card: Card) -> Prepared:
     digests = {name: fingerprint(stimuli.files[name][0]) for name in names}
     groups = same_pictures(digests)
     if groups:
+        if task.pairs is None:
+            _refuse_split_copies(groups, stimuli)
         notes.append(same_warning(groups))
         again = {name for group in groups for name in group[1:]}
         names = [name for name in names if name not in again]
@@ -220,6 +223,18 @@ def _exemplars(stimuli: Stimuli, task: Task) -> tuple[list[str], list[str]]:
         if table.loc[name, "category"] in wanted and name not in set(composed)
     ]
     return kept, notes
+
+
+def _refuse_split_copies(groups: Sequence[Sequence[str]], stimuli: Stimuli) -> None:
+    """Raise where a table gives one picture, under several names, to several parts."""
+    for group in groups:
+        told = {name: str(stimuli.table.loc[name, "split"]) for name in group}
+        if len(set(told.values()) - {""}) > 1:
+            named = ", ".join(f"{name!r} ({part})" for name, part in told.items())
+            raise LeakageError(
+                f"stimuli.tsv gives one picture to several parts of the split: {named}.",
+                mend="Give all copies of a picture to one part, or leave copies out.",
+            )
 
 
 def _pairs(

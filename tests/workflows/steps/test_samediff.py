@@ -85,6 +85,18 @@ def test_one_picture_under_two_names_is_one_exemplar(task):
     assert "'bike/00.png' = 'bike/99.png'" in made.notes[0]
 
 
+def test_a_picture_that_a_table_gives_to_two_parts_is_refused(task):
+    folder = task.stimuli_dir / "bike"
+    (folder / "99.png").write_bytes((folder / "00.png").read_bytes())
+    names = sorted(
+        str(path.relative_to(task.stimuli_dir)) for path in task.stimuli_dir.rglob("*.png")
+    )
+    split = ["test" if int(name[-6:-4]) < 3 else "train" for name in names]
+    table(task.stimuli_dir / "stimuli.tsv", stimulus_id=names, split=split)
+    with pytest.raises(LeakageError, match=r"'bike/00.png' \(test\), 'bike/99.png' \(train\)"):
+        prepare(task, QUARTER)
+
+
 def test_a_given_table_is_split_by_exemplar_and_what_is_cut_is_told(task, tmp_path):
     names = [f"bike/{k:02}.png" for k in range(10)]
     ring = names[1:] + names[:1]
