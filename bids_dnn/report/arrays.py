@@ -191,7 +191,7 @@ def array_maps(
             scale.add_legend(figure)
         else:
             bar = axes.inset_axes(sheet.bar(), transform=axes.transData)
-            figure.colorbar(image, cax=bar, label=label)
+            figure.colorbar(image, cax=bar, label=label, ticks=scale.ticks)
     return stream.getvalue()
 
 

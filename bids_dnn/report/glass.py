@@ -93,8 +93,7 @@ def glass_brains(
         from matplotlib.colors import Normalize
 
         bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
-        look: dict[str, Any] = {"fraction": 0.03, "pad": 0.01, "aspect": 18, "panchor": False}
-        figure.colorbar(bar, ax=list(panels), label=label, **look)
+        figure.colorbar(bar, ax=list(panels), label=label, panchor=False, **scale.beside)
     return stream.getvalue()
 
 

@@ -32,12 +32,22 @@ class ColorScale:
         Values of its ends; what lies beyond has the color of the end.
     names
         Of the categories, whose numbers begin with 1; none where values are numbers.
+    is_counted
+        Whether all values are whole numbers.
     """
 
     cmap: Any
     low: float
     high: float
     names: tuple[str, ...] = ()
+    is_counted: bool = False
+
+    @property
+    def ticks(self) -> Any:
+        """Where a bar of the scale has ticks: at whole numbers where values are, else anywhere."""
+        from matplotlib.ticker import MaxNLocator
+
+        return MaxNLocator(5, integer=True) if self.is_counted else None
 
     @property
     def legend(self) -> tuple[str, ...]:
@@ -56,6 +66,11 @@ class ColorScale:
     def ends(self) -> dict[str, Any]:
         """What ``imshow`` takes."""
         return {"cmap": self.cmap, "vmin": self.low, "vmax": self.high}
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What ``colorbar`` takes for a bar beside maps."""
+        return {"ticks": self.ticks, "fraction": 0.03, "pad": 0.01, "aspect": 18}
 
     def rgb(self, values: Array) -> NDArray[np.float64]:
         """Return the colors (n, 3) of values (n,)."""
@@ -122,7 +137,7 @@ def scale_of(
     is_counted = np.array_equal(known, np.rint(known))
     highest = float(np.percentile(known, 100 if is_counted else 99.5)) if known.size else 1.0
     top = max(highest, 1.0 if is_counted else 0.05)
-    return ColorScale(mpl.colormaps[SCALE], 0.0, top)
+    return ColorScale(mpl.colormaps[SCALE], 0.0, top, is_counted=is_counted)
 
 
 def category_colors(n: int) -> NDArray[np.float64]:

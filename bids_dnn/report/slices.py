@@ -185,7 +185,7 @@ def map_slices(
         if scale.names:
             scale.add_legend(figure)
         else:
-            figure.colorbar(image, ax=axes, label=label, fraction=0.03, pad=0.01, aspect=18)
+            figure.colorbar(image, ax=axes, label=label, **scale.beside)
     return stream.getvalue()
 
 

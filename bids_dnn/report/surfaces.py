@@ -178,7 +178,7 @@ def map_brains(
         else:
             bar = ScalarMappable(Normalize(scale.low, scale.high), scale.cmap)
             told = label if len(maps) > 1 else fill(label, 14)  # one row is not high
-            figure.colorbar(bar, ax=list(panels), label=told, fraction=0.03, pad=0.01, aspect=18)
+            figure.colorbar(bar, ax=list(panels), label=told, **scale.beside)
     return stream.getvalue()
 
 

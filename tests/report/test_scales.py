@@ -27,6 +27,14 @@ def test_counts_reach_their_highest_however_few_have_it():
     assert scales.scale_of([np.zeros(4)]).high == 1.0
 
 
+@pytest.mark.parametrize("highest", [1, 2, 3, 24])
+def test_counts_have_ticks_at_whole_numbers(highest):
+    ticks = scales.scale_of([np.array([0.0, highest])]).ticks.tick_values(0, highest)
+    np.testing.assert_array_equal(ticks, np.rint(ticks))
+    assert len(ticks) >= 2
+    assert scales.scale_of([np.array([0.0, highest + 0.5])]).ticks is None
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, scales.MOST_NAMED])
 def test_each_category_has_the_color_of_its_number(n):
     scale = scales.scale_of([np.array([1.0, np.nan])], [f"layer {k}" for k in range(n)])
