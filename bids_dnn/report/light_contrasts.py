@@ -51,7 +51,7 @@ def contrast_tables(shown: Shown) -> list[Table]:
 
 
 def contrast_pictures(shown: Shown) -> list[Picture]:
-    """Draw where contrasts differ, those first that do so at most units.
+    """Draw where contrasts differ, those first that do so at most units; none where none does.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def contrast_pictures(shown: Shown) -> list[Picture]:
         Of the group's analysis ``searchlight``.
     """
     rows, space = _rows(shown), shown.result.space
-    if rows.empty or space is None:
+    if space is None or rows.empty or not (rows["n_significant"] > 0).any():
         return []
     order = rows["n_significant"].to_numpy().argsort(kind="stable")[::-1][:MOST_DRAWN]
     chosen = rows.iloc[np.sort(order)].to_dict("records")

@@ -96,6 +96,12 @@ def test_what_is_significant_is_drawn(shown, monkeypatch):
     np.testing.assert_allclose(drawn[0][1][inside], first["difference"][inside])
 
 
+def test_empty_brains_are_not_drawn(shown):
+    rows = shown.result.extras["contrasts"].assign(n_significant=0)
+    extras = shown.result.extras | {"contrasts": rows}
+    assert contrast_pictures(replace(shown, result=replace(shown.result, extras=extras))) == []
+
+
 def test_pictures_are_drawn(shown, undrawn):
     (one,) = contrast_pictures(shown)
     assert "furthest from zero" in one.caption
