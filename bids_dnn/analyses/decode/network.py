@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.choices import Interval
 from bids_dnn.analyses.decode.classifiers.choice import Classifier
-from bids_dnn.analyses.decode.comparisons import Comparison, parse
+from bids_dnn.analyses.decode.comparisons import Comparison, parse_known
 from bids_dnn.analyses.decode.noise import (
     Clean,
     Noise,
@@ -189,6 +189,8 @@ def tasks_of(
 ) -> tuple[list[Fold], list[Task]]:
     """Deal stimuli onto folds, and prepare each comparison but those of cross-decoding.
 
+    Comparisons of conditions without stimuli are left out, where others are there.
+
     Parameters
     ----------
     conditions, stimuli : n_stimuli
@@ -202,11 +204,12 @@ def tasks_of(
     Raises
     ------
     ConfigError
-        If a comparison names what does not exist.
+        If all comparisons name what does not exist.
     NotEnoughDataError
         If there are fewer than two conditions, or stimuli of a side, or no comparison is left.
     """
-    parsed = [one for one in parse(choices.comparisons, conditions) if not one.is_crossed]
+    known, _ = parse_known(choices.comparisons, conditions)
+    parsed = [one for one in known if not one.is_crossed]
     if not parsed:
         raise NotEnoughDataError(
             f"All of the {len(choices.comparisons)} comparisons are tested on other samples than "

@@ -144,7 +144,7 @@ def twin(
     if crossed := [one for one in dict.fromkeys(regions["comparison"]) if one not in names]:
         told.append(
             f"{len(crossed)} comparison(s) are of regions only, such as {crossed[0]!r}: layers "
-            "are not decoded across conditions or samples."
+            "are not decoded across conditions or samples, nor where a condition has no stimuli."
         )
     if len(known := sorted(set(table["n_comparisons"]))) and known[0] < FEWEST_COMPARISONS:
         told.append(

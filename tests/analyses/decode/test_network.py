@@ -164,6 +164,18 @@ def test_what_does_not_fit_is_refused(seen):
         decode_network([gram], stimuli | {"other.png": "a"}, choices())
 
 
+def test_a_condition_that_somebody_did_not_see_costs_its_comparisons_only(seen):
+    stimuli, _, gram = seen
+    fewer = {name: one for name, one in stimuli.items() if one != "b"}
+    told = choices(comparisons=("a vs c", "a vs b", "side:a+b vs other:c"))
+    alone = decode_network([gram], fewer, replace(told, comparisons=("a vs c",)))
+    made = decode_network([gram], fewer, told)
+    assert {one.task.comparison.name for one in made} == {"a vs c"}
+    np.testing.assert_array_equal(made[0].scores, alone[0].scores)
+    with pytest.raises(ConfigError, match=r"'b', which no sample has"):
+        decode_network([gram], fewer, replace(told, comparisons=("a vs b",)))
+
+
 @pytest.mark.parametrize(
     "told", [{"n_draws": 0}, {"n_folds": 1}, {"n_components": 0}, {"n_null_draws": 0}]
 )
