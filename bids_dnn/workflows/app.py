@@ -172,7 +172,8 @@ def _group(call: Call, config: Config, screen: Screen) -> int:
     for failure in failures:
         screen.fail(_phrase(failure))
     there = [str(p) for p in plan.pages() if p.is_file()]
-    for line in summary(sorted(waiting), [], there, failed=bool(failures)):
+    made = sorted(waiting.keys() - {failure.node.rpartition(".")[2] for failure in failures})
+    for line in summary(made, [], there, failed=bool(failures)):
         screen.say(line)
     stages.log.add("end", failed=[failure.node for failure in failures])
     return SOME_FAILED if failures else DONE

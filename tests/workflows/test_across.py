@@ -9,6 +9,7 @@ import pytest
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.sharing import share_patterns
 from bids_dnn.config.schema import Config
+from bids_dnn.containers.roi import Roi
 from bids_dnn.derivatives import names
 from bids_dnn.derivatives.read import read_result, read_sidecar
 from bids_dnn.derivatives.write import write_result
@@ -19,18 +20,19 @@ from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.steps.across import across_step
 from tests.factories.responses import make_patterns
 from tests.factories.results import make_decode
+from tests.workflows.conftest import invoke
 
 MNI = "MNI152NLin2009cAsym"
 CHOICES = Choices(comparisons=("pairs",), n_permutations=1, seed=0)
 
 
-def make_shared(seed, means, space):
+def make_shared(seed, means, space, region=None):
     made = make_patterns(np.random.default_rng(seed), n_runs=2, n_units=8, effect=0)
     code = (made.samples["condition"] == "b").to_numpy(dtype=int)
     values = (made.values + means[code]).astype(np.float32)
-    return share_patterns(
-        replace(made, values=values, space=replace(made.space, name=space)), (), choices=CHOICES
-    )
+    made = replace(made, values=values, space=replace(made.space, name=space))
+    rois = [] if region is None else [Roi(region, made.space, "mask", len(made.space))]
+    return share_patterns(made, rois, choices=CHOICES)
 
 
 def leave(out, label, *, task="obj", space=MNI, shared=None, **decode):
@@ -108,6 +110,25 @@ def test_a_setting_that_an_earlier_version_did_not_know_is_as_by_default(out):
         assert told["Settings"]["decode"].pop("components") == 10
         path.write_text(json.dumps(told))
     assert plan_of(out, "participants").jobs[-1].manifest["decode"]["components"] == 10
+
+
+@pytest.mark.whole
+def test_what_failed_is_not_told_as_made(tmp_path, means):
+    for k, label in enumerate(("01", "02")):
+        for task, region in (("loc", "V1"), ("obj", "V4")):
+            shared = make_shared(10 + k, means, "T1w", region)
+            leave(tmp_path / "out", label, task=task, space="T1w", shared=shared)
+    settings = tmp_path / "analysis.toml"
+    settings.write_text('[group]\nacross = ["tasks"]\n')
+    plugin = tmp_path / "plugin.yml"
+    plugin.write_text("plugin: Linear\n")
+    said = invoke(
+        *(tmp_path / "raw", tmp_path / "out", "group", "--config", settings),
+        *("--work-dir", tmp_path / "work", "--use-plugin", plugin),
+    )
+    assert said.exit_code == 1, said.output
+    assert "no region with 2 units in common (regions: V1; and V4)" in said.output
+    assert "Made: decode_loc_T1w, decode_obj_T1w." in said.output
 
 
 def test_tasks_have_a_table_and_a_page_of_their_own(out, means, tmp_path_factory):

@@ -249,7 +249,11 @@ def _why_not(parts: Parts) -> str:
             "which are not the same places"
         )
     if not _places(parts):
-        return f"have no region with {LEAST_UNITS} units in common"
+        names = [", ".join(sorted(own.regions)) for own in (one, two)]
+        return (
+            f"have no region with {LEAST_UNITS} units in common (regions: {names[0]}; and "
+            f"{names[1]})"
+        )
     return ""
 
 

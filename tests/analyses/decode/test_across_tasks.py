@@ -151,7 +151,7 @@ def test_what_cannot_be_decoded_is_refused_with_its_reason(rng):
         make_task(rng, means, ("a", "b"), rois=[Roi("V1", space.at(np.array(own)), "mask", 2)])
         for own in ([0, 1], [1, 2])
     )
-    with pytest.raises(NotEnoughDataError, match="no region with 2 units in common"):
+    with pytest.raises(NotEnoughDataError, match=r"2 units in common \(regions: V1; and V1\)"):
         across_tasks({"01": {"loc": left, "main": right}}, choices=choices_of())
 
 
