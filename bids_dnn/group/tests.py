@@ -17,7 +17,7 @@ from bids_dnn.group.choices import Choices
 from bids_dnn.group.family import FURTHER, Family, corrected, family_of
 from bids_dnn.group.people import ALONE, People, numbers_of
 from bids_dnn.stats.inference import t_interval
-from bids_dnn.stats.metrics import finite_mean
+from bids_dnn.stats.metrics import finite_mean, within_range
 from bids_dnn.stats.participants import NUMBERS, compare_with_zero
 from bids_dnn.stats.power import sd_over_runs
 from bids_dnn.stats.ranks import signed_rank
@@ -37,7 +37,7 @@ COLUMNS = {
     "n_participants": "Participants with a score here (and with all covariates).",
     "score": "Mean of the participants' scores.",
     "ci_low": "Lower end of the 95 % t interval of the mean over participants, at the mean of the "
-    "covariates where there are some; n/a under two.",
+    "covariates where there are some, cut to what the metric can be; n/a under two.",
     "ci_high": "Upper end of that interval.",
     "chance": "Mean over participants of the score expected by chance.",
     "ceiling": "Mean over participants of the noise ceiling.",
@@ -153,6 +153,10 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
     ]
     for name, values in _tests(family, choices, covariates, made).items():
         made[name] = values
+    if "metric" in made:
+        ends = zip(made["ci_low"], made["ci_high"], made["metric"], strict=True)
+        cut = [within_range((low, high), str(metric)) for low, high, metric in ends]
+        made["ci_low"], made["ci_high"] = np.array(cut, dtype=np.float64).reshape(-1, 2).T
     warnings = _warnings(int(made["n_participants"].max()), made, choices)
     if "mixed" in choices.tests:
         columns, said = sessions.mixed_columns(family, about.sessions, analysis=analysis)

@@ -13,6 +13,11 @@ from bids_dnn.stats.ceiling import fev
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[Any]
+Interval = tuple[float, float]
+UNBOUNDED = (-np.inf, np.inf)
+RANGES = dict.fromkeys(("accuracy", "balanced_accuracy", "auc"), (0.0, 1.0)) | dict.fromkeys(
+    ("pearson", "spearman"), (-1.0, 1.0)
+)
 
 
 def pearson(truth: Array, guess: Array) -> Array:
@@ -186,6 +191,34 @@ def fev_explained(truth: Array, guess: Array, stimuli: Sequence[str]) -> NDArray
     explainable = share * total
     known = np.isfinite(share) & (explainable > 0)
     return np.where(known, (total - error) / np.where(known, explainable, 1.0), np.nan)
+
+
+def within_range(interval: Interval, metric: str) -> Interval:
+    """Cut an interval of a score to what the score can be.
+
+    Parameters
+    ----------
+    interval
+        Low and high end.
+    metric
+        Name of what is scored, or several, joined by a comma: cut is what all of them cannot be.
+
+    Returns
+    -------
+    low, high : float
+        As they were for a metric without bounds, such as d'.
+
+    Examples
+    --------
+    >>> within_range((0.87, 1.01), "accuracy")
+    (0.87, 1.0)
+    >>> within_range((-0.2, 1.4), "dprime")
+    (-0.2, 1.4)
+    """
+    bounds = [RANGES.get(name, UNBOUNDED) for name in metric.split(", ")]
+    lowest, highest = min(low for low, _ in bounds), max(high for _, high in bounds)
+    low, high = (float(np.clip(end, lowest, highest)) for end in interval)
+    return low, high
 
 
 def finite_mean(values: Array) -> float:

@@ -43,6 +43,16 @@ def test_means_intervals_and_t_agree_with_scipy(decode):
     assert row["p"] == row["p_floor"] == 1 / 2**6
 
 
+def test_intervals_end_where_accuracies_do(decode):
+    high = decode.assign(score=1 - 0.2 * (decode["participant"] == "01"))
+    made = group_tests.test_group(high, analysis="decode").table
+    assert (made["ci_high"] == 1).all()
+    scores = np.array([0.8, 1, 1, 1, 1, 1])
+    interval = stats.ttest_1samp(scores, 0.0).confidence_interval(0.95)
+    assert interval.high > 1
+    np.testing.assert_allclose(made["ci_low"], interval.low)
+
+
 def test_p_is_corrected_over_the_analysis(decode):
     made = group_tests.test_group(decode, analysis="decode").table
     expected = stats.false_discovery_control(made["p"])

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from bids_dnn.errors import ShapeError
-from bids_dnn.stats.metrics import accuracy, balanced_accuracy, pearson, r2
+from bids_dnn.stats.metrics import accuracy, balanced_accuracy, pearson, r2, within_range
 
 
 def test_pearson_agrees_with_numpy(rng):
@@ -74,3 +74,21 @@ def test_accuracy_without_samples_is_nan(score):
 def test_accuracy_refuses_other_lengths(score):
     with pytest.raises(ShapeError, match=r"\(2,\).*\(3,\)"):
         score(np.zeros(2), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("accuracy", (0.0, 1.0)),
+        ("balanced_accuracy", (0.0, 1.0)),
+        ("auc", (0.0, 1.0)),
+        ("pearson", (-1.0, 1.0)),
+        ("accuracy, balanced_accuracy", (0.0, 1.0)),
+        ("accuracy, dprime", (-1.5, 1.2)),
+        ("dprime", (-1.5, 1.2)),
+    ],
+)
+def test_an_interval_is_cut_to_what_a_score_can_be(metric, expected):
+    assert within_range((-1.5, 1.2), metric) == expected
+    assert within_range((0.2, 0.3), metric) == (0.2, 0.3)
+    assert np.isnan(within_range((np.nan, np.nan), metric)).all()

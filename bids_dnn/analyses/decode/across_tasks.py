@@ -33,6 +33,7 @@ from bids_dnn.containers.result import Result
 from bids_dnn.containers.shared import SharedPatterns
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.stats.inference import fdr, t_interval
+from bids_dnn.stats.metrics import within_range
 from bids_dnn.stats.participants import compare_with_zero
 
 TASK = "task"
@@ -46,7 +47,8 @@ COLUMNS = {
     "metric": OVER_PARTICIPANTS["metric"] + "; several where participants differ",
     "score": "Mean over participants of the metric over the patterns of the task that is tested",
     "chance": OVER_PARTICIPANTS["chance"],
-    "ci_low": "Lower end of the 95 % t interval of the mean over participants; n/a under two",
+    "ci_low": "Lower end of the 95 % t interval of the mean over participants, cut to what the "
+    "metric can be; n/a under two",
     "ci_high": "Upper end of that interval",
     "p": "One-sided p over participants: signs of scores less chance are flipped",
     "p_floor": "The smallest p that so many participants allow",
@@ -319,10 +321,16 @@ def _over_people(
     scores[place, column] = singles["score"]
     chances[place, column] = singles["chance"]
     found = compare_with_zero(scores - chances, seed=choices.seed)
-    ends = np.array([t_interval(row) for row in scores])
+    metrics = grouped["metric"].agg(lambda names: ", ".join(sorted(set(names)))).to_list()
+    ends = np.array(
+        [
+            within_range(t_interval(row), metric)
+            for row, metric in zip(scores, metrics, strict=True)
+        ]
+    )
     is_there = np.isfinite(scores)
     return rows.assign(
-        metric=grouped["metric"].agg(lambda names: ", ".join(sorted(set(names)))).to_numpy(),
+        metric=metrics,
         score=grouped["score"].mean().to_numpy(),
         chance=grouped["chance"].mean().to_numpy(),
         ci_low=ends[:, 0],

@@ -18,6 +18,7 @@ from bids_dnn.stats.inference import (
     p_floor,
     permutation_p,
 )
+from bids_dnn.stats.metrics import within_range
 
 Array = NDArray[np.float64]
 N_BOOTSTRAP = 1000
@@ -139,8 +140,8 @@ def _over_folds(trial: Trial, score: float) -> tuple[float, float]:
             if len(rows := np.flatnonzero(fold.test & (labels >= 0)))
         ]
     )
-    low, high = corrected_t_interval(by_fold, n_test=n / k, n_train=n - n / k, center=score)
-    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+    ends = corrected_t_interval(by_fold, n_test=n / k, n_train=n - n / k, center=score)
+    return within_range(ends, "balanced_accuracy")
 
 
 def _over_stimuli(trial: Trial, _: float) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from bids_dnn.analyses.decode.tasks import Task
 from bids_dnn.errors import ShapeError
 from bids_dnn.stats.folds import Fold
 from bids_dnn.stats.inference import corrected_t_interval, p_floor, permutation_p
+from bids_dnn.stats.metrics import within_range
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -260,10 +261,8 @@ def _interval(
     )
     n_test = len(task.rows) / len(task.folds)
     n_train = float(np.mean([(task.taught[0][fold.train] >= 0).sum() for fold in task.folds]))
-    low, high = corrected_t_interval(by_fold, n_test=n_test, n_train=n_train, center=score)
-    if metric == "dprime":
-        return low, high
-    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+    ends = corrected_t_interval(by_fold, n_test=n_test, n_train=n_train, center=score)
+    return within_range(ends, metric)
 
 
 def _bootstrap(task: Task, made: Predictions, metric: str) -> tuple[float, float]:

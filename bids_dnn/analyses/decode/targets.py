@@ -29,7 +29,7 @@ from bids_dnn.stats.inference import (
     permutation_p,
 )
 from bids_dnn.stats.kernels import principal
-from bids_dnn.stats.metrics import pearson, r2
+from bids_dnn.stats.metrics import pearson, r2, within_range
 from bids_dnn.stats.nuisance import nuisance_columns
 
 Array = NDArray[np.float64]
@@ -226,6 +226,7 @@ def predict_target(
         low, high = corrected_t_interval(
             by_fold, n_test=n / k, n_train=n - n / k, center=float(scores[0])
         )
+    low, high = within_range((low, high), "pearson")
     truth, told = target.values[0][known][:, None], guess[0][known][:, None]
     row = {
         "region": region,
@@ -235,8 +236,8 @@ def predict_target(
         "score": float(scores[0]),
         "chance": 0.0,
         "r2": float(r2(truth, told, baseline=means[known][:, None])[0]),
-        "ci_low": float(np.clip(low, -1, 1)),
-        "ci_high": float(np.clip(high, -1, 1)),
+        "ci_low": low,
+        "ci_high": high,
         "p": permutation_p(float(scores[0]), scores[1:], enumerated=False),
         "p_floor": max(p_floor(len(scores) - 1, enumerated=False), 1 / target.n_distinct),
         "n_permutations": len(scores) - 1,
