@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,21 @@ import click
 from bids_dnn.cli.options import DoubleSpelling, guarded
 
 AUTO = "auto"
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Give what shows a bar for each thing that is done, one after another."""
+    with ExitStack() as last:
+        bars: dict[str, Any] = {}
+
+        def show(what: str, done: int, n_all: int) -> None:
+            if what not in bars:
+                last.close()
+                bars[what] = last.enter_context(click.progressbar(label=what, length=n_all))
+            bars[what].update(done - bars[what].pos)
+
+        yield show
 
 
 def _or_auto(kind: type[int] | type[float]) -> Callable[..., int | float]:
@@ -175,11 +191,6 @@ def samediff(stimuli_dir: Path, output_dir: Path, **options: Any) -> None:
             offline=options["offline"],
             command=shlex.join(["bids_dnn_tools", *sys.argv[1:]]),
         )
-        with click.progressbar(label="Epochs", length=options["epochs"]) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.length = total
-                bar.update(done - bar.pos)
-
+        with _bars() as show:
             table, page = run(asked, say=lambda text: click.echo(text), progress=show)
         click.echo(f"Wrote {table} and {page}")

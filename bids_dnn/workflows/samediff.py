@@ -82,7 +82,7 @@ def run(
     say
         Is told what is found, a sentence at a time.
     progress
-        Called with the numbers of epochs done and in all.
+        Called after each step with what is done, and the numbers of steps done and in all.
 
     Returns
     -------

@@ -50,6 +50,9 @@ def test_options_reach_the_analysis(call, tmp_path):
 def test_auto_has_rate_and_batch_size_searched(call, tmp_path):
     done = call("--epochs", 2, "--batch-size", "auto", "--rate", "auto")
     assert done.exit_code == 0, done.output
+    shown = ("batch size 8: learning rate", "batch size 8: training", "learning rate", "training")
+    lines = done.output.splitlines()
+    assert all(f"frozen: {what}" in lines for what in shown), done.output
     sizes = pd.read_csv(tmp_path / "out" / "desc-samediffBatchSizes_scores.tsv", sep="\t")
     assert sizes["is_chosen"].sum() == 1
     assert (tmp_path / "out" / "desc-samediffRates_scores.tsv").is_file()

@@ -26,7 +26,9 @@ def test_tables_sidecars_figures_and_a_page_are_written(asked):
     said, ticks = [], []
     table, page = run(asked, say=said.append, progress=lambda *n: ticks.append(n))
     assert said == ["40 exemplars make 80 pairs: 48 to train, 16 to validate, 16 to test."]
-    assert ticks[-1] == (10, 10)
+    what, done, n_all = ticks[-1]
+    assert (what, done) == ("frozen: training", n_all)
+    assert ticks[0] == ("frozen: reading pictures", 0, 1)
     scores = pd.read_csv(table, sep="\t")
     whole = scores.iloc[0]
     assert (whole["orientation"], whole["category"]) == ("both", "all")

@@ -13,7 +13,9 @@ from bids_dnn.analyses.samediff.training import (
     BETAS,
     Learner,
     Problem,
+    Progress,
     Training,
+    named,
     reproducible,
     train,
 )
@@ -29,7 +31,9 @@ BATCH_SIZES = (8, 16, 32, 64, 128)
 TRIAL_EPOCHS = 10
 
 
-def range_test(problem: Problem, options: Training) -> pd.DataFrame:
+def range_test(
+    problem: Problem, options: Training, *, progress: Progress | None = None
+) -> pd.DataFrame:
     """Train for a few steps at ever higher rates, and note the loss of each batch.
 
     Some batches are harder than others, and dropout is chance, neither of which must pass for
@@ -42,6 +46,8 @@ def range_test(problem: Problem, options: Training) -> pd.DataFrame:
         Trained from fresh weights, which are thrown away.
     options
         Its rate and number of epochs are not used.
+    progress
+        Called after each step.
 
     Returns
     -------
@@ -71,6 +77,8 @@ def range_test(problem: Problem, options: Training) -> pd.DataFrame:
             mean = SMOOTH * mean + (1 - SMOOTH) * (loss - before[place])
             smoothed = level + mean / (1 - SMOOTH ** (k + 1))
             rows.append((float(rate), loss, smoothed))
+            if progress is not None:
+                progress("learning rate", k + 1, len(rates))
             least = min(least, smoothed)
             if not np.isfinite(loss) or smoothed > TOO_HIGH * least:
                 break
@@ -125,7 +133,11 @@ def has_fallen(table: pd.DataFrame) -> bool:
 
 
 def search_batch_size(
-    problem: Problem, options: Training, sizes: Sequence[int] = BATCH_SIZES
+    problem: Problem,
+    options: Training,
+    sizes: Sequence[int] = BATCH_SIZES,
+    *,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Train briefly with each batch size at its own rate, and note the loss on validation.
 
@@ -137,6 +149,8 @@ def search_batch_size(
         Its batch size and rate are not used; at most ten epochs are trained.
     sizes : int
         Those above the number of training pairs are left out.
+    progress
+        Called after each step.
 
     Returns
     -------
@@ -166,9 +180,10 @@ def search_batch_size(
         )
     rows = []
     for size in fitting:
+        say = named(progress, f"batch size {size}")
         tried = replace(options, batch_size=size, n_epochs=min(options.n_epochs, TRIAL_EPOCHS))
-        tried = replace(tried, rate=suggested(range_test(problem, tried)))
-        curves = train(problem, tried).curves
+        tried = replace(tried, rate=suggested(range_test(problem, tried, progress=say)))
+        curves = train(problem, tried, progress=say).curves
         last = curves[curves["split"] == "validation"].iloc[-1]
         rows.append((size, tried.rate, float(last["loss"]), float(last["accuracy"])))
     table = pd.DataFrame(rows, columns=["batch_size", "rate", "loss", "accuracy"])

@@ -20,6 +20,7 @@ from bids_dnn.analyses.samediff.training import (
     Progress,
     Training,
     judge,
+    named,
     reproducible,
     train,
 )
@@ -58,7 +59,7 @@ def same_different(
     left_out
         Pairs whose exemplars fell on both sides of the split: counted and listed.
     progress
-        Called with the numbers of epochs done and in all.
+        Called after each step, of what is searched for too.
 
     Returns
     -------
@@ -86,8 +87,8 @@ def same_different(
     scores: list[pd.DataFrame] = []
     extras: dict[str, list[pd.DataFrame]] = {}
     told: dict[str, Any] = {}
-    for k, variant in enumerate(choices.variants):
-        run = _Run(material, network, choices, copies, _part(progress, k, len(choices.variants)))
+    for variant in choices.variants:
+        run = _Run(material, network, choices, copies, named(progress, variant))
         made, more, told[variant] = run.done(variant)
         front = {"network": network.card.name, "variant": variant}
         scores.append(_fronted(made, front))
@@ -118,8 +119,10 @@ class _Run:
 
     def done(self, variant: str) -> tuple[pd.DataFrame, Extras, dict[str, Any]]:
         choices = self.choices
+        if self.progress is not None:
+            self.progress("reading pictures", 0, 1)
         problem, facts = MAKERS[variant](self.material, self.network, choices, self.copies)
-        options, searched = _settled(problem, choices)
+        options, searched = _settled(problem, choices, self.progress)
         trained = train(problem, options, progress=self.progress)
         rows = np.arange(len(self.material.pairs))
         entries = np.stack([rows, np.zeros_like(rows)], axis=1)
@@ -147,17 +150,19 @@ class _Run:
         return scores, extras, facts
 
 
-def _settled(problem: Problem, choices: Choices) -> tuple[Training, Extras]:
+def _settled(
+    problem: Problem, choices: Choices, progress: Progress | None
+) -> tuple[Training, Extras]:
     """Return the options of training, what is to be searched found, and the searches."""
     options = training_of(choices)
     searched: Extras = {}
     if not choices.batch_size:
-        found = search_batch_size(problem, options)
+        found = search_batch_size(problem, options, progress=progress)
         searched["batch_sizes"] = found
         size = int(found.loc[found["is_chosen"], "batch_size"].iloc[0])
         options = replace(options, batch_size=size)
     if not choices.rate:
-        searched["rates"] = range_test(problem, options)
+        searched["rates"] = range_test(problem, options, progress=progress)
         options = replace(options, rate=suggested(searched["rates"]))
     return options, searched
 
@@ -191,13 +196,6 @@ MAKERS: dict[str, Callable[[Material, Network, Choices, Copies], Made]] = {
     "siamese": siamese_problem,
     "contrastive": contrastive_problem,
 }
-
-
-def _part(progress: Progress | None, k: int, n: int) -> Progress | None:
-    if progress is None:
-        return None
-    say = progress
-    return lambda done, total: say(k * total + done, n * total)
 
 
 def _fronted(table: pd.DataFrame, front: dict[str, str]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from bids_dnn.analyses.samediff.objectives import Objective
 
 log = logging.getLogger(__name__)
 Inputs = tuple[torch.Tensor, ...]
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]  # what is done, steps done, steps in all
 RISE = 0.25  # share of all steps in which the rate rises
 START, END = 1 / 25, 1e-5  # first and last rate, as shares of the highest
 BETAS = (0.95, 0.85)  # first moment: at the ends, and where the rate is highest
@@ -112,7 +112,7 @@ def train(problem: Problem, options: Training, *, progress: Progress | None = No
     problem
     options
     progress
-        Called after each epoch with the numbers of epochs done and in all.
+        Called after each step.
 
     References
     ----------
@@ -130,11 +130,26 @@ def train(problem: Problem, options: Training, *, progress: Progress | None = No
                 factor, beta = one_cycle(done / n_all)
                 learner.step(batch, epoch, rate=options.rate * factor, beta=beta)
                 done += 1
+                if progress is not None:
+                    progress("training", done, n_all)
             rows += _noted(learner, epoch + 1)
-            if progress is not None:
-                progress(epoch + 1, options.n_epochs)
     curves = pd.DataFrame(rows, columns=["epoch", "split", "loss", "accuracy"])
     return Trained(learner.module.eval(), curves)
+
+
+def named(progress: Progress | None, name: str) -> Progress | None:
+    """Return what puts a name before what it tells.
+
+    Parameters
+    ----------
+    progress
+        None = nobody is told.
+    name
+    """
+    if progress is None:
+        return None
+    say = progress
+    return lambda what, done, n_all: say(f"{name}: {what}", done, n_all)
 
 
 class Learner:

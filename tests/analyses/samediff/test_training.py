@@ -124,7 +124,9 @@ def test_curves_begin_before_training_and_have_a_row_for_each_epoch_and_part(rng
     curves = train(problem(rng), Training(n_epochs=3), progress=lambda *n: seen.append(n)).curves
     assert curves["epoch"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert curves["split"].tolist() == ["train", "validation"] * 4
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    n_steps = len(seen)
+    assert seen == [("training", k, n_steps) for k in range(1, n_steps + 1)]
+    assert n_steps % 3 == 0
 
 
 def test_batches_hold_each_pair_once_and_none_is_small(rng):
