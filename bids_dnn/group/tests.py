@@ -158,6 +158,7 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
         cut = [within_range((low, high), str(metric)) for low, high, metric in ends]
         made["ci_low"], made["ci_high"] = np.array(cut, dtype=np.float64).reshape(-1, 2).T
     warnings = _warnings(int(made["n_participants"].max()), made, choices)
+    warnings += _chances(family, there)
     if "mixed" in choices.tests:
         columns, said = sessions.mixed_columns(family, about.sessions, analysis=analysis)
         made = made.assign(**columns)
@@ -278,6 +279,28 @@ def _facts(family: Family, choices: Choices, about: About) -> dict[str, Any]:
         "interval": "95 % t interval of the mean over participants",
         "seed": choices.seed,
     }
+
+
+def _chances(family: Family, there: NDArray[np.bool_]) -> list[str]:
+    """Say of which comparisons participants differ in what is expected by chance."""
+    if "chance" not in family.columns or "comparison" not in family.places:
+        return []
+    chances = np.where(there, family.columns["chance"], np.nan)
+    told: dict[str, str] = {}
+    for name, row in zip(family.places["comparison"], chances, strict=True):
+        levels: dict[float, list[str]] = {}
+        for label, level in zip(family.labels, row, strict=True):
+            if np.isfinite(level):
+                levels.setdefault(round(float(level), 9), []).append(f"sub-{label}")
+        if len(levels) > 1:
+            told.setdefault(
+                str(name), "; ".join(f"{k:.3g} in {', '.join(levels[k])}" for k in sorted(levels))
+            )
+    return [
+        f"{name}: chance differs between participants ({each}), who have other numbers of sides. "
+        "Tests take each one's own chance; the mean score compares with the mean chance."
+        for name, each in told.items()
+    ]
 
 
 def _warnings(n_max: int, made: pd.DataFrame, choices: Choices) -> list[str]:

@@ -234,7 +234,10 @@ def networks_of(
 
 
 def people_section(
-    participants: Sequence[str], missing: Sequence[str], left_out: Sequence[str]
+    participants: Sequence[str],
+    missing: Sequence[str],
+    left_out: Sequence[str],
+    partly: Sequence[str] = (),
 ) -> Section:
     """Return the group's section on who went in.
 
@@ -244,18 +247,21 @@ def people_section(
         Labels of those who are in, and of those who should have been.
     left_out
         Sentences.
+    partly
+        Of those who are in, who lacks an analysis, and which, such as ``06 (searchlight)``.
     """
     return Section(
         "input",
         "What went in",
         "Who is in this group, and who is missing?",
-        f"{counted(len(participants), 'participant')}{missing_text(missing)}.",
+        f"{counted(len(participants), 'participant')}{missing_text(missing, partly)}.",
         how="The group level reads the participants' finished tables only.",
         notes=tuple(
             (label, tuple(names))
             for label, names in (
                 ("Participants", participants),
                 ("Missing", missing),
+                ("Missing in part", partly),
                 ("Left out, and why", left_out),
             )
             if names
@@ -263,12 +269,16 @@ def people_section(
     )
 
 
-def missing_text(missing: Sequence[str]) -> str:
+def missing_text(missing: Sequence[str], partly: Sequence[str] = ()) -> str:
     """Say who is missing, behind how many are there.
 
     Parameters
     ----------
     missing
         Labels.
+    partly
+        As `people_section` takes it.
     """
-    return f"; missing: {listed(list(missing))}" if missing else "; none is missing"
+    told = [("missing", missing), ("missing in part", partly)]
+    parts = [f"; {word}: {listed(list(names))}" for word, names in told if names]
+    return "".join(parts) or "; none is missing"

@@ -120,6 +120,8 @@ class GroupReport:
         What ran, for the methods text (see `methods.sentences`).
     participants, missing
         Labels of those who are in, and of those who should have been.
+    partly
+        Of those who are in, who lacks an analysis, and which.
     task, space
         "" where there is none.
     networks
@@ -142,6 +144,7 @@ class GroupReport:
     ran: Facts
     participants: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
     task: str = ""
     space: str = ""
     networks: tuple[Facts, ...] = ()
@@ -256,7 +259,8 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     spaces = [made.space for made in data.results.values()]
     backdrop = _backdrop(data.background, spaces, data.anatomy)
     shown = _shown(data.results, data.tables, (), behind=(backdrop, brain), ran=data.ran)
-    body = [found.people_section(data.participants, data.missing, data.left_out)]
+    people = found.people_section(data.participants, data.missing, data.left_out, data.partly)
+    body = [people]
     if networks := found.networks_of(data.networks, data.results, data.portraits):
         body.append(found.stimuli_section((), networks, 0))
     body += [scores.sections(one) for one in shown]
@@ -265,8 +269,7 @@ def render_group(data: GroupReport, figures_dir: Path) -> str:
     return _render(
         data,
         title="Group",
-        answer=f"{_titles(data.results)}{where} of "
-        f"{counted(len(data.participants), 'participant')}{found.missing_text(data.missing)}.",
+        answer=f"{_titles(data.results)}{where} of {people.answer}",
         shown=shown,
         body=body,
         figures_dir=figures_dir,

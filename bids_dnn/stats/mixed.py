@@ -13,8 +13,8 @@ from bids_dnn.errors import ShapeError
 
 Array = NDArray[np.floating[Any]]
 Float = NDArray[np.float64]
-LEAST, MOST = 1e-6, 1e6  # of the ratio of variances that is searched
-N_STEPS = 61
+LEAST, MOST = 1e-6, 1e12  # of the ratio of variances that is searched
+N_STEPS = 91
 FLAT = 1e-15  # of a sum of squares: less is rounding
 
 
@@ -51,7 +51,8 @@ def mixed_mean(values: Array) -> Mixed:
     likelihood. Whoever has more sessions counts for more, by as much as sessions vary more than
     participants. The t has as many degrees of freedom as participants less one (those that
     the mean itself is estimated from); with the same number of sessions for all it is the
-    t test of the participants' means, where participants vary.
+    t test of the participants' means, where participants vary, as it is where sessions of each
+    participant are alike.
 
     Parameters
     ----------
@@ -92,9 +93,13 @@ def mixed_mean(values: Array) -> Mixed:
     m = counts[counts > 0].astype(np.float64)
     own = np.nansum(rows, axis=1) / m
     within = float(np.nansum((rows - own[:, None]) ** 2))
-    if n < 2 or n_all == n or within <= FLAT * float(np.nansum(rows**2)):
+    nothing = FLAT * float(np.nansum(rows**2))
+    between = float(((own - own.mean()) ** 2).sum()) if n else 0.0
+    if n < 2 or n_all == n or max(within, between) <= nothing:
         nan = float("nan")
         return Mixed(nan, nan, nan, nan, nan, nan, n, n_all)
+    if within <= nothing:
+        return _of_means(own, n_all)
 
     ratio = _ratio(own, m, within)
     weights = 1 / (ratio + 1 / m)  # of each participant's mean
@@ -113,6 +118,15 @@ def mixed_mean(values: Array) -> Mixed:
         n_participants=n,
         n_sessions=n_all,
     )
+
+
+def _of_means(own: Float, n_all: int) -> Mixed:
+    """Test the participants' means, where their sessions do not vary."""
+    n, mean, sd = len(own), float(own.mean()), float(own.std(ddof=1))
+    error = sd / np.sqrt(n)
+    reach = float(stats.t.ppf(0.975, n - 1)) * error
+    p = float(stats.t.sf(mean / error, n - 1))
+    return Mixed(mean, mean - reach, mean + reach, p, sd, 0.0, n, n_all)
 
 
 def _ratio(own: Float, m: Float, within: float) -> float:

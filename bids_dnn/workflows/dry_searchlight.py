@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from bids_dnn import imaging
+from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.analyses.decode.spheres import hours_of
 from bids_dnn.analyses.decode.tasks import decoded_samples, design_of
+from bids_dnn.analyses.rsa.laid import Kind, check_number
 from bids_dnn.containers.space import Hemisphere
 from bids_dnn.errors import BidsDnnError
 from bids_dnn.ingest.inventory import Subject
@@ -42,7 +44,19 @@ def searchlight_lines(subject: SubjectPlan) -> list[str]:
             f"  searchlight: dissimilarities of {NOUNS[settings['items']]} compared with "
             f"{', '.join(models)}"
         )
+        made += _problem_of_items(subject, settings["items"])
     return [*made, *_decoding_lines(subject, told)] if settings["comparisons"] else made
+
+
+def _problem_of_items(subject: SubjectPlan, kind: Kind) -> list[str]:
+    """Say where a participant shows too few or too many items."""
+    try:
+        samples = samples_ahead(subject.subject, subject.responses["settings"])
+        if samples is not None and kind in samples:
+            check_number(len(set(texts(samples[kind])) - {""}), kind)
+    except BidsDnnError as err:
+        return [f"  searchlight: problem: {err}"]
+    return []
 
 
 def _decoding_lines(subject: SubjectPlan, told: Manifest) -> list[str]:

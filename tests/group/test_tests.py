@@ -53,6 +53,16 @@ def test_intervals_end_where_accuracies_do(decode):
     np.testing.assert_allclose(made["ci_low"], interval.low)
 
 
+def test_where_chance_differs_it_is_said(decode):
+    assert not any("chance" in text for text in group_tests.test_group(
+        decode, analysis="decode").meta["warnings"])  # fmt: skip
+    is_own = (decode["participant"] == "02") & (decode["comparison"] == "all")
+    other = decode.assign(chance=decode["chance"].where(~is_own, 1 / 3))
+    (said,) = group_tests.test_group(other, analysis="decode").meta["warnings"]
+    assert said.startswith("all: chance differs between participants (0.25 in sub-01, sub-03, ")
+    assert "0.333 in sub-02)" in said
+
+
 def test_p_is_corrected_over_the_analysis(decode):
     made = group_tests.test_group(decode, analysis="decode").table
     expected = stats.false_discovery_control(made["p"])

@@ -56,6 +56,15 @@ def test_repeats_that_are_not_independent_come_first_and_once(tmp_path, rng):
     assert "Repeats are not independent" not in page.render_participant(said, tmp_path)
 
 
+def test_who_lacks_an_analysis_only_is_not_called_missing():
+    assert found.missing_text(()) == "; none is missing"
+    assert found.missing_text(("99",)) == "; missing: 99"
+    assert found.missing_text((), ("06 (searchlight)",)) == "; missing in part: 06 (searchlight)"
+    section = found.people_section(("05", "06"), ("99",), (), ("06 (searchlight)",))
+    assert section.answer == "2 participants; missing: 99; missing in part: 06 (searchlight)."
+    assert dict(section.notes)["Missing in part"] == ("06 (searchlight)",)
+
+
 def test_settings_are_told_as_they_were_settled():
     ran = {"source": "fmriprep", "responses": {"standardize": "auto", "model": "lsa"}}
     made = sources.settled(ran, {"standardize": "session", "scale": "zscore"})

@@ -66,6 +66,20 @@ def test_the_level_is_held_without_an_effect(n, between):
     assert np.mean(p <= 0.05) <= 0.05 + 3.8 * np.sqrt(0.05 * 0.95 / 600)
 
 
+def test_sessions_that_are_alike_give_the_t_test_of_means():
+    means = np.array([0.5, 0.5, 0.4375, 0.5])
+    expected = stats.ttest_1samp(means, 0, alternative="greater")
+    values = np.repeat(means[:, None], 2, axis=1)
+    values[0, 1] = np.nan  # counts no less: its session is as good as two
+    made = mixed_mean(values)
+    assert (made.mean, made.p) == pytest.approx((means.mean(), expected.pvalue))
+    assert (made.between_sd, made.within_sd) == pytest.approx((means.std(ddof=1), 0))
+    ends = stats.ttest_1samp(means, 0).confidence_interval()
+    assert (made.low, made.high) == pytest.approx((ends.low, ends.high))
+    near = mixed_mean(values + 1e-5 * np.array([[1, -1], [1, -1], [-1, 1], [1, -1]]))
+    assert near.p == pytest.approx(made.p, rel=0.02)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -19,7 +19,7 @@ from bids_dnn.analyses.rsa.crossnobis import (
 from bids_dnn.analyses.rsa.dissimilarity import VARIES
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.stats.neighbours import Neighbours
 from bids_dnn.stats.spheres import Patterns, lay_out
 
@@ -62,8 +62,8 @@ def items_of(responses: Responses, grams: Sequence[FeatureGram], kind: Kind) -> 
 
     Raises
     ------
-    NotEnoughDataError
-        If there are fewer than four, or more than 400.
+    NotEnoughDataError, ConfigError
+        As of `check_number`.
     """
     samples = responses.samples
     shown = samples["stimulus"].fillna("").astype(str).to_numpy()
@@ -78,17 +78,37 @@ def items_of(responses: Responses, grams: Sequence[FeatureGram], kind: Kind) -> 
             "compared without them."
         )
     names = tuple(sorted(set(wanted[is_own])))
-    if not LEAST <= len(names) <= MOST:
-        many = "condition" if kind == "stimulus" else "stimulus"
-        what = {"stimulus": "stimuli", "condition": "conditions"}[kind]
-        raise NotEnoughDataError(
-            f"There are {len(names)} {what} that can be compared; dissimilarities "
-            f"around each unit are compared between {LEAST} and {MOST}.",
-            mend=f'Type items = "{many}" under [searchlight], or leave models out.',
-        )
+    check_number(len(names), kind)
     rows = tuple(np.flatnonzero(is_own & (wanted == name)) for name in names)
     stimuli = tuple(tuple(sorted(set(shown[own]))) for own in rows)
     return Items(names, rows, stimuli, tuple(warnings))
+
+
+def check_number(n: int, kind: Kind) -> None:
+    """Refuse so few or so many items that their dissimilarities are not compared.
+
+    Parameters
+    ----------
+    n
+    kind
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than four: a participant may lack some.
+    ConfigError
+        If there are more than 400.
+    """
+    if LEAST <= n <= MOST:
+        return
+    many = "condition" if kind == "stimulus" else "stimulus"
+    what = {"stimulus": "stimuli", "condition": "conditions"}[kind]
+    kind_of_error = NotEnoughDataError if n < LEAST else ConfigError
+    raise kind_of_error(
+        f"There are {n} {what} that can be compared; dissimilarities around each unit are "
+        f"compared between {LEAST} and {MOST}.",
+        mend=f'Type items = "{many}" under [searchlight], or leave models out.',
+    )
 
 
 def ranked_pairs(matrices: Array) -> Array:

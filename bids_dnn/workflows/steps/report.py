@@ -79,15 +79,23 @@ def group_report_step(manifest: Path) -> Path:
     """Make the group's page from the group's derivatives; returns the page."""
     told = read_json(manifest)
     results = _results(dict(sorted(told["tables"].items(), key=_is_last)))
-    people = [name for made in results.values() for name in made.meta["participants"]]
-    missing = [name for made in results.values() for name in made.meta["missing_participants"]]
+    people = {name for made in results.values() for name in made.meta["participants"]}
+    lacking: dict[str, list[str]] = {}
+    for analysis, made in results.items():
+        for name in made.meta["missing_participants"]:
+            lacking.setdefault(name, []).append(analysis)
     data = GroupReport(
         results,
         told["ran"],
         task=told["task"],
         space=told["space"],
-        participants=tuple(sorted(set(people))),
-        missing=tuple(sorted(set(missing))),
+        participants=tuple(sorted(people)),
+        missing=tuple(sorted(lacking.keys() - people)),
+        partly=tuple(
+            f"{name} ({', '.join(which)})"
+            for name, which in sorted(lacking.items())
+            if name in people
+        ),
         portraits=_portraits(told),
         tables=_links(told),
         command=told["command"],

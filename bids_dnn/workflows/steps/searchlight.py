@@ -89,9 +89,9 @@ def _compared(
     features: Sequence[Path],
     ticker: Ticker,
 ) -> tuple[list[Result], list[str]]:
-    """Compare dissimilarities around each unit with models; labels may lack what they need.
+    """Compare dissimilarities around each unit with models.
 
-    Returns none, and why, where only labels are asked for beside decoding, and none can be used.
+    Returns none, and why, where items or models are lacking and there is decoding beside.
     """
     settings = told["settings"]
     responses, centers, around = measured
@@ -108,7 +108,7 @@ def _compared(
             responses, centers, around, grams, choices=how, labels=labels, progress=ticker
         )
     except (NotEnoughDataError, AbsentConditionError) as err:
-        if settings["models"] or not settings["comparisons"]:
+        if not settings["comparisons"]:
             raise
         return [], [f"No dissimilarities are compared: {err}"]
     if grams:  # the page takes an empty table for one of no network at all

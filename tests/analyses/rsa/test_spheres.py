@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from bids_dnn.analyses.rsa.spheres import RsaChoices, compare_spheres
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.space import Grid
-from bids_dnn.errors import NotEnoughDataError
+from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.stats.neighbours import neighbours
 from bids_dnn.stats.regions import region_units
 from tests.factories.responses import make_responses
@@ -185,14 +185,12 @@ def test_items_of_different_runs_are_told(rng):
     assert "shown in the same runs" in result.meta["warnings"][0]
 
 
-@pytest.mark.parametrize(
-    ("n", "words"), [(3, "There are 3 stimuli"), (401, "There are 401 stimuli")]
-)
-def test_too_few_and_too_many_items_are_refused(rng, n, words):
+@pytest.mark.parametrize(("n", "error"), [(3, NotEnoughDataError), (401, ConfigError)])
+def test_too_few_and_too_many_items_are_refused(rng, n, error):
     values = rng.normal(size=(n, 60)).astype(np.float32)
     made = make_responses(values, stimuli=[f"s{k:02d}" for k in range(n)], runs=np.zeros(n))
     made = replace(made, space=SPACE)
-    with pytest.raises(NotEnoughDataError, match=words):
+    with pytest.raises(error, match=f"There are {n} stimuli"):
         compare(made, [make_gram(rng.normal(size=(n, 5)))])
 
 

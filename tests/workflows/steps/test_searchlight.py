@@ -222,12 +222,26 @@ def test_maps_by_chance_lie_as_the_maps_where_units_come_in_another_order(tmp_pa
     np.testing.assert_array_equal(kept[0]["avsb"].values, kept[1]["avsb"].values)
 
 
-def test_models_are_refused_before_anything_is_decoded(tmp_path, rng, monkeypatch):
+def test_too_few_items_cost_no_decoding(tmp_path, rng):
+    """As where a participant was not shown one of four conditions."""
     responses = volume(rng)
     responses.samples["stimulus"] = "s0"
     index = layer(tmp_path, rng, ["s0"])
-    monkeypatch.setattr("bids_dnn.workflows.steps.searchlight.map_spheres", None)
+    result = result_beside(run(tmp_path, responses, told={"models": ["net"]}, features=[index]))
+    assert result.table["comparison"].tolist() == ["a vs b"]
+    (said,) = [text for text in result.meta["warnings"] if "dissimilarities" in text]
+    assert said.startswith("No dissimilarities are compared: There are 1 stimuli")
     with pytest.raises(NotEnoughDataError, match="There are 1 stimuli"):
+        run(tmp_path, responses, told={"models": ["net"], "comparisons": []}, features=[index])
+
+
+def test_too_many_items_are_refused_before_anything_is_decoded(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("bids_dnn.analyses.rsa.laid.MOST", 9)
+    monkeypatch.setattr("bids_dnn.workflows.steps.searchlight.map_spheres", None)
+    responses = volume(rng)
+    responses.samples["stimulus"] = [f"s{k % 10}" for k in range(len(responses.samples))]
+    index = layer(tmp_path, rng, [f"s{k}" for k in range(10)])
+    with pytest.raises(ConfigError, match="There are 10 stimuli"):
         run(tmp_path, responses, told={"models": ["net"]}, features=[index])
 
 
