@@ -302,6 +302,20 @@ def _say_matches(plan: Plan, stages: Stages) -> None:
                 )
 
 
+def _not_decoded(subject: SubjectPlan) -> list[str]:
+    """Say which comparisons a participant's new results lack; its page has the reasons."""
+    made = []
+    for job in subject.waiting():
+        lost = read_sidecar(job.table())["Facts"].get("not_decoded") if job.is_there() else ()
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            made.append(
+                f"sub-{subject.subject.participant}: {job.analysis}: {lost[0]!r}{more}; the page "
+                "says why."
+            )
+    return made
+
+
 def _finish(
     plan: Plan,
     waiting: Sequence[SubjectPlan],
@@ -326,6 +340,7 @@ def _finish(
         for job in s.jobs
         if (why := job.why_left_out())
     ]
+    left += [text for s in waiting for text in _not_decoded(s)]
     pages_there = [str(p) for p in reports if p.is_file()]
     empty = [s for s in plan.subjects if not any(job.is_there() for job in s.jobs)]
     failed = bool(failures) or bool(empty) or any(s.problems for s in plan.subjects)

@@ -50,6 +50,9 @@ def why_not_searchlight(
             "choose a volume (--space).",
         )
     masks = [run.mask for run in subject.runs if run.mask is not None]
+    masks += [path for path in subject.files if path.name.startswith("mask.nii")]
+    if subject.spm is not None and (beside := subject.spm.with_name("mask.nii")).is_file():
+        masks.append(beside)
     try:
         for mesh in read_meshes(there).values():
             check_disks(mesh, settings.radius_mm)

@@ -31,6 +31,7 @@ from bids_dnn.workflows.scene import STEPS, Manifest
 CHOSEN = tuple(one.name for one in fields(Choices) if one.name != "seed")
 MAPPED = ("searchlight",)  # whose maps are tested against exchanged labels, by clusters
 TESTED = ("tests", "correct", "contrasts", "covariates")  # settings of all but ceilings
+NO_GROUP = "is of single participants: their pages show it, and nothing is tested over them."
 CLUSTERED = ("p_unit", "n_maps")  # of searchlights alone, beside the atlas
 
 
@@ -154,7 +155,9 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
     warnings: list[str] = []
-    for analysis in config.run.analysis or GROUPED:
+    asked = config.run.analysis or GROUPED
+    warnings += [f"{one} {NO_GROUP}" for one in asked if one not in GROUPED]
+    for analysis in [one for one in asked if one in GROUPED]:
         sets: dict[tuple[str, str], dict[str, Path]] = {}
         for label, paths in read.participants_with(output_dir, analysis).items():
             if wanted and label not in wanted:
@@ -175,7 +178,9 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
             jobs.append(job)
     if not jobs:
         raise MissingInputError(
-            f"There is no finished table of a participant in {output_dir}.",
+            f"There is no finished table of a participant in {output_dir}"
+            + "".join(f"; {text}" for text in warnings).rstrip(".")
+            + ".",
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
     for job in jobs:

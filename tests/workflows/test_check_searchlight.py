@@ -47,6 +47,17 @@ def test_a_region_and_a_radius_that_cannot_be_are_refused(volume, settings, word
     assert words in str(why(volume, **settings))
 
 
+@pytest.mark.parametrize("source", ["table", "spm"])
+def test_a_radius_is_compared_with_masks_of_other_sources_too(tmp_path, source):
+    space = Grid("T1w", (4, 3, 2), np.diag([3.0, 3, 3, 1]), np.arange(9))
+    name = "mask.nii.gz" if source == "table" else "mask.nii"
+    mask = imaging.write_mask(tmp_path / name, space)
+    files = {"files": (mask,)} if source == "table" else {"spm": tmp_path / "SPM.mat"}
+    subject = replace(SUBJECT, source=source, **files)
+    assert "voxels are 3 x 3 x 3 mm" in str(why(subject, radius_mm=2.0))
+    assert why(subject, radius_mm=3.0) is None
+
+
 def test_a_surface_needs_its_mesh(monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
     for space in ("fsnative", "fsLR", "fsaverage6"):

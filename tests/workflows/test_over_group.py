@@ -209,6 +209,16 @@ def test_wrong_settings_are_refused_before_anything_runs(out, group, match):
         plan_group(out, config_of(**group))
 
 
+def test_what_has_no_group_level_costs_no_other_analysis(out):
+    asked = Config.model_validate({"run": {"analysis": ["twin", "decode", "denoise"]}})
+    plan = plan_group(out, asked)
+    assert [job.analysis for job in plan.jobs] == ["decode"]
+    assert [text for text in plan.warnings if text.startswith(("twin is of", "denoise is of"))]
+    alone = Config.model_validate({"run": {"analysis": ["twin"]}})
+    with pytest.raises(MissingInputError, match="twin is of single participants"):
+        plan_group(out, alone)
+
+
 def test_no_table_is_refused(tmp_path):
     with pytest.raises(MissingInputError, match="no finished table"):
         plan_group(tmp_path, Config())

@@ -183,7 +183,7 @@ def _choose(
         raise NotEnoughDataError(
             "decode.search chooses parameters in inner folds, and the training samples of a fold "
             "are one group.",
-            mend="Give three runs or more, or leave search out of [decode].",
+            mend="Take decode.folds with three values or more, or leave search out of [decode].",
         )
     right = np.zeros((len(candidates), len(every)))
     for group in np.unique(groups[train]):

@@ -16,7 +16,13 @@ from bids_dnn.analyses.decode.prepare import Preparation
 from bids_dnn.analyses.decode.scoring import chance_of, metric_of
 from bids_dnn.analyses.decode.searchlight import Labeled, Lights, Means, search
 from bids_dnn.analyses.decode.tables import SCALED, facts_of
-from bids_dnn.analyses.decode.tasks import Design, Task, decoded_samples, design_of
+from bids_dnn.analyses.decode.tasks import (
+    Design,
+    Task,
+    averaging_warnings,
+    decoded_samples,
+    design_of,
+)
 from bids_dnn.containers.nulls import NullMap
 from bids_dnn.containers.responses import Responses
 from bids_dnn.containers.result import Result, StatMap, distinct, model_label
@@ -142,7 +148,8 @@ def map_spheres(
     own = decoded_samples(responses, choices)
     design = design_of(own, choices)
     found = _decode(own, design, around, choices, means, progress)
-    facts = facts_of(responses, [centers], design, choices, ())
+    told = averaging_warnings(responses, choices)
+    facts = facts_of(responses, [centers], design, choices, told)
     return result_of(found, responses.space.select(centers.units), meta=facts)
 
 

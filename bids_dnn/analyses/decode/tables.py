@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bids_dnn.analyses.decode.by_run import is_mirrored, some, told_by_runs
 from bids_dnn.analyses.decode.choices import Choices
 from bids_dnn.analyses.decode.classifiers.choice import PARAMETERS
 from bids_dnn.analyses.decode.samples import texts
@@ -283,6 +284,7 @@ def facts_of(
         "n_permutations": choices.n_permutations,
         "seed": choices.seed,
         "conditions": design.names,
+        "not_decoded": list(design.lost),
         "nuisance": list(choices.nuisance),
         "baseline": list(choices.baseline),
         "warnings": [*warnings, *_warnings(responses, design, choices)],
@@ -310,12 +312,8 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
                 task.comparison.name
             )
     for text, names in few.items():
-        out.append(f"{text} ({_some(names)}).")
-    if whole := [task.comparison.name for task in design.tasks if _is_by_run(task, design)]:
-        out.append(
-            f"Each run holds one side only ({_some(whole)}): what differs between runs cannot be "
-            "told from what differs between sides. Whole runs are exchanged for p."
-        )
+        out.append(f"{text} ({some(names)}).")
+    out += told_by_runs(design)
     crossed = [
         task.comparison.name
         for task in design.tasks
@@ -323,7 +321,7 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
     ]
     if crossed:
         out.append(
-            f"p of {_some(crossed)} is against labels that mean nothing. Where both pairs of "
+            f"p of {some(crossed)} is against labels that mean nothing. Where both pairs of "
             "patterns differ, each in its own way, they are alike or opposite by accident, and p "
             "of a participant is small more often than it says: trust what holds over "
             "participants (signflip at the group level)."
@@ -332,18 +330,14 @@ def _warnings(responses: Responses, design: Design, choices: Choices) -> list[st
     if choices.has_patterns and choices.classifier.kind == "svm-rbf":
         out.append("svm-rbf has no pattern over units, so that none is mapped.")
     if choices.preparation.is_blank:
-        mirrored = [task.comparison.name for task in design.tasks if _is_mirrored(task, design)]
+        mirrored = [task.comparison.name for task in design.tasks if is_mirrored(task, design)]
         if mirrored:
             out.append(
                 f"Without the mean of each run, the two patterns of a run mirror each other "
-                f"({_some(mirrored)}): a run is right or wrong as a whole, and counts once. The "
+                f"({some(mirrored)}): a run is right or wrong as a whole, and counts once. The "
                 "permutation p takes it into account; the number of samples does not."
             )
     return out
-
-
-def _some(names: Sequence[str]) -> str:
-    return f"{', '.join(map(repr, names[:3]))}{' ...' if names[3:] else ''}"
 
 
 def _short_folds(design: Design, choices: Choices) -> list[str]:
@@ -356,26 +350,7 @@ def _short_folds(design: Design, choices: Choices) -> list[str]:
         if short and max(counts) == n_sides:
             found.setdefault(tuple(short), []).append(task.comparison.name)
     return [
-        f"With {choices.left_out} {_some(folds)} left out, no sample of a side is tested "
-        f"({_some(names)}): the other sides count there alone."
+        f"With {choices.left_out} {some(folds)} left out, no sample of a side is tested "
+        f"({some(names)}): the other sides count there alone."
         for folds, names in found.items()
     ]
-
-
-def _is_by_run(task: Task, design: Design) -> bool:
-    """Tell whether no run has samples of two sides."""
-    return bool(((_counts(task, design) > 0).sum(axis=1) <= 1).all())
-
-
-def _is_mirrored(task: Task, design: Design) -> bool:
-    """Tell whether each run has one sample of each of two sides."""
-    counts = _counts(task, design)
-    return counts.shape[1] == 2 and bool((counts[counts.any(axis=1)] == 1).all())
-
-
-def _counts(task: Task, design: Design) -> NDArray[np.intp]:
-    """Count the tested samples of each run and side."""
-    rows = task.rows
-    counts = np.zeros((design.runs.max() + 1, len(task.comparison.sides)), dtype=np.intp)
-    np.add.at(counts, (design.runs[rows], task.labels[rows]), 1)
-    return counts

@@ -336,7 +336,7 @@ def _choose(parts: _Parts, others: Sequence[Fold], tried: Sequence[float]) -> Co
         raise NotEnoughDataError(
             "decode.search chooses penalties in inner folds, and the training samples of a fold "
             f"make {len(inner)}.",
-            mend="Give three runs or more, or leave search out of [decode].",
+            mend="Take decode.folds with three values or more, or leave search out of [decode].",
         )
     scores = np.empty((len(tried), len(every)))
     for number, penalty in enumerate(tried):
