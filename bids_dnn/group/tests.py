@@ -45,7 +45,8 @@ COLUMNS = {
     "p": "One-sided p of the sign-flip permutation test over participants.",
     "p_floor": "Smallest p that the first of the tests can give with so many participants; n/a "
     "for t tests.",
-    "p_t": "One-sided p of a t test over participants, which takes scores as normal.",
+    "p_t": "One-sided p of a t test over participants, which takes scores as normal; n/a where "
+    "all of them score alike.",
     "p_wilcoxon": "One-sided exact p of Wilcoxon's signed ranks; scores at chance are left out.",
     "p_corrected": "p of the first of the tests, corrected over all rows of this metric and "
     "target in the analysis.",
@@ -158,7 +159,7 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
         cut = [within_range((low, high), str(metric)) for low, high, metric in ends]
         made["ci_low"], made["ci_high"] = np.array(cut, dtype=np.float64).reshape(-1, 2).T
     warnings = _warnings(int(made["n_participants"].max()), made, choices)
-    warnings += [*_chances(family, there), *_alike(made, choices)]
+    warnings += _chances(family, there)
     if "mixed" in choices.tests:
         columns, said = sessions.mixed_columns(family, about.sessions, analysis=analysis)
         made = made.assign(**columns)
@@ -300,19 +301,6 @@ def _chances(family: Family, there: NDArray[np.bool_]) -> list[str]:
         f"{name}: chance differs between participants ({each}), who have other numbers of sides. "
         "Tests take each one's own chance; the mean score compares with the mean chance."
         for name, each in told.items()
-    ]
-
-
-def _alike(made: pd.DataFrame, choices: Choices) -> list[str]:
-    """Say why rows in which all participants score alike have no p of a t test."""
-    if "t" not in choices.tests:
-        return []
-    n = int((made["p_t"].isna() & (made["n_participants"] > 1)).sum())
-    if not n:
-        return []
-    return [
-        f"In {n} row{'s' if n > 1 else ''} all participants score alike, so that there is no t, "
-        "and no p of it."
     ]
 
 

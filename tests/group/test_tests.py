@@ -53,16 +53,6 @@ def test_intervals_end_where_accuracies_do(decode):
     np.testing.assert_allclose(made["ci_low"], interval.low)
 
 
-def test_rows_without_a_t_are_told(decode):
-    is_one = (decode["region"] == "LOC") & (decode["comparison"] == "all")
-    perfect = decode.assign(score=decode["score"].where(~is_one, 1.0))
-    made = group_tests.test_group(perfect, analysis="decode")
-    (said,) = made.meta["warnings"]
-    assert said.startswith("In 1 row all participants score alike")
-    assert made.table["p_t"].isna().sum() == 1
-    assert made.table["p"].notna().all()
-
-
 def test_where_chance_differs_it_is_said(decode):
     assert not any("chance" in text for text in group_tests.test_group(
         decode, analysis="decode").meta["warnings"])  # fmt: skip
