@@ -99,34 +99,23 @@ def mixed_mean(values: Array) -> Mixed:
         nan = float("nan")
         return Mixed(nan, nan, nan, nan, nan, nan, n, n_all)
     if within <= nothing:
-        return _of_means(own, n_all)
-
+        sd = float(own.std(ddof=1))
+        return _mixed(float(own.mean()), sd / np.sqrt(n), (sd, 0.0), (n, n_all))
     ratio = _ratio(own, m, within)
     weights = 1 / (ratio + 1 / m)  # of each participant's mean
     mean = float((weights * own).sum() / weights.sum())
     rest = within + float((weights * (own - mean) ** 2).sum())
     variance = rest / (n_all - 1)
-    error = float(np.sqrt(variance / weights.sum()))
-    reach = float(stats.t.ppf(0.975, n - 1)) * error
-    return Mixed(
-        mean=mean,
-        low=mean - reach,
-        high=mean + reach,
-        p=float(stats.t.sf(mean / error, n - 1)),
-        between_sd=float(np.sqrt(ratio * variance)),
-        within_sd=float(np.sqrt(variance)),
-        n_participants=n,
-        n_sessions=n_all,
-    )
+    sds = float(np.sqrt(ratio * variance)), float(np.sqrt(variance))
+    return _mixed(mean, float(np.sqrt(variance / weights.sum())), sds, (n, n_all))
 
 
-def _of_means(own: Float, n_all: int) -> Mixed:
-    """Test the participants' means, where their sessions do not vary."""
-    n, mean, sd = len(own), float(own.mean()), float(own.std(ddof=1))
-    error = sd / np.sqrt(n)
-    reach = float(stats.t.ppf(0.975, n - 1)) * error
-    p = float(stats.t.sf(mean / error, n - 1))
-    return Mixed(mean, mean - reach, mean + reach, p, sd, 0.0, n, n_all)
+def _mixed(mean: float, error: float, sds: tuple[float, float], counts: tuple[int, int]) -> Mixed:
+    """Return what follows from a mean and its standard error."""
+    df = counts[0] - 1
+    reach = float(stats.t.ppf(0.975, df)) * error
+    p = float(stats.t.sf(mean / error, df))
+    return Mixed(mean, mean - reach, mean + reach, p, *sds, *counts)
 
 
 def _ratio(own: Float, m: Float, within: float) -> float:

@@ -266,7 +266,7 @@ def _say_problems(plan: Plan, stages: Stages) -> set[str]:
 
 def _who(failure: Failure, plan: Plan) -> str:
     for subject in plan.subjects:
-        if f".{subject.name}" in failure.node:
+        if subject.name in failure.node.split(".")[1:2]:
             return subject.subject.participant
     return "all"
 

@@ -8,6 +8,7 @@ from bids_dnn import imaging
 from bids_dnn.containers.space import HEMISPHERES
 from bids_dnn.errors import BidsDnnError, ConfigError, MissingInputError, nearest
 from bids_dnn.ingest.records import READY
+from bids_dnn.ingest.spm_design import beside
 from bids_dnn.stats.neighbours import check_disks, check_radius
 from bids_dnn.workflows.meshes import mesh_files, read_meshes
 
@@ -51,9 +52,9 @@ def why_not_searchlight(
         )
     masks = [run.mask for run in subject.runs if run.mask is not None]
     masks += [path for path in subject.files if path.name.startswith("mask.nii")]
-    if subject.spm is not None and (beside := subject.spm.with_name("mask.nii")).is_file():
-        masks.append(beside)
     try:
+        if subject.spm is not None:
+            masks.append(beside(subject.spm.parent, "mask.nii"))
         for mesh in read_meshes(there).values():
             check_disks(mesh, settings.radius_mm)
         if masks:

@@ -154,9 +154,8 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
     _check(known, config)
     wanted = set(config.run.participant_label)
     jobs: list[GroupJob] = []
-    warnings: list[str] = []
     asked = config.run.analysis or GROUPED
-    warnings += [f"{one} {NO_GROUP}" for one in asked if one not in GROUPED]
+    warnings = [f"{one} {NO_GROUP}" for one in asked if one not in GROUPED]
     for analysis in [one for one in asked if one in GROUPED]:
         sets: dict[tuple[str, str], dict[str, Path]] = {}
         for label, paths in read.participants_with(output_dir, analysis).items():
@@ -178,9 +177,7 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
             jobs.append(job)
     if not jobs:
         raise MissingInputError(
-            f"There is no finished table of a participant in {output_dir}"
-            + "".join(f"; {text}" for text in warnings).rstrip(".")
-            + ".",
+            " ".join([f"There is no finished table of a participant in {output_dir}.", *warnings]),
             mend="Run the participant level first: bids_dnn BIDS_DIR OUTPUT_DIR participant",
         )
     for job in jobs:
@@ -230,8 +227,7 @@ def _job(
     place: tuple[str, str, str],
     found: tuple[dict[str, Path], list[str], Known],
 ) -> GroupJob:
-    analysis, task, space = place
-    tables, expected, known = found
+    (analysis, task, space), (tables, expected, known) = place, found
     sidecars = {label: read.read_sidecar(path) for label, path in tables.items()}
     inputs = {str(path): fingerprint(names.sidecar_of(path)) for path in tables.values()}
     nulls = _nulls(analysis, tables, config)
