@@ -13,7 +13,7 @@ from bids_dnn.config.section import Section
 from bids_dnn.config.twin import TwinConfig
 
 Analysis = Literal["decode", "encode", "ceiling", "denoise", "twin", "searchlight"]
-GROUPED: tuple[Analysis, ...] = ("decode", "encode", "searchlight", "ceiling")  # over participants
+GROUPED: tuple[Analysis, ...] = ("decode", "encode", "twin", "searchlight", "ceiling")
 Source = Literal[
     "auto",
     "fmriprep",

@@ -75,8 +75,8 @@ def parse_contrast(text: str) -> Contrast:
     Parameters
     ----------
     text
-        `WHAT` is ``region``, ``comparison``, ``network`` or ``layer``, or else a column of
-        participants.tsv.
+        `WHAT` is ``region``, ``comparison``, ``network``, ``layer`` or ``snr``, or else a column
+        of participants.tsv.
 
     Raises
     ------
@@ -178,7 +178,8 @@ def contrast_table(
     family
         The scores.
     analysis
-        ``decode`` or ``encode``; contrasts of columns that it has not are left to the other.
+        ``decode``, ``encode`` or ``twin``; contrasts of columns that it has not are left to the
+        others.
     choices
         Contrasts, covariates, correction and seed.
     people

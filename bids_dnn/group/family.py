@@ -16,10 +16,18 @@ from bids_dnn.stats.inference import fdr
 
 Float = NDArray[np.float64]
 # What tells rows apart within a participant, and against what the score is tested.
-KEYS = {"decode": ("region", "comparison"), "encode": ("region", "network", "layer")}
+KEYS = {
+    "decode": ("region", "comparison"),
+    "encode": ("region", "network", "layer"),
+    "twin": ("region", "network", "layer", "snr"),
+}
 APART = ("estimator", "target", "metric")  # of encoding; what else may tell its rows apart
-BASES = {"decode": "chance", "encode": None}
-FURTHER = {"decode": ("chance",), "encode": ("ceiling", "normalized")}
+BASES = {"decode": "chance", "encode": None, "twin": None}
+FURTHER: dict[str, tuple[str, ...]] = {
+    "decode": ("chance",),
+    "encode": ("ceiling", "normalized"),
+    "twin": (),
+}
 
 
 def keys_of(table: pd.DataFrame, analysis: str) -> list[str]:
@@ -30,7 +38,7 @@ def keys_of(table: pd.DataFrame, analysis: str) -> list[str]:
     table
         As `stack.stack` returns it.
     analysis
-        ``decode`` or ``encode``.
+        ``decode``, ``encode`` or ``twin``.
 
     Raises
     ------

@@ -32,6 +32,7 @@ COLUMNS = {
     "estimator": "How responses were predicted.",
     "network": "Name of the network; * = all of them.",
     "layer": "Module path of the layer; chosen layer = each unit's, by training images alone.",
+    "snr": "Signal-to-noise ratio of the noise on a layer's features; inf = without noise.",
     "target": "units = scores of a region's units, averaged; mean = of the units' mean response.",
     "metric": "What `score` is; several where participants differ.",
     "n_participants": "Participants with a score here (and with all covariates).",
@@ -99,8 +100,8 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
 ) -> Result:
     """Test in each region, for each comparison or layer, whether the group is above chance.
 
-    Decoding scores are tested less each participant's own chance level, encoding scores
-    against zero.
+    Decoding scores are tested less each participant's own chance level, encoding scores and
+    rank correlations of the twin against zero.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ def test_group(  # no pytest: a function of the house, so PT028 is none of its b
         gives it its scale; ``metric`` where rows differ in what their score is; ``p`` and
         ``p_floor`` of participants for prevalence.
     analysis
-        ``decode`` or ``encode``.
+        ``decode``, ``encode`` or ``twin``.
     choices
         The settings. The family is the whole analysis.
     about

@@ -13,7 +13,7 @@ from bids_dnn.report.parts import Picture, counted, picture
 from bids_dnn.report.shown import Shown, is_significant, main_rows
 
 MOST_ROWS = 24
-PLACES = ("region", "network", "layer", "comparison")  # what names a line
+PLACES = ("region", "network", "layer", "snr", "comparison")  # what names a line
 PLAIN = OKABE_ITO[0]
 
 

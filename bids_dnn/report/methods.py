@@ -21,6 +21,7 @@ from bids_dnn.report.estimators import (
 )
 from bids_dnn.report.group_ceilings import group_ceiling_text
 from bids_dnn.report.group_searchlight import lights_text
+from bids_dnn.report.group_twin import group_twin_text
 from bids_dnn.report.over_participants import group_text
 from bids_dnn.report.parts import many
 from bids_dnn.report.references import REFERENCES, Reference
@@ -224,8 +225,10 @@ def _searchlight(ran: Ran) -> str:
 
 
 def _group(ran: Ran) -> str:
-    more = lights_text(ran["group"], ran["searchlight"]) if "searchlight" in ran else ""
-    return f"{group_text(ran['group'])} {more}".strip()
+    parts = [group_text(ran["group"])]
+    parts += [lights_text(ran["group"], ran["searchlight"])] if "searchlight" in ran else []
+    parts += [group_twin_text()] if "twin" in ran else []
+    return " ".join(filter(None, parts))
 
 
 PARAGRAPHS = (

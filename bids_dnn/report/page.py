@@ -329,6 +329,7 @@ def _n_stimuli(data: ParticipantReport) -> int:
 
 def _titles(results: Mapping[str, Result], extra: Sequence[str] = ()) -> str:
     words = {"decode": "decoding", "encode": "encoding", "ceiling": "noise ceilings"}
+    words |= {"twin": "networks"}
     words |= {kind: f"decoding across {kind}" for kind in ("participants", "tasks")}
     told = [made.meta.get("across", made.analysis) for made in results.values()]
     names = dict.fromkeys(words.get(kind, kind) for kind in told)

@@ -15,6 +15,7 @@ from bids_dnn.report.estimators import chosen_text
 from bids_dnn.report.group_ceilings import group_ceiling_numbers, group_ceiling_section
 from bids_dnn.report.group_figures import contrast_pictures, prevalence_pictures
 from bids_dnn.report.group_searchlight import searchlight, searchlight_numbers
+from bids_dnn.report.group_twin import group_twin_numbers, group_twin_section
 from bids_dnn.report.over_participants import contrast_tables, group_how
 from bids_dnn.report.parts import (
     Number,
@@ -47,6 +48,7 @@ def sections(shown: Shown) -> Section:
         "searchlight": searchlight,
         "across": across_section,
         "ceiling": group_ceiling_section,
+        "twin": group_twin_section,
     }
     return made[shown.result.analysis](shown)
 
@@ -62,6 +64,8 @@ def numbers(shown: Shown) -> list[Number]:
         return across_numbers(shown)
     if shown.result.analysis == "ceiling":
         return group_ceiling_numbers(shown)
+    if shown.result.analysis == "twin":
+        return group_twin_numbers(shown)
     found = [_encoded(row) for _, row in best_layers(shown.result.table).iterrows()]
     return found[: MOST_NUMBERS - 1]
 

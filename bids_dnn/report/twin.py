@@ -125,24 +125,30 @@ def _unnamed(result: Result, best: pd.DataFrame) -> str:
 
 
 def patterns_of(result: Result) -> pd.DataFrame:
-    """Return the scores of each decoded region beside those of its nearest layer and level.
+    """Return the scores of regions beside those of their nearest layers and levels.
+
+    Parameters
+    ----------
+    result
+        Of the analysis ``twin``, of a participant or of the group.
 
     Returns
     -------
     patterns
         ``region``, ``comparison``, ``brain``, ``network``, ``chance``; no row of a region in
-        which nothing is decoded.
+        which a participant has nothing decoded.
     """
-    best = _beside(result).loc[:, ["region", *KEY]]
     network = result.extras["network"][[*KEY, "comparison", "score"]]
-    made = best.merge(network, on=KEY).rename(columns={"score": "network", "network": "name"})
+    made = _beside(result)[["region", *KEY]].merge(network, on=KEY)
+    made = made.rename(columns={"score": "network", "network": "name"})
     regions = result.extras["regions"].rename(columns={"score": "brain"})
     return made.merge(regions, on=["region", "comparison"])
 
 
 def _beside(result: Result) -> pd.DataFrame:
-    """Return the row of the nearest layer and level, of each region that is decoded."""
-    return result.table[result.table["best"] & result.table["is_decoded"]]
+    """Return the row of the nearest layer and level of each region that is drawn."""
+    best = result.table[result.table["best"]]
+    return best[best["is_decoded"]] if "is_decoded" in best else best
 
 
 def twin_text(told: Mapping[str, Any]) -> str:
@@ -220,13 +226,28 @@ def _exchanged(result: Result) -> str:
 def _bars_picture(result: Result) -> Picture:
     table = result.extras["network"]
     settings = result.meta.get("settings", {})
-    n_draws = int(table["n_draws"].max())
-    layers, shown = table.drop_duplicates(["network", "layer"]), panels_of(table)
-    caption = (
-        f"Bars: means over {counted(n_draws, 'draw')} of the noise (one without noise). Lines: "
-        f"{INTERVALS[settings.get('interval', 't')]}. Dashed: chance. Stars: corrected p "
-        "* < 0.05, ** < 0.01, *** < 0.001."
+    return bars_picture(
+        "twin_noise",
+        table,
+        f"Bars: means over {counted(int(table['n_draws'].max()), 'draw')} of the noise (one "
+        f"without noise). Lines: {INTERVALS[settings.get('interval', 't')]}. Dashed: chance. "
+        "Stars: corrected p * < 0.05, ** < 0.01, *** < 0.001.",
     )
+
+
+def bars_picture(name: str, table: pd.DataFrame, caption: str) -> Picture:
+    """Draw what is decoded from layers, by level of noise.
+
+    Parameters
+    ----------
+    name
+        Of the picture.
+    table
+        As `twin_figures.noise_bars` takes it.
+    caption
+        What bars, lines and stars are; what is not drawn is added.
+    """
+    layers, shown = table.drop_duplicates(["network", "layer"]), panels_of(table)
     for n, n_all, what in (
         (len(shown), len(layers), "layers, from first to last"),
         (len(hues_of(table)), table["comparison"].nunique(), "comparisons told best"),
@@ -234,7 +255,7 @@ def _bars_picture(result: Result) -> Picture:
         if n < n_all:
             caption += f" {n} of {n_all} {what}; all are in the table."
     return picture(
-        "twin_noise",
+        name,
         lambda theme: noise_bars(table, theme=theme),
         alt=f"Bars of accuracy by level of noise, a color for each of "
         f"{counted(len(hues_of(table)), 'comparison')}, for {counted(len(shown), 'layer')}.",

@@ -19,6 +19,7 @@ MOST_LAYERS = 6  # panels of one chart of bars
 MOST_HUES = 10  # comparisons of one chart of bars
 WIDE = 0.84  # of a group of bars
 DASHES = (0, (3, 2))
+LINE_IN, EDGE_IN = 0.34, 0.7
 
 
 def level_of(snr: float) -> str:
@@ -212,6 +213,50 @@ def twin_heat_maps(table: pd.DataFrame, *, theme: Theme = LIGHT) -> bytes:
         figure.supylabel("signal-to-noise ratio", fontsize=9)
         if image is not None:
             figure.colorbar(image, ax=panels, label="Spearman's rho", pad=0.02, fraction=0.05)
+    return stream.getvalue()
+
+
+def nearest_lines(
+    best: pd.DataFrame, dots: pd.DataFrame, colors: Mapping[str, str], *, theme: Theme = LIGHT
+) -> bytes:
+    """Draw the mean rho of each region's nearest layer, with participants and how they agree.
+
+    Parameters
+    ----------
+    best
+        A row a region: ``region``, ``layer``, ``snr``, ``rho``, ``ci_low``, ``ci_high``,
+        ``lower``, ``upper``, ``is_named``.
+    dots
+        ``region`` and ``rho`` of single participants.
+    colors
+        Of each region.
+    theme
+        Light or dark.
+
+    Returns
+    -------
+    png
+    """
+    y = np.arange(len(best))
+    with drawing(WIDTH_IN, EDGE_IN + LINE_IN * len(best), theme) as (figure, stream):
+        axes = figure.subplots()
+        low, high = best["lower"].to_numpy(float), best["upper"].to_numpy(float)
+        axes.barh(y, high - low, left=low, height=0.7, color=theme.band, zorder=1)
+        places = dots["region"].map(dict(zip(best["region"], y, strict=True)))
+        axes.scatter(dots["rho"], places, s=16, facecolor=theme.paper, edgecolor=theme.ink,
+                     lw=0.7, zorder=3)  # fmt: skip
+        shades = [colors[name] for name in best["region"]]
+        axes.hlines(y, best["ci_low"], best["ci_high"], color=shades, lw=2, zorder=2)
+        axes.scatter(best["rho"], y, s=34, color=shades, zorder=4)
+        for place, is_named in zip(y, best["is_named"], strict=True):
+            axes.annotate("*" * bool(is_named), (1.01, place), va="center",
+                          xycoords=("axes fraction", "data"))  # fmt: skip
+        told = zip(best["region"], best["layer"], best["snr"], strict=True)
+        axes.set_yticks(y, [shorten(f"{a}: {b}, {noise_of(c)}", 46) for a, b, c in told])
+        axes.set_ylim(len(best) - 0.5, -0.5)
+        axes.axvline(0, color=theme.faint, lw=1, ls="--", zorder=0)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("Spearman's rho")
     return stream.getvalue()
 
 

@@ -33,7 +33,7 @@ TAIL = 1000  # bytes of a page that hold its two last lines
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 LIGHTS = "searchlight"
-KEPT = ("responses", "decode", "encode", "searchlight", "group")  # settings that the group shows
+KEPT = ("responses", "decode", "encode", "twin", "searchlight", "group")  # that the group shows
 
 
 @dataclass(frozen=True, slots=True)

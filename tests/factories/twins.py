@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS
 from bids_dnn.analyses.decode.twin import COLUMNS, REGION_COLUMNS
@@ -77,3 +78,64 @@ def make_twin(*, rho=(0.9, 0.2), p_corrected=(0.01, 0.4), decoded=(True, True)):
         },
         extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
     )
+
+
+PAIRS = ("a vs b", "a vs c", "a vs d", "b vs c", "b vs d", "c vs d")
+
+
+def make_people(brains, nets, *, names=PAIRS, decoded=True):
+    """Return the twin of each participant, by label.
+
+    Parameters
+    ----------
+    brains : region -> (n_participants, n_comparisons)
+        Scores of comparisons of two sides.
+    nets : (layer, snr) -> (n_comparisons,)
+        Those of the layers, the same for all.
+    names
+        Of the comparisons, ``x vs y``.
+    decoded
+        Whether regions are decoded.
+    """
+    n_people = len(next(iter(brains.values())))
+    network = pd.DataFrame(
+        [
+            {"network": "net", "layer": layer, "snr": snr, "comparison": name, "score": score}
+            for (layer, snr), scores in nets.items()
+            for name, score in zip(names, scores, strict=True)
+        ]
+    ).assign(n_classes=2, metric="accuracy", sd=np.nan, chance=0.5, p_corrected=0.01)
+    network["ci_low"], network["ci_high"] = network["score"] - 0.1, network["score"] + 0.1
+    told = {"p": 0.01, "p_fdr": 0.01, "p_floor": 0.005, "n_permutations": 200, "n_draws": 5}
+    network = network.assign(**told, n_samples=40, n_folds=5, n_dimensions=30)
+    people = {}
+    for k in range(n_people):
+        rows, regions = [], []
+        for region, scores in brains.items():
+            regions += [
+                {"region": region, "comparison": name, "score": score, "chance": 0.5}
+                for name, score in zip(names, scores[k], strict=True)
+            ]
+            for (layer, snr), net in nets.items():
+                rho = spearmanr(scores[k], net).statistic if np.ptp(scores[k]) else np.nan
+                rows.append({"region": region, "network": "net", "layer": layer, "snr": snr})
+                rows[-1] |= {"rho": rho, "is_decoded": decoded}
+        table = pd.DataFrame(rows)
+        for name in COLUMNS:
+            if name not in table:
+                table[name] = 0.0
+        people[f"{k + 1:02}"] = Result(
+            analysis="twin",
+            table=table[list(COLUMNS)],
+            columns=COLUMNS,
+            meta={
+                "sides": {name: sorted([one] for one in name.split(" vs ")) for name in names},
+                "networks": {"net": {"weights": "random"}},
+            },
+            extras={
+                "network": network[list(NETWORK_COLUMNS)],
+                "regions": pd.DataFrame(regions).assign(p_corrected=0.01, p_fdr=0.02, p_floor=0.0),
+            },
+            extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
+        )
+    return people

@@ -14,6 +14,7 @@ from bids_dnn.report.twin_figures import (
     MOST_HUES,
     MOST_LAYERS,
     hues_of,
+    nearest_lines,
     noise_bars,
     panels_of,
     titles_of,
@@ -85,6 +86,24 @@ def test_the_best_layer_is_boxed_and_what_is_not_known_is_hatched(drawn):
     assert [one.get_xy() for one in marks if one.get_hatch()] == [(-0.5, -0.5), (-0.5, 0.5)]
     image = axes.images[0]
     assert (image.norm.vmin, image.norm.vmax) == (-1, 1)
+
+
+def test_lines_of_the_nearest_layer_show_mean_participants_and_agreement(drawn):
+    best = make_twin().table.query("best").assign(lower=[0.4, np.nan], upper=[0.8, np.nan])
+    dots = pd.DataFrame({"region": ["V1", "V4", "V1"], "rho": [0.7, -0.2, 0.95]})
+    nearest_lines(best, dots, COLORS)
+    axes = drawn[0].axes[0]
+    band = axes.patches[0]
+    assert (band.get_x(), band.get_width()) == pytest.approx((0.4, 0.4))
+    own, means = (
+        np.asarray(one.get_offsets()) for one in (axes.collections[0], axes.collections[2])
+    )
+    assert own.tolist() == [[0.7, 0], [-0.2, 1], [0.95, 0]]
+    np.testing.assert_allclose(means, [[0.9, 0], [0.2, 1]])
+    ends = [one.tolist() for one in axes.collections[1].get_segments()]
+    assert ends == [[[0.5, 0], [1, 0]], [[0.5, 1], [1, 1]]]
+    assert [text.get_text() for text in axes.texts] == ["*", ""]
+    assert axes.get_yticklabels()[0].get_text() == "V1: conv2, without noise"
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

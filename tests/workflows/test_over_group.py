@@ -24,6 +24,7 @@ from bids_dnn.workflows.pages import group_pages
 from bids_dnn.workflows.record import read_people, refresh_participants
 from bids_dnn.workflows.steps.group import group_step
 from tests.factories.results import make_decode, make_encode, make_spaces
+from tests.factories.twins import make_people
 
 LABELS = ("01", "02", "03", "04", "05", "06")
 
@@ -210,13 +211,27 @@ def test_wrong_settings_are_refused_before_anything_runs(out, group, match):
 
 
 def test_what_has_no_group_level_costs_no_other_analysis(out):
-    asked = Config.model_validate({"run": {"analysis": ["twin", "decode", "denoise"]}})
+    asked = Config.model_validate({"run": {"analysis": ["denoise", "decode"]}})
     plan = plan_group(out, asked)
     assert [job.analysis for job in plan.jobs] == ["decode"]
-    assert [text for text in plan.warnings if text.startswith(("twin is of", "denoise is of"))]
-    alone = Config.model_validate({"run": {"analysis": ["twin"]}})
-    with pytest.raises(MissingInputError, match="twin is of single participants"):
+    assert [text for text in plan.warnings if text.startswith("denoise is of")]
+    alone = Config.model_validate({"run": {"analysis": ["denoise"]}})
+    with pytest.raises(MissingInputError, match="denoise is of single participants"):
         plan_group(out, alone)
+
+
+def test_the_twin_of_participants_is_tested_with_its_own_settings(tmp_path):
+    rng = np.random.default_rng(0)
+    nets = {("conv1", np.inf): rng.uniform(size=6), ("conv2", 4.0): rng.uniform(size=6)}
+    people = make_people({"V1": rng.uniform(size=(3, 6))}, nets)
+    for label, result in people.items():
+        entities = {"participant": label, "task": "obj", "space": "T1w"}
+        write_result(result, tmp_path, entities=entities, sidecar={"Sources": []})
+    (job,) = plan_group(tmp_path, config_of(contrasts=["snr: inf > 4"])).jobs
+    assert (job.analysis, list(job.manifest["tables"])) == ("twin", ["01", "02", "03"])
+    assert set(job.manifest["settings"]) == {"tests", "correct", "contrasts", "covariates"}
+    with pytest.raises(ConfigError, match=r"the snr '2', which no participant has"):
+        plan_group(tmp_path, config_of(contrasts=["snr: inf > 2"]))
 
 
 def test_no_table_is_refused(tmp_path):

@@ -61,6 +61,11 @@ class Comparison:
         return bool(self.tested or self.taught_where or self.tested_where)
 
     @property
+    def groups(self) -> frozenset[frozenset[str]]:
+        """The conditions of each side that teaches, whatever the sides are called."""
+        return frozenset(frozenset(names) for _, names in self.sides)
+
+    @property
     def columns(self) -> list[str]:
         """Columns of the sample table that say where samples teach and are tested."""
         return sorted({name for name, _ in (*self.taught_where, *self.tested_where)})

@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bids_dnn.analyses.decode.network import METRIC, Trial, TwinChoices
 from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS, network_table
-from bids_dnn.analyses.decode.relabeled import Orders, orders_of
 from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import Result
 from bids_dnn.stats.inference import permutation_p
+from bids_dnn.stats.orders import FEWEST_COMPARISONS, Orders, highest_rho, orders_of
+from bids_dnn.stats.rank_correlation import spearman
 
 Array = NDArray[np.float64]
-FEWEST_COMPARISONS = 4
 N_BOOTSTRAP = 1000
 LEAST_KNOWN = 0.5  # of bootstrap samples, whose ranks differ
 ALPHA = 0.05
@@ -174,7 +173,7 @@ def match(regions: pd.DataFrame, trials: Sequence[Trial], *, seed: int) -> pd.Da
     comparisons, and the draws of the noise, with replacement. Comparisons share conditions, so
     that it says how much rho hangs on single ones, no more. Whether the highest rho of a region
     is more than the best of as many unrelated layers and levels would reach is told by p: what
-    `relabeled.orders_of` exchanges is exchanged for all of them at once.
+    `orders.orders_of` exchanges is exchanged for all of them at once.
 
     Parameters
     ----------
@@ -231,9 +230,9 @@ def _of_region(
     if table["rho"].notna().any():
         if (key := tuple(names)) not in known:
             rng = np.random.default_rng([seed, zlib.crc32(b"orders")])
-            known[key] = orders_of([one.task.comparison for one in shared], rng)
+            known[key] = orders_of([one.task.comparison.groups for one in shared], rng)
         orders = known[key]
-        null = _highest(brain, np.stack(net), orders)
+        null = highest_rho(brain[None], np.stack(net)[None], orders)
         table["p_corrected"] = [
             permutation_p(rho, null, enumerated=orders.enumerated) for rho in table["rho"]
         ]
@@ -250,14 +249,6 @@ def _shares(shared: Sequence[Trial]) -> Array:
     chance = np.array([1 / len(one.task.comparison.sides) for one in shared])
     draws = np.stack([one.scores for one in shared], axis=1)
     made: Array = (draws - chance) / (1 - chance)
-    return made
-
-
-def _highest(brain: Array, net: Array, orders: Orders) -> Array:
-    """Return the highest rho of all layers and levels under each order of comparisons."""
-    a, b = _standard(brain[None])[0], _standard(net)  # (n,), (n_rows, n)
-    known = np.isfinite(b).all(axis=1)
-    made: Array = (a[orders.order] @ b[known].T).max(axis=1)
     return made
 
 
@@ -280,40 +271,6 @@ def _correlated(brain: Array, draws: Array, rng: np.random.Generator) -> dict[st
     return made
 
 
-def spearman(first: Array, second: Array) -> Array:
-    """Correlate the ranks of each row; ties share their mean rank.
-
-    Parameters
-    ----------
-    first, second : (n_rows, n)
-
-    Returns
-    -------
-    rho : (n_rows,), in [-1, 1]
-        NaN where either does not vary.
-
-    References
-    ----------
-    Spearman (1904), Am. J. Psychol. 15:72, doi:10.2307/1412159.
-
-    Examples
-    --------
-    >>> spearman(np.array([[1.0, 2.0, 4.0]]), np.array([[3.0, 2.0, 1.0]])).round(9)
-    array([-1.])
-    """
-    made: Array = (_standard(first) * _standard(second)).sum(axis=1)
-    return made
-
-
-def _standard(rows: Array) -> Array:
-    """Return the ranks in each row, centered, of length one; NaN where they do not vary."""
-    ranks = rankdata(np.round(rows, 12), axis=1)  # shares that differ by rounding alone are one
-    ranks = ranks - ranks.mean(axis=1, keepdims=True)
-    size = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
-    made: Array = np.where(size > 0, ranks / np.where(size > 0, size, 1), np.nan)
-    return made
-
-
 def _facts(decoded: Result, trials: Sequence[Trial], choices: TwinChoices) -> dict[str, Any]:
     first = trials[0].task.labels
     told = asdict(choices)
@@ -325,5 +282,9 @@ def _facts(decoded: Result, trials: Sequence[Trial], choices: TwinChoices) -> di
         "bootstrap": "of comparisons and draws of the noise",
         "n_stimuli": len(first),
         "seed": choices.seed,
+        "sides": {
+            one.task.comparison.name: sorted(map(sorted, one.task.comparison.groups))
+            for one in trials
+        },
         "decoded": {key: decoded.meta[key] for key in ("folds", "classifier", "preparation")},
     }

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bids_dnn.analyses.rsa.crossnobis import (
     Parts,
@@ -21,6 +20,7 @@ from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.responses import Responses
 from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.stats.neighbours import Neighbours
+from bids_dnn.stats.rank_correlation import standard_ranks
 from bids_dnn.stats.spheres import Patterns, lay_out
 
 Array = NDArray[np.float64]
@@ -124,12 +124,7 @@ def ranked_pairs(matrices: Array) -> Array:
         NaN where all pairs are one.
     """
     n = matrices.shape[1]
-    pairs = matrices[:, ~np.tri(n, dtype=bool)]
-    ranks = rankdata(pairs, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(ranks, axis=1, keepdims=True)
-    made: Array = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
-    return made
+    return standard_ranks(matrices[:, ~np.tri(n, dtype=bool)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

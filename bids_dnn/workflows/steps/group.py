@@ -22,6 +22,7 @@ from bids_dnn.group.maps import group_maps
 from bids_dnn.group.searchlight import average_searchlights
 from bids_dnn.group.stack import stack
 from bids_dnn.group.tests import About, test_group
+from bids_dnn.group.twin import group_twin
 from bids_dnn.group.watch import Watch
 from bids_dnn.stats.neighbours import Meshes
 from bids_dnn.workflows.named_places import NamedPlaces
@@ -84,12 +85,22 @@ def _tested(
             space=made_maps.space,
             meta=result.meta | {"warnings": said},
         )
+    return _with_networks(result, results)
+
+
+def _twin(
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, _: Watch
+) -> Result:
+    about = About(expected=told["expected"], people=told["people"])
+    return _with_networks(group_twin(results, choices=choices, about=about), results)
+
+
+def _with_networks(result: Result, results: Mapping[str, Result]) -> Result:
+    """Say what the networks are, for the page: the same for each participant."""
     known: dict[str, Any] = {}
     for made in results.values():
         known |= made.meta.get("networks", {})
-    if known:  # what they are, for the page; they are the same for each participant
-        result = replace(result, meta=result.meta | {"networks": known})
-    return result
+    return replace(result, meta=result.meta | {"networks": known}) if known else result
 
 
 def _searchlight(
@@ -139,4 +150,4 @@ def _sessions(results: Mapping[str, Result]) -> pd.DataFrame:
 
 
 Doer = Callable[[Mapping[str, Any], Mapping[str, Result], Choices, Watch], Result]
-DOERS: dict[str, Doer] = {"searchlight": _searchlight, "ceiling": _ceilings}
+DOERS: dict[str, Doer] = {"searchlight": _searchlight, "ceiling": _ceilings, "twin": _twin}

@@ -16,7 +16,6 @@ from bids_dnn.analyses.decode.twin import (
     COLUMNS,
     conditions_of_stimuli,
     match,
-    spearman,
     twin,
 )
 from tests.factories.responses import make_gram, make_responses, make_roi
@@ -98,14 +97,6 @@ def test_rho_is_that_of_scipy_on_shares_above_chance(made):
         for end in ("", "_net")
     ]
     assert row["rho"] == pytest.approx(spearmanr(*shares).statistic)
-
-
-@pytest.mark.parametrize("ties", [1, 10])
-def test_spearman_is_that_of_scipy(rng, ties):
-    first, second = rng.integers(40 // ties, size=(2, 30, 8)) / 7
-    expected = [spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
-    np.testing.assert_allclose(spearman(first, second), expected, atol=1e-12)
-    assert np.isnan(spearman(np.ones((1, 5)), np.arange(5.0)[None]))[0]
 
 
 def test_few_comparisons_have_no_rho_and_a_reason(made):

@@ -22,6 +22,7 @@ from bids_dnn.errors import MissingInputError
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.searchlight import average_searchlights as run
 from bids_dnn.group.tests import About
+from bids_dnn.group.twin import group_twin
 from bids_dnn.stats.neighbours import neighbours
 from bids_dnn.stats.regions import RegionUnits
 from bids_dnn.workflows.over_group import plan_group
@@ -30,16 +31,17 @@ from bids_dnn.workflows.steps.group import group_step
 from tests.factories.responses import make_patterns
 from tests.factories.searchlights import AFFINE, NAME, SHAPE, make_grid, make_group
 from tests.factories.trees import write_image
+from tests.factories.twins import make_people
 
 QUICK = {"p_unit": 0.01, "n_maps": 199}
 
 
-def leave(out, results, chance, space):
-    """Write what the participant level of a searchlight writes."""
+def leave(out, results, chance, space, *, analysis="searchlight"):
+    """Write what the participant level of an analysis writes."""
     for label, result in results.items():
         entities = {"participant": label, "task": "obj", "space": space}
         paths = write_result(result, out, entities=entities, sidecar={"Sources": []})
-        table = names.path_of(out, "scores", **entities, analysis="searchlight")
+        table = names.path_of(out, "scores", **entities, analysis=analysis)
         assert names.sidecar_of(table) == paths[-1]
         if label in chance:
             write_null_maps(names.null_of(table), chance[label], sidecar={})
@@ -261,3 +263,26 @@ def test_what_searchlights_leave_is_what_the_group_takes(out, tmp_path):
     assert found["overlap"][:60].mean() > 2 > 0.6 > found["overlap"][150:].mean()
     assert (found["prevalencebound"][:60] > 0).mean() > 0.5
     assert (found["prevalencebound"][150:] == 0).mean() > 0.95
+
+
+def test_the_twin_is_written_and_read_with_levels_as_numbers(out, tmp_path):
+    rng = np.random.default_rng(0)
+    nets = {("conv1", np.inf): rng.uniform(size=6), ("conv2", 0.5): rng.uniform(size=6)}
+    people = make_people({"V1": rng.uniform(size=(4, 6))}, nets)
+    leave(out, people, {}, NAME, analysis="twin")
+    asked = {"contrasts": ["snr: inf > 0.5", "layer: conv1 > conv2"], "tests": ["sign-flip", "t"]}
+    plan, made = run_plan(out, tmp_path, Config.model_validate({"group": asked}))
+    seed = plan.jobs[0].manifest["seed"]
+    choices = Choices(**{key: tuple(value) for key, value in asked.items()}, seed=seed)
+    expected = group_twin(people, choices=choices, about=About(expected=[*people]))
+    assert made.table["snr"].tolist() == [np.inf, 0.5]
+    for name in ("rho", "p", "p_conditions", "lower", "upper"):
+        np.testing.assert_allclose(made.table[name], expected.table[name], rtol=1e-8)
+    assert set(made.extras) == {"participants", "regions", "network"}
+    assert made.meta["warnings"][1:] == [  # in which levels and layers go along
+        f"The contrast {text!r} has no two rows that differ in it alone."
+        for text in asked["contrasts"]
+    ]
+    assert made.meta["networks"] == {"net": {"weights": "random"}}
+    assert made.table["is_named"].dtype == bool
+    assert not plan_group(out, Config.model_validate({"group": asked})).waiting()

@@ -11,15 +11,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.analyses.decode.comparisons import Comparison
+from bids_dnn.errors import ShapeError
 from bids_dnn.stats.inference import p_floor
+from bids_dnn.stats.rank_correlation import DIGITS, standard_ranks
 
 MOST_ENUMERATED = 5040
 N_RANDOM, FEWEST_RANDOM = 9999, 999
 MOST_NUMBERS = 5_000_000  # random orders times comparisons
+FEWEST_COMPARISONS = 4  # of a rank correlation
 FEWEST_ORDERS = 20  # below, no p can reach 0.05
 Exchanged = Literal["conditions", "comparisons"]
-Told = frozenset[frozenset[str]]
+Array = NDArray[np.float64]
+Sides = frozenset[frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +50,7 @@ class Orders:
         return p_floor(len(self.order), enumerated=self.enumerated)
 
 
-def orders_of(comparisons: Sequence[Comparison], rng: np.random.Generator) -> Orders:
+def orders_of(comparisons: Sequence[Sides], rng: np.random.Generator) -> Orders:
     """Return the orders in which comparisons could stand as well.
 
     Comparisons that share a condition are no independent data, so that conditions exchange their
@@ -59,7 +62,7 @@ def orders_of(comparisons: Sequence[Comparison], rng: np.random.Generator) -> Or
     Parameters
     ----------
     comparisons : n
-        Different ones.
+        The conditions of each side of each comparison; different ones.
     rng
         Draws `N_RANDOM` orders (fewer of very many comparisons) where there are more than
         `MOST_ENUMERATED`.
@@ -75,15 +78,15 @@ def orders_of(comparisons: Sequence[Comparison], rng: np.random.Generator) -> Or
 
     Examples
     --------
-    >>> from bids_dnn.analyses.decode.comparisons import parse
-    >>> made = orders_of(parse(["pairs"], "abcd"), np.random.default_rng(0))
+    >>> from itertools import combinations
+    >>> pairs = [frozenset({frozenset(a), frozenset(b)}) for a, b in combinations("abcd", 2)]
+    >>> made = orders_of(pairs, np.random.default_rng(0))
     >>> made.order.shape, made.exchanged, round(made.floor, 3)
     ((24, 6), 'conditions', 0.042)
     """
-    told = [frozenset(frozenset(names) for _, names in one.sides) for one in comparisons]
-    n = len(told)
+    n = len(comparisons)
     n_random = int(np.clip(MOST_NUMBERS // max(n, 1), FEWEST_RANDOM, N_RANDOM))
-    classes = _classes(told)
+    classes = _classes(comparisons)
     names = [name for one in classes for name in one]
     is_few = prod(factorial(len(one)) for one in classes) <= MOST_ENUMERATED
     if is_few:
@@ -92,7 +95,7 @@ def orders_of(comparisons: Sequence[Comparison], rng: np.random.Generator) -> Or
     else:
         drawn = (chain(*(rng.permutation(one) for one in classes)) for _ in range(n_random))
         new = [[str(name) for name in each] for each in drawn]
-    made = _moved(told, names, new)
+    made = _moved(comparisons, names, new)
     made = np.unique(made, axis=0) if is_few else made
     if len(np.unique(made[:FEWEST_RANDOM], axis=0)) >= FEWEST_ORDERS:
         return Orders(made, enumerated=is_few, exchanged="conditions")
@@ -103,7 +106,44 @@ def orders_of(comparisons: Sequence[Comparison], rng: np.random.Generator) -> Or
     return Orders(free, enumerated=False, exchanged="comparisons")
 
 
-def _classes(told: Sequence[Told]) -> list[list[str]]:
+def highest_rho(brains: Array, nets: Array, orders: Orders) -> Array:
+    """Return the highest mean rank correlation of any layer under each order of comparisons.
+
+    All brains take the same order, as they saw the same conditions.
+
+    Parameters
+    ----------
+    brains : (n_brains, n_comparisons)
+        Scores of one region in each.
+    nets : (n_brains, n_layers, n_comparisons)
+        Scores of each layer, as each brain's own run of it has them.
+    orders
+        Of the comparisons.
+
+    Returns
+    -------
+    rho : (n_orders,)
+        Layers that do not vary in one of them have no part in it.
+
+    Raises
+    ------
+    ShapeError
+        If a brain does not vary, or no layer does.
+    """
+    own = standard_ranks(np.round(brains, DIGITS))
+    told = np.stack([standard_ranks(np.round(net, DIGITS)) for net in nets])
+    known = np.isfinite(told).all(axis=(0, 2))
+    if not (known.any() and np.isfinite(own).all()):
+        raise ShapeError(
+            "The scores of a region, or of all layers, do not vary, so that they have no ranks.",
+            mend="Leave them out.",
+        )
+    total = sum(a[orders.order] @ b[known].T for a, b in zip(own, told, strict=True))
+    made: Array = (total / len(own)).max(axis=1)
+    return made
+
+
+def _classes(told: Sequence[Sides]) -> list[list[str]]:
     """Return groups of conditions, any two of which may exchange names."""
     known = set(told)
     classes: list[list[str]] = []
@@ -118,12 +158,12 @@ def _classes(told: Sequence[Told]) -> list[list[str]]:
     return classes
 
 
-def _renamed(one: Told, names: dict[str, str]) -> Told:
+def _renamed(one: Sides, names: dict[str, str]) -> Sides:
     return frozenset(frozenset(names.get(name, name) for name in side) for side in one)
 
 
 def _moved(
-    told: Sequence[Told], names: Sequence[str], new: Sequence[Sequence[str]]
+    told: Sequence[Sides], names: Sequence[str], new: Sequence[Sequence[str]]
 ) -> NDArray[np.intp]:
     """Return which comparison each becomes, (n_orders, n), as `names` become each of `new`."""
     number = {name: k for k, name in enumerate(names)}
@@ -146,5 +186,5 @@ def _moved(
     return order
 
 
-def _is_pair(one: Told) -> bool:
+def _is_pair(one: Sides) -> bool:
     return len(one) == 2 and all(len(side) == 1 for side in one)

@@ -1,16 +1,17 @@
-"""analyses.decode.relabeled: exchanges that keep comparisons what they are, and their level."""
+"""stats.orders: exchanges that keep comparisons what they are, and their level."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, spearmanr
 
 from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.network import Trial, TwinChoices, tasks_of
-from bids_dnn.analyses.decode.relabeled import N_RANDOM, orders_of
 from bids_dnn.analyses.decode.twin import match
+from bids_dnn.errors import ShapeError
+from bids_dnn.stats.orders import N_RANDOM, highest_rho, orders_of
 from tests.factories.twins import make_stimuli
 
 FREE = ("a:a vs b:b+c", "a:a vs d:d+e", "all", "b vs c", "b vs f", "c:c+d vs e:e+f", "d vs e")
@@ -32,7 +33,7 @@ MOST = binom.ppf(1 - 1e-4, N, 0.05)
 )
 def test_conditions_exchange_where_comparisons_allow_it(names, conditions, n, exchanged):
     parsed = parse(names, conditions)
-    made = orders_of(parsed, np.random.default_rng(0))
+    made = orders_of([one.groups for one in parsed], np.random.default_rng(0))
     assert made.order.shape == (n, len(parsed))
     assert made.exchanged == exchanged
     assert made.enumerated == (n != N_RANDOM)
@@ -47,8 +48,34 @@ def test_comparisons_move_with_their_conditions():
     """Two pairs that share a condition share one after each exchange."""
     parsed = parse(["pairs"], "abcde")
     share = np.array([[bool(set(a.side_of) & set(b.side_of)) for b in parsed] for a in parsed])
-    for order in orders_of(parsed, np.random.default_rng(0)).order:
+    for order in orders_of([one.groups for one in parsed], np.random.default_rng(0)).order:
         np.testing.assert_array_equal(share[np.ix_(order, order)], share)
+
+
+def test_the_highest_rho_is_the_mean_of_all_brains_and_that_of_scipy(rng):
+    """Brains take one order together; what does not vary in one of them has no part."""
+    parsed = parse(["pairs"], "abcd")
+    orders = orders_of([one.groups for one in parsed], np.random.default_rng(0))
+    brains, nets = rng.integers(5, size=(3, 6)) / 7, rng.integers(5, size=(3, 4, 6)) / 3
+    brains[:, 0], nets[:, :, 0] = -1.0, 7.0
+    nets[1, 2] = 0.5
+    expected = [
+        max(
+            np.mean(
+                [
+                    spearmanr(one[order], net[k]).statistic
+                    for one, net in zip(brains, nets, strict=True)
+                ]
+            )
+            for k in (0, 1, 3)
+        )
+        for order in orders.order
+    ]
+    np.testing.assert_allclose(highest_rho(brains, nets, orders), expected, atol=1e-12)
+    with pytest.raises(ShapeError, match="do not vary"):
+        highest_rho(brains, np.ones((3, 4, 6)), orders)
+    with pytest.raises(ShapeError, match="do not vary"):
+        highest_rho(np.ones((3, 6)), nets, orders)
 
 
 def on_a_line(rng, tasks):

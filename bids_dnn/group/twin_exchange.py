@@ -1,0 +1,191 @@
+"""Whether regions and layers are alike beyond an accident of the conditions that all saw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bids_dnn.containers.result import Result
+from bids_dnn.stats.inference import permutation_p
+from bids_dnn.stats.loo_ceiling import loo_ceiling
+from bids_dnn.stats.orders import FEWEST_COMPARISONS, Sides, highest_rho, orders_of
+from bids_dnn.stats.rank_correlation import DIGITS, standard_ranks
+
+Float = NDArray[np.float64]
+LAYER = ["network", "layer", "snr"]
+COLUMNS = {
+    "p_conditions": "One-sided p of the mean rho by the highest mean of all layers and levels for "
+    "this region, under exchanges of what `exchanged` says, the same in all participants: whether "
+    "it is more than the best of as many unrelated layers would have of these participants.",
+    "p_conditions_floor": "Smallest p_conditions that can come out of so many exchanges.",
+    "exchanged": "What was exchanged between region and network: conditions, with which "
+    "comparisons move, or single comparisons where those asked for do not allow that.",
+    "n_comparisons": "Comparisons over which p_conditions and the bounds are taken: those that "
+    "most participants have.",
+    "lower": "Lower bound of the noise ceiling of rho: mean correlation of a participant's scores "
+    "with the mean of the others', in ranks; n/a under 2 participants or 4 comparisons.",
+    "upper": "Upper bound: the same with the mean of all, which no network can exceed.",
+    "missing_comparisons": "Participants who lack comparisons that most have; p_conditions and "
+    "the bounds are without them.",
+}
+NOT_KNOWN: dict[str, Any] = {
+    "p_conditions": np.nan,
+    "p_conditions_floor": np.nan,
+    "exchanged": "",
+    "n_comparisons": 0,
+    "lower": np.nan,
+    "upper": np.nan,
+    "missing_comparisons": "",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Own:
+    """What is decoded in one participant, as shares of what lies between chance and one."""
+
+    brain: pd.Series[float]  # by comparison
+    net: pd.DataFrame  # a row a layer and level, a column a comparison
+
+    def names(self) -> set[str]:
+        """Return the comparisons that region and all layers have."""
+        known = self.net.columns[self.net.notna().all()]
+        return {str(name) for name in self.brain.index if name in known}
+
+
+def exchange(
+    results: Mapping[str, Result], rows: pd.DataFrame, *, seed: int
+) -> tuple[pd.DataFrame, list[str]]:
+    """Compare the mean rho of each region's layers with the highest under exchanged conditions.
+
+    Parameters
+    ----------
+    results
+        Of the analysis ``twin``, by participant.
+    rows
+        ``region``, ``network``, ``layer``, ``snr`` of each row of the group.
+    seed
+        Of random exchanges.
+
+    Returns
+    -------
+    columns
+        `COLUMNS`, of the same rows.
+    warnings
+        Who is not in, and why.
+    """
+    sides = _sides(results)
+    owns = {label: _owns(results[label], sides) for label in sorted(results)}
+    found, missing = [], {}
+    for region, own in rows.groupby("region", sort=False):
+        there = {label: told[str(region)] for label, told in owns.items() if region in told}
+        names = _most(there)
+        short = [label for label, one in there.items() if not set(names) <= one.names()]
+        kept = [one for label, one in there.items() if label not in short]
+        made = own[LAYER].assign(**NOT_KNOWN)
+        made["n_comparisons"], made["missing_comparisons"] = len(names), ", ".join(short)
+        found.append(_tested(made, kept, [names, sides, seed]))
+        missing[str(region)] = short
+    return pd.concat(found).sort_index()[list(COLUMNS)], _said(missing, results)
+
+
+def _sides(results: Mapping[str, Result]) -> dict[str, Sides]:
+    """Return the conditions of each comparison: those of most participants."""
+    found: dict[str, Counter[Sides]] = {}
+    for one in results.values():
+        for name, sides in _told(one).items():
+            found.setdefault(name, Counter())[sides] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in found.items()}
+
+
+def _told(result: Result) -> dict[str, Sides]:
+    """Return the conditions of a participant's comparisons; an earlier version told none."""
+    return {
+        str(name): frozenset(map(frozenset, groups))
+        for name, groups in result.meta.get("sides", {}).items()
+    }
+
+
+def _owns(result: Result, sides: Mapping[str, Sides]) -> dict[str, _Own]:
+    """Return what is decoded in a participant by region, of comparisons that most have alike."""
+    alike = [name for name, own in _told(result).items() if own == sides[name]]
+    net, told = (
+        shares[shares["comparison"].isin(alike)]
+        for shares in (_shares(result.extras[name]) for name in ("network", "regions"))
+    )
+    table = net.pivot(index=LAYER, columns="comparison", values="share")
+    return {
+        str(region): _Own(own.set_index("comparison")["share"].dropna(), table)
+        for region, own in told.groupby("region", sort=False)
+    }
+
+
+def _shares(table: pd.DataFrame) -> pd.DataFrame:
+    share = (table["score"] - table["chance"]) / (1 - table["chance"])
+    return table.assign(share=share.round(DIGITS))
+
+
+def _most(there: Mapping[str, _Own]) -> list[str]:
+    """Return the comparisons that more than half of the participants have, sorted."""
+    counts = Counter(name for one in there.values() for name in one.names())
+    return sorted(name for name, n in counts.items() if 2 * n > len(there))
+
+
+def _tested(made: pd.DataFrame, there: Sequence[_Own], how: list[Any]) -> pd.DataFrame:
+    """Fill the rows of a region: bounds, and p under exchanges."""
+    names, sides, seed = how
+    if len(names) < FEWEST_COMPARISONS or not there:
+        return made
+    brains = np.array([one.brain[names].to_numpy(float) for one in there])
+    ceiling = loo_ceiling(brains, is_ranked=True)
+    made = made.assign(lower=ceiling.lower, upper=ceiling.upper)
+    varies = np.ptp(brains, axis=1) > 0
+    if not varies.any():
+        return made
+    brains, there = brains[varies], list(compress(there, varies))
+    layers = sorted(set.intersection(*(set(one.net.index) for one in there)))
+    nets = np.stack([one.net.loc[layers, names].to_numpy(float) for one in there])
+    rho = np.mean(
+        [standard_ranks(net) @ own for own, net in zip(standard_ranks(brains), nets, strict=True)],
+        axis=0,
+    )
+    if np.isnan(rho).all():
+        return made
+    orders = orders_of([sides[name] for name in names], np.random.default_rng(seed))
+    null = highest_rho(brains, nets, orders)
+    p = {
+        layer: permutation_p(float(one), null, enumerated=orders.enumerated)
+        for layer, one in zip(layers, rho, strict=True)
+    }
+    return made.assign(
+        p_conditions=[p.get(tuple(row), np.nan) for row in made[LAYER].to_numpy()],
+        p_conditions_floor=orders.floor,
+        exchanged=orders.exchanged,
+    )
+
+
+def _said(missing: Mapping[str, Sequence[str]], results: Mapping[str, Result]) -> list[str]:
+    """Say who is not in the exchanges of which regions, and why."""
+    old = [f"sub-{label}" for label in sorted(results) if not _told(results[label])]
+    said = []
+    if old:
+        said.append(
+            f"The twin of {', '.join(old)} was made by an earlier version, which did not tell the "
+            "conditions of its comparisons: run its participant level again."
+        )
+    by: dict[tuple[str, ...], list[str]] = {}
+    for region, short in missing.items():
+        if labels := tuple(f"sub-{label}" for label in short if f"sub-{label}" not in old):
+            by.setdefault(labels, []).append(region)
+    return said + [
+        f"Twin: {', '.join(labels)} {'lack' if len(labels) > 1 else 'lacks'} comparisons of "
+        f"{', '.join(regions)} that most have, so that p_conditions and the bounds are without "
+        f"{'them' if len(labels) > 1 else 'it'}."
+        for labels, regions in by.items()
+    ]
