@@ -16,7 +16,7 @@ NO_COVARIATES = ("wilcoxon", "mixed")
 BESIDE = ("mixed", "prevalence")  # which have columns of their own, and are not corrected
 STRONGER = ("max", "tfce")  # corrections by the largest of each flip
 ROUNDING = 1e-6
-ALPHA = 0.05  # of prevalence: within participants, and of its bounds
+ALPHA = 0.05  # of prevalence (within participants, and of its bounds), and of named layers
 
 
 @dataclass(frozen=True, slots=True)

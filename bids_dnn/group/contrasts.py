@@ -26,7 +26,7 @@ COLUMNS = {
     "contrast": "The contrast: > one-sided, != two-sided.",
     "n_participants": "Participants with both scores, or of both groups.",
     "n_first": "Participants of the first group; n/a within participants.",
-    "difference": "Mean of the first less the second (of scores less chance), at the mean of the "
+    "difference": "Mean of the first less the second (decoding less chance), at the mean of the "
     "covariates where there are some.",
     "ci_low": "Lower end of the 95 % t interval of the difference (Welch's between groups).",
     "ci_high": "Upper end of that interval.",

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result
-from bids_dnn.errors import ShapeError
+from bids_dnn.errors import NotEnoughDataError, ShapeError
 from bids_dnn.group import tests, twin_exchange
 from bids_dnn.group.choices import ALPHA, BESIDE, Choices
 from bids_dnn.group.family import KEYS, family_of
@@ -42,12 +42,14 @@ COLUMNS = {
     "p_wilcoxon": "One-sided exact p of Wilcoxon's signed ranks; rho of zero is left out.",
     "p_corrected": "p of the first of the tests, corrected over all rows.",
     "p_participants": "p by flipped signs, by the largest t of all layers and levels for this "
-    "region (whatever `tests` and `correct` are): whether other people would have it.",
+    "region (whatever `tests` and `correct` are): whether other people would have it; n/a of "
+    "layers and levels that half of the region's participants have, or fewer.",
+    "p_participants_floor": "Smallest p_participants that so many participants can give.",
     **twin_exchange.COLUMNS,
     "n_decoded": "Participants in whom the region is decoded (one comparison or more above "
     "chance).",
     "missing": "Participants without a rho here (or without a covariate).",
-    "best": "Highest mean rho of its region.",
+    "best": "Highest mean rho of its region, of layers and levels that most participants have.",
     "is_named": "Whether it is the best, and both its p_participants and its p_conditions are "
     "0.05 or less: only then can a layer be named for the region.",
 }
@@ -120,6 +122,7 @@ def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.
     doi:10.3389/neuro.06.004.2008, on exchanges of conditions.
     Nili et al. (2014), PLOS Comput. Biol. 10:e1003553, doi:10.1371/journal.pcbi.1003553.
     """
+    results = {label: _rounded(one, label) for label, one in sorted(results.items())}
     table = _stacked(results, about.expected)
     tested = tuple(name for name in choices.tests if name not in BESIDE)
     made = tests.test_group(
@@ -127,18 +130,20 @@ def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.
     )
     results = _with_covariates(results, choices, about)
     rows = _renamed(made.table.drop(columns="metric"))
+    most = rows.groupby("region")["n_participants"].transform("max")
+    rows["is_common"] = 2 * rows["n_participants"] > most
     columns, said = twin_exchange.exchange(results, rows, seed=choices.seed)
-    rows = pd.concat([rows, columns], axis=1)
-    rows["p_participants"] = _p_participants(table, choices, about)
+    rows = pd.concat([rows, _over_participants(table, rows, choices, about), columns], axis=1)
     rows["n_decoded"] = _n_decoded(table[table["participant"].isin(results)], rows)
-    known = rows.dropna(subset="rho")
+    known = rows[rows["is_common"]].dropna(subset="rho")
     rows["best"] = rows.index.isin(known.groupby("region")["rho"].idxmax())
     rows["is_named"] = (
         rows["best"] & (rows["p_participants"] <= ALPHA) & (rows["p_conditions"] <= ALPHA)
     )
-    rows = rows[[name for name in COLUMNS if name in rows]].reset_index(drop=True)
+    rows = rows[[name for name in COLUMNS if name in rows]]
     extras = {name: _renamed(one) for name, one in made.extras.items()}
-    extras |= {"regions": _regions(results), "network": _networks(results)}
+    same = _alike(results)
+    extras |= {"regions": _regions(same), "network": _networks(same)}
     words = dict(made.extra_columns)
     words["participants"] = {"rho": "The participant's rho."}
     left_out = [text for name, text in LEFT_OUT.items() if name in choices.tests]
@@ -153,15 +158,22 @@ def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.
     )
 
 
+def _rounded(result: Result, label: str) -> Result:
+    """Return a participant's result with levels as tables on disk keep them."""
+    if missing := [name for name in NEEDED if name not in result.table]:
+        raise ShapeError(
+            f"The twin of sub-{label} lacks the column(s) {missing}; an earlier version made it.",
+            mend="Run the participant level again, with --analysis twin.",
+        )
+    table, network = (
+        one.assign(snr=_level(one["snr"]).astype(float))
+        for one in (result.table, result.extras["network"])
+    )
+    return replace(result, table=table, extras=result.extras | {"network": network})
+
+
 def _stacked(results: Mapping[str, Result], expected: Sequence[str]) -> pd.DataFrame:
     """Return the rho of all participants as scores; levels are text, as contrasts name them."""
-    for label, one in results.items():
-        if missing := [name for name in NEEDED if name not in one.table]:
-            raise ShapeError(
-                f"The twin of sub-{label} lacks the column(s) {missing}; an earlier version made "
-                "it.",
-                mend="Run the participant level again, with --analysis twin.",
-            )
     kept = [*KEYS[ANALYSIS], "rho", "is_decoded"]
     table, _ = stack({label: one.table[kept] for label, one in results.items()}, expected)
     table["snr"] = _level(table["snr"])
@@ -171,18 +183,24 @@ def _stacked(results: Mapping[str, Result], expected: Sequence[str]) -> pd.DataF
 def _with_covariates(
     results: Mapping[str, Result], choices: Choices, about: tests.About
 ) -> dict[str, Result]:
-    """Return the results of those who have all covariates, sorted: who lacks one is in no row."""
-    labels = sorted(results)
-    numbers = numbers_of(about.people, choices.covariates, labels)
-    return {
-        label: results[label]
-        for label, own in zip(labels, numbers, strict=True)
+    """Return the results of those who have all covariates: who lacks one is in no row."""
+    numbers = numbers_of(about.people, choices.covariates, list(results))
+    kept = {
+        label: one
+        for (label, one), own in zip(results.items(), numbers, strict=True)
         if np.isfinite(own).all()
     }
+    if not kept:
+        raise NotEnoughDataError(
+            f"None of the {len(results)} participants has all of the covariates "
+            f"{', '.join(choices.covariates)}.",
+            mend="Fill them in in participants.tsv, or leave covariates out.",
+        )
+    return kept
 
 
 def _level(snr: pd.Series[float]) -> pd.Series[str]:
-    return snr.map("{:g}".format)
+    return snr.map("{:.9g}".format)  # as in tables
 
 
 def _renamed(table: pd.DataFrame) -> pd.DataFrame:
@@ -193,18 +211,21 @@ def _renamed(table: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def _p_participants(table: pd.DataFrame, choices: Choices, about: tests.About) -> Float:
-    """Test rho by flipped signs and the largest t of each region, in the order of the rows."""
+def _over_participants(
+    table: pd.DataFrame, rows: pd.DataFrame, choices: Choices, about: tests.About
+) -> pd.DataFrame:
+    """Test rho by flipped signs and the largest t of each region's common rows."""
     family = family_of(table, analysis=ANALYSIS, numbers=["score"])
     numbers = numbers_of(about.people, choices.covariates, family.labels)
-    made = np.full(len(family.above), np.nan)
-    for region in dict.fromkeys(family.places["region"]):
-        own = np.flatnonzero(family.places["region"] == region)
-        made[own] = compare_with_zero(
-            family.above[own],
+    made = pd.DataFrame(np.nan, rows.index, ["p_participants", "p_participants_floor"])
+    common = rows[rows["is_common"]]
+    for _, part in common.groupby("region", sort=False):
+        found = compare_with_zero(
+            family.above[part.index],
             covariates=numbers if choices.covariates else None,
             seed=choices.seed,
-        ).p_corrected
+        )
+        made.loc[part.index] = np.stack([found.p_corrected, found.p_floor], axis=1)
     return made
 
 
@@ -212,6 +233,23 @@ def _n_decoded(table: pd.DataFrame, rows: pd.DataFrame) -> list[int]:
     """Count in whom each row's region is decoded."""
     told = table[table["is_decoded"]].groupby("region")["participant"].nunique()
     return [int(told.get(region, 0)) for region in rows["region"]]
+
+
+def _alike(results: Mapping[str, Result]) -> dict[str, Result]:
+    """Return what is decoded of comparisons that are of the same conditions as in most.
+
+    Where an earlier version did not tell conditions, all are taken.
+    """
+    sides = twin_exchange.sides_of(results)
+    made = {}
+    for label, one in results.items():
+        same = twin_exchange.alike(one, sides) if one.meta.get("sides") else set(sides)
+        extras = {
+            name: one.extras[name][one.extras[name]["comparison"].isin(same) | (not sides)]
+            for name in ("regions", "network")
+        }
+        made[label] = replace(one, extras=extras)
+    return made
 
 
 def _regions(results: Mapping[str, Result]) -> pd.DataFrame:

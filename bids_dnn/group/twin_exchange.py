@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,16 @@ from numpy.typing import NDArray
 from bids_dnn.containers.result import Result
 from bids_dnn.stats.inference import permutation_p
 from bids_dnn.stats.loo_ceiling import loo_ceiling
-from bids_dnn.stats.orders import FEWEST_COMPARISONS, Sides, highest_rho, orders_of
-from bids_dnn.stats.rank_correlation import DIGITS, standard_ranks
+from bids_dnn.stats.orders import FEWEST_COMPARISONS, Orders, Sides, mean_rho, orders_of
 
 Float = NDArray[np.float64]
 LAYER = ["network", "layer", "snr"]
+TIES = 8  # digits of shares: tables keep nine of scores and chances, so that more is rounding
 COLUMNS = {
     "p_conditions": "One-sided p of the mean rho by the highest mean of all layers and levels for "
     "this region, under exchanges of what `exchanged` says, the same in all participants: whether "
-    "it is more than the best of as many unrelated layers would have of these participants.",
+    "it is more than the best of as many unrelated layers would have of these participants. As "
+    "p_participants of rows that most have.",
     "p_conditions_floor": "Smallest p_conditions that can come out of so many exchanges.",
     "exchanged": "What was exchanged between region and network: conditions, with which "
     "comparisons move, or single comparisons where those asked for do not allow that.",
@@ -31,9 +31,10 @@ COLUMNS = {
     "most participants have.",
     "lower": "Lower bound of the noise ceiling of rho: mean correlation of a participant's scores "
     "with the mean of the others', in ranks; n/a under 2 participants or 4 comparisons.",
-    "upper": "Upper bound: the same with the mean of all, which no network can exceed.",
-    "missing_comparisons": "Participants who lack comparisons that most have; p_conditions and "
-    "the bounds are without them.",
+    "upper": "Upper bound: the same with the mean of all, which no pattern that is one for all "
+    "participants can exceed (each has a run of the network of its own, on the stimuli seen).",
+    "missing_comparisons": "Participants who lack comparisons that most have, or whose own are of "
+    "other conditions; p_conditions and the bounds are without them.",
 }
 NOT_KNOWN: dict[str, Any] = {
     "p_conditions": np.nan,
@@ -69,7 +70,8 @@ def exchange(
     results
         Of the analysis ``twin``, by participant.
     rows
-        ``region``, ``network``, ``layer``, ``snr`` of each row of the group.
+        ``region``, ``network``, ``layer``, ``snr`` of each row of the group, and ``is_common``:
+        whether the row is one of the family.
     seed
         Of random exchanges.
 
@@ -80,23 +82,35 @@ def exchange(
     warnings
         Who is not in, and why.
     """
-    sides = _sides(results)
+    sides = sides_of(results)
     owns = {label: _owns(results[label], sides) for label in sorted(results)}
     found, missing = [], {}
-    for region, own in rows.groupby("region", sort=False):
-        there = {label: told[str(region)] for label, told in owns.items() if region in told}
+    known: dict[tuple[str, ...], Orders] = {}  # of regions with the same comparisons
+    for region, part in rows.groupby("region", sort=False):
+        there = {label: own[str(region)] for label, own in owns.items() if region in own}
         names = _most(there)
-        short = [label for label, one in there.items() if not set(names) <= one.names()]
-        kept = [one for label, one in there.items() if label not in short]
-        made = own[LAYER].assign(**NOT_KNOWN)
+        short = [label for label, own in there.items() if not set(names) <= own.names()]
+        kept = [own for label, own in there.items() if label not in short]
+        made = part[[*LAYER, "is_common"]].assign(**NOT_KNOWN)
         made["n_comparisons"], made["missing_comparisons"] = len(names), ", ".join(short)
-        found.append(_tested(made, kept, [names, sides, seed]))
+        if len(names) >= FEWEST_COMPARISONS and kept:
+            if (key := tuple(names)) not in known:
+                rng = np.random.default_rng(seed)
+                known[key] = orders_of([sides[name] for name in names], rng)
+            made = _tested(made, kept, names=names, orders=known[key])
+        found.append(made)
         missing[str(region)] = short
     return pd.concat(found).sort_index()[list(COLUMNS)], _said(missing, results)
 
 
-def _sides(results: Mapping[str, Result]) -> dict[str, Sides]:
-    """Return the conditions of each comparison: those of most participants."""
+def sides_of(results: Mapping[str, Result]) -> dict[str, Sides]:
+    """Return the conditions of each comparison: those of most participants.
+
+    Parameters
+    ----------
+    results
+        Of the analysis ``twin``, by participant; one of an earlier version tells none.
+    """
     found: dict[str, Counter[Sides]] = {}
     for one in results.values():
         for name, sides in _told(one).items():
@@ -112,23 +126,37 @@ def _told(result: Result) -> dict[str, Sides]:
     }
 
 
+def alike(result: Result, sides: Mapping[str, Sides]) -> set[str]:
+    """Return a participant's comparisons that tell the same conditions apart as in most.
+
+    Parameters
+    ----------
+    result
+        Of the participant.
+    sides
+        As `sides_of` returns them.
+    """
+    return {name for name, own in _told(result).items() if own == sides[name]}
+
+
 def _owns(result: Result, sides: Mapping[str, Sides]) -> dict[str, _Own]:
     """Return what is decoded in a participant by region, of comparisons that most have alike."""
-    alike = [name for name, own in _told(result).items() if own == sides[name]]
-    net, told = (
-        shares[shares["comparison"].isin(alike)]
-        for shares in (_shares(result.extras[name]) for name in ("network", "regions"))
+    same = alike(result, sides)
+    net, told = (_shares(result.extras[name]) for name in ("network", "regions"))
+    table = net[net["comparison"].isin(same)].pivot(
+        index=LAYER, columns="comparison", values="share"
     )
-    table = net.pivot(index=LAYER, columns="comparison", values="share")
     return {
-        str(region): _Own(own.set_index("comparison")["share"].dropna(), table)
+        str(region): _Own(
+            own[own["comparison"].isin(same)].set_index("comparison")["share"].dropna(), table
+        )
         for region, own in told.groupby("region", sort=False)
     }
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
     share = (table["score"] - table["chance"]) / (1 - table["chance"])
-    return table.assign(share=share.round(DIGITS))
+    return table.assign(share=share.round(TIES))
 
 
 def _most(there: Mapping[str, _Own]) -> list[str]:
@@ -137,34 +165,22 @@ def _most(there: Mapping[str, _Own]) -> list[str]:
     return sorted(name for name, n in counts.items() if 2 * n > len(there))
 
 
-def _tested(made: pd.DataFrame, there: Sequence[_Own], how: list[Any]) -> pd.DataFrame:
+def _tested(
+    made: pd.DataFrame, there: Sequence[_Own], *, names: list[str], orders: Orders
+) -> pd.DataFrame:
     """Fill the rows of a region: bounds, and p under exchanges."""
-    names, sides, seed = how
-    if len(names) < FEWEST_COMPARISONS or not there:
-        return made
-    brains = np.array([one.brain[names].to_numpy(float) for one in there])
+    brains = np.array([own.brain[names].to_numpy(float) for own in there])
     ceiling = loo_ceiling(brains, is_ranked=True)
     made = made.assign(lower=ceiling.lower, upper=ceiling.upper)
-    varies = np.ptp(brains, axis=1) > 0
-    if not varies.any():
-        return made
-    brains, there = brains[varies], list(compress(there, varies))
-    layers = sorted(set.intersection(*(set(one.net.index) for one in there)))
-    nets = np.stack([one.net.loc[layers, names].to_numpy(float) for one in there])
-    rho = np.mean(
-        [standard_ranks(net) @ own for own, net in zip(standard_ranks(brains), nets, strict=True)],
-        axis=0,
-    )
+    layers = pd.MultiIndex.from_frame(made[LAYER])
+    nets = np.stack([own.net.reindex(layers)[names].to_numpy(float) for own in there])
+    nets[:, ~made["is_common"].to_numpy(bool)] = np.nan
+    rho = mean_rho(brains, nets, np.arange(len(names))[None])[0]
     if np.isnan(rho).all():
         return made
-    orders = orders_of([sides[name] for name in names], np.random.default_rng(seed))
-    null = highest_rho(brains, nets, orders)
-    p = {
-        layer: permutation_p(float(one), null, enumerated=orders.enumerated)
-        for layer, one in zip(layers, rho, strict=True)
-    }
+    null = np.nanmax(mean_rho(brains, nets, orders.order), axis=1)
     return made.assign(
-        p_conditions=[p.get(tuple(row), np.nan) for row in made[LAYER].to_numpy()],
+        p_conditions=[permutation_p(one, null, enumerated=orders.enumerated) for one in rho],
         p_conditions_floor=orders.floor,
         exchanged=orders.exchanged,
     )
@@ -185,7 +201,7 @@ def _said(missing: Mapping[str, Sequence[str]], results: Mapping[str, Result]) -
             by.setdefault(labels, []).append(region)
     return said + [
         f"Twin: {', '.join(labels)} {'lack' if len(labels) > 1 else 'lacks'} comparisons of "
-        f"{', '.join(regions)} that most have, so that p_conditions and the bounds are without "
-        f"{'them' if len(labels) > 1 else 'it'}."
+        f"{', '.join(regions)} that most have (of these conditions), so that p_conditions and the "
+        f"bounds are without {'them' if len(labels) > 1 else 'it'}."
         for labels, regions in by.items()
     ]

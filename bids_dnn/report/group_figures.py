@@ -11,6 +11,7 @@ from bids_dnn.report.forest_figures import Panel, forest
 from bids_dnn.report.palette import OKABE_ITO
 from bids_dnn.report.parts import Picture, counted, picture
 from bids_dnn.report.shown import Shown, is_significant, main_rows
+from bids_dnn.report.twin_figures import noise_of
 
 MOST_ROWS = 24
 PLACES = ("region", "network", "layer", "snr", "comparison")  # what names a line
@@ -46,8 +47,16 @@ def prevalence_pictures(shown: Shown) -> list[Picture]:
     ]
 
 
-def contrast_pictures(shown: Shown) -> list[Picture]:
-    """Draw differences with their intervals, a panel for each contrast."""
+def contrast_pictures(shown: Shown, *, of: str = "") -> list[Picture]:
+    """Draw differences with their intervals, a panel for each contrast.
+
+    Parameters
+    ----------
+    shown
+        Of the group.
+    of
+        What is compared; "" = scores, of decoding less chance.
+    """
     table = shown.result.extras.get("contrasts")
     if table is None:
         return []
@@ -62,10 +71,10 @@ def contrast_pictures(shown: Shown) -> list[Picture]:
     return [
         picture(
             f"{shown.name}_contrasts",
-            lambda theme: forest(panels, label="difference of scores", theme=theme),
+            lambda theme: forest(panels, label=f"difference of {of or 'scores'}", theme=theme),
             alt=f"Differences with intervals for {counted(len(panels), 'contrast')}.",
-            caption="Differences of means (less chance). Lines: 95 % t intervals. Stars: "
-            f"corrected p < 0.05.{_left_out(taken, rows)}",
+            caption=f"Differences of mean {of or 'scores (decoding less chance)'}. Lines: 95 % t "
+            f"intervals. Stars: corrected p < 0.05.{_left_out(taken, rows)}",
         )
     ]
 
@@ -109,4 +118,6 @@ def _names(part: pd.DataFrame) -> list[str]:
     known = [name for name in PLACES if name in part]
     named = [name for name in known if part[name].nunique() > 1] or known[-1:]
     words = part[named].astype(object).where(part[named].notna(), "")
+    if "snr" in words:
+        words["snr"] = [noise_of(float(text)) if text != "" else "" for text in words["snr"]]
     return [" ".join(filter(None, map(str, row))) for row in np.asarray(words)]

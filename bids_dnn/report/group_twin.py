@@ -20,7 +20,7 @@ from bids_dnn.report.parts import (
     picture,
     table_of,
 )
-from bids_dnn.report.shown import ALPHA, Shown, floor_text, nothing_can_be, ordered
+from bids_dnn.report.shown import ALPHA, Shown, ordered
 from bids_dnn.report.twin import KEY, bars_picture, patterns_of
 from bids_dnn.report.twin_figures import (
     nearest_lines,
@@ -29,6 +29,7 @@ from bids_dnn.report.twin_figures import (
     twin_heat_maps,
     twin_patterns,
 )
+from bids_dnn.stats.orders import FEWEST_COMPARISONS
 
 CAPTIONS = {
     "network": "One row a layer, level of noise and comparison.",
@@ -66,9 +67,9 @@ def group_twin_section(shown: Shown) -> Section:
         "The network's twin",
         "Which layer, under how much noise, tells conditions apart as a region does?",
         group_twin_answer(result),
-        (*pictures, *contrast_pictures(shown)),
+        (*pictures, *contrast_pictures(shown, of="rho")),
         (*tables, *contrast_tables(shown)),
-        _how(shown) + floor_text(result.table),
+        _how(shown),
     )
 
 
@@ -80,31 +81,37 @@ def group_twin_answer(result: Result) -> str:
     result
         Of the group's analysis ``twin``.
     """
-    best = result.table[result.table["best"]]
+    table = result.table
+    best = table[table["best"]]
     if best.empty:
-        fewest = int(result.table["n_comparisons"].min()) if len(result.table) else 0
-        return f"Nobody can tell: {counted(fewest, 'comparison')} make no rank correlation."
+        return f"Nobody can tell: {_why_no_rho(table)}."
     named = [
         f"{row['region']}: {row['layer']} of {row['network']} {noise_of(row['snr'])} "
         f"(mean rho {_of_ceiling(row)}; {_two_p(row)})"
         for row in best[best["is_named"]].to_dict("records")
     ]
     found = f"Nearest by rank over comparisons: {'; '.join(named)}. " if named else ""
-    return (found + _unnamed(result.table, best[~best["is_named"]])).strip()
+    return (found + _unnamed(best[~best["is_named"]])).strip()
 
 
-def _unnamed(table: pd.DataFrame, best: pd.DataFrame) -> str:
+def _why_no_rho(table: pd.DataFrame) -> str:
+    fewest = int(table["n_comparisons"].min()) if len(table) else 0
+    if fewest < FEWEST_COMPARISONS:
+        return f"{counted(fewest, 'comparison')} make no rank correlation"
+    return "the scores of regions, or of layers, do not vary over comparisons"
+
+
+def _unnamed(best: pd.DataFrame) -> str:
     """Say why no layer is named for regions, "" where there are none."""
     if best.empty:
         return ""
-    why = nothing_can_be(table)
-    if (floor := float(best["p_conditions_floor"].min())) > ALPHA:
-        why += f"Under exchanges of conditions no p can fall below {floor:.3g}. "
+    floor = float(best["p_participants_floor"].min())
+    why = f"With so few, p over participants cannot fall below {floor:.3g}. "
     texts = [
         f"{row['region']} (nearest: {row['layer']}, rho = {row['rho']:.2f}; {_two_p(row)})"
         for row in best.to_dict("records")
     ]
-    return f"{why}No layer can be named for {listed(texts)}."
+    return f"{why * (floor > ALPHA)}No layer can be named for {listed(texts)}."
 
 
 def _two_p(row: dict[Any, Any]) -> str:
@@ -112,7 +119,7 @@ def _two_p(row: dict[Any, Any]) -> str:
         f"{name} p = {row[column]:.2g}"
         for column, name in (
             ("p_participants", "over participants"),
-            ("p_conditions", "under exchanges of conditions"),
+            ("p_conditions", f"under exchanges of {row['exchanged'] or 'conditions'}"),
         )
         if np.isfinite(row[column])
     ]
@@ -150,16 +157,22 @@ def group_twin_text() -> str:
         "by flipping signs, against the largest t of all layers and levels for the region "
         "[@westfall1993; @nichols2002]. That it is more than the best of as many unrelated layers "
         "would have in these participants was tested by exchanges of conditions between region "
-        "and network, the same for all participants, against the highest mean of all layers and "
-        "levels [@kriegeskorte2008; @westfall1993]. A layer was named only where both p were 0.05 "
-        "or less. Bounds of these correlations are how participants agree, in ranks [@nili2014]."
+        "and network, the same for all participants (or of single comparisons where those asked "
+        "for do not allow that), against the highest mean of all layers and levels "
+        "[@kriegeskorte2008; @westfall1993]. A layer was named only where both p were 0.05 or "
+        "less. Bounds of these correlations are how participants agree, in ranks [@nili2014]."
     )
 
 
 def _how(shown: Shown) -> str:
-    told = sorted(set(shown.result.table["exchanged"]) - {""})
-    exchanged = listed(told or ["conditions"])
-    n = shown.result.extras["participants"]["participant"].nunique()
+    table = shown.result.table
+    exchanged = listed(sorted(set(table["exchanged"]) - {""}) or ["conditions"])
+    n = int(table["n_participants"].max())
+    floors = [
+        f"{name} cannot fall below {floor:.2g}"
+        for name in ("p_participants", "p_conditions")
+        if np.isfinite(floor := float(table[f"{name}_floor"].min()))
+    ]
     return (
         f"rho is the mean of {counted(n, 'participant')}: Spearman's correlation over comparisons "
         "of the scores of a region and of a layer, as shares of what lies between chance and one. "
@@ -169,8 +182,10 @@ def _how(shown: Shown) -> str:
         "an accident of these is in all of them alike: p_conditions compares with the highest "
         f"mean rho of all layers and levels under exchanges of {exchanged} between region and "
         "network, the same in all participants, region by region. A layer is named where both p "
-        f"are {ALPHA:g} or less. The bounds are how participants agree: mean correlation of each "
-        "with the mean of the others (lower), and of all (upper), in ranks."
+        f"are {ALPHA:g} or less; that says nothing of the next nearest, with which contrasts "
+        f"compare. {listed(floors)}{'.' * bool(floors)} The bounds are how participants agree: "
+        "mean correlation of each with the mean of the others (lower), and of all (upper), in "
+        "ranks."
     )
 
 
@@ -203,16 +218,14 @@ def _pattern_picture(shown: Shown) -> Picture:
 def _nearest(table: pd.DataFrame) -> pd.DataFrame:
     """Return the best row of each region, with the larger of its two p."""
     best = table[table["best"]]
-    return best.assign(p_corrected=best[["p_participants", "p_conditions"]].max(axis=1))
+    larger = best[["p_participants", "p_conditions"]].max(axis=1, skipna=False)
+    return best.assign(p_corrected=larger)
 
 
 def _lines_picture(shown: Shown) -> Picture:
     best = shown.result.table[shown.result.table["best"]]
-    singles = shown.result.extras["participants"].merge(
-        best[["region", *KEY, "missing"]], on=["region", *KEY]
-    )
-    pairs = zip(singles["participant"].astype(str), singles["missing"].fillna(""), strict=True)
-    dots = singles[[name not in str(out).split(", ") for name, out in pairs]]
+    points = shown.points
+    dots = best[["region", *KEY]] if points is None else points.merge(best[["region", *KEY]])
     return picture(
         f"{shown.name}_nearest",
         lambda theme: nearest_lines(best, dots, shown.colors, theme=theme),

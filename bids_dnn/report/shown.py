@@ -15,7 +15,7 @@ from bids_dnn.report.raster import Brain
 from bids_dnn.report.slices import Backdrop
 
 ALPHA = 0.05
-PLACES = ("region", "comparison", "estimator", "network", "layer", "target", "metric")
+PLACES = ("region", "comparison", "estimator", "network", "layer", "snr", "target", "metric")
 _OVER = {
     "decode": "95 % corrected resampled t intervals over runs",
     "encode": "95 % corrected resampled t intervals over folds",

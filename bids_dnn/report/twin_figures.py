@@ -297,9 +297,13 @@ def titles_of(best: pd.DataFrame, regions: Sequence[str]) -> dict[str, str]:
         ends = f"{row['ci_low']:.2f} to {row['ci_high']:.2f}; " if row["ci_low"] <= 1 else ""
         told[row["region"]] = (
             f"{row['region']}{named} {row['layer']}, {noise_of(row['snr'])}, rho = "
-            f"{row['rho']:.2f} ({ends}p = {row['p_corrected']:.2g})"
+            f"{row['rho']:.2f} ({ends}p = {_p_text(row['p_corrected'])})"
         )
     return {name: told.get(name, name) for name in regions}
+
+
+def _p_text(p: float) -> str:
+    return "n/a" if np.isnan(p) else f"{p:.2g}"
 
 
 def noise_of(snr: float) -> str:

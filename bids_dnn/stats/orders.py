@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_dnn.errors import ShapeError
 from bids_dnn.stats.inference import p_floor
 from bids_dnn.stats.rank_correlation import DIGITS, standard_ranks
 
@@ -106,8 +105,8 @@ def orders_of(comparisons: Sequence[Sides], rng: np.random.Generator) -> Orders:
     return Orders(free, enumerated=False, exchanged="comparisons")
 
 
-def highest_rho(brains: Array, nets: Array, orders: Orders) -> Array:
-    """Return the highest mean rank correlation of any layer under each order of comparisons.
+def mean_rho(brains: Array, nets: Array, order: NDArray[np.intp]) -> Array:
+    """Return the mean rank correlation of each layer under each order of comparisons.
 
     All brains take the same order, as they saw the same conditions.
 
@@ -116,31 +115,22 @@ def highest_rho(brains: Array, nets: Array, orders: Orders) -> Array:
     brains : (n_brains, n_comparisons)
         Scores of one region in each.
     nets : (n_brains, n_layers, n_comparisons)
-        Scores of each layer, as each brain's own run of it has them.
-    orders
-        Of the comparisons.
+        Scores of each layer, as each brain's own run of it has them; NaN = it has none.
+    order : (n_orders, n_comparisons)
+        Row by row, which comparison's score stands in each place of a brain.
 
     Returns
     -------
-    rho : (n_orders,)
-        Layers that do not vary in one of them have no part in it.
-
-    Raises
-    ------
-    ShapeError
-        If a brain does not vary, or no layer does.
+    rho : (n_orders, n_layers)
+        Over the brains that have the layer, where both vary; NaN where there is none.
     """
-    own = standard_ranks(np.round(brains, DIGITS))
-    told = np.stack([standard_ranks(np.round(net, DIGITS)) for net in nets])
-    known = np.isfinite(told).all(axis=(0, 2))
-    if not (known.any() and np.isfinite(own).all()):
-        raise ShapeError(
-            "The scores of a region, or of all layers, do not vary, so that they have no ranks.",
-            mend="Leave them out.",
-        )
-    total = sum(a[orders.order] @ b[known].T for a, b in zip(own, told, strict=True))
-    made: Array = (total / len(own)).max(axis=1)
-    return made
+    total, count = np.zeros((len(order), nets.shape[1])), np.zeros(nets.shape[1])
+    for own, layers in zip(standard_ranks(np.round(brains, DIGITS)), nets, strict=True):
+        told = standard_ranks(np.round(layers, DIGITS))
+        known = np.isfinite(told).all(axis=1) & np.isfinite(own).all()
+        total[:, known] += own[order] @ told[known].T
+        count += known
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def _classes(told: Sequence[Sides]) -> list[list[str]]:

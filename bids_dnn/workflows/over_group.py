@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,7 @@ def plan_group(output_dir: Path, config: Config, bids_dir: Path | None = None) -
         )
     for job in jobs:
         _check_sides(job)
+    warnings += _unfit(jobs, config.group.contrasts)
     return GroupPlan(output_dir, tuple(jobs), tuple(warnings), known)
 
 
@@ -219,6 +220,18 @@ def _check_sides(job: GroupJob) -> None:
             )
             known |= set(column[contrast.what])
         check_sides(contrast, known)
+
+
+def _unfit(jobs: Sequence[GroupJob], contrasts: Sequence[str]) -> list[str]:
+    """Say which contrasts compare what tables have, but none of these."""
+    lights: tuple[str, ...] = ("comparison",) if any(j.analysis in MAPPED for j in jobs) else ()
+    known = {key for job in jobs for key in KEYS.get(job.analysis, ())} | {*lights}
+    made = ", ".join(dict.fromkeys(job.analysis for job in jobs))
+    return [
+        f"The contrast {one.text!r} is left out: no table here ({made}) has a column {one.what!r}."
+        for one in map(parse_contrast, contrasts)
+        if one.is_within and one.what not in known
+    ]
 
 
 def _job(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
@@ -9,6 +11,9 @@ from scipy.stats import spearmanr
 from bids_dnn.analyses.decode.network_tables import NETWORK_COLUMNS
 from bids_dnn.analyses.decode.twin import COLUMNS, REGION_COLUMNS
 from bids_dnn.containers.result import Result
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.tests import About
+from bids_dnn.group.twin import group_twin
 from tests.factories.responses import make_gram
 
 
@@ -139,3 +144,35 @@ def make_people(brains, nets, *, names=PAIRS, decoded=True):
             extra_columns={"network": NETWORK_COLUMNS, "regions": REGION_COLUMNS},
         )
     return people
+
+
+SIX = tuple(f"{a} vs {b}" for a, b in combinations("abcdef", 2))
+
+
+def on_a_line(rng, names):
+    """Return scores of pairs of conditions that lie on a line."""
+    place = dict(zip("abcdef", rng.normal(size=6), strict=True))
+    apart = np.array([abs(place[name[0]] - place[name[-1]]) for name in names])
+    return 0.5 + 0.4 * np.tanh(apart)
+
+
+def nets_of(rng, names, n_layers=3):
+    return {
+        (f"conv{k}", snr): on_a_line(rng, names) for k in range(n_layers) for snr in (np.inf, 1.0)
+    }
+
+
+def people_of(rng, n=6, *, names=SIX, noise=0.02):
+    """Let V1 be conv1 without noise, and another region nothing at all."""
+    nets = nets_of(rng, names)
+    planted = nets["conv1", np.inf]
+    brains = {
+        "V1": np.clip(planted + noise * rng.normal(size=(n, len(names))), 0, 1),
+        "noise": rng.binomial(80, 0.5, size=(n, len(names))) / 80,
+    }
+    return make_people(brains, nets, names=names)
+
+
+def run_group(people, *, expected=(), covariates=None, asked=(), **choices):
+    about = About(expected=expected or [*people], people=covariates or {})
+    return group_twin(people, choices=Choices(covariates=asked, **choices), about=about)

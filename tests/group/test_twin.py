@@ -1,58 +1,21 @@
-"""group.twin: rho over participants, exchanges of conditions, and which layer is named."""
+"""group.twin: rho over participants, and which layer is named."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from bids_dnn.errors import ConfigError, ShapeError
-from bids_dnn.group.choices import Choices
+from bids_dnn.errors import ConfigError, NotEnoughDataError
 from bids_dnn.group.people import ALONE
-from bids_dnn.group.tests import About
-from bids_dnn.group.twin import group_twin
-from tests.factories.twins import PAIRS, make_people
-
-SIX = tuple(f"{a} vs {b}" for a, b in combinations("abcdef", 2))
-N = 100
-MOST = stats.binom.ppf(1 - 1e-4, N, 0.05)
-
-
-def on_a_line(rng, names):
-    """Return scores of pairs of conditions that lie on a line."""
-    place = dict(zip("abcdef", rng.normal(size=6), strict=True))
-    apart = np.array([abs(place[name[0]] - place[name[-1]]) for name in names])
-    return 0.5 + 0.4 * np.tanh(apart)
-
-
-def nets_of(rng, names, n_layers=3):
-    return {
-        (f"conv{k}", snr): on_a_line(rng, names) for k in range(n_layers) for snr in (np.inf, 1.0)
-    }
-
-
-def people_of(rng, n=6, *, names=SIX, noise=0.02):
-    """Let V1 be conv1 without noise, and another region nothing at all."""
-    nets = nets_of(rng, names)
-    planted = nets["conv1", np.inf]
-    brains = {
-        "V1": np.clip(planted + noise * rng.normal(size=(n, len(names))), 0, 1),
-        "noise": rng.binomial(80, 0.5, size=(n, len(names))) / 80,
-    }
-    return make_people(brains, nets, names=names)
-
-
-def run(people, *, expected=(), covariates=None, **choices):
-    about = About(expected=expected or [*people], people=covariates or {})
-    return group_twin(people, choices=Choices(**choices), about=about)
+from tests.factories.twins import PAIRS, SIX, make_people, nets_of, on_a_line, people_of, run_group
 
 
 def test_the_planted_layer_is_named_and_none_for_noise(rng):
-    made = run(people_of(rng), expected=["01", "09"])
+    made = run_group(people_of(rng), expected=["01", "09"])
     named = made.table[made.table["is_named"]]
     assert named[["region", "layer", "snr"]].to_numpy().tolist() == [["V1", "conv1", np.inf]]
     assert made.table.groupby("region")["best"].sum().to_dict() == {"V1": 1, "noise": 1}
@@ -65,7 +28,7 @@ def test_the_planted_layer_is_named_and_none_for_noise(rng):
 
 def test_means_intervals_and_p_are_those_of_scipy(rng):
     people = people_of(rng, noise=0.1)
-    made = run(people, tests=("sign-flip", "t", "wilcoxon"), correct="none").table
+    made = run_group(people, tests=("sign-flip", "t", "wilcoxon"), correct="none").table
     rows = pd.concat([one.table.assign(who=label) for label, one in people.items()])
     key = ["region", "layer", "snr"]
     for row in made.to_dict("records"):
@@ -84,7 +47,7 @@ def test_means_intervals_and_p_are_those_of_scipy(rng):
 
 def test_p_of_participants_is_by_the_largest_t_of_each_region_alone(rng):
     people = people_of(rng, 5, noise=0.2)
-    made = run(people, correct="none").table
+    made = run_group(people, correct="none").table
     rows = pd.concat([one.table.assign(who=label) for label, one in people.items()])
     for region, own in made.groupby("region"):
         told = rows[rows["region"] == region]
@@ -97,80 +60,58 @@ def test_p_of_participants_is_by_the_largest_t_of_each_region_alone(rng):
         np.testing.assert_allclose(by, expected)
 
 
-def test_p_of_conditions_is_that_of_all_their_exchanges(rng):
-    """Four conditions have 24 orders: each brain's scores move with the names, nets stay."""
-    nets = nets_of(rng, PAIRS)
-    brains = np.stack([on_a_line(rng, PAIRS) for _ in range(3)])
-    made = run(make_people({"V1": brains}, nets)).table
-    null = []
-    for order in permutations("abcd"):
-        new = dict(zip("abcd", order, strict=True))
-        moved = [PAIRS.index(" vs ".join(sorted((new[x[0]], new[x[-1]])))) for x in PAIRS]
-        rho = [
-            np.mean([stats.spearmanr(one[moved], net).statistic for one in brains])
-            for net in nets.values()
-        ]
-        null.append(max(rho))
-    expected = [np.mean(np.array(null) >= rho - 1e-9) for rho in made["rho"]]
-    np.testing.assert_allclose(made["p_conditions"], expected)
-    assert (made["p_conditions_floor"] == 1 / 24).all()
-    assert set(made["exchanged"]) == {"conditions"}
-    assert (made["n_comparisons"] == 6).all()
-
-
-def test_bounds_are_how_participants_agree(rng):
-    brains = on_a_line(rng, SIX) + 0.1 * rng.normal(size=(5, 15))
-    made = run(make_people({"V1": brains}, nets_of(rng, SIX), names=SIX)).table.iloc[0]
-    ranks = stats.zscore(stats.rankdata(brains, axis=1), axis=1)
-    others = [np.corrcoef(ranks[k], np.delete(ranks, k, axis=0).sum(0))[0, 1] for k in range(5)]
-    every = [np.corrcoef(one, ranks.sum(0))[0, 1] for one in ranks]
-    assert (made["lower"], made["upper"]) == pytest.approx((np.mean(others), np.mean(every)))
-
-
-@pytest.mark.slow
-def test_an_accident_of_the_conditions_names_no_layer():
-    """All brains share a pattern that no layer has: signs flip to one side, conditions do not."""
-    rng = np.random.default_rng(3)
-    counts = np.zeros(2, int)
-    for _ in range(N):
-        shared = on_a_line(rng, SIX)
-        brains = np.clip(shared + 0.02 * rng.normal(size=(6, 15)), 0, 1)
-        made = run(make_people({"V1": brains}, nets_of(rng, SIX), names=SIX)).table
-        counts += made["is_named"].any(), (made["p_participants"] <= 0.05).any()
-    assert counts[0] <= MOST
-    assert counts[1] > 2 * MOST  # flipped signs alone would name one far too often
-
-
-@pytest.mark.slow
-def test_noise_names_no_layer():
-    rng = np.random.default_rng(4)
-    n = 0
-    for _ in range(N):
-        brains = rng.binomial(80, 0.5, size=(6, 15)) / 80
-        made = run(make_people({"V1": brains}, nets_of(rng, SIX), names=SIX)).table
-        n += made["is_named"].any()
-    assert n <= MOST
-
-
-def test_who_lacks_comparisons_is_told_and_counts_with_the_others(rng):
-    people = people_of(rng, 4)
-    gone = people["02"].extras["regions"]
-    kept = gone[~gone["comparison"].str.contains("f")]
-    short = replace(people["02"], extras=people["02"].extras | {"regions": kept})
-    made = run(people | {"02": short})
-    assert (made.table["n_comparisons"] == 15).all()
-    assert (made.table["missing_comparisons"] == "02").all()
-    assert made.meta["warnings"][-1] == (
-        "Twin: sub-02 lacks comparisons of V1, noise that most have, so that p_conditions and the "
-        "bounds are without it."
+def test_a_layer_that_few_have_is_neither_best_nor_in_the_family(rng):
+    people = people_of(rng, 5)
+    one = people["01"]
+    extra = one.extras["network"].query("layer == 'conv1' and snr == inf").assign(layer="conv9")
+    rows = one.table.query("layer == 'conv1' and snr == inf").assign(layer="conv9", rho=1.0)
+    more = replace(
+        one,
+        table=pd.concat([one.table, rows]),
+        extras=one.extras | {"network": pd.concat([one.extras["network"], extra])},
     )
-    others = {label: one for label, one in people.items() if label != "02"}
-    for name in ("p_conditions", "lower", "upper"):
-        np.testing.assert_allclose(made.table[name], run(others).table[name])
-    assert (made.table["n_participants"] == 4).all()  # of rho, over those that each one has
-    assert made.extras["regions"]["n_participants"].tolist() == [
-        3 if "f" in name else 4 for name in [*SIX, *SIX]
-    ]
+    made, whole = run_group(people | {"01": more}).table, run_group(people).table
+    rare = made[made["layer"] == "conv9"]
+    assert (rare["n_participants"] == 1).all()
+    assert rare[["p_participants", "p_conditions"]].isna().all(axis=None)
+    assert not rare["best"].any()
+    both = made[made["layer"] != "conv9"].reset_index(drop=True)
+    for name in ("p_participants", "p_conditions", "is_named"):
+        assert both[name].tolist() == whole[name].tolist()
+
+
+def test_levels_have_as_many_digits_as_tables(rng):
+    nets = {("conv1", 1 / 3): on_a_line(rng, SIX), ("conv2", 1 / 3): on_a_line(rng, SIX)}
+    v1 = nets["conv1", 1 / 3] + 0.01 * rng.normal(size=(6, 15))
+    made = run_group(make_people({"V1": v1}, nets, names=SIX)).table
+    assert made["snr"].tolist() == [0.333333333] * 2
+    assert made["p_conditions"].notna().all()
+    assert made.query("is_named")["layer"].tolist() == ["conv1"]
+
+
+def test_decoded_participants_are_counted_by_region(rng):
+    people = people_of(rng, 4)
+    for label in ("01", "02"):
+        own = people[label].table
+        own["is_decoded"] = own["region"] == "V1"
+    told = run_group(people).table.groupby("region")["n_decoded"].first()
+    assert told.to_dict() == {"V1": 4, "noise": 2}
+
+
+def test_means_leave_out_who_tells_other_conditions_apart(rng):
+    people = people_of(rng, 4)
+    sides = people["03"].meta["sides"] | {"a vs b": [["a"], ["z"]]}
+    made = run_group(people | {"03": replace(people["03"], meta={"sides": sides})}).extras
+    for name in ("regions", "network"):
+        is_it = made[name]["comparison"] == "a vs b"
+        assert set(made[name].loc[is_it, "n_participants"]) == {3}
+        assert set(made[name].loc[~is_it, "n_participants"]) == {4}
+
+
+def test_nobody_with_covariates_is_told(rng):
+    told = {f"{k:02}": {"age": "n/a"} for k in range(1, 7)}
+    with pytest.raises(NotEnoughDataError, match=r"None of the 6.*age.*participants\.tsv"):
+        run_group(people_of(rng), covariates=told, asked=("age",))
 
 
 def test_means_of_what_is_decoded_are_told(rng):
@@ -178,7 +119,7 @@ def test_means_of_what_is_decoded_are_told(rng):
     other = people["02"].extras["network"]
     other = other.assign(score=other["score"] + 0.03, ci_high=1.0, p_corrected=0.2)
     people["02"] = replace(people["02"], extras=people["02"].extras | {"network": other})
-    made = run(people)
+    made = run_group(people)
     net, first = made.extras["network"], people["01"].extras["network"]
     np.testing.assert_allclose(net["score"], first["score"] + 0.01)
     np.testing.assert_allclose(net["ci_lowest"], first["ci_low"])
@@ -195,16 +136,16 @@ def test_few_comparisons_and_flat_regions_have_no_rho(rng):
     people = make_people({"V1": rng.uniform(0.5, 1, size=(4, 3))}, three, names=PAIRS[:3])
     for one in people.values():
         one.table["rho"] = np.nan
-    made = run(people).table
+    made = run_group(people).table
     assert made[["rho", "p", "p_conditions", "lower"]].isna().all(axis=None)
     assert not made[["best", "is_named"]].any(axis=None)
-    flat = run(make_people({"V1": np.full((4, 6), 0.5)}, nets_of(rng, PAIRS))).table
+    flat = run_group(make_people({"V1": np.full((4, 6), 0.5)}, nets_of(rng, PAIRS))).table
     assert flat[["rho", "p_conditions", "lower"]].isna().all(axis=None)
     assert not flat["best"].any()
 
 
 def test_one_participant_is_described_only(rng):
-    made = run(people_of(rng, 1))
+    made = run_group(people_of(rng, 1))
     assert not made.table["is_named"].any()
     assert ALONE in made.meta["warnings"]
     assert made.table["lower"].isna().all()
@@ -213,24 +154,23 @@ def test_one_participant_is_described_only(rng):
 def test_contrasts_are_of_regions_levels_and_groups(rng):
     texts = ("region: V1 > noise", "snr: inf > 1", "group: x > y")
     told = {f"{k:02}": {"group": "x" if k < 4 else "y"} for k in range(1, 7)}
-    made = run(people_of(rng), covariates=told, contrasts=texts).extras["contrasts"]
+    made = run_group(people_of(rng), covariates=told, contrasts=texts).extras["contrasts"]
     counts = made.groupby("contrast")["difference"].count().to_dict()
     assert counts == {"region: V1 > noise": 6, "snr: inf > 1": 6, "group: x > y": 12}
     with pytest.raises(ConfigError, match=r"the snr '2', which no participant has"):
-        run(people_of(rng), contrasts=("snr: inf > 2",))
+        run_group(people_of(rng), contrasts=("snr: inf > 2",))
 
 
 def test_who_lacks_a_covariate_is_in_nothing(rng):
     told = {f"{k:02}": {"age": str(20 + k) if k != 2 else "n/a"} for k in range(1, 7)}
-    about = About(expected=[f"{k:02}" for k in range(1, 7)], people=told)
-    made = group_twin(people_of(rng), choices=Choices(covariates=("age",)), about=about)
+    made = run_group(people_of(rng), covariates=told, asked=("age",))
     assert (made.table["n_participants"] == 5).all()
     assert (made.table["n_decoded"] == 5).all()
     assert (made.extras["regions"]["n_participants"] == 5).all()
 
 
 def test_what_the_twin_cannot_have_is_said(rng):
-    made = run(people_of(rng), tests=("sign-flip", "mixed", "prevalence"))
+    made = run_group(people_of(rng), tests=("sign-flip", "mixed", "prevalence"))
     assert [text.split(" was ")[0] for text in made.meta["warnings"]] == [
         "The mixed model",
         "Prevalence",
@@ -238,33 +178,13 @@ def test_what_the_twin_cannot_have_is_said(rng):
     assert made.meta["tests"] == ["sign-flip"]
 
 
-def test_results_of_earlier_versions_are_refused_or_lack_exchanges(rng):
-    people = people_of(rng)
-    old = people["03"].table.drop(columns="is_decoded")
-    with pytest.raises(ShapeError, match=r"sub-03 lacks.*is_decoded.*--analysis twin"):
-        run(people | {"03": replace(people["03"], table=old)})
-    others = {label: one for label, one in people.items() if label != "03"}
-    expected = run(others).table
-    made = run(people | {"03": replace(people["03"], meta={})})
-    np.testing.assert_allclose(made.table["p_conditions"], expected["p_conditions"])
-    assert "The twin of sub-03 was made by an earlier version" in made.meta["warnings"][0]
-    assert len(made.meta["warnings"]) == 1
-    sides = people["03"].meta["sides"] | {"a vs b": [["a"], ["z"]]}
-    other = run(people | {"03": replace(people["03"], meta={"sides": sides})})
-    np.testing.assert_allclose(other.table["p_conditions"], expected["p_conditions"])
-    assert (other.table["missing_comparisons"] == "03").all()
-    none = run({label: replace(one, meta={}) for label, one in people.items()}).table
-    assert none["p_conditions"].isna().all()
-    assert not none["is_named"].any()
-
-
 def test_rows_that_do_not_stand_together_keep_their_order(rng):
     """A layer that only the second participant has comes last; its region comes first."""
     people = people_of(rng, 5)
     one = people["01"]
     short = one.table[~((one.table["region"] == "V1") & (one.table["layer"] == "conv2"))]
-    made = run(people | {"01": replace(one, table=short)}).table
-    whole = run(people).table
+    made = run_group(people | {"01": replace(one, table=short)}).table
+    whole = run_group(people).table
     key = ["region", "layer", "snr"]
     assert made["region"].tolist() == ["V1"] * 4 + ["noise"] * 6 + ["V1"] * 2
     both = made.merge(whole, on=key, suffixes=("", "_whole"))

@@ -20,6 +20,7 @@ from bids_dnn.report.methods import cited, references, sentences
 from bids_dnn.report.page import render_group
 from bids_dnn.report.palette import region_colors
 from bids_dnn.report.shown import Shown
+from bids_dnn.report.twin import patterns_of
 from tests.factories.reports import make_group
 from tests.factories.twins import make_people
 
@@ -27,12 +28,13 @@ CONV1 = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 NETS = {("conv1", np.inf): CONV1, ("conv1", 2.0): CONV1[::-1], ("conv2", np.inf): CONV1[::-1]}
 
 
-def make(n=6, *, alike=0.001, **choices):
+def make(n=6, *, alike=0.001, people=None, **choices):
     """Let V1 be conv1 (all alike but for noise of `alike`), and V4 nothing."""
     rng = np.random.default_rng(0)
     v1 = np.clip(np.array(CONV1) - alike * rng.uniform(size=(n, 6)), 0, 1)
-    people = make_people({"V1": v1, "V4": rng.uniform(0.4, 0.6, size=(n, 6))}, NETS)
-    made = group_twin(people, choices=Choices(**choices), about=About(expected=[*people]))
+    results = make_people({"V1": v1, "V4": rng.uniform(0.4, 0.6, size=(n, 6))}, NETS)
+    about = About(expected=[*results], people=people or {})
+    made = group_twin(results, choices=Choices(**choices), about=about)
     return Shown("twin", made, region_colors(["V1", "V4"]), "group/x.tsv")
 
 
@@ -56,13 +58,46 @@ def test_the_answer_names_a_layer_where_both_p_allow_it():
 def test_where_nothing_is_named_the_reason_is_said():
     few = make(3)
     answer = group_twin_answer(few.result)
-    assert answer.startswith("No p can fall below 0.125 here, so significance cannot be told.")
+    assert answer.startswith("With so few, p over participants cannot fall below 0.125. ")
     assert "No layer can be named for V1 (nearest: conv1" in answer
     assert group_twin_numbers(few) == []
-    rare = replace(few.result, table=few.result.table.assign(p_conditions_floor=1 / 6))
-    assert "Under exchanges of conditions no p can fall below 0.167." in group_twin_answer(rare)
-    none = replace(few.result, table=few.result.table.assign(best=False, n_comparisons=3))
-    assert group_twin_answer(none).startswith("Nobody can tell: 3 comparisons make no rank")
+    table = few.result.table
+    single = replace(few.result, table=table.assign(exchanged="comparisons"))
+    assert "under exchanges of comparisons p = " in group_twin_answer(single)
+    none = replace(few.result, table=table.assign(best=False, n_comparisons=3))
+    assert group_twin_answer(none) == "Nobody can tell: 3 comparisons make no rank correlation."
+    flat = group_twin_answer(replace(none, table=none.table.assign(n_comparisons=6)))
+    assert flat.endswith("the scores of regions, or of layers, do not vary over comparisons.")
+
+
+def test_levels_of_few_digits_stand_beside_their_regions(undrawn):
+    nets = {("conv1", 1 / 3): CONV1, ("conv2", 1.0): CONV1[::-1]}
+    people = make_people({"V1": np.tile(CONV1, (6, 1)) - 0.01 * np.arange(6)[:, None]}, nets)
+    made = group_twin(people, choices=Choices(), about=About(expected=[*people]))
+    section = group_twin_section(Shown("twin", made, region_colors(["V1"])))
+    assert "conv1 of net signal-to-noise 0.333333 (mean rho" in section.answer
+    assert len(patterns_of(made)) == 6
+
+
+def test_the_title_has_the_larger_of_two_p_and_dots_are_of_those_in_the_mean(drawn):
+    told = {f"{k:02}": {"age": str(20 + k % 3) if k > 1 else "n/a"} for k in range(1, 7)}
+    shown = make(covariates=("age",), people=told)
+    table = shown.result.table
+    p = table.assign(
+        p_participants=0.02, p_conditions=np.where(table["region"] == "V1", 0.3, 0.01)
+    )
+    group_twin_section(replace(shown, result=replace(shown.result, table=p)))
+    titles = [axes.get_title(loc="left") for one in drawn for axes in one.axes]
+    assert any(text.startswith("V1") and text.endswith("p = 0.3)") for text in titles)
+    assert any(text.startswith("V4") and text.endswith("p = 0.02)") for text in titles)
+    lines = next(one.axes[0] for one in drawn if one.axes[0].get_xlabel() == "Spearman's rho")
+    assert len(lines.collections[0].get_offsets()) == 2 * 5
+    drawn.clear()
+    group_twin_section(
+        replace(shown, result=replace(shown.result, table=p.assign(p_conditions=np.nan)))
+    )
+    titles = [axes.get_title(loc="left") for one in drawn for axes in one.axes]
+    assert any(text.startswith("V1") and text.endswith("p = n/a)") for text in titles)
 
 
 def test_the_section_has_pictures_tables_and_says_what_each_p_is_of(undrawn):
@@ -75,7 +110,9 @@ def test_the_section_has_pictures_tables_and_says_what_each_p_is_of(undrawn):
     assert section.tables[0].link == "group/x.tsv"
     assert "rho is the mean of 6 participants" in section.how
     assert "under exchanges of conditions between region and network" in section.how
-    assert "The smallest p that can come out is 0.016." in section.how
+    floors = "p_participants cannot fall below 0.016, p_conditions cannot fall below 0.042."
+    assert floors in section.how
+    assert section.pictures[-1].caption.startswith("Differences of mean rho.")
     assert "[@" not in section.how
     bars = section.pictures[0].caption
     assert "lowest to the highest end of participants' own intervals" in bars

@@ -10,8 +10,7 @@ from scipy.stats import binom, spearmanr
 from bids_dnn.analyses.decode.comparisons import parse
 from bids_dnn.analyses.decode.network import Trial, TwinChoices, tasks_of
 from bids_dnn.analyses.decode.twin import match
-from bids_dnn.errors import ShapeError
-from bids_dnn.stats.orders import N_RANDOM, highest_rho, orders_of
+from bids_dnn.stats.orders import N_RANDOM, mean_rho, orders_of
 from tests.factories.twins import make_stimuli
 
 FREE = ("a:a vs b:b+c", "a:a vs d:d+e", "all", "b vs c", "b vs f", "c:c+d vs e:e+f", "d vs e")
@@ -52,30 +51,20 @@ def test_comparisons_move_with_their_conditions():
         np.testing.assert_array_equal(share[np.ix_(order, order)], share)
 
 
-def test_the_highest_rho_is_the_mean_of_all_brains_and_that_of_scipy(rng):
-    """Brains take one order together; what does not vary in one of them has no part."""
-    parsed = parse(["pairs"], "abcd")
-    orders = orders_of([one.groups for one in parsed], np.random.default_rng(0))
-    brains, nets = rng.integers(5, size=(3, 6)) / 7, rng.integers(5, size=(3, 4, 6)) / 3
+def test_mean_rho_is_over_the_brains_that_have_a_layer_and_that_of_scipy(rng):
+    """Brains take one order together; what is flat or lacks in one of them is of the others."""
+    order = np.array([[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4]])
+    brains, nets = rng.integers(5, size=(3, 6)) / 7, rng.integers(5, size=(3, 5, 6)) / 3
     brains[:, 0], nets[:, :, 0] = -1.0, 7.0
-    nets[1, 2] = 0.5
-    expected = [
-        max(
-            np.mean(
-                [
-                    spearmanr(one[order], net[k]).statistic
-                    for one, net in zip(brains, nets, strict=True)
-                ]
-            )
-            for k in (0, 1, 3)
-        )
-        for order in orders.order
-    ]
-    np.testing.assert_allclose(highest_rho(brains, nets, orders), expected, atol=1e-12)
-    with pytest.raises(ShapeError, match="do not vary"):
-        highest_rho(brains, np.ones((3, 4, 6)), orders)
-    with pytest.raises(ShapeError, match="do not vary"):
-        highest_rho(np.ones((3, 6)), nets, orders)
+    brains[2] = 0.4
+    nets[1, 2], nets[0, 3], nets[:2, 4] = 0.5, np.nan, np.nan
+    made = mean_rho(brains, nets, order)
+    there = {0: (0, 1), 1: (0, 1), 2: (0,), 3: (1,)}
+    for row, one in enumerate(order):
+        for layer, who in there.items():
+            rho = [spearmanr(brains[k][one], nets[k, layer]).statistic for k in who]
+            assert made[row, layer] == pytest.approx(np.mean(rho))
+    assert np.isnan(made[:, 4]).all()
 
 
 def on_a_line(rng, tasks):

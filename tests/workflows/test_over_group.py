@@ -232,6 +232,11 @@ def test_the_twin_of_participants_is_tested_with_its_own_settings(tmp_path):
     assert set(job.manifest["settings"]) == {"tests", "correct", "contrasts", "covariates"}
     with pytest.raises(ConfigError, match=r"the snr '2', which no participant has"):
         plan_group(tmp_path, config_of(contrasts=["snr: inf > 2"]))
+    asked = config_of(contrasts=["comparison: a > b", "snr: inf > 4"])
+    (said,) = plan_group(tmp_path, asked).warnings
+    assert said.startswith(
+        "The contrast 'comparison: a > b' is left out: no table here (twin) has"
+    )
 
 
 def test_no_table_is_refused(tmp_path):

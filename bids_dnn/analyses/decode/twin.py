@@ -17,7 +17,7 @@ from bids_dnn.analyses.decode.samples import texts
 from bids_dnn.containers.features import FeatureGram
 from bids_dnn.containers.result import Result
 from bids_dnn.stats.inference import permutation_p
-from bids_dnn.stats.orders import FEWEST_COMPARISONS, Orders, highest_rho, orders_of
+from bids_dnn.stats.orders import FEWEST_COMPARISONS, Orders, mean_rho, orders_of
 from bids_dnn.stats.rank_correlation import spearman
 
 Array = NDArray[np.float64]
@@ -232,7 +232,7 @@ def _of_region(
             rng = np.random.default_rng([seed, zlib.crc32(b"orders")])
             known[key] = orders_of([one.task.comparison.groups for one in shared], rng)
         orders = known[key]
-        null = highest_rho(brain[None], np.stack(net)[None], orders)
+        null = np.nanmax(mean_rho(brain[None], np.stack(net)[None], orders.order), axis=1)
         table["p_corrected"] = [
             permutation_p(rho, null, enumerated=orders.enumerated) for rho in table["rho"]
         ]
