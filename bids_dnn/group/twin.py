@@ -236,16 +236,13 @@ def _n_decoded(table: pd.DataFrame, rows: pd.DataFrame) -> list[int]:
 
 
 def _alike(results: Mapping[str, Result]) -> dict[str, Result]:
-    """Return what is decoded of comparisons that are of the same conditions as in most.
-
-    Where an earlier version did not tell conditions, all are taken.
-    """
+    """Leave out what is decoded of comparisons that are of other conditions than in most."""
     sides = twin_exchange.sides_of(results)
     made = {}
     for label, one in results.items():
-        same = twin_exchange.alike(one, sides) if one.meta.get("sides") else set(sides)
+        other = twin_exchange.unlike(one, sides)
         extras = {
-            name: one.extras[name][one.extras[name]["comparison"].isin(same) | (not sides)]
+            name: one.extras[name][~one.extras[name]["comparison"].isin(other)]
             for name in ("regions", "network")
         }
         made[label] = replace(one, extras=extras)

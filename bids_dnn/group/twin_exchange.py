@@ -126,8 +126,8 @@ def _told(result: Result) -> dict[str, Sides]:
     }
 
 
-def alike(result: Result, sides: Mapping[str, Sides]) -> set[str]:
-    """Return a participant's comparisons that tell the same conditions apart as in most.
+def unlike(result: Result, sides: Mapping[str, Sides]) -> set[str]:
+    """Return a participant's comparisons that tell other conditions apart than in most.
 
     Parameters
     ----------
@@ -136,12 +136,12 @@ def alike(result: Result, sides: Mapping[str, Sides]) -> set[str]:
     sides
         As `sides_of` returns them.
     """
-    return {name for name, own in _told(result).items() if own == sides[name]}
+    return {name for name, own in _told(result).items() if own != sides[name]}
 
 
 def _owns(result: Result, sides: Mapping[str, Sides]) -> dict[str, _Own]:
     """Return what is decoded in a participant by region, of comparisons that most have alike."""
-    same = alike(result, sides)
+    same = _told(result).keys() - unlike(result, sides)
     net, told = (_shares(result.extras[name]) for name in ("network", "regions"))
     table = net[net["comparison"].isin(same)].pivot(
         index=LAYER, columns="comparison", values="share"

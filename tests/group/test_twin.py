@@ -108,6 +108,19 @@ def test_means_leave_out_who_tells_other_conditions_apart(rng):
         assert set(made[name].loc[~is_it, "n_participants"]) == {4}
 
 
+def test_comparisons_of_regions_alone_are_described(rng):
+    """Layers are not decoded across samples, so that nobody tells the sides of such a one."""
+    people = people_of(rng, 3)
+    for label, one in people.items():
+        told = one.extras["regions"]
+        more = told.iloc[:1].assign(comparison="a vs b -> c vs d", score=0.7)
+        extras = one.extras | {"regions": pd.concat([told, more])}
+        people[label] = replace(one, extras=extras)
+    told = run_group(people).extras["regions"].query("comparison == 'a vs b -> c vs d'")
+    assert told["n_participants"].tolist() == [3]
+    assert told["score"].tolist() == pytest.approx([0.7])
+
+
 def test_nobody_with_covariates_is_told(rng):
     told = {f"{k:02}": {"age": "n/a"} for k in range(1, 7)}
     with pytest.raises(NotEnoughDataError, match=r"None of the 6.*age.*participants\.tsv"):
