@@ -18,6 +18,7 @@ from bids_dnn.group.family import KEYS, family_of
 from bids_dnn.group.people import numbers_of
 from bids_dnn.group.stack import stack
 from bids_dnn.group.twin_exchange import LAYER
+from bids_dnn.group.watch import Watch, unwatched
 from bids_dnn.stats.inference import t_interval
 from bids_dnn.stats.metrics import finite_mean, within_range
 from bids_dnn.stats.participants import compare_with_zero
@@ -82,7 +83,13 @@ LEFT_OUT = {
 }
 
 
-def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.About) -> Result:
+def group_twin(
+    results: Mapping[str, Result],
+    *,
+    choices: Choices,
+    about: tests.About,
+    watch: Watch = unwatched,
+) -> Result:
     """Test which layer and level of noise tell conditions apart as a region does in participants.
 
     Two questions are apart. Would other people have a rho above zero? Signs of the
@@ -100,6 +107,8 @@ def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.
         The settings of [group].
     about
         Who should be there, and what participants.tsv says of them.
+    watch
+        Gives a progress for exchanges.
 
     Returns
     -------
@@ -132,7 +141,9 @@ def group_twin(results: Mapping[str, Result], *, choices: Choices, about: tests.
     rows = _renamed(made.table.drop(columns="metric"))
     most = rows.groupby("region")["n_participants"].transform("max")
     rows["is_common"] = 2 * rows["n_participants"] > most
-    columns, said = twin_exchange.exchange(results, rows, seed=choices.seed)
+    columns, said = twin_exchange.exchange(
+        results, rows, seed=choices.seed, progress=watch("regions under exchanges")
+    )
     rows = pd.concat([rows, _over_participants(table, rows, choices, about), columns], axis=1)
     rows["n_decoded"] = _n_decoded(table[table["participant"].isin(results)], rows)
     known = rows[rows["is_common"]].dropna(subset="rho")

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bids_dnn.containers.result import Result
+from bids_dnn.group.watch import Progress
 from bids_dnn.stats.inference import permutation_p
 from bids_dnn.stats.loo_ceiling import loo_ceiling
 from bids_dnn.stats.orders import FEWEST_COMPARISONS, Orders, Sides, mean_rho, orders_of
@@ -61,7 +62,11 @@ class _Own:
 
 
 def exchange(
-    results: Mapping[str, Result], rows: pd.DataFrame, *, seed: int
+    results: Mapping[str, Result],
+    rows: pd.DataFrame,
+    *,
+    seed: int,
+    progress: Progress,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Compare the mean rho of each region's layers with the highest under exchanged conditions.
 
@@ -74,6 +79,8 @@ def exchange(
         whether the row is one of the family.
     seed
         Of random exchanges.
+    progress
+        Of regions.
 
     Returns
     -------
@@ -86,6 +93,7 @@ def exchange(
     owns = {label: _owns(results[label], sides) for label in sorted(results)}
     found, missing = [], {}
     known: dict[tuple[str, ...], Orders] = {}  # of regions with the same comparisons
+    n_regions = rows["region"].nunique()
     for region, part in rows.groupby("region", sort=False):
         there = {label: own[str(region)] for label, own in owns.items() if region in own}
         names = _most(there)
@@ -100,6 +108,7 @@ def exchange(
             made = _tested(made, kept, names=names, orders=known[key])
         found.append(made)
         missing[str(region)] = short
+        progress(len(found), n_regions)
     return pd.concat(found).sort_index()[list(COLUMNS)], _said(missing, results)
 
 

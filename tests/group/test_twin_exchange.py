@@ -10,6 +10,9 @@ import pytest
 from scipy import stats
 
 from bids_dnn.errors import ShapeError
+from bids_dnn.group.choices import Choices
+from bids_dnn.group.tests import About
+from bids_dnn.group.twin import group_twin
 from bids_dnn.group.twin_exchange import _owns, sides_of
 from bids_dnn.stats.orders import N_RANDOM
 from tests.factories.twins import PAIRS, SIX, make_people, nets_of, on_a_line, people_of, run_group
@@ -37,6 +40,17 @@ def test_p_of_conditions_is_that_of_all_their_exchanges(rng):
     assert (made["p_conditions_floor"] == 1 / 24).all()
     assert set(made["exchanged"]) == {"conditions"}
     assert (made["n_comparisons"] == 6).all()
+
+
+def test_progress_is_told_region_by_region(rng):
+    seen = []
+
+    def watch(what):
+        return lambda k, n: seen.append((what, k, n))
+
+    people = people_of(rng, 3)
+    group_twin(people, choices=Choices(), about=About(), watch=watch)
+    assert seen == [("regions under exchanges", k, 2) for k in (1, 2)]
 
 
 def test_bounds_are_how_participants_agree(rng):

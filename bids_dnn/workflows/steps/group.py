@@ -89,10 +89,11 @@ def _tested(
 
 
 def _twin(
-    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, _: Watch
+    told: Mapping[str, Any], results: Mapping[str, Result], choices: Choices, watch: Watch
 ) -> Result:
     about = About(expected=told["expected"], people=told["people"])
-    return _with_networks(group_twin(results, choices=choices, about=about), results)
+    made = group_twin(results, choices=choices, about=about, watch=watch)
+    return _with_networks(made, results)
 
 
 def _with_networks(result: Result, results: Mapping[str, Result]) -> Result:
