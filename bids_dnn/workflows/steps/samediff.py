@@ -25,6 +25,7 @@ from bids_dnn.errors import (
     nearest,
 )
 from bids_dnn.files import fingerprint
+from bids_dnn.report.parts import counted
 from bids_dnn.stimuli.load import MAX_PIXELS, Loader
 from bids_dnn.stimuli.table import Stimuli, read_stimuli, same_pictures, same_warning
 from bids_dnn.stimuli.transform import transformed
@@ -139,8 +140,8 @@ def prepare(task: Task, card: Card) -> Prepared:
         )
     if uneven := unbalanced(pairs[pairs["split"] == "test"]):
         notes.append(
-            f"{len(uneven)} exemplars of the test, such as {uneven[0]}, occur more often under "
-            "one label than under the other: answers to single exemplars could pass for sameness, "
+            f"One label has more of {counted(len(uneven), 'exemplar')} of the test, such as "
+            f"{uneven[0]}, than the other: answers to single exemplars could pass for sameness, "
             "and p may be too small."
         )
     used = sorted({*pairs["first"], *pairs["second"]})

@@ -105,7 +105,7 @@ def test_a_given_table_is_split_by_exemplar_and_what_is_cut_is_told(task, tmp_pa
     assert len(made.material.pairs) + len(made.left_out) == 20
     assert len(made.left_out) > 0
     assert f"{len(made.left_out)} of 20 pairs" in made.notes[0]
-    assert "occur more often under one label" in made.notes[-1]
+    assert "One label has more of " in made.notes[-1]
     both = prepare(replace(task, pairs=path), QUARTER)
     assert len(both.material.pairs) == 2 * len(made.material.pairs)
     assert len(both.material.exemplars) == 10
