@@ -17,7 +17,7 @@ from bids_dnn.group.twin_exchange import _owns, sides_of
 from bids_dnn.stats.orders import N_RANDOM
 from tests.factories.twins import PAIRS, SIX, make_people, nets_of, on_a_line, people_of, run_group
 
-N = 100
+N = 60
 MOST = stats.binom.ppf(1 - 1e-4, N, 0.05)
 
 
