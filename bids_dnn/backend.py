@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -44,6 +46,23 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def workers(method: str = "forkserver") -> BaseContext:
+    """Return how worker processes are started: afresh, and blind to the working directory.
+
+    Python starts the server of workers with ``-c``, and so looks into the working directory
+    first: a folder ``bids_dnn`` there (a checkout), or a file such as ``random.py``, would be
+    imported in place of what is installed.
+
+    Parameters
+    ----------
+    method
+        Another one than the default, by which workers are no copies (a copy hangs after torch has
+        run).
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    return multiprocessing.get_context(method)
 
 
 def memory_gb() -> float:

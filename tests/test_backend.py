@@ -1,5 +1,8 @@
 """backend: devices, threads and memory as they are."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import threadpoolctl
@@ -32,3 +35,25 @@ def test_threads_are_set_inside_and_given_back():
 def test_there_is_memory_and_a_core():
     assert 0.1 < backend.memory_gb() < 1e5
     assert backend.cores() >= 1
+
+
+@pytest.mark.parametrize("stray", ["bids_dnn/readme.txt", "random.py"])
+def test_workers_do_not_import_what_lies_in_the_working_directory(tmp_path, stray):
+    """A checkout is a folder of the package's name; its parent is where many people type."""
+    (tmp_path / stray).parent.mkdir(exist_ok=True)
+    (tmp_path / stray).write_text("raise SystemExit('this is not the library')\n")
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "script.py"
+    script.write_text(
+        "import multiprocessing\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from bids_dnn import __version__, backend\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_forkserver_preload(['bids_dnn.files'])\n"
+        "    with ProcessPoolExecutor(1, mp_context=backend.workers()) as pool:\n"
+        "        print(pool.submit(backend.cores).result() == backend.cores())\n"
+    )
+    told = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert told.stdout == "True\n", told.stderr

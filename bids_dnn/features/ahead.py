@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn import backend
 from bids_dnn.errors import BidsDnnError, ConfigError, ShapeError, UnreadableError
 
 Picture = NDArray[np.uint8] | NDArray[np.float32]
@@ -74,7 +75,7 @@ def decoded(
     """
     if n_workers and len(names) > FEW and not multiprocessing.current_process().daemon:
         _check_sendable(load)
-        context = multiprocessing.get_context("forkserver")
+        context = backend.workers()
         here, there = context.Pipe(duplex=False)
         workers = ProcessPoolExecutor(
             n_workers, mp_context=context, initializer=_begin, initargs=(load, here)

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from nipype import Workflow
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer
 
+from bids_dnn import backend
 from bids_dnn.errors import UnreadableError
 from bids_dnn.files import explain, read_json
 from bids_dnn.workflows.failure import Failure
@@ -48,7 +49,7 @@ class Pool(MultiProcPlugin):
             max_workers=self.processors,
             initializer=begin_worker,
             initargs=(str(Path.cwd()),),
-            mp_context=multiprocessing.get_context(self.plugin_args.get("mp_context")),
+            mp_context=backend.workers(self.plugin_args.get("mp_context", "forkserver")),
         )
 
     def _async_callback(self, args: Future[dict[str, Any]]) -> None:
