@@ -91,7 +91,12 @@ def group_twin_answer(result: Result) -> str:
         for row in best[best["is_named"]].to_dict("records")
     ]
     found = f"Nearest by rank over comparisons: {'; '.join(named)}. " if named else ""
-    return (found + _unnamed(best[~best["is_named"]])).strip()
+    found += _unnamed(best[~best["is_named"]])
+    regions = [
+        str(one) for one in dict.fromkeys(table["region"]) if one not in set(best["region"])
+    ]
+    rest = table[table["region"].isin(regions)]
+    return f"{found}{f'{listed(regions)}: {_why_no_rho(rest)}.' if regions else ''}".strip()
 
 
 def _why_no_rho(table: pd.DataFrame) -> str:
@@ -111,7 +116,7 @@ def _unnamed(best: pd.DataFrame) -> str:
         f"{row['region']} (nearest: {row['layer']}, rho = {row['rho']:.2f}; {_two_p(row)})"
         for row in best.to_dict("records")
     ]
-    return f"{why * (floor > ALPHA)}No layer can be named for {listed(texts)}."
+    return f"{why * (floor > ALPHA)}No layer can be named for {listed(texts)}. "
 
 
 def _two_p(row: dict[Any, Any]) -> str:
@@ -169,7 +174,7 @@ def _how(shown: Shown) -> str:
     exchanged = listed(sorted(set(table["exchanged"]) - {""}) or ["conditions"])
     n = int(table["n_participants"].max())
     floors = [
-        f"{name} cannot fall below {floor:.2g}"
+        f"{name} cannot fall below {floor:.2g}. "
         for name in ("p_participants", "p_conditions")
         if np.isfinite(floor := float(table[f"{name}_floor"].min()))
     ]
@@ -183,7 +188,7 @@ def _how(shown: Shown) -> str:
         f"mean rho of all layers and levels under exchanges of {exchanged} between region and "
         "network, the same in all participants, region by region. A layer is named where both p "
         f"are {ALPHA:g} or less; that says nothing of the next nearest, with which contrasts "
-        f"compare. {listed(floors)}{'.' * bool(floors)} The bounds are how participants agree: "
+        f"compare. {''.join(floors)}The bounds are how participants agree: "
         "mean correlation of each with the mean of the others (lower), and of all (upper), in "
         "ranks."
     )

@@ -70,6 +70,16 @@ def test_where_nothing_is_named_the_reason_is_said():
     assert flat.endswith("the scores of regions, or of layers, do not vary over comparisons.")
 
 
+def test_a_region_without_rho_is_named_beside_the_others():
+    people = make_people({"V1": np.tile(CONV1, (6, 1)), "V2": np.full((6, 6), 0.5)}, NETS)
+    made = group_twin(people, choices=Choices(), about=About(expected=[*people]))
+    answer = group_twin_answer(made)
+    assert answer.startswith("Nearest by rank over comparisons: V1: conv1 of net")
+    assert answer.endswith(
+        " V2: the scores of regions, or of layers, do not vary over comparisons."
+    )
+
+
 def test_levels_of_few_digits_stand_beside_their_regions(undrawn):
     nets = {("conv1", 1 / 3): CONV1, ("conv2", 1.0): CONV1[::-1]}
     people = make_people({"V1": np.tile(CONV1, (6, 1)) - 0.01 * np.arange(6)[:, None]}, nets)
@@ -110,7 +120,7 @@ def test_the_section_has_pictures_tables_and_says_what_each_p_is_of(undrawn):
     assert section.tables[0].link == "group/x.tsv"
     assert "rho is the mean of 6 participants" in section.how
     assert "under exchanges of conditions between region and network" in section.how
-    floors = "p_participants cannot fall below 0.016, p_conditions cannot fall below 0.042."
+    floors = "p_participants cannot fall below 0.016. p_conditions cannot fall below 0.042. The"
     assert floors in section.how
     assert section.pictures[-1].caption.startswith("Differences of mean rho.")
     assert "[@" not in section.how
