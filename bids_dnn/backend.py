@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from bids_dnn.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
+SAFE = (
+    "PYTHONSAFEPATH"  # tells Python to leave the working directory out where it looks for modules
+)
 
 
 def choose_device(device: Device) -> str:
@@ -53,7 +57,8 @@ def workers(method: str = "forkserver") -> BaseContext:
 
     Python starts the server of workers with ``-c``, and so looks into the working directory
     first: a folder ``bids_dnn`` there (a checkout), or a file such as ``random.py``, would be
-    imported in place of what is installed.
+    imported in place of what is installed. What is to be imported beforehand
+    (`multiprocessing.set_forkserver_preload`) is said before.
 
     Parameters
     ----------
@@ -61,7 +66,14 @@ def workers(method: str = "forkserver") -> BaseContext:
         Another one than the default, by which workers are no copies (a copy hangs after torch has
         run).
     """
-    os.environ["PYTHONSAFEPATH"] = "1"
+    if method == "forkserver":
+        before = os.environ.get(SAFE)
+        os.environ[SAFE] = "1"
+        try:
+            forkserver.ensure_running()
+        finally:
+            os.environ.pop(SAFE)
+            os.environ |= {SAFE: before} if before is not None else {}
     return multiprocessing.get_context(method)
 
 

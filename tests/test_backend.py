@@ -45,15 +45,16 @@ def test_workers_do_not_import_what_lies_in_the_working_directory(tmp_path, stra
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin" / "script.py"
     script.write_text(
-        "import multiprocessing\n"
+        "import multiprocessing, os\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
         "from bids_dnn import __version__, backend\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_forkserver_preload(['bids_dnn.files'])\n"
         "    with ProcessPoolExecutor(1, mp_context=backend.workers()) as pool:\n"
         "        print(pool.submit(backend.cores).result() == backend.cores())\n"
+        "    print(os.environ.get('PYTHONSAFEPATH'))\n"
     )
     told = subprocess.run(
         [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert told.stdout == "True\n", told.stderr
+    assert told.stdout == "True\nNone\n", told.stderr
