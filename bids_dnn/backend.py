@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from bids_dnn.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
-SAFE = (
-    "PYTHONSAFEPATH"  # tells Python to leave the working directory out where it looks for modules
-)
+SAFE = "PYTHONSAFEPATH"  # tells Python not to look for modules in the working directory
 
 
 def choose_device(device: Device) -> str:
@@ -72,8 +70,10 @@ def workers(method: str = "forkserver") -> BaseContext:
         try:
             forkserver.ensure_running()
         finally:
-            os.environ.pop(SAFE)
-            os.environ |= {SAFE: before} if before is not None else {}
+            if before is None:
+                del os.environ[SAFE]
+            else:
+                os.environ[SAFE] = before
     return multiprocessing.get_context(method)
 
 

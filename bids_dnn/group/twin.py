@@ -131,21 +131,21 @@ def group_twin(
     doi:10.3389/neuro.06.004.2008, on exchanges of conditions.
     Nili et al. (2014), PLOS Comput. Biol. 10:e1003553, doi:10.1371/journal.pcbi.1003553.
     """
-    results = {label: _rounded(one, label) for label, one in sorted(results.items())}
     table = _stacked(results, about.expected)
     tested = tuple(name for name in choices.tests if name not in BESIDE)
     made = tests.test_group(
         table, analysis=ANALYSIS, choices=replace(choices, tests=tested), about=about
     )
-    results = _with_covariates(results, choices, about)
+    there = _with_covariates(results, choices, about)
+    same, sides = twin_exchange.alike({label: _rounded(one) for label, one in there.items()})
     rows = _renamed(made.table.drop(columns="metric"))
     most = rows.groupby("region")["n_participants"].transform("max")
     rows["is_common"] = 2 * rows["n_participants"] > most
     columns, said = twin_exchange.exchange(
-        results, rows, seed=choices.seed, progress=watch("regions under exchanges")
+        same, sides, rows, seed=choices.seed, progress=watch("regions under exchanges")
     )
     rows = pd.concat([rows, _over_participants(table, rows, choices, about), columns], axis=1)
-    rows["n_decoded"] = _n_decoded(table[table["participant"].isin(results)], rows)
+    rows["n_decoded"] = _n_decoded(table[table["participant"].isin(there)], rows)
     known = rows[rows["is_common"]].dropna(subset="rho")
     rows["best"] = rows.index.isin(known.groupby("region")["rho"].idxmax())
     rows["is_named"] = (
@@ -153,7 +153,6 @@ def group_twin(
     )
     rows = rows[[name for name in COLUMNS if name in rows]]
     extras = {name: _renamed(one) for name, one in made.extras.items()}
-    same = _alike(results)
     extras |= {"regions": _regions(same), "network": _networks(same)}
     words = dict(made.extra_columns)
     words["participants"] = {"rho": "The participant's rho."}
@@ -169,36 +168,37 @@ def group_twin(
     )
 
 
-def _rounded(result: Result, label: str) -> Result:
-    """Return a participant's result with levels as tables on disk keep them."""
-    if missing := [name for name in NEEDED if name not in result.table]:
-        raise ShapeError(
-            f"The twin of sub-{label} lacks the column(s) {missing}; an earlier version made it.",
-            mend="Run the participant level again, with --analysis twin.",
-        )
-    table, network = (
-        one.assign(snr=_level(one["snr"]).astype(float))
-        for one in (result.table, result.extras["network"])
-    )
-    return replace(result, table=table, extras=result.extras | {"network": network})
-
-
 def _stacked(results: Mapping[str, Result], expected: Sequence[str]) -> pd.DataFrame:
     """Return the rho of all participants as scores; levels are text, as contrasts name them."""
+    for label, one in results.items():
+        if missing := [name for name in NEEDED if name not in one.table]:
+            raise ShapeError(
+                f"The twin of sub-{label} lacks the column(s) {missing}; an earlier version made "
+                "it.",
+                mend="Run the participant level again, with --analysis twin.",
+            )
     kept = [*KEYS[ANALYSIS], "rho", "is_decoded"]
     table, _ = stack({label: one.table[kept] for label, one in results.items()}, expected)
     table["snr"] = _level(table["snr"])
     return table.rename(columns={"rho": "score"}).assign(metric="spearman")
 
 
+def _rounded(result: Result) -> Result:
+    """Return a result whose layers have levels as tables on disk keep them."""
+    network = result.extras["network"]
+    rounded = network.assign(snr=_level(network["snr"]).astype(float))
+    return replace(result, extras=result.extras | {"network": rounded})
+
+
 def _with_covariates(
     results: Mapping[str, Result], choices: Choices, about: tests.About
 ) -> dict[str, Result]:
     """Return the results of those who have all covariates: who lacks one is in no row."""
-    numbers = numbers_of(about.people, choices.covariates, list(results))
+    labels = sorted(results)
+    numbers = numbers_of(about.people, choices.covariates, labels)
     kept = {
-        label: one
-        for (label, one), own in zip(results.items(), numbers, strict=True)
+        label: results[label]
+        for label, own in zip(labels, numbers, strict=True)
         if np.isfinite(own).all()
     }
     if not kept:
@@ -244,20 +244,6 @@ def _n_decoded(table: pd.DataFrame, rows: pd.DataFrame) -> list[int]:
     """Count in whom each row's region is decoded."""
     told = table[table["is_decoded"]].groupby("region")["participant"].nunique()
     return [int(told.get(region, 0)) for region in rows["region"]]
-
-
-def _alike(results: Mapping[str, Result]) -> dict[str, Result]:
-    """Leave out what is decoded of comparisons that are of other conditions than in most."""
-    sides = twin_exchange.sides_of(results)
-    made = {}
-    for label, one in results.items():
-        other = twin_exchange.unlike(one, sides)
-        extras = {
-            name: one.extras[name][~one.extras[name]["comparison"].isin(other)]
-            for name in ("regions", "network")
-        }
-        made[label] = replace(one, extras=extras)
-    return made
 
 
 def _regions(results: Mapping[str, Result]) -> pd.DataFrame:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,15 +36,6 @@ COLUMNS = {
     "missing_comparisons": "Participants who lack comparisons that most have, or whose own are of "
     "other conditions; p_conditions and the bounds are without them.",
 }
-NOT_KNOWN: dict[str, Any] = {
-    "p_conditions": np.nan,
-    "p_conditions_floor": np.nan,
-    "exchanged": "",
-    "n_comparisons": 0,
-    "lower": np.nan,
-    "upper": np.nan,
-    "missing_comparisons": "",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +51,40 @@ class _Own:
         return {str(name) for name in self.brain.index if name in known}
 
 
+def alike(results: Mapping[str, Result]) -> tuple[dict[str, Result], dict[str, Sides]]:
+    """Leave out what is decoded of comparisons that are of other conditions than in most.
+
+    Parameters
+    ----------
+    results
+        Of the analysis ``twin``, by participant; one of an earlier version tells no conditions.
+
+    Returns
+    -------
+    results
+        Without these rows of ``regions`` and ``network``.
+    sides
+        The conditions of each comparison, in most participants.
+    """
+    found: dict[str, Counter[Sides]] = {}
+    for one in results.values():
+        for name, own in _told(one).items():
+            found.setdefault(name, Counter())[own] += 1
+    sides = {name: counts.most_common(1)[0][0] for name, counts in found.items()}
+    made = {}
+    for label, one in results.items():
+        other = [name for name, own in _told(one).items() if own != sides[name]]
+        extras = {
+            name: one.extras[name][~one.extras[name]["comparison"].isin(other)]
+            for name in ("regions", "network")
+        }
+        made[label] = replace(one, extras=one.extras | extras)
+    return made, sides
+
+
 def exchange(
     results: Mapping[str, Result],
+    sides: Mapping[str, Sides],
     rows: pd.DataFrame,
     *,
     seed: int,
@@ -72,8 +94,8 @@ def exchange(
 
     Parameters
     ----------
-    results
-        Of the analysis ``twin``, by participant.
+    results, sides
+        From `alike`.
     rows
         ``region``, ``network``, ``layer``, ``snr`` of each row of the group, and ``is_common``:
         whether the row is one of the family.
@@ -89,17 +111,17 @@ def exchange(
     warnings
         Who is not in, and why.
     """
-    sides = sides_of(results)
-    owns = {label: _owns(results[label], sides) for label in sorted(results)}
+    owns = {label: _owns(results[label]) for label in sorted(results)}
     found, missing = [], {}
     known: dict[tuple[str, ...], Orders] = {}  # of regions with the same comparisons
+    unknown: dict[str, float | str] = dict.fromkeys(COLUMNS, np.nan) | {"exchanged": ""}
     n_regions = rows["region"].nunique()
     for region, part in rows.groupby("region", sort=False):
         there = {label: own[str(region)] for label, own in owns.items() if region in own}
         names = _most(there)
         short = [label for label, own in there.items() if not set(names) <= own.names()]
         kept = [own for label, own in there.items() if label not in short]
-        made = part[[*LAYER, "is_common"]].assign(**NOT_KNOWN)
+        made = part[[*LAYER, "is_common"]].assign(**unknown)
         made["n_comparisons"], made["missing_comparisons"] = len(names), ", ".join(short)
         if len(names) >= FEWEST_COMPARISONS and kept:
             if (key := tuple(names)) not in known:
@@ -112,21 +134,6 @@ def exchange(
     return pd.concat(found).sort_index()[list(COLUMNS)], _said(missing, results)
 
 
-def sides_of(results: Mapping[str, Result]) -> dict[str, Sides]:
-    """Return the conditions of each comparison: those of most participants.
-
-    Parameters
-    ----------
-    results
-        Of the analysis ``twin``, by participant; one of an earlier version tells none.
-    """
-    found: dict[str, Counter[Sides]] = {}
-    for one in results.values():
-        for name, sides in _told(one).items():
-            found.setdefault(name, Counter())[sides] += 1
-    return {name: counts.most_common(1)[0][0] for name, counts in found.items()}
-
-
 def _told(result: Result) -> dict[str, Sides]:
     """Return the conditions of a participant's comparisons; an earlier version told none."""
     return {
@@ -135,31 +142,18 @@ def _told(result: Result) -> dict[str, Sides]:
     }
 
 
-def unlike(result: Result, sides: Mapping[str, Sides]) -> set[str]:
-    """Return a participant's comparisons that tell other conditions apart than in most.
-
-    Parameters
-    ----------
-    result
-        Of the participant.
-    sides
-        As `sides_of` returns them.
-    """
-    return {name for name, own in _told(result).items() if own != sides[name]}
-
-
-def _owns(result: Result, sides: Mapping[str, Sides]) -> dict[str, _Own]:
-    """Return what is decoded in a participant by region, of comparisons that most have alike."""
-    same = _told(result).keys() - unlike(result, sides)
-    net, told = (_shares(result.extras[name]) for name in ("network", "regions"))
-    table = net[net["comparison"].isin(same)].pivot(
-        index=LAYER, columns="comparison", values="share"
+def _owns(result: Result) -> dict[str, _Own]:
+    """Return what is decoded in a participant by region, of comparisons whose sides are told."""
+    net, regions = (
+        _shares(table[table["comparison"].isin(_told(result))])
+        for table in (result.extras["network"], result.extras["regions"])
     )
+    of_layers = net.pivot(index=LAYER, columns="comparison", values="share")
+    every = dict.fromkeys(map(str, result.table["region"]))
+    shares = {region: regions[regions["region"] == region] for region in every}
     return {
-        str(region): _Own(
-            own[own["comparison"].isin(same)].set_index("comparison")["share"].dropna(), table
-        )
-        for region, own in told.groupby("region", sort=False)
+        region: _Own(own.set_index("comparison")["share"].dropna(), of_layers)
+        for region, own in shares.items()
     }
 
 

@@ -224,8 +224,8 @@ def _check_sides(job: GroupJob) -> None:
 
 def _unfit(jobs: Sequence[GroupJob], contrasts: Sequence[str]) -> list[str]:
     """Say which contrasts compare what tables have, but none of these."""
-    lights: tuple[str, ...] = ("comparison",) if any(j.analysis in MAPPED for j in jobs) else ()
-    known = {key for job in jobs for key in KEYS.get(job.analysis, ())} | {*lights}
+    columns = KEYS | dict.fromkeys(MAPPED, ("comparison",))
+    known = {key for job in jobs for key in columns.get(job.analysis, ())}
     made = ", ".join(dict.fromkeys(job.analysis for job in jobs))
     return [
         f"The contrast {one.text!r} is left out: no table here ({made}) has a column {one.what!r}."

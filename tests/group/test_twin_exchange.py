@@ -13,7 +13,7 @@ from bids_dnn.errors import ShapeError
 from bids_dnn.group.choices import Choices
 from bids_dnn.group.tests import About
 from bids_dnn.group.twin import group_twin
-from bids_dnn.group.twin_exchange import _owns, sides_of
+from bids_dnn.group.twin_exchange import _owns
 from bids_dnn.stats.orders import N_RANDOM
 from tests.factories.twins import PAIRS, SIX, make_people, nets_of, on_a_line, people_of, run_group
 
@@ -117,7 +117,7 @@ def test_ties_across_chance_levels_are_ties_with_nine_digits(rng):
             extras = one.extras | {"regions": told.assign(chance=chance)}
             people[label] = replace(one, extras=extras)
         rng = np.random.default_rng(0)
-        own = next(iter(_owns(people["01"], sides_of(people)).values()))
+        own = next(iter(_owns(people["01"]).values()))
         made.append(own.brain.to_numpy())
     assert made[0][0] == made[0][1]
     assert made[0].tolist() == made[1].tolist()
