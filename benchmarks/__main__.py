@@ -8,6 +8,7 @@ from typing import cast
 import click
 
 from benchmarks import Device, Row, Size
+from bids_dnn.backend import choose_device
 from bids_dnn.errors import BidsDnnError, ConfigError, nearest
 
 NAMES = {
@@ -15,9 +16,9 @@ NAMES = {
     "encode_pls": ("cpu",),
     "encode_banded": ("cpu",),
     "encode_scaling": ("cpu",),
-    "decode_permutation": ("cpu",),
+    "decode_permutation": ("cpu", "cuda"),
     "decode_study": ("cpu",),
-    "searchlight": ("cpu",),
+    "searchlight": ("cpu", "cuda"),
     "tfce": ("cpu",),
     "lss": ("cpu",),
     "features_layers": ("cpu", "cuda"),
@@ -34,7 +35,7 @@ def measure(name: str, *, size: Size, device: Device) -> list[Row]:
     Raises
     ------
     ConfigError
-        If there is no such benchmark, or it does not run on this device.
+        If there is no such benchmark, it does not run on this device, or that is not there.
     """
     if name not in NAMES:
         raise ConfigError(f"There is no benchmark {name!r}.", mend=nearest(name, NAMES))
@@ -43,6 +44,7 @@ def measure(name: str, *, size: Size, device: Device) -> list[Row]:
             f"Benchmark {name} does not run on {device}, only on {', '.join(NAMES[name])}.",
             mend=f"Type --device {NAMES[name][0]}.",
         )
+    choose_device(device)
     rows: list[Row] = import_module(f"benchmarks.{name}").run(size, device)
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -225,10 +225,13 @@ def cases(n: int) -> Iterator[tuple[str, str, Case, float]]:
         click.echo(f"decode_permutation[svm,haxby] is left out: {HAXBY} is not there.", err=True)
 
 
-def run(size: Size, device: Device) -> list[Row]:  # noqa: ARG001 no GPU path yet
+def run(size: Size, device: Device) -> list[Row]:
     """Compare answers, then times."""
     rows = []
     for name, where, case, target in cases(N_PERMUTATIONS[size]):
-        taken = compare(case, PAIRS[name], n_peer=PEER_PERMUTATIONS[name, target > 0])
+        pair = PAIRS[name]
+        if device != "cpu":
+            pair = replace(pair, ours=replace(pair.ours, device=device))
+        taken = compare(case, pair, n_peer=PEER_PERMUTATIONS[name, target > 0])
         rows.append(Row(f"decode_permutation[{name},{where}]", *taken, target))
     return rows

@@ -83,9 +83,10 @@ class Case:
     inner: NDArray[np.int64]  # voxels whose spheres are whole
     some: NDArray[np.int64]  # of these, those around which the peer classifies
     n_threads: int
+    device: Device = "cpu"
 
 
-def make_case(side: int, n_some: int, *, n_threads: int) -> Case:
+def make_case(side: int, n_some: int, *, n_threads: int, device: Device = "cpu") -> Case:
     """Make smooth patterns with a weak mean of each class."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.repeat([0, 1], N_EACH), N_RUNS).astype(np.intp)
@@ -101,7 +102,7 @@ def make_case(side: int, n_some: int, *, n_threads: int) -> Case:
     some = np.sort(rng.permutation(inner)[:n_some])
     runs = np.repeat(np.arange(N_RUNS), 2 * N_EACH)
     flat = values.reshape(len(labels), -1).astype(np.float32)
-    return Case(flat, space, labels, runs, inner, some, n_threads)
+    return Case(flat, space, labels, runs, inner, some, n_threads, device)
 
 
 def ours(case: Case, name: str, *, is_whole: bool = True) -> Scores:
@@ -111,9 +112,9 @@ def ours(case: Case, name: str, *, is_whole: bool = True) -> Scores:
     folds = leave_one_run_out(case.runs.astype(str).astype(object))
     means = Means(n_threads=case.n_threads)
     labeled = Labeled(case.labels[None], folds)
-    found: Scores = search(
-        case.values, around, labeled, decider(CLASSIFIERS[name][0]), means=means
-    ).scores()[0]
+    there = None if case.device == "cpu" else case.device
+    decide = decider(replace(CLASSIFIERS[name][0], device=there))
+    found: Scores = search(case.values, around, labeled, decide, means=means).scores()[0]
     return found
 
 
@@ -167,9 +168,9 @@ def check(case: Case, name: str) -> None:
         )
 
 
-def run(size: Size, device: Device) -> list[Row]:  # noqa: ARG001 no GPU path yet
+def run(size: Size, device: Device) -> list[Row]:
     """Compare answers, then times: ours of all spheres, the peer's of some, scaled to all."""
-    case = make_case(SIDE[size], PEER_SPHERES[size], n_threads=backend.cores())
+    case = make_case(SIDE[size], PEER_SPHERES[size], n_threads=backend.cores(), device=device)
     few = replace(case, some=case.some[:FEW])
     n_all, n_more = len(case.inner), len(case.some) - FEW
     rows = []

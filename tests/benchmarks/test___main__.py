@@ -1,6 +1,7 @@
 """python -m benchmarks: lines, verdicts, refusals."""
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from benchmarks import Row, decode_permutation, encode_ridge, lss, ridge_split, time_both
@@ -52,5 +53,11 @@ def test_another_name_is_refused():
 
 
 def test_a_device_that_a_benchmark_does_not_know_is_refused():
-    with pytest.raises(ConfigError, match=r"decode_permutation does not run on cuda, only on cpu"):
-        measure("decode_permutation", size="small", device="cuda")
+    with pytest.raises(ConfigError, match=r"decode_study does not run on cuda, only on cpu"):
+        measure("decode_study", size="small", device="cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="torch finds no GPU"):
+        measure("searchlight", size="small", device="cuda")

@@ -1,7 +1,10 @@
 """benchmarks.searchlight: answers are compared before times."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import searchlight
 from benchmarks.searchlight import CLASSIFIERS, check, make_case, ours
@@ -16,6 +19,12 @@ def case():
 def test_both_answers_agree(case, name):
     check(case, name)
     assert ours(case, name).shape == case.inner.shape
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_both_answers_agree_on_a_gpu(case, name):
+    check(replace(case, device="cuda"), name)
 
 
 def test_other_accuracies_are_refused(case, monkeypatch):

@@ -42,6 +42,8 @@ def pays(
     classifier
     """
     part = codes >= 0
+    if classifier.device is not None:
+        return False
     if len(codes) == 1 or (codes.max() <= 1 and (part == part[0]).all()):
         return False
     if classifier.kind != "svm-linear":

@@ -95,7 +95,8 @@ def decider(classifier: Classifier) -> Decide:
             f"A searchlight takes linear classifiers, not {classifier.kind!r}.",
             mend=f"Type one of {', '.join(BATCHES)}.",
         )
-    return partial(_by_parts, BATCHES[classifier.kind], classifier)
+    batch = BATCHES[classifier.kind] if classifier.device is None else _on_device
+    return partial(_by_parts, batch, classifier)
 
 
 Batch = Callable[[Classifier, Sights, Signs], Array]  # (b, t, k) classes: none without part
@@ -104,7 +105,8 @@ Batch = Callable[[Classifier, Sights, Signs], Array]  # (b, t, k) classes: none 
 def _by_parts(batch: Batch, classifier: Classifier, sights: Sights, signs: Signs) -> Array:
     """Decide with the samples that have a class, which may differ between labelings."""
     n_spheres = len(sights.gram)
-    if signs.shape[1] <= FEW.get(classifier.kind, 0) and not _is_least_squares(classifier):
+    is_few = signs.shape[1] <= FEW.get(classifier.kind, 0) and classifier.device is None
+    if is_few and not _is_least_squares(classifier):
         from bids_dnn.analyses.decode.classifiers.alone import decide_spheres  # numba
 
         return decide_spheres(
@@ -126,6 +128,15 @@ def _by_parts(batch: Batch, classifier: Classifier, sights: Sights, signs: Signs
 
 def _is_least_squares(classifier: Classifier) -> bool:
     return classifier.kind == "ridge" and classifier.alpha == 0
+
+
+def _on_device(classifier: Classifier, sights: Sights, signs: Signs) -> Array:
+    from bids_dnn.analyses.decode.classifiers.tensors import decide_on  # torch
+
+    costs = costs_of(signs, classifier, sights.shares)
+    return decide_on(
+        sights.train(), sights.cross(), signs, classifier, n_units=sights.n_units, costs=costs
+    )
 
 
 def _machines(classifier: Classifier, sights: Sights, signs: Signs) -> Array:

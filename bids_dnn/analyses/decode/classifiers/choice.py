@@ -39,6 +39,9 @@ class Classifier:
         Gram matrix; 0 = least squares.
     is_weighted
         Whether classes count alike, however many samples they have.
+    device
+        Of torch, such as ``cuda``, where decisions are made; None = compiled, on the CPU. It
+        alters them by rounding alone.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Classifier:
     shrinkage: float | None = None
     alpha: float = 1.0
     is_weighted: bool = False
+    device: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in PARAMETERS:

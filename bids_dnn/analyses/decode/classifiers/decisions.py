@@ -55,9 +55,10 @@ def decide(
     both = np.asarray((signs > 0).any(axis=0) & (signs < 0).any(axis=0))
     made = np.broadcast_to(np.sign(signs.sum(axis=0, dtype=np.float64)), (len(cross), len(both)))
     made = made.copy()
-    for columns in _alike(is_part, both, is_mixed=classifier.kind.startswith("svm")):
+    is_mixed = classifier.kind.startswith("svm") and classifier.device is None
+    for columns in _alike(is_part, both, is_mixed=is_mixed):
         rows = is_part[:, columns].any(axis=1)
-        if (is_part[rows][:, columns]).all() or classifier.kind.startswith("svm"):
+        if (is_part[rows][:, columns]).all() or is_mixed:
             part = train[np.ix_(rows, rows)][None], cross[:, rows][None]
             own = signs[np.ix_(rows, columns)][None]
             each = None if shares is None else shares[None, None, columns]
@@ -99,6 +100,11 @@ def _decided(
     shares: Array | None,
 ) -> Array:
     """Decide for labelings of several Gram matrices: (b, n, n), (b, m, n), (b, n, k)."""
+    if classifier.device is not None:
+        from bids_dnn.analyses.decode.classifiers.tensors import decide_on  # torch
+
+        costs = costs_of(signs, classifier, shares)
+        return decide_on(train, cross, signs, classifier, n_units=n_units, costs=costs)
     if classifier.kind == "ridge":
         return ridge_decisions(train, cross, signs, alpha=classifier.alpha)
     if classifier.kind == "lda":

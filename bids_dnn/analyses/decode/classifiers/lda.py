@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.backend import namespace, pull, put
 from bids_dnn.stats.kernels import center_grams
 
 Array = NDArray[np.float64]
@@ -28,6 +29,8 @@ def lda_decisions(
     is_weighted: bool = False,
 ) -> Array:
     """Tell two classes apart by their means, in the metric of the covariance within classes.
+
+    All may be arrays, or tensors.
 
     The covariance S within classes is shrunk towards a scaled identity,
     ``(1 - l) S + l tr(S) / n_units I``. As the covariance of all samples is S plus a matrix of
@@ -59,14 +62,15 @@ def lda_decisions(
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 4.3.
     """
     train, cross = center_grams(train, cross)
-    n = train.shape[1]
-    is_first = np.asarray(signs) > 0
+    xp, n = namespace(train), train.shape[1]
+    is_first = put(pull(signs) > 0, train, dtype="float64")  # 1 and 0
     n_first = is_first.sum(axis=1, keepdims=True)  # (b, 1, k)
     n_second = n - n_first
     share = n_first * n_second / n**2
     contrast = is_first * (1 / n_first + 1 / n_second)  # (b, n, k): makes the means' difference
     contrast -= 1 / n_second
-    total = np.trace(train, axis1=1, axis2=2)[:, None, None]
+    diagonal = train.diagonal(0, 1, 2)
+    total = diagonal.sum(-1)[:, None, None]
     axes = _Axes.of(train) if contrast.shape[2] > FEW else None
     loads = None if axes is None else axes.vectors.mT @ contrast
     seen = train @ contrast if axes is None or shrinkage is None else None
@@ -75,19 +79,20 @@ def lda_decisions(
         if axes is None or loads is None
         else axes.squares(loads)
     )
-    spread = np.maximum(total / n - share * apart, TINY * total / n)  # trace within classes
-    spread = np.where(spread > 0, spread, 1.0)
-    weight = np.full_like(apart, 0.0 if shrinkage is None else shrinkage)
+    one = xp.ones_like(apart)
+    spread = xp.maximum(total / n - share * apart, TINY * total / n * one)  # trace within classes
+    spread = xp.where(spread > 0, spread, one)
+    weight = one * (0.0 if shrinkage is None else shrinkage)
     if seen is not None and shrinkage is None:
-        residual = np.where(is_first, n_second / n, -n_first / n)
-        lengths = np.diagonal(train, axis1=1, axis2=2)[:, :, None] - 2 * residual * seen
+        residual = is_first - n_first / n
+        lengths = diagonal[:, :, None] - 2 * residual * seen
         lengths = lengths + residual**2 * apart  # squared, of the residuals
         size = (train**2).sum(axis=(1, 2))[:, None, None] / n**2
         size = size - 2 * share * (seen**2).sum(axis=1, keepdims=True) / n + (share * apart) ** 2
-        rest = np.maximum(size - spread**2 / n_units, 0)
+        rest = size - spread**2 / n_units
         noise = ((lengths**2).sum(axis=1, keepdims=True) / n - size) / n
-        weight = np.clip(noise / np.where(rest > 0, rest, 1.0), LEAST, 1.0)
-        weight = np.where(rest > 0, weight, 1.0)
+        weight = xp.clip(noise / xp.where(rest > 0, rest, one), LEAST, 1.0)
+        weight = xp.where(rest > 0, weight, one)
     ridge = weight * spread / n_units
     how = {"weights": (1 - weight) / n, "ridge": ridge}
     if axes is None or loads is None:
@@ -96,7 +101,7 @@ def lda_decisions(
         slope, reach = axes.solved(cross, loads, **how)
     middle = (n_second - n_first) / (2 * n) * reach
     decisions: Array = (slope - middle) / (1 - (1 - weight) * share * reach)
-    return decisions if is_weighted else decisions + np.log(n_first / n_second)
+    return decisions if is_weighted else decisions + xp.log(n_first / n_second)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,8 +120,8 @@ class _Axes:
     @classmethod
     def of(cls, gram: Array) -> _Axes:
         """Decompose Gram matrices (b, n, n)."""
-        values, vectors = np.linalg.eigh(gram)
-        return cls(np.maximum(values, 0)[:, None, :], vectors)
+        values, vectors = namespace(gram).linalg.eigh(gram)
+        return cls(values.clip(0)[:, None, :], vectors)
 
     def squares(self, loads: Array) -> Array:
         """Return the squared lengths (b, 1, k) of what has these loads (b, n, k)."""
@@ -128,7 +133,7 @@ class _Axes:
         """Solve as `_solved` does, for the contrast of these loads."""
         scaled = self.values.mT * weights
         scaled += ridge
-        np.divide(loads, scaled, out=scaled)
+        namespace(loads).divide(loads, scaled, out=scaled)
         slope = (cross @ self.vectors) @ scaled
         scaled *= loads
         return slope, self.values @ scaled
@@ -146,11 +151,12 @@ def _solved(
     reach : (b, 1, k)
         ``contrast' train a``.
     """
-    slopes, reaches = [], []
+    xp, slopes, reaches = namespace(train), [], []
+    identity = put(np.eye(train.shape[1]), train)
     for k in range(contrast.shape[2]):
         matrix = weights[:, :, k, None] * train
-        matrix += ridge[:, :, k, None] * np.eye(train.shape[1])
-        found = np.linalg.solve(matrix, contrast[:, :, k, None])  # (b, n, 1)
+        matrix += ridge[:, :, k, None] * identity
+        found = xp.linalg.solve(matrix, contrast[:, :, k, None])  # (b, n, 1)
         slopes.append(cross @ found)
         reaches.append(contrast[:, None, :, k] @ (train @ found))
-    return np.concatenate(slopes, axis=2), np.concatenate(reaches, axis=2)
+    return xp.concatenate(slopes, axis=2), xp.concatenate(reaches, axis=2)

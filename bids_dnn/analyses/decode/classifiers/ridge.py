@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_dnn.analyses.decode.classifiers.shifted import Solve, solve_shifted
+from bids_dnn.backend import namespace, put
 from bids_dnn.stats.kernels import center_grams
 
 Floats = NDArray[np.floating[Any]]
@@ -23,7 +24,7 @@ def ridge_decisions(
     alpha: float,
     solve: Solve = solve_shifted,
 ) -> NDArray[np.float64]:
-    """Predict targets by ridge regression with an intercept.
+    """Predict targets by ridge regression with an intercept, of arrays or tensors.
 
     Parameters
     ----------
@@ -50,18 +51,18 @@ def ridge_decisions(
     4.2.
     """
     train, cross = center_grams(train, cross)
-    wanted: NDArray[np.float64] = np.asarray(targets, dtype=np.float64)
+    xp = namespace(train)
+    wanted = put(targets, train, dtype="float64")
     mean = wanted.mean(axis=1, keepdims=True)  # (b, 1, k)
-    n = train.shape[1]
-    size = np.trace(train, axis1=1, axis2=2)[:, None, None] / n
+    size = train.diagonal(0, 1, 2).mean(-1)[:, None, None]
     if alpha:
-        added = np.where(size > 0, alpha * size, 1.0)
-        one = np.ones((1, 1, 1))
+        added = xp.where(size > 0, alpha * size, xp.ones_like(size))
+        one = put(np.ones((1, 1, 1)), train)
         if targets.shape[2] < cross.shape[1]:
             few: NDArray[np.float64] = cross @ solve(train, wanted - mean, one, added) + mean
             return few
         hat = solve(train, cross.mT, one, added).mT  # (b, m, n)
     else:
-        hat = cross @ np.linalg.pinv(train, rcond=CUT, hermitian=True)
+        hat = cross @ xp.linalg.pinv(train, rcond=CUT, hermitian=True)
     made: NDArray[np.float64] = hat @ (wanted - mean) + mean
     return made

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_dnn.backend import namespace, put
+
 Array = NDArray[np.float64]
 Solve = Callable[[Array, Array, Array, Array], Array]
 
 
 def solve_shifted(gram: Array, right: Array, scale: Array, shift: Array) -> Array:
-    """Solve ``(scale gram + shift I) a = right``.
+    """Solve ``(scale gram + shift I) a = right``, of arrays or tensors.
 
     Parameters
     ----------
@@ -33,13 +35,15 @@ def solve_shifted(gram: Array, right: Array, scale: Array, shift: Array) -> Arra
     [[[1.0]]]
     """
     if scale.shape[2] == shift.shape[2] == 1:
-        matrix = scale * gram + shift * np.eye(gram.shape[1])
-        return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+        matrix = scale * gram + shift * put(np.eye(gram.shape[1]), gram)
+        made: Array = namespace(gram).linalg.solve(matrix, right)
+        return made
     columns = []
     for k in range(right.shape[2]):
         own = [one[:, :, k : k + 1] if one.shape[2] > 1 else one for one in (scale, shift)]
         columns.append(solve_shifted(gram, right[:, :, k : k + 1], *own))
-    return np.concatenate(columns, axis=2)
+    joined: Array = namespace(gram).concatenate(columns, axis=2)
+    return joined
 
 
 def solve_compiled(gram: Array, right: Array, scale: Array, shift: Array) -> Array:
