@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
 from bids_dnn.analyses.decode.classifiers.shifted import Solve, solve_shifted
 from bids_dnn.backend import namespace, put
@@ -13,7 +14,9 @@ from bids_dnn.stats.kernels import center_grams
 
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.number[Any]]
+Array = NDArray[np.float64]
 CUT = 1e-10  # of the largest eigenvalue: less is rounding
+SAFE = 1e-7  # reciprocal condition, above which no eigenvalue is cut
 
 
 def ridge_decisions(
@@ -63,6 +66,27 @@ def ridge_decisions(
             return few
         hat = solve(train, cross.mT, one, added).mT  # (b, m, n)
     else:
-        hat = cross @ xp.linalg.pinv(train, rcond=CUT, hermitian=True)
-    made: NDArray[np.float64] = hat @ (wanted - mean) + mean
+        hat = _least_squares(train, cross)
+    made: NDArray[np.float64] = hat @ wanted
+    made += (1 - hat.sum(-1)[:, :, None]) * mean
+    return made
+
+
+def _least_squares(train: Array, cross: Array) -> Array:
+    """Return ``cross @ pinv(train)`` of centered matrices.
+
+    A centered matrix maps ones to zero, and so do rows of `cross`: with ones added as a further
+    direction, the matrix can be inverted where it has no other null space, and the answer stays.
+    """
+    if namespace(train) is not np:
+        inverse: Array = namespace(train).linalg.pinv(train, rcond=CUT, hermitian=True)
+        return cross @ inverse
+    made = np.empty(cross.shape)
+    for own, seen, into in zip(train, cross, made, strict=True):
+        whole = own + np.trace(own) / len(own) ** 2
+        factor, failed = dpotrf(whole, lower=1)
+        if not failed and dpocon(factor, np.abs(whole).sum(axis=0).max(), uplo="L")[0] > SAFE:
+            into[:] = dpotrs(factor, seen.T, lower=1)[0].T
+        else:
+            into[:] = seen @ np.linalg.pinv(own, rcond=CUT, hermitian=True)
     return made

@@ -115,3 +115,24 @@ def test_patterns_that_do_not_vary_are_still_answered():
         logistic_decisions(train, cross, signs, 1.0),
     ):
         np.testing.assert_allclose(made, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_units", [3, 19, 20, 21, 90])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("twins", [False, True])
+def test_least_squares_are_of_least_norm_whatever_the_rank(rng, n_units, scale, twins):
+    """Also with twice the same sample, with few units, and where nothing varies."""
+    x = scale * (5 + rng.normal(size=(2, 20, n_units)))
+    if twins:
+        x[0, 3] = x[0, 4]
+        x[1] = x[1, :1]
+    other = scale * (5 + rng.normal(size=(2, 6, n_units)))
+    signs = rng.choice([-1, 1], size=(2, 20, 5))
+    found = ridge_decisions(x @ x.mT, other @ x.mT, signs, alpha=0)
+    for b in range(2):
+        train = x[b] - x[b].mean(axis=0)
+        mean = signs[b].mean(axis=0)
+        varies = np.ptp(train, axis=0).max() > 1e-9 * scale
+        weights = np.linalg.pinv(train, rcond=1e-5) @ (signs[b] - mean) * varies
+        expected = (other[b] - x[b].mean(axis=0)) @ weights + mean
+        np.testing.assert_allclose(found[b], expected, atol=1e-5)
